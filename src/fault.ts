@@ -1,0 +1,100 @@
+// Every refusal and failure a caller can see is a Fault: one code out of a closed list, one sentence that
+// names the field, what came and what is accepted. The list carries the HTTP status of each code
+// (contract 0 and 17); the JSON-RPC forms are derived in transports/mcp.
+
+export const FAULT_STATUS = {
+  bad_request: 400,
+  not_regular: 400,
+  bad_cwd: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  precondition_failed: 412,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  range_not_satisfiable: 416,
+  rate_limited: 429,
+  internal_error: 500,
+  command_not_found: 500,
+  not_executable: 500,
+  spawn_failed: 500,
+  not_supported: 501,
+  bad_gateway: 502,
+  unavailable: 503,
+  timeout: 504,
+  insufficient_storage: 507,
+} as const
+
+export type FaultCode = keyof typeof FAULT_STATUS
+
+export interface FaultDetails {
+  /** Machine-readable facts that belong to the sentence: field, limit, bytes … */
+  readonly [key: string]: unknown
+}
+
+export class Fault extends Error {
+  override readonly name = 'Fault'
+  readonly code: FaultCode
+  readonly details: FaultDetails | undefined
+  /** Seconds for the Retry-After header of 429 and 503; undefined: the header is left out. */
+  readonly retryAfter: number | undefined
+
+  constructor(
+    code: FaultCode,
+    sentence: string,
+    more: { details?: FaultDetails; retryAfter?: number; cause?: unknown } = {},
+  ) {
+    super(sentence, more.cause === undefined ? undefined : { cause: more.cause })
+    this.code = code
+    this.details = more.details
+    this.retryAfter = more.retryAfter
+  }
+
+  get status(): number {
+    return FAULT_STATUS[this.code]
+  }
+}
+
+/** The codes of system calls that say something about the caller's request rather than about us. */
+const SYSTEM_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
+  ENOENT: ['not_found', 'does not exist'],
+  ENOTDIR: ['bad_request', 'has a parent that is not a directory'],
+  EISDIR: ['bad_request', 'is a directory'],
+  EACCES: ['forbidden', 'may not be accessed by this daemon'],
+  EPERM: ['forbidden', 'may not be changed by this daemon'],
+  EROFS: ['forbidden', 'is on a read-only file system'],
+  EEXIST: ['conflict', 'exists already'],
+  ENOTEMPTY: ['conflict', 'is a directory that is not empty'],
+  EBUSY: ['conflict', 'is in use (a mount point or a busy device)'],
+  ETXTBSY: ['conflict', 'is a program that is running'],
+  ELOOP: ['conflict', 'goes through a loop of symbolic links'],
+  ENAMETOOLONG: ['bad_request', 'has a name longer than the file system accepts'],
+  EINVAL: ['bad_request', 'is not accepted by the file system'],
+  EFBIG: ['payload_too_large', 'would exceed the largest file size allowed here'],
+  ENOSPC: ['insufficient_storage', 'cannot be written: no space is left on the device'],
+  EDQUOT: ['insufficient_storage', 'cannot be written: the disk quota is used up'],
+  EMFILE: ['unavailable', 'cannot be opened now: the daemon has no free file descriptor'],
+  ENFILE: ['unavailable', 'cannot be opened now: the system has no free file descriptor'],
+  ENOMEM: ['unavailable', 'cannot be handled now: the system is out of memory'],
+}
+
+/** The errno name of a Node system error ("ENOENT"), or undefined for anything else. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** Turns the failure of a file system call on `path` into a Fault; anything unknown stays what it is. */
+export function faultOfSystem(error: unknown, path: string): unknown {
+  const code = errnoOf(error)
+  const known = code === undefined ? undefined : SYSTEM_FAULTS[code]
+  if (known === undefined) return error
+  return new Fault(known[0], `path ${quote(path)} ${known[1]}`, { details: { path, errno: code }, cause: error })
+}
+
+/** A value as it appears in an error sentence: JSON, cut at 120 characters. */
+export function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length <= 120 ? text : `${text.slice(0, 117)}…`
+}

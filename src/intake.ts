@@ -1,0 +1,248 @@
+// Where what came from outside is typed, once (house rule 3): aliases become canonical names, strings
+// become the numbers, flags and lists they mean, defaults are filled in, and the result is checked against
+// the operation's schema. Behind this file nothing is `unknown`.
+
+import { posix } from 'node:path'
+import type { Static, TObject, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Fault, quote } from './fault.ts'
+import { nearest } from './nearest.ts'
+import type { Operation } from './operation.ts'
+import { PATH_BYTES, type Kind } from './schema.ts'
+
+export interface Intake<I> {
+  readonly input: I
+  /** Fields that came and mean nothing here (contract 18, "Unknown fields"). */
+  readonly ignored: readonly string[]
+}
+
+export interface IntakeRules<I> {
+  /** REST reports unknown fields, MCP refuses them with the nearest key. */
+  readonly unknown: 'report' | 'refuse'
+  /** Settled by the route; beats what came. */
+  readonly fixed?: Partial<I>
+  /** Beats the schema's defaults. */
+  readonly defaults?: Partial<I>
+}
+
+interface Field extends TSchema {
+  readonly type?: string
+  readonly kind?: Kind
+  readonly default?: unknown
+}
+
+/** Reads `raw` as the input of `op`; throws `bad_request` naming the field, what came and what is accepted. */
+export function takeIn<I extends TObject>(
+  op: Operation<I>,
+  raw: Readonly<Record<string, unknown>>,
+  rules: IntakeRules<Static<I>>,
+): Intake<Static<I>> {
+  const fields = op.input.properties as Readonly<Record<string, Field>>
+  const given = new Map<string, unknown>()
+  const ignored: string[] = []
+  for (const [key, value] of Object.entries(raw)) {
+    const alias = op.aliases !== undefined && Object.hasOwn(op.aliases, key) ? op.aliases[key] : undefined
+    const name = alias ?? key
+    if (!Object.hasOwn(fields, name)) ignored.push(key)
+    else if (value !== undefined && value !== null && (alias !== undefined || !given.has(name))) given.set(name, value)
+  }
+  if (ignored.length > 0 && rules.unknown === 'refuse') throw unknownField(op, ignored[0] ?? '')
+
+  const input: Record<string, unknown> = {}
+  for (const [name, field] of Object.entries(fields)) {
+    const fixed = rules.fixed?.[name as keyof Static<I>]
+    const value =
+      fixed ?? (given.has(name) ? readField(name, field, given.get(name)) : defaultOf(name, field, rules.defaults))
+    if (value !== undefined) input[name] = value
+  }
+  if (!validator(op.input).Check(input)) throw firstFailure(op, fields, input)
+  return { input: input as Static<I>, ignored }
+}
+
+function defaultOf(name: string, field: Field, defaults: Readonly<Record<string, unknown>> | undefined): unknown {
+  return defaults?.[name] ?? field.default
+}
+
+const compiled = new WeakMap<TSchema, ReturnType<typeof Compile>>()
+
+/** Compiled at first use: start-up pays for no schema that nobody asks for. */
+function validator(schema: TSchema): { Check(value: unknown): boolean } {
+  let check = compiled.get(schema)
+  if (check === undefined) compiled.set(schema, (check = Compile(schema)))
+  return check
+}
+
+/** The tolerant reading of contract 12. What cannot be read stays as it came, and the check refuses it. */
+function readField(name: string, field: Field, value: unknown): unknown {
+  switch (field.kind) {
+    case 'path':
+      return readPath(name, value)
+    case 'list':
+      return readList(value)
+    case 'argv':
+      return readArgv(name, value)
+    case 'content':
+      return readContent(name, value)
+    case 'env':
+      return readEnvironment(name, value)
+    case 'id':
+      return typeof value === 'number' ? String(value) : value
+    case undefined:
+      return readScalar(field.type, value)
+  }
+}
+
+function readScalar(type: string | undefined, value: unknown): unknown {
+  switch (type) {
+    case 'boolean':
+      if (value === 'true' || value === '1' || value === 1) return true
+      if (value === 'false' || value === '0' || value === 0) return false
+      return value
+    case 'integer':
+    case 'number':
+      return typeof value === 'string' && /^-?\d{1,16}(\.\d{1,16})?$/.test(value) ? Number(value) : value
+    case 'string':
+      return typeof value === 'number' ? String(value) : value
+    default:
+      return value
+  }
+}
+
+function readPath(name: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  const wanted = `accepted is an absolute path without NUL of at most ${PATH_BYTES} bytes`
+  if (value.includes('\0')) throw bad(name, `${name} contains a NUL character; ${wanted}`, value)
+  if (!value.startsWith('/')) throw bad(name, `${name} is ${quote(value)}, which is not absolute; ${wanted}`, value)
+  if (Buffer.byteLength(value) > PATH_BYTES) {
+    throw bad(name, `${name} is ${Buffer.byteLength(value)} bytes long; ${wanted}`, undefined)
+  }
+  const normal = posix.normalize(value)
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal
+}
+
+/** Splits at commas, except inside braces: `*.{js,ts},*.go` is two globs. */
+export function splitList(value: string): string[] {
+  return value
+    .split(/,(?![^{]*\})/)
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+function readList(value: unknown): unknown {
+  if (typeof value === 'string') return splitList(value)
+  if (!Array.isArray(value)) return value
+  return value.flatMap((item: unknown) => (typeof item === 'string' ? splitList(item) : [item]))
+}
+
+function readArgv(name: string, value: unknown): unknown {
+  const words: unknown = typeof value === 'string' ? [value] : value
+  if (Array.isArray(words)) {
+    if (words.length === 0 || words[0] === '') {
+      throw bad(name, `${name} is empty; accepted is a command as an array of arguments, or as one string`, value)
+    }
+    const bad_ = words.findIndex((word) => typeof word === 'string' && word.includes('\0'))
+    if (bad_ >= 0) throw bad(name, `${name}[${bad_}] contains a NUL character, which no argument can carry`, undefined)
+  }
+  return words
+}
+
+function readContent(name: string, value: unknown): unknown {
+  if (typeof value === 'string' && !value.isWellFormed()) {
+    throw bad(name, `${name} contains a lone surrogate, which UTF-8 cannot express`, undefined)
+  }
+  return value
+}
+
+function readEnvironment(name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  for (const [key, item] of Object.entries(value)) {
+    if (key === '' || /^[0-9]|[=\0]/.test(key)) {
+      throw bad(
+        name,
+        `${name} has a variable named ${quote(key)}; accepted are names without "=" and NUL that do not begin with a digit`,
+        key,
+      )
+    }
+    if (typeof item !== 'string' || item.includes('\0')) {
+      throw bad(name, `${name}.${key} is ${quote(item)}; accepted is a string without NUL`, item)
+    }
+  }
+  return value
+}
+
+function bad(field: string, sentence: string, got: unknown): Fault {
+  return new Fault('bad_request', sentence, {
+    details: got === undefined ? { field } : { field, got: typeof got === 'string' ? got.slice(0, 200) : got },
+  })
+}
+
+function unknownField(op: Operation, name: string): Fault {
+  const hidden = new Set<string>(op.tool?.hidden ?? [])
+  const known = Object.keys(op.input.properties).filter((key) => !hidden.has(key))
+  const close = nearest(name, [...known, ...Object.keys(op.aliases ?? {})])
+  const hint = close === undefined ? '' : ` Did you mean ${quote(close)}?`
+  const accepted = known.length === 0 ? 'it takes no arguments' : `accepted are ${known.join(', ')}`
+  return bad(name, `${quote(name)} is not an argument of ${op.name}; ${accepted}.${hint}`, undefined)
+}
+
+/** The first field that fails, in the schema's order, as a sentence. */
+function firstFailure(
+  op: Operation,
+  fields: Readonly<Record<string, Field>>,
+  input: Readonly<Record<string, unknown>>,
+): Fault {
+  for (const name of (op.input.required ?? []) as readonly string[]) {
+    if (!(name in input)) {
+      const others = Object.entries(op.aliases ?? {}).flatMap(([alias, of]) => (of === name ? [alias] : []))
+      const also = others.length === 0 ? '' : ` (also taken: ${others.join(', ')})`
+      return bad(name, `${name} is missing${also}; accepted is ${expectation(fields[name])}`, undefined)
+    }
+  }
+  for (const [name, value] of Object.entries(input)) {
+    const field = fields[name]
+    if (field === undefined || validator(field).Check(value)) continue
+    return bad(name, `${name} is ${shown(value)}; accepted is ${expectation(field)}`, value)
+  }
+  return new Fault('bad_request', `the input does not fit ${op.name}`)
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string' && value.length > 100) return `a string of ${value.length} characters`
+  if (Array.isArray(value) && value.length > 20) return `an array of ${value.length} elements`
+  return quote(value)
+}
+
+/** What a field takes, in words, made from its schema. */
+export function expectation(field: Field | undefined): string {
+  if (field === undefined) return 'nothing'
+  const { minimum, maximum, minLength, maxLength, maxItems } = field as Readonly<Record<string, unknown>>
+  if (Array.isArray((field as { enum?: unknown }).enum)) {
+    return `one of ${(field as unknown as { enum: unknown[] }).enum.map(quote).join(', ')}`
+  }
+  switch (field.kind) {
+    case 'path':
+      return 'an absolute path'
+    case 'list':
+      return `a list of at most ${String(maxItems)} strings, or one comma-separated string`
+    case 'argv':
+      return 'a command as an array of strings, or as one string'
+    case 'env':
+      return 'an object of strings'
+    case 'id':
+      return 'an id, a string'
+    case 'content':
+      return 'a string'
+    case undefined:
+  }
+  if (field.type === 'integer' || field.type === 'number') {
+    const noun = field.type === 'integer' ? 'an integer' : 'a number'
+    return minimum === undefined ? noun : `${noun} from ${String(minimum)} to ${String(maximum)}`
+  }
+  if (field.type === 'boolean') return 'true or false'
+  if (field.type === 'string') {
+    return maxLength === undefined
+      ? 'a string'
+      : `a string of ${String(minLength ?? 0)} to ${String(maxLength)} characters`
+  }
+  return `a value of type ${String(field.type)}`
+}

@@ -1,0 +1,97 @@
+// An operation is one value, declared once: what can be asked, in which shape, under which limits, and the
+// function that answers. REST, MCP, the README's table and the error texts are projections of it.
+
+import type { Static, TObject } from 'typebox'
+import type { JsonText } from './json-text.ts'
+import type { Workspace } from './workspace/workspace.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** What a credential must allow (contract 0 `scope`); `none` is open to every credential. */
+export type Scope = 'files:read' | 'files:write' | 'search' | 'exec' | 'terminal' | 'watch' | 'proxy' | 'admin' | 'none'
+
+export interface Route<I> {
+  readonly method: Method
+  /** Segments beginning with ":" are input fields: `/exec/:id`. */
+  readonly path: string
+  /** Status of success; 200 unless given. */
+  readonly status?: 200 | 201
+  /** Input that this route settles itself, whatever the caller sends. */
+  readonly fixed?: Partial<I>
+  /** `bytes`: the body is not JSON but the call's byte stream, whatever its content type. */
+  readonly body?: 'json' | 'bytes'
+}
+
+/** MCP annotations (mcp.md 4.3). */
+export interface Hints {
+  readonly readOnly: boolean
+  readonly destructive: boolean
+  readonly idempotent: boolean
+  readonly openWorld: boolean
+}
+
+export interface Tool<I> {
+  readonly hints: Hints
+  /** Text for a model: when to use this and when another tool; below 600 characters. */
+  readonly description: string
+  /** Defaults that differ from the REST ones (contract 12 row 12: create_dirs). */
+  readonly defaults?: Partial<I>
+  /** Input fields that only REST has. */
+  readonly hidden?: readonly (keyof I & string)[]
+  /** Toolsets other than `core` are off until asked for (contract 15.3). */
+  readonly toolset?: string
+}
+
+/** One event of a stream. `bytes` travels as base64 in `data`; `rendered` is finished NDJSON lines. */
+export type Frame =
+  | { readonly event: string; readonly data: Readonly<Record<string, unknown>> }
+  | { readonly event: string; readonly bytes: Uint8Array }
+  | { readonly rendered: Uint8Array }
+
+/** An answer that arrives in frames. The transport pulls; ending the iterator early releases everything. */
+export class EventStream {
+  readonly format: 'sse' | 'ndjson'
+  readonly frames: AsyncIterable<Frame>
+  /** The client's leaving has no effect on what runs; the stream alone is released. */
+  constructor(format: 'sse' | 'ndjson', frames: AsyncIterable<Frame>) {
+    this.format = format
+    this.frames = frames
+  }
+}
+
+/** What surrounds one run of an operation. */
+export interface Call {
+  readonly workspace: Workspace
+  /** Aborted when the caller has left (or cancelled, in MCP's modern era), and when the daemon must stop. */
+  readonly signal: AbortSignal
+  /** The request body of a route with `body: 'bytes'`; over MCP undefined. */
+  readonly body?: AsyncIterable<Uint8Array>
+  /** Reports progress to a caller who asked for it (MCP); absent otherwise. */
+  readonly progress?: (message: string) => void
+}
+
+/** Like O, with any field allowed to be text that a worker has rendered. */
+export type Rendered<O> = { [K in keyof O]: O[K] | JsonText<O[K]> }
+
+export interface Operation<I extends TObject = TObject, O extends TObject = TObject> {
+  /** snake_case; the tool's name. */
+  readonly name: string
+  readonly title: string
+  /** One sentence. */
+  readonly summary: string
+  readonly scope: Scope
+  readonly input: I
+  readonly output: O
+  /** Other names of input fields; where both are given the alias wins (contract 12 row 1). */
+  readonly aliases?: Readonly<Record<string, keyof Static<I> & string>>
+  readonly routes: readonly Route<Static<I>>[]
+  readonly tool?: Tool<Static<I>>
+  /** Statuses other than success and the general ones (400, 401, 403, 413, 429, 500, 503). */
+  readonly statuses?: readonly number[]
+  readonly run: (input: Static<I>, call: Call) => Promise<Rendered<Static<O>> | EventStream>
+}
+
+/** Declares an operation; exists so that `run` sees the types of its own schemas. */
+export function operation<I extends TObject, O extends TObject>(declared: Operation<I, O>): Operation<I, O> {
+  return declared
+}

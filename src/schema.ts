@@ -1,0 +1,60 @@
+// The kinds of field that inputs are made of, as TypeBox schemas: each is JSON Schema plus, under `kind`,
+// the tolerant reading that contract 12 asks for. `intake.ts` reads them; projections drop `kind`.
+// A field with a default is filled before `run` sees it and is not required of the caller.
+
+import { Type, type TSchema } from 'typebox'
+
+/** How a raw value is read before it is checked. */
+export type Kind = 'path' | 'list' | 'argv' | 'content' | 'id' | 'env'
+
+/** Longest path taken, in bytes (PATH_MAX less the final NUL). */
+export const PATH_BYTES = 4095
+
+/** An absolute path: normalised, without NUL, at most 4,095 bytes. */
+export const path = (description: string, more: { default?: string } = {}) =>
+  Type.String({ kind: 'path', minLength: 1, description: `${description} Absolute.`, ...more })
+
+/** Text without limits of its own. */
+export const text = (description: string, more: { minLength?: number; maxLength?: number; default?: string } = {}) =>
+  Type.String({ description, ...more })
+
+/**
+ * Text of any length, without lone surrogates. A body above 1 MiB is parsed off the main thread, and its
+ * long strings come back as UTF-8 bytes: hence the second type.
+ */
+export const content = (description: string) =>
+  Type.Unsafe<string | Uint8Array>({ type: 'string', kind: 'content', description })
+
+/** true/false; the strings "true", "false", "1", "0" count too. */
+export const flag = (description: string, fallback: boolean) => Type.Boolean({ description, default: fallback })
+
+/** An integer within bounds; decimal strings count too. */
+export const whole = (description: string, more: { minimum: number; maximum: number; default?: number }) =>
+  Type.Integer({ description, ...more })
+
+/** A finite number within bounds; decimal strings count too. */
+export const number = (description: string, more: { minimum: number; maximum: number; default?: number }) =>
+  Type.Number({ description, ...more })
+
+/** Strings: an array, a repeated key or one comma-separated string (contract 12 row 3). */
+export const list = (description: string) =>
+  Type.Array(Type.String(), { kind: 'list', description, maxItems: 1000, default: [] })
+
+/** A command: an array of arguments, or one string (contract 12 row 1). */
+export const argv = (description: string) =>
+  Type.Array(Type.String(), { kind: 'argv', description, minItems: 1, maxItems: 65536 })
+
+/** An id: a string; numbers count too (contract 12 row 20). */
+export const id = (description: string) => Type.String({ kind: 'id', minLength: 1, maxLength: 64, description })
+
+/** One of the named words. */
+export const choice = <const W extends string>(description: string, words: readonly W[], fallback: W) =>
+  Type.Unsafe<W>({ type: 'string', enum: [...words], description, default: fallback })
+
+/** Environment variables: names without "=", not empty, not beginning with a digit; no NUL anywhere. */
+export const environment = (description: string) =>
+  Type.Unsafe<Readonly<Record<string, string>>>({ type: 'object', kind: 'env', description })
+
+export const optional = <S extends TSchema>(schema: S) => Type.Optional(schema)
+
+export { Type }
