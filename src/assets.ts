@@ -1,12 +1,121 @@
-// Where the parts that are not bundled JavaScript come from: worker code, ripgrep, the native library.
-// From source they are files in the tree; in the executable they are assets inside it.
+// Where the parts that are not bundled JavaScript come from: worker code, ripgrep, the native library, and
+// the facts of the build. From source they are files in the tree; in the executable they are assets inside
+// it, and the two that must be files (rg, koffi's library) are unpacked once into a private directory.
+// Worker threads learn the unpacked paths through Node's environment data, so this module works in both.
 
-import { Worker } from 'node:worker_threads'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getAsset, getRawAsset } from 'node:sea'
+import { getEnvironmentData, setEnvironmentData, type Transferable, Worker } from 'node:worker_threads'
+import { type Packed, privateDirectory, unpack } from './unpack.ts'
 
 /** Worker entry points: the files of src/threads. */
 export type WorkerName = 'tree-walker' | 'child-waiter' | 'content-scanner' | 'json-parser'
 
+export interface BuildFacts {
+  readonly version: string
+  /** Short commit hash; undefined from source or where the build had no git. */
+  readonly commit?: string
+  /** The ripgrep that is embedded ("15.0.0"); undefined from source. */
+  readonly ripgrep?: string
+}
+
+/** The parts that must be files, in the order in which they are unpacked. */
+type Part = 'koffi.node' | 'rg'
+type Paths = Readonly<Partial<Record<Part, string>>>
+
+/** What build.mjs writes in place of BUILT. */
+interface Built {
+  readonly facts: BuildFacts
+  readonly parts: readonly { readonly name: Part; readonly sha256: string; readonly bytes: number }[]
+}
+declare const BUILT: Built
+const built: Built | undefined = typeof BUILT === 'undefined' ? undefined : BUILT
+
+const PATHS = 'workspace-runtime unpacked paths'
+
+export interface Assets extends Disposable {
+  /** Parts that could not be unpacked anywhere, one sentence each; what needs them fails or does without. */
+  readonly problems: readonly string[]
+}
+
+/**
+ * Makes the unpacked parts available; main calls it before anything else starts. `directory` is the private
+ * cache; where it cannot be used, one below the system's temporary directory is made and removed at the end.
+ */
+export function openAssets(options: { readonly directory: string }): Assets {
+  if (built === undefined) return { problems: [], [Symbol.dispose]: () => {} }
+  const packed = built.parts.map((part): Packed => ({ ...part, read: () => new Uint8Array(getRawAsset(part.name)) }))
+  const { paths, problems, temporary } = unpackAll(options.directory, packed)
+  setEnvironmentData(PATHS, paths)
+  return {
+    problems,
+    [Symbol.dispose]: () => {
+      if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Unpacks into `directory`, and what fails there into a temporary one. Exported for its test. */
+export function unpackAll(
+  directory: string,
+  packed: readonly Packed[],
+): { paths: Record<string, string>; problems: string[]; temporary: string | undefined } {
+  const paths: Record<string, string> = {}
+  const problems: string[] = []
+  let temporary: string | undefined
+  const places = [() => directory, () => (temporary ??= mkdtempSync(join(tmpdir(), 'workspace-runtime-')))]
+  for (const part of packed) {
+    const reasons: string[] = []
+    for (const place of places) {
+      try {
+        const at = place()
+        privateDirectory(at)
+        paths[part.name] = unpack(at, part)
+        break
+      } catch (error) {
+        reasons.push(error instanceof Error ? error.message : String(error))
+      }
+    }
+    if (paths[part.name] === undefined) problems.push(`${part.name} cannot be unpacked: ${reasons.join('; ')}`)
+  }
+  return { paths, problems, temporary }
+}
+
 /** Starts a worker of src/threads. The caller owns it and terminates it. */
-export function startWorker(name: WorkerName, workerData: unknown): Worker {
-  return new Worker(new URL(`./threads/${name}.ts`, import.meta.url), { workerData, name })
+export function startWorker(name: WorkerName, workerData: unknown, transferList: Transferable[] = []): Worker {
+  const options = { workerData, name, transferList }
+  return built === undefined
+    ? new Worker(new URL(`./threads/${name}.ts`, import.meta.url), options)
+    : new Worker(getAsset(`threads/${name}.js`, 'utf8'), { ...options, eval: true })
+}
+
+/** The ripgrep that came with us, or undefined where there is none for this machine. */
+export function ripgrepPath(): string | undefined {
+  if (built !== undefined) return unpackedPaths().rg
+  try {
+    return createRequire(import.meta.url).resolve(`@vscode/ripgrep-${process.platform}-${process.arch}/bin/rg`)
+  } catch {
+    return undefined
+  }
+}
+
+/** koffi's native part, in the executable only: from source koffi finds it by itself. */
+export function nativeLibraryPath(): string {
+  const path = unpackedPaths()['koffi.node']
+  if (path === undefined) throw new Error('the native library is not unpacked: processes cannot be started')
+  return path
+}
+
+/** Version, and in the executable commit and ripgrep's version. */
+export function buildFacts(): BuildFacts {
+  if (built !== undefined) return built.facts
+  const description: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return { version: (description as { version: string }).version } // our own file
+}
+
+function unpackedPaths(): Paths {
+  return (getEnvironmentData(PATHS) ?? {}) as Paths // written by openAssets alone
 }

@@ -1,0 +1,207 @@
+// Makes dist/workspace-runtime: one executable for this machine's architecture that needs neither Node nor
+// node_modules. esbuild bundles src/main.ts, and each worker of src/threads on its own; Node makes the blob
+// (with code cache) out of them, ripgrep and koffi's library; postject puts it into a copy of Node.
+// A build whose inputs are those of the last one is skipped; `--force` builds anyway.
+
+import { build } from 'esbuild'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join, relative } from 'node:path'
+
+const ROOT = import.meta.dirname
+const DIST = join(ROOT, 'dist')
+const OUTPUT = join(DIST, 'workspace-runtime')
+const STAMP = join(DIST, '.stamp')
+const TARGET = `${process.platform}-${process.arch}`
+
+/** Where Node looks for the blob inside its own binary, and the switch beside it (Node's documentation). */
+const RESOURCE = 'NODE_SEA_BLOB'
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
+
+/** Flags of the executable. NODE_OPTIONS of the workspace has no say in it (execArgvExtension below). */
+const FLAGS = ['--disable-warning=ExperimentalWarning']
+
+const modules = join(ROOT, 'node_modules')
+const PARTS = {
+  node: join(modules, `node-${TARGET}`, 'bin/node'),
+  rg: join(modules, '@vscode', `ripgrep-${TARGET}`, 'bin/rg'),
+  // The C library is that of the Node binary: glibc.
+  'koffi.node': join(modules, '@koromix', `koffi-${TARGET}`, `${process.platform}_${process.arch}`, 'koffi.node'),
+}
+
+const started = performance.now()
+const say = (text) => console.log(`build: ${text}`)
+const mib = (bytes) => `${(bytes / 1048576).toFixed(1)} MiB`
+
+function output(command, args) {
+  try {
+    return execFileSync(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).trim()
+  } catch {
+    return undefined
+  }
+}
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
+
+function filesBelow(directory) {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
+}
+
+/** One hash over everything that goes in. Packages count by the lock file, large binaries by size and time. */
+function stampOf(facts) {
+  const hash = createHash('sha256').update(JSON.stringify({ facts, TARGET, FLAGS, node: process.version }))
+  const own = ['build.mjs', 'package.json', 'package-lock.json'].map((name) => join(ROOT, name))
+  for (const file of [...own, ...filesBelow(join(ROOT, 'src'))]) {
+    hash.update(`\n${relative(ROOT, file)} ${sha256(readFileSync(file))}`)
+  }
+  for (const file of Object.values(PARTS)) {
+    const { size, mtimeMs } = statSync(file)
+    hash.update(`\n${file} ${size} ${mtimeMs}`)
+  }
+  return hash.digest('hex')
+}
+
+/** In the bundle `koffi` is its native part alone, loaded from where src/assets.ts has unpacked it. */
+const koffiFromAssets = {
+  name: 'koffi-from-assets',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^koffi$/ }, () => ({ path: 'koffi', namespace: 'unpacked' }))
+    bundler.onLoad({ filter: /.*/, namespace: 'unpacked' }, () => ({
+      resolveDir: join(ROOT, 'src'),
+      loader: 'js',
+      contents: `
+        const { nativeLibraryPath } = require('./assets.ts')
+        process.dlopen(module, nativeLibraryPath())`,
+    }))
+  },
+}
+
+async function bundle(entryPoints, outdir, built) {
+  const result = await build({
+    absWorkingDir: ROOT,
+    entryPoints,
+    outdir,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: false,
+    legalComments: 'none',
+    define: { BUILT: JSON.stringify(built) },
+    // import() does not work in a single executable with code cache.
+    supported: { 'dynamic-import': false },
+    logOverride: { 'empty-import-meta': 'silent' },
+    logLevel: 'warning',
+    metafile: true,
+    plugins: [koffiFromAssets],
+  })
+  return Object.entries(result.metafile.outputs)
+}
+
+function stripped(copy) {
+  if (output('strip', ['--strip-all', copy]) !== undefined) return true
+  say('there is no `strip` on this machine: the executable keeps its symbols and is about 10 MiB larger')
+  return false
+}
+
+function makeBlob(config) {
+  const made = spawnSync(PARTS.node, ['--experimental-sea-config', config], { encoding: 'utf8' })
+  if (made.status !== 0) throw new Error(`node --experimental-sea-config failed:\n${made.stdout}${made.stderr}`)
+}
+
+/** postject takes hold of console.warn when it starts; what it always says of Node's notes is left out. */
+async function injectInto(executable, blob) {
+  const { warn } = console
+  console.warn = (text, ...more) => {
+    if (!String(text).includes("Can't find string offset for section name '.note")) warn(text, ...more)
+  }
+  try {
+    const { inject } = await import('postject')
+    await inject(executable, RESOURCE, blob, { sentinelFuse: FUSE })
+  } finally {
+    console.warn = warn
+  }
+}
+
+async function main() {
+  const facts = {
+    version: JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version,
+    commit: output('git', ['describe', '--always', '--dirty', '--exclude=*', '--abbrev=12']),
+    ripgrep: /^ripgrep (\S+)/.exec(output(PARTS.rg, ['--version']) ?? '')?.[1],
+  }
+  const stamp = stampOf(facts)
+  if (!process.argv.includes('--force') && existsSync(OUTPUT) && existsSync(STAMP)) {
+    if (readFileSync(STAMP, 'utf8') === `${stamp} ${statSync(OUTPUT).size}`) {
+      return say(`${relative(ROOT, OUTPUT)} is up to date (${mib(statSync(OUTPUT).size)}), ${elapsed()}`)
+    }
+  }
+  mkdirSync(DIST, { recursive: true })
+  const work = mkdtempSync(join(DIST, '.work-'))
+  try {
+    await make(work, facts)
+    writeFileSync(STAMP, `${stamp} ${statSync(OUTPUT).size}`)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+async function make(work, facts) {
+  const files = ['koffi.node', 'rg']
+  const parts = files.map((name) => {
+    const bytes = readFileSync(PARTS[name])
+    return { name, sha256: sha256(bytes), bytes: bytes.length }
+  })
+  const threads = readdirSync(join(ROOT, 'src/threads')).filter((name) => name.endsWith('.ts'))
+  const entries = ['src/main.ts', ...threads.map((name) => `src/threads/${name}`)]
+  const bundles = await bundle(entries, work, { facts, parts })
+  say(
+    `${bundles.length} bundles: ${bundles.map(([path, { bytes }]) => `${relative(relative(ROOT, work), path)} ${(bytes / 1024).toFixed(0)} KiB`).join(', ')}`,
+  )
+
+  const blob = join(work, 'blob')
+  const assets = Object.fromEntries([
+    ...files.map((name) => [name, PARTS[name]]),
+    ...threads.map((name) => [
+      `threads/${name.replace(/\.ts$/, '.js')}`,
+      join(work, 'threads', name.replace(/\.ts$/, '.js')),
+    ]),
+  ])
+  const sea = { main: join(work, 'main.js'), output: blob, disableExperimentalSEAWarning: true, useSnapshot: false }
+  const more = { useCodeCache: true, execArgv: FLAGS, execArgvExtension: 'none', assets }
+  writeFileSync(join(work, 'sea.json'), JSON.stringify({ ...sea, ...more }))
+  makeBlob(join(work, 'sea.json'))
+
+  const copy = join(work, 'workspace-runtime')
+  copyFileSync(PARTS.node, copy)
+  chmodSync(copy, 0o755)
+  const smaller = stripped(copy)
+  await injectInto(copy, readFileSync(blob))
+  renameSync(copy, OUTPUT)
+  const version = output(PARTS.node, ['--version'])
+  say(
+    `blob ${mib(statSync(blob).size)} with code cache, into Node ${version}${smaller ? ', stripped' : ''}; ripgrep ${facts.ripgrep}`,
+  )
+  say(`${relative(ROOT, OUTPUT)}: ${mib(statSync(OUTPUT).size)}, ${elapsed()}`)
+}
+
+const elapsed = () => `${((performance.now() - started) / 1000).toFixed(1)} s`
+
+await main()

@@ -1,0 +1,111 @@
+// Puts a file that is carried inside the executable onto the disk, once, and finds it there at later starts.
+// The place is private: a directory of our own that nobody else may write to. A file's name carries the hash
+// of its content, it appears under that name complete or not at all (written aside, synced, renamed), and
+// what is found is trusted only with the right owner, mode and size. Two starts at once do no harm.
+
+import { randomBytes } from 'node:crypto'
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  utimesSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+
+/** A file to be unpacked. */
+export interface Packed {
+  /** Its last name: `rg`, `koffi.node`. */
+  readonly name: string
+  /** SHA-256 of the content, in hex. */
+  readonly sha256: string
+  readonly bytes: number
+  /** Called only when the file must be written. */
+  readonly read: () => Uint8Array
+}
+
+/** Files of other versions that no start has used for so long are removed. */
+const UNUSED_MS = 30 * 24 * 3600 * 1000
+/** A used file is marked as used at most this often. */
+const MARK_MS = 24 * 3600 * 1000
+/** What this module writes, and so all that it may remove: `<16 hex>-<name>`, aside with `.<hex>.part`. */
+const OURS = /^[0-9a-f]{16}-[\w.-]+$/
+
+/** Makes `directory` if needed and refuses it unless it is ours alone; throws an Error that says why. */
+export function privateDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const found = lstatSync(directory)
+  if (!found.isDirectory()) throw new Error(`${directory} is not a directory`)
+  if (found.uid !== process.getuid?.()) throw new Error(`${directory} belongs to another user`)
+  if ((found.mode & 0o077) !== 0) chmodSync(directory, 0o700)
+}
+
+/** The path of `packed` in the private directory, written there unless it is there already. */
+export function unpack(directory: string, packed: Packed): string {
+  const target = join(directory, `${packed.sha256.slice(0, 16)}-${packed.name}`)
+  const found = lstatSync(target, { throwIfNoEntry: false })
+  if (found !== undefined && isSound(found, packed)) {
+    if (Date.now() - found.mtimeMs > MARK_MS) markUsed(target)
+  } else {
+    write(target, packed.read())
+    sweep(directory)
+  }
+  // Refused on a file system mounted without exec, where the file would be of no use.
+  accessSync(target, constants.X_OK)
+  return target
+}
+
+function isSound(found: Stats, packed: Packed): boolean {
+  return (
+    found.isFile() && found.uid === process.getuid?.() && (found.mode & 0o777) === 0o700 && found.size === packed.bytes
+  )
+}
+
+function write(target: string, content: Uint8Array): void {
+  const aside = `${target}.${randomBytes(6).toString('hex')}.part`
+  try {
+    const file = openSync(aside, 'wx', 0o700)
+    try {
+      for (let at = 0; at < content.byteLength;) at += writeSync(file, content, at)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    chmodSync(aside, 0o700) // whatever the umask took away
+    renameSync(aside, target)
+  } catch (error) {
+    rmSync(aside, { force: true })
+    throw error
+  }
+}
+
+/** The mark is a courtesy to `sweep`; a read-only file system refuses it and may. */
+function markUsed(target: string): void {
+  try {
+    utimesSync(target, new Date(), new Date())
+  } catch {
+    // see above
+  }
+}
+
+/** Removes what other versions, or starts that were cut short, have left. What cannot be removed stays. */
+function sweep(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!OURS.test(name)) continue
+    try {
+      const path = join(directory, name)
+      if (Date.now() - lstatSync(path).mtimeMs > UNUSED_MS) rmSync(path)
+    } catch {
+      // removed by another start in between, or not ours to remove
+    }
+  }
+}

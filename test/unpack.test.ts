@@ -1,0 +1,126 @@
+// Unpacking: private directory, complete files only, found again cheaply, safe for starts at the same time.
+
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import t from 'tap'
+import { privateDirectory, unpack } from '../src/unpack.ts'
+
+const content = Buffer.from('#!/bin/sh\necho unpacked\n')
+const sha256 = createHash('sha256').update(content).digest('hex')
+
+function packed(onRead: () => void = () => {}) {
+  const read = () => {
+    onRead()
+    return content
+  }
+  return { name: 'tool', sha256, bytes: content.length, read }
+}
+
+t.test('a file is written once, private and executable, and found again without being read', async (t) => {
+  const directory = join(t.testdir(), 'deep/cache')
+  privateDirectory(directory)
+  let reads = 0
+  const path = unpack(
+    directory,
+    packed(() => reads++),
+  )
+  t.equal(path, join(directory, `${sha256.slice(0, 16)}-tool`))
+  t.equal(statSync(directory).mode & 0o777, 0o700)
+  t.equal(statSync(path).mode & 0o777, 0o700)
+  t.same(readFileSync(path), content)
+  t.equal(
+    unpack(
+      directory,
+      packed(() => reads++),
+    ),
+    path,
+  )
+  t.equal(reads, 1)
+  t.same(readdirSync(directory), [`${sha256.slice(0, 16)}-tool`], 'nothing is left aside')
+})
+
+t.test('a file cut short, too open, or replaced by a link is written anew', async (t) => {
+  const directory = t.testdir({ elsewhere: 'x'.repeat(content.length) })
+  privateDirectory(directory)
+  const path = unpack(directory, packed())
+  writeFileSync(path, 'short')
+  unpack(directory, packed())
+  t.same(readFileSync(path), content, 'cut short')
+  chmodSync(path, 0o777)
+  unpack(directory, packed())
+  t.equal(statSync(path).mode & 0o777, 0o700, 'writable by others')
+  const linked = t.testdir({ elsewhere: 'x'.repeat(content.length) })
+  chmodSync(join(linked, 'elsewhere'), 0o700)
+  symlinkSync('elsewhere', join(linked, `${sha256.slice(0, 16)}-tool`))
+  t.same(readFileSync(unpack(linked, packed())), content, 'a link')
+  t.equal(readFileSync(join(linked, 'elsewhere'), 'utf8'), 'x'.repeat(content.length), 'its target is untouched')
+})
+
+t.test('a directory that is not ours is refused; one of ours is closed to others', async (t) => {
+  const directory = t.testdir({ foreign: {}, open: {}, file: '' })
+  const root = process.getuid?.() === 0
+  if (root) chownSync(join(directory, 'foreign'), 12345, 12345)
+  t.throws(() => privateDirectory(root ? join(directory, 'foreign') : '/usr'), /belongs to another user/)
+  chmodSync(join(directory, 'open'), 0o777)
+  privateDirectory(join(directory, 'open'))
+  t.equal(statSync(join(directory, 'open')).mode & 0o777, 0o700)
+  t.throws(() => privateDirectory(join(directory, 'file')))
+  mkdirSync(join(directory, 'real'))
+  symlinkSync('real', join(directory, 'link'))
+  t.throws(() => privateDirectory(join(directory, 'link')), /not a directory/)
+})
+
+t.test('what other versions left long ago is swept, what is recent or not ours stays', async (t) => {
+  const old = new Date(Date.now() - 40 * 24 * 3600 * 1000)
+  const directory = t.testdir({
+    '0123456789abcdef-tool': 'old',
+    '0123456789abcdef-tool.aa.part': 'cut',
+    'ffffffffffffffff-tool': 'new',
+    notes: 'mine',
+  })
+  for (const name of ['0123456789abcdef-tool', '0123456789abcdef-tool.aa.part', 'notes']) {
+    utimesSync(join(directory, name), old, old)
+  }
+  privateDirectory(directory)
+  unpack(directory, packed())
+  t.same(
+    readdirSync(directory).toSorted(),
+    [`${sha256.slice(0, 16)}-tool`, 'ffffffffffffffff-tool', 'notes'].toSorted(),
+  )
+})
+
+t.test('many starts at once all get the whole file', async (t) => {
+  const directory = t.testdir()
+  privateDirectory(directory)
+  const module = JSON.stringify(new URL('../src/unpack.ts', import.meta.url).href)
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    const { readFileSync } = require('node:fs')
+    import(${module}).then(({ unpack }) => {
+      const path = unpack(workerData.directory, { ...workerData.packed, read: () => workerData.content })
+      parentPort.postMessage(readFileSync(path, 'utf8'))
+    })`
+  const { read: _, ...description } = packed()
+  const workers = Array.from(
+    { length: 6 },
+    () => new Worker(code, { eval: true, workerData: { directory, packed: description, content } }),
+  )
+  const texts = await Promise.all(
+    workers.map((worker) => new Promise((done, no) => worker.once('message', done).once('error', no))),
+  )
+  t.same(texts, Array(6).fill(content.toString()))
+  await Promise.all(workers.map((worker) => worker.terminate()))
+  t.equal(readdirSync(directory).length, 1)
+})
