@@ -1,0 +1,151 @@
+// Runs every test (or the files given) through node-tap, two files at a time, and says what came of it: a
+// line for each file, the diagnosis of each failure, the rows of the test catalogue that passed and that
+// were skipped, and a last line `N passed, N failed, N skipped`.
+// Only rows in test/skips.json may be skipped, each with the capability it lacks. A process that outlives
+// the tests is a failure, and is ended; so is everything after LIMIT_MS.
+
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type FileResult, rowsOf, TapResults, type TestResult } from './tap-results.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const LIMIT_MS = 12 * 60_000
+/** How long what the tests started may take to be gone after them. */
+const GONE_MS = 5_000
+/** Two: the machines this runs on have two cores. */
+const JOBS = '2'
+
+/** Marks every process of this run, so that whatever is left of it can be found. */
+const MARK = `WORKSPACE_TESTS_RUN=${randomUUID()}`
+
+function allowedSkips(): Readonly<Record<string, string>> {
+  const file = join(ROOT, 'test/skips.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {} // our own file
+}
+
+/** Processes of this run that are alive, this one excepted. */
+function leftAlive(): { pid: number; command: string }[] {
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name)
+    if (!Number.isInteger(pid) || pid === process.pid) return []
+    try {
+      if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(MARK)) return []
+      return [{ pid, command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() }]
+    } catch {
+      return [] // gone meanwhile, or not ours to look at
+    }
+  })
+}
+
+function killAll(): void {
+  for (const { pid } of leftAlive()) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // gone meanwhile
+    }
+  }
+}
+
+/** Waits for the run's processes to go; those that do not are killed and named. */
+async function survivors(): Promise<string[]> {
+  const deadline = Date.now() + GONE_MS
+  while (leftAlive().length > 0 && Date.now() < deadline) await sleep(100)
+  const left = leftAlive()
+  killAll()
+  return left.map(({ pid, command }) => `process ${pid} was left alive: ${command}`)
+}
+
+function runTap(files: readonly string[], onFile: (file: FileResult) => void): Promise<string[]> {
+  const results = new TapResults(onFile)
+  const [name, value] = MARK.split('=') as [string, string]
+  const tap = join(ROOT, 'node_modules/.bin/tap')
+  const child = spawn(process.execPath, [tap, 'run', '--reporter=tap', `--jobs=${JOBS}`, ...files], {
+    cwd: ROOT,
+    env: { ...process.env, [name]: value },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const problems: string[] = []
+  const limit = setTimeout(() => {
+    problems.push(`the tests took longer than ${LIMIT_MS / 60_000} minutes and were killed`)
+    killAll()
+  }, LIMIT_MS)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      problems.push(`stopped by ${signal}`)
+      killAll()
+    })
+  }
+  createInterface({ input: child.stdout }).on('line', (line) => results.line(line))
+  return new Promise((done, fail) => {
+    child.once('error', fail)
+    child.once('close', (code, signal) => {
+      clearTimeout(limit)
+      results.end()
+      if (results.bailedOut !== undefined) problems.push(results.bailedOut)
+      if (signal !== null) problems.push(`tap was ended by ${signal}`)
+      done(code === 0 ? problems : [...problems, `tap exited with ${String(code)}`])
+    })
+  })
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '    ')
+}
+
+function printFile(file: FileResult): void {
+  const count = (outcome: TestResult['outcome']) => file.tests.filter((test) => test.outcome === outcome).length
+  const skipped = count('skipped') > 0 ? `, ${count('skipped')} skipped` : ''
+  const seconds = (file.time / 1000).toFixed(1)
+  console.log(`${file.ok ? 'ok    ' : 'NOT OK'} ${file.file}  ${count('passed')} passed${skipped}, ${seconds} s`)
+  for (const test of file.tests) {
+    if (test.outcome === 'failed') console.log(`  FAILED ${test.name}\n${indented(test.detail)}`)
+  }
+  if (!file.ok && count('failed') === 0) console.log(indented(file.diagnosis))
+}
+
+/** A row is skipped if any test of it was, and has passed if all did. */
+function printRows(tests: readonly TestResult[], allowed: Readonly<Record<string, string>>): void {
+  const outcomes = new Map<string, Set<TestResult['outcome']>>()
+  for (const test of tests) {
+    for (const row of rowsOf(test.name)) {
+      outcomes.set(row, (outcomes.get(row) ?? new Set<TestResult['outcome']>()).add(test.outcome))
+    }
+  }
+  const rows = [...outcomes.keys()].toSorted()
+  const passed = rows.filter((row) => outcomes.get(row)?.size === 1 && outcomes.get(row)?.has('passed'))
+  const skipped = rows.filter((row) => outcomes.get(row)?.has('skipped'))
+  console.log(`\ncatalogue rows passed (${passed.length}): ${passed.join(' ')}`)
+  console.log(`catalogue rows skipped (${skipped.length})${skipped.length > 0 ? ':' : ''}`)
+  for (const row of skipped) console.log(`  ${row}: ${allowed[row] ?? 'not allowed by test/skips.json'}`)
+}
+
+const allowed = allowedSkips()
+const mayBeSkipped = (test: TestResult) => rowsOf(test.name).some((row) => row in allowed)
+const files: FileResult[] = []
+const problems = await runTap(process.argv.slice(2), (file) => {
+  files.push(file)
+  printFile(file)
+})
+problems.push(...(await survivors()))
+
+const tests = files.flatMap((file) => file.tests)
+const barred = tests.filter((test) => test.outcome === 'skipped' && !mayBeSkipped(test))
+for (const test of barred) console.log(`FAILED ${test.file}: ${test.name} was skipped (${test.detail})`)
+const wholeFiles = files.filter((file) => !file.ok && file.tests.every((test) => test.outcome !== 'failed'))
+if (tests.length === 0) problems.push('no test has run')
+// That tap exits with 1 after a failed test is no failure of its own.
+const told = barred.length + wholeFiles.length + tests.filter((test) => test.outcome === 'failed').length
+const own = problems.filter((problem) => told === 0 || problem !== 'tap exited with 1')
+for (const problem of own) console.log(`FAILED ${problem}`)
+printRows(tests, allowed)
+
+const passed = tests.filter((test) => test.outcome === 'passed').length
+const skipped = tests.filter((test) => test.outcome === 'skipped').length - barred.length
+const failed = told + own.length
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+process.exitCode = failed === 0 ? 0 : 1
