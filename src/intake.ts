@@ -40,10 +40,12 @@ export function takeIn<I extends TObject>(
   const fields = op.input.properties as Readonly<Record<string, Field>>
   const given = new Map<string, unknown>()
   const ignored: string[] = []
+  // Whoever refuses unknown fields is MCP, to which the REST-only fields are unknown.
+  const hidden: readonly string[] | undefined = rules.unknown === 'refuse' ? op.tool?.hidden : undefined
   for (const [key, value] of Object.entries(raw)) {
     const alias = op.aliases !== undefined && Object.hasOwn(op.aliases, key) ? op.aliases[key] : undefined
     const name = alias ?? key
-    if (!Object.hasOwn(fields, name)) ignored.push(key)
+    if (!Object.hasOwn(fields, name) || hidden?.includes(name) === true) ignored.push(key)
     else if (value !== undefined && value !== null && (alias !== undefined || !given.has(name))) given.set(name, value)
   }
   if (ignored.length > 0 && rules.unknown === 'refuse') throw unknownField(op, ignored[0] ?? '')

@@ -20,8 +20,8 @@ const ARRAY_AT_ONCE = 64
 
 /**
  * The JSON of `value` in pieces: strings, and bytes where a JsonText stood. Joined they equal
- * `JSON.stringify(value)`. Objects and long arrays are opened down to their leaves, so each piece is small
- * unless one string is large.
+ * `JSON.stringify(value)`. Objects and long arrays are opened down to their leaves and long strings cut, so
+ * each piece is small.
  */
 export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   if (value instanceof JsonText) {
@@ -42,15 +42,40 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
       separator = ','
     }
     yield separator === '{' ? '{}' : '}'
+  } else if (isLongString(value)) {
+    yield* stringPieces(value)
   } else {
     yield JSON.stringify(value) ?? 'null'
   }
 }
 
+/** Characters of a string that are rendered in one go. */
+const STRING_AT_ONCE = 64 * 1024
+
+function isLongString(value: unknown): value is string {
+  return typeof value === 'string' && value.length > STRING_AT_ONCE
+}
+
+function* stringPieces(text: string): Generator<string> {
+  yield '"'
+  let start = 0
+  while (start < text.length) {
+    const last = text.charCodeAt(start + STRING_AT_ONCE - 1)
+    // The halves of a surrogate pair stay together: alone each would be escaped.
+    const end = start + STRING_AT_ONCE + (last >= 0xd800 && last <= 0xdbff ? 1 : 0)
+    yield JSON.stringify(text.slice(start, end)).slice(1, -1)
+    start = end
+  }
+  yield '"'
+}
+
 /** True for an object or array whose parts must be looked at one by one. */
 function isNested(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  return Object.values(value).some((item) => typeof item === 'object' && item !== null) || Array.isArray(value)
+  return (
+    Object.values(value).some((item) => (typeof item === 'object' && item !== null) || isLongString(item)) ||
+    Array.isArray(value)
+  )
 }
 
 /** True if a JsonText stands anywhere in the top two levels, where operations put them. */

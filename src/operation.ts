@@ -80,6 +80,8 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   /** One sentence. */
   readonly summary: string
   readonly scope: Scope
+  /** Answered without a credential, and without `success` (contract 0 and 15.5: health alone). */
+  readonly open?: true
   readonly input: I
   readonly output: O
   /** Other names of input fields; where both are given the alias wins (contract 12 row 1). */

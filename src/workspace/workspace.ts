@@ -1,11 +1,14 @@
-// The workspace: everything alive that operations work with, opened once by main and handed to each call.
-// It composes; the parts decide.
+// The workspace: everything alive that operations work with, opened once by serve and handed to each call.
+// It composes; the parts decide. Disposing it ends every process that the daemon started.
 
-import type { Children } from './child.ts'
-import type { ContentSearch } from './content-search.ts'
-import type { FileWriter } from './file-writer.ts'
-import type { Tasks } from './tasks.ts'
-import type { Walkers } from './walkers.ts'
+import { accessSync, constants } from 'node:fs'
+import { openChildren, type Children } from './child.ts'
+import { childEnvironment, loginShell, loginUser } from './child-environment.ts'
+import { openContentSearch, type ContentSearch, type EngineChoice } from './content-search.ts'
+import { openFileWriter, type FileWriter } from './file-writer.ts'
+import { openTargets, type Targets } from './targets.ts'
+import { openTasks, type Tasks } from './tasks.ts'
+import { openWalkers, type Walkers } from './walkers.ts'
 
 export interface Workspace extends AsyncDisposable {
   /** Where commands start unless the request says otherwise (contract 15.4). */
@@ -19,4 +22,58 @@ export interface Workspace extends AsyncDisposable {
   readonly walkers: Walkers
   readonly search: ContentSearch
   readonly writer: FileWriter
+  readonly targets: Targets
+}
+
+export interface WorkspaceOptions {
+  readonly workdir: string
+  readonly stateDirectory: string
+  /** The daemon's environment as it was at the start. */
+  readonly environment: Readonly<Record<string, string>>
+  /** The project's own node_modules/.bin, which npm puts into PATH; '' in the executable. */
+  readonly ownBin: string
+  /** Variables every command gets besides. */
+  readonly commandVariables: Readonly<Record<string, string>>
+  readonly execs: number
+  readonly durable: boolean
+  readonly engine: EngineChoice
+  readonly ripgrep: string | undefined
+  readonly targets: Readonly<Record<string, { url: string; token: string }>>
+}
+
+export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
+  await using stack = new AsyncDisposableStack()
+  const user = loginUser()
+  const environment = { ...childEnvironment(options.environment, user, options.ownBin), ...options.commandVariables }
+  const shell = loginShell(environment, user, runs)
+  const { workdir } = options
+  const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
+  const children = stack.use(openChildren())
+  const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment, shell }))
+  const walkers = stack.use(openWalkers())
+  const search = stack.use(
+    openContentSearch({ children, engine: options.engine, ripgrep: options.ripgrep, environment }),
+  )
+  const parts = stack.move()
+  return {
+    workdir,
+    environment,
+    shell,
+    children,
+    tasks,
+    walkers,
+    search,
+    writer,
+    targets: openTargets(options.targets),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+function runs(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }

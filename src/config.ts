@@ -1,0 +1,276 @@
+// Flags, environment, file and defaults become one frozen Config (contract 15.4). The only reader of
+// process.env. A wrong value ends the start with exit code 2 and one line that names it.
+
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { homedir, userInfo } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Type, type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { errnoOf } from './fault.ts'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
+import { nearest } from './nearest.ts'
+import { StartError } from './start-error.ts'
+
+const closed = { additionalProperties: false } as const
+const limit = (description: string, fallback: number, maximum: number) =>
+  Type.Optional(Type.Integer({ description, default: fallback, minimum: 1, maximum }))
+
+/** The configuration file; published as JSON Schema. Every key may be left out. */
+export const configSchema = Type.Object(
+  {
+    host: Type.Optional(Type.String({ description: 'Address to listen on', default: '127.0.0.1' })),
+    port: Type.Optional(
+      Type.Integer({ description: 'Port; 0 takes any free one', default: 9990, minimum: 0, maximum: 65535 }),
+    ),
+    token_file: Type.Optional(Type.String({ description: 'File that holds the raw token, 32 characters or more' })),
+    workdir: Type.Optional(
+      Type.String({ description: 'Where commands start; default /root if usable, else the home directory, else /' }),
+    ),
+    log_level: Type.Optional(
+      Type.Enum([...LOG_LEVELS], { description: 'Least level that is logged', default: 'info' }),
+    ),
+    access_log: Type.Optional(Type.Boolean({ description: 'Log every request', default: false })),
+    jwt: Type.Optional(
+      Type.Object(
+        {
+          secret_file: Type.Optional(
+            Type.String({ description: 'File with the shared secret (HS256), 32 bytes or more' }),
+          ),
+          jwks_file: Type.Optional(Type.String({ description: 'File with a JSON Web Key Set' })),
+          jwks_url: Type.Optional(Type.String({ description: 'URL of a JSON Web Key Set' })),
+          algorithms: Type.Optional(
+            Type.Array(Type.String(), { description: 'Accepted signature algorithms', minItems: 1 }),
+          ),
+          audience: Type.Optional(Type.String({ description: 'Required aud' })),
+          issuer: Type.Optional(Type.String({ description: 'Required iss' })),
+          tolerance_seconds: Type.Optional(
+            Type.Integer({ description: 'Clock tolerance', default: 60, minimum: 0, maximum: 60 }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    cors: Type.Optional(
+      Type.Object(
+        {
+          origins: Type.Optional(
+            Type.Array(Type.String(), { description: 'Origins of pages that may call; "*" admits all' }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    allowed_hosts: Type.Optional(Type.Array(Type.String(), { description: 'Host names served' })),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          execs: limit('Commands at once', 50, 256),
+          terminals: limit('Terminals alive at once', 10, 64),
+          watchers: limit('Watchers at once', 5, 64),
+          concurrency: limit('Calls in progress per credential', 512, 65_536),
+          rate: Type.Optional(
+            Type.Integer({
+              description: 'Calls a second per credential; 0: off',
+              default: 0,
+              minimum: 0,
+              maximum: 1_000_000,
+            }),
+          ),
+          failed_auth: limit('Failed authentications a second per address', 20, 10_000),
+          body_bytes: limit('Largest JSON body over REST', 64 * 1024 * 1024, 1024 * 1024 * 1024),
+        },
+        closed,
+      ),
+    ),
+    files: Type.Optional(
+      Type.Object(
+        {
+          durable: Type.Optional(
+            Type.Boolean({ description: 'Sync file and directory before a write is answered', default: true }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    search: Type.Optional(
+      Type.Object(
+        {
+          engine: Type.Optional(
+            Type.Enum(['auto', 'ripgrep', 'builtin'], { description: 'Content search engine', default: 'auto' }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    exec: Type.Optional(
+      Type.Object(
+        {
+          env: Type.Optional(
+            Type.Record(Type.String(), Type.String(), { description: 'Variables every command gets' }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    targets: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[a-z][a-z0-9_-]{0,63}$' }),
+        Type.Object({ url: Type.String(), token: Type.String() }, closed),
+        {
+          description: 'Other daemons, reached under /runtimes/<id>/',
+        },
+      ),
+    ),
+    toolsets: Type.Optional(Type.Array(Type.String(), { description: 'Toolsets beyond the 23 tools' })),
+  },
+  closed,
+)
+
+export type ConfigFile = Static<typeof configSchema>
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly tokenFile: string | undefined
+  /** From RUNTIME_TOKEN, which is then removed from the environment. */
+  readonly token: string | undefined
+  readonly workdir: string
+  readonly logLevel: LogLevel
+  readonly stateDirectory: string
+  readonly cacheDirectory: string
+  /** The daemon's own environment, before it is cleaned for children. */
+  readonly environment: Readonly<Record<string, string>>
+  /** What has no flag, as the file gives it. */
+  readonly file: ConfigFile
+}
+
+const FLAGS = {
+  host: { type: 'string' },
+  port: { type: 'string' },
+  'token-file': { type: 'string' },
+  config: { type: 'string' },
+  workdir: { type: 'string' },
+  'log-level': { type: 'string' },
+  toolsets: { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+export interface CommandLine {
+  readonly words: readonly string[]
+  readonly flags: Readonly<Record<string, string | boolean | undefined>>
+}
+
+/** Splits the command line; an unknown flag ends the start. */
+export function readCommandLine(args: readonly string[]): CommandLine {
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: FLAGS, allowPositionals: true, strict: true })
+    return { words: positionals, flags: values }
+  } catch (error) {
+    const name = /'(--?[^'\s]+)/.exec(String(error))?.[1] ?? ''
+    const close = nearest(name.replace(/^-+/, ''), Object.keys(FLAGS))
+    const hint = close === undefined ? 'see --help' : `did you mean --${close}?`
+    throw new StartError(`${(error as Error).message.split('.')[0] ?? 'the command line is wrong'}; ${hint}`)
+  }
+}
+
+/** Composes the configuration. Removes RUNTIME_TOKEN from the environment: no child shall find it (A-11). */
+export function loadConfig(line: CommandLine): Config {
+  const env = process.env
+  const token = env['RUNTIME_TOKEN']
+  delete env['RUNTIME_TOKEN']
+  const given = (flag: string, variable: string): string | undefined => {
+    const value = line.flags[flag]
+    return typeof value === 'string' ? value : env[variable]
+  }
+  const path = given('config', 'RUNTIME_CONFIG')
+  const file = path === undefined ? {} : readConfigFile(path)
+  const toolsets = line.flags['toolsets']
+  const home = env['HOME'] ?? homedir()
+  const workdir = given('workdir', 'RUNTIME_WORKDIR') ?? file.workdir
+  return Object.freeze({
+    host: given('host', 'RUNTIME_HOST') ?? file.host ?? '127.0.0.1',
+    port: readPort(given('port', 'RUNTIME_PORT')) ?? file.port ?? 9990,
+    tokenFile: given('token-file', 'RUNTIME_TOKEN_FILE') ?? file.token_file,
+    token,
+    workdir: workdir === undefined ? defaultWorkdir(home) : checkedWorkdir(workdir),
+    logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
+    stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),
+    cacheDirectory: directoryOf(env['CACHE_DIRECTORY'], env['XDG_CACHE_HOME'], join(home, '.cache')),
+    environment: Object.fromEntries(
+      Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+    ),
+    file:
+      typeof toolsets === 'string' ? { ...file, toolsets: toolsets.split(',').filter((name) => name !== '') } : file,
+  })
+}
+
+/** systemd's directory as it is, else ours below the user's. */
+function directoryOf(systemd: string | undefined, xdg: string | undefined, fallback: string): string {
+  if (systemd !== undefined && systemd !== '') return systemd.split(':')[0] ?? systemd
+  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : fallback, 'workspace-runtime')
+}
+
+function readConfigFile(path: string): ConfigFile {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const why = errnoOf(error) ?? (error instanceof Error ? error.message : String(error))
+    throw new StartError(`the configuration file ${path} cannot be read as JSON: ${why}`)
+  }
+  const check = Compile(configSchema)
+  if (check.Check(value)) return value
+  const first = [...check.Errors(value)].at(0)
+  const where = first?.instancePath === undefined || first.instancePath === '' ? 'its root' : first.instancePath
+  const extra =
+    first !== undefined && 'additionalProperties' in first.params ? ` ${String(first.params.additionalProperties)}` : ''
+  throw new StartError(
+    `the configuration file ${path} is wrong at ${where}: ${first?.message ?? 'it does not fit'}${extra}`,
+  )
+}
+
+function readPort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) {
+    throw new StartError(`the port is ${JSON.stringify(text)}; accepted is a number from 0 to 65535`)
+  }
+  return Number(text)
+}
+
+function readLevel(text: string | undefined): LogLevel | undefined {
+  if (text === undefined) return undefined
+  const level = LOG_LEVELS.find((one) => one === text)
+  if (level === undefined)
+    throw new StartError(`the log level is ${JSON.stringify(text)}; accepted are ${LOG_LEVELS.join(', ')}`)
+  return level
+}
+
+/** `/root` if it can be entered, else the home directory, else `/` (contract 15.4). */
+function defaultWorkdir(home: string): string {
+  return ['/root', home, safeHome()].find((path) => path !== '' && usable(path)) ?? '/'
+}
+
+function safeHome(): string {
+  try {
+    return userInfo().homedir
+  } catch {
+    return ''
+  }
+}
+
+function usable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+function checkedWorkdir(path: string): string {
+  if (!usable(resolve(path)))
+    throw new StartError(`the working directory ${path} is not a directory that can be entered`)
+  return resolve(path)
+}

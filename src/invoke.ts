@@ -1,0 +1,192 @@
+// The gate: the only way to run an operation. It types the input, admits the call (authorised, not shutting
+// down, under the caller's limits), runs it with a signal, counts it, and returns a value or throws a Fault.
+
+import { mayUse, type Caller } from './caller.ts'
+import { errnoOf, Fault } from './fault.ts'
+import { takeIn, type IntakeRules } from './intake.ts'
+import type { Log } from './log.ts'
+import { EventStream, type Call, type Frame, type Operation } from './operation.ts'
+import type { Workspace } from './workspace/workspace.ts'
+
+export interface Request {
+  readonly raw: Readonly<Record<string, unknown>>
+  readonly rules: IntakeRules<Record<string, unknown>>
+  readonly caller: Caller
+  /** Aborted when the caller has left for good. */
+  readonly signal: AbortSignal
+  readonly body?: AsyncIterable<Uint8Array>
+  readonly progress?: (message: string) => void
+  readonly requestId: string
+  readonly via: 'rest' | 'mcp'
+}
+
+export interface Answer {
+  readonly value: object | EventStream
+  /** Fields of the request that meant nothing to the operation. */
+  readonly ignored: readonly string[]
+}
+
+export interface GateLimits {
+  /** Calls in progress per credential; 429 beyond (contract 15.4). */
+  readonly concurrency: number
+  /** Calls a second per credential, with a burst of as many; 0: no limit. */
+  readonly rate: number
+}
+
+export interface Gate {
+  invoke(op: Operation, request: Request): Promise<Answer>
+  /** From now on every call is refused with 503; those running go on. */
+  close(): void
+  readonly running: number
+  /** Resolves once nothing runs, or when `signal` aborts. */
+  idle(signal: AbortSignal): Promise<void>
+}
+
+interface Account {
+  running: number
+  /** Calls that may still start in this moment, and when that was reckoned (ms, monotonic). */
+  tokens: number
+  at: number
+}
+
+export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Gate {
+  const accounts = new Map<string, Account>()
+  const waiters = new Set<() => void>()
+  let running = 0
+  let open = true
+
+  const enter = (op: Operation, caller: Caller): (() => void) => {
+    if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new calls', { retryAfter: 5 })
+    if (!mayUse(caller, op.scope)) {
+      throw new Fault('forbidden', `this credential does not allow ${op.name}: it lacks the scope "${op.scope}"`, {
+        details: { scope: op.scope },
+      })
+    }
+    const account = accounts.get(caller.id) ?? { running: 0, tokens: limits.rate, at: performance.now() }
+    admit(account, limits)
+    accounts.set(caller.id, account)
+    account.running++
+    running++
+    let inside = true
+    return () => {
+      if (!inside) return
+      inside = false
+      account.running--
+      running--
+      if (account.running === 0 && account.tokens >= limits.rate) accounts.delete(caller.id)
+      if (running === 0) for (const wake of waiters) wake()
+    }
+  }
+
+  return {
+    async invoke(op, request) {
+      const leave = enter(op, request.caller)
+      let streaming = false
+      try {
+        const { input, ignored } = takeIn(op, request.raw, request.rules)
+        const value = await op.run(input, callOf(workspace, request))
+        if (!(value instanceof EventStream)) return { value, ignored }
+        streaming = true
+        return { value: new EventStream(value.format, thenLeave(value.frames, leave)), ignored }
+      } catch (error) {
+        throw asFault(error, op, request, log)
+      } finally {
+        if (!streaming) leave()
+      }
+    },
+    close() {
+      open = false
+    },
+    get running() {
+      return running
+    },
+    async idle(signal) {
+      while (running > 0 && !signal.aborted) await nextWake(waiters, signal)
+    },
+  }
+}
+
+/** Throws 429 when the account is at its limits; otherwise takes one token of the rate. */
+function admit(account: Account, limits: GateLimits): void {
+  if (account.running >= limits.concurrency) {
+    throw new Fault(
+      'rate_limited',
+      `this credential has ${account.running} calls in progress; at most ${limits.concurrency} are accepted`,
+      {
+        details: { limit: limits.concurrency, unit: 'calls in progress' },
+        retryAfter: 1,
+      },
+    )
+  }
+  if (limits.rate === 0) return
+  const now = performance.now()
+  account.tokens = Math.min(limits.rate, account.tokens + ((now - account.at) / 1000) * limits.rate)
+  account.at = now
+  if (account.tokens < 1) {
+    throw new Fault('rate_limited', `this credential makes more than ${limits.rate} calls a second`, {
+      details: { limit: limits.rate, unit: 'calls per second' },
+      retryAfter: 1,
+    })
+  }
+  account.tokens--
+}
+
+function callOf(workspace: Workspace, request: Request): Call {
+  return {
+    workspace,
+    signal: request.signal,
+    ...(request.body === undefined ? {} : { body: request.body }),
+    ...(request.progress === undefined ? {} : { progress: request.progress }),
+  }
+}
+
+/** The frames, and `leave` once they end, fail or are given up: also when they were never begun. */
+function thenLeave(frames: AsyncIterable<Frame>, leave: () => void): AsyncIterable<Frame> {
+  return {
+    [Symbol.asyncIterator]() {
+      const source = frames[Symbol.asyncIterator]()
+      return {
+        async next() {
+          try {
+            const step = await source.next()
+            if (step.done === true) leave()
+            return step
+          } catch (error) {
+            leave()
+            throw error
+          }
+        },
+        async return() {
+          leave()
+          await source.return?.()
+          return { done: true, value: undefined }
+        },
+      }
+    },
+  }
+}
+
+async function nextWake(waiters: Set<() => void>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  waiters.add(resolve)
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  await promise
+  waiters.delete(resolve)
+}
+
+/** Every failure leaves as a Fault; one that is not yet is our defect: logged with its stack, told without. */
+function asFault(error: unknown, op: Operation, request: Request, log: Log): Fault {
+  if (error instanceof Fault) return error
+  if (request.signal.aborted) return new Fault('unavailable', 'the call was given up by its caller', { cause: error })
+  log.error('internal_error', {
+    operation: op.name,
+    request_id: request.requestId,
+    errno: errnoOf(error),
+    stack: error instanceof Error ? error.stack : String(error),
+  })
+  return new Fault(
+    'internal_error',
+    `${op.name} failed inside the daemon; the log has the reason under this request id`,
+    { cause: error },
+  )
+}

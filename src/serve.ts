@@ -1,0 +1,141 @@
+// One daemon's life: open everything in order, say that it is ready, and on a signal close it in the reverse
+// order. The only file that knows all the parts.
+
+import { isatty } from 'node:tty'
+import { fileURLToPath } from 'node:url'
+import { buildFacts, openAssets, ripgrepPath } from './assets.ts'
+import { catalog } from './catalog.ts'
+import type { Config } from './config.ts'
+import { errnoOf } from './fault.ts'
+import { openGate } from './invoke.ts'
+import { openLog, writeLine } from './log.ts'
+import { StartError } from './start-error.ts'
+import { loadJwks, loadJwtSecret, loadToken, type LoadedToken } from './token-store.ts'
+import { openCredentials, type JwtOptions } from './transports/credentials.ts'
+import { openJsonReader } from './transports/json-reader.ts'
+import { mcpEndpoint } from './transports/mcp/endpoint.ts'
+import { openServer, type FrontDoor } from './transports/server.ts'
+import { openWorkspace } from './workspace/workspace.ts'
+
+/** What runs may go on for this long after the first signal (reliability C-01: exit within 15 s). */
+const GRACE_MS = 10_000
+/** After that everything is closed by force; what still hangs then is left behind. */
+const FORCE_MS = 4_000
+
+/** Serves until a signal; ends the process. Throws StartError for what the operator must change. */
+export async function serve(config: Config): Promise<void> {
+  const { file } = config
+  const log = openLog(config.logLevel)
+  const token = await loadToken({
+    fromEnvironment: config.token,
+    file: config.tokenFile,
+    stateDirectory: config.stateDirectory,
+  })
+  const jwt = await jwtOptions(config)
+  await using stack = new AsyncDisposableStack()
+  stack.use(openAssets({ directory: config.cacheDirectory }))
+  const workspace = stack.use(await openWorkspace(workspaceOptions(config)))
+  const limits = { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
+  const gate = openGate(workspace, limits, log)
+  const credentials = stack.use(
+    await openCredentials({ token: token.token, jwt, failedAuthPerSecond: file.limits?.failed_auth ?? 20 }),
+  )
+  const json = stack.use(openJsonReader())
+  const { version } = buildFacts()
+  const mcp = mcpEndpoint({
+    gate,
+    catalog,
+    json,
+    serverInfo: { name: 'workspace-runtime', version },
+    workdir: config.workdir,
+  })
+  const door = stack.use(
+    await listen({ gate, catalog, credentials, json, targets: workspace.targets, mcp, log }, config),
+  )
+  const signal = nextSignal()
+  announce(config, door, token)
+  log.info('stopping', { signal: await signal })
+  process.once('SIGTERM', () => process.exit(1))
+  process.once('SIGINT', () => process.exit(1))
+  gate.close()
+  door.stopAccepting()
+  await gate.idle(AbortSignal.timeout(GRACE_MS))
+  const force = setTimeout(() => process.exit(0), FORCE_MS)
+  await stack.disposeAsync()
+  clearTimeout(force)
+  process.exit(0)
+}
+
+async function listen(parts: Parameters<typeof openServer>[0], config: Config): Promise<FrontDoor> {
+  const { file } = config
+  try {
+    return await openServer(parts, {
+      host: config.host,
+      port: config.port,
+      origins: file.cors?.origins ?? [],
+      allowedHosts: file.allowed_hosts ?? [],
+      bodyBytes: file.limits?.body_bytes ?? 64 * 1024 * 1024,
+      accessLog: file.access_log ?? false,
+    })
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'EADDRINUSE')
+      throw new StartError(`port ${config.port} on ${config.host} is in use; choose another with --port`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new StartError(`the address ${config.host} is not one of this machine; change --host`)
+    if (code === 'EACCES')
+      throw new StartError(`port ${config.port} may not be used by this user; choose one above 1023 with --port`)
+    throw error
+  }
+}
+
+function workspaceOptions(config: Config): Parameters<typeof openWorkspace>[0] {
+  const { file } = config
+  return {
+    workdir: config.workdir,
+    stateDirectory: config.stateDirectory,
+    environment: config.environment,
+    ownBin: fileURLToPath(new URL('../node_modules/.bin', import.meta.url)),
+    commandVariables: file.exec?.env ?? {},
+    execs: file.limits?.execs ?? 50,
+    durable: file.files?.durable ?? true,
+    engine: file.search?.engine ?? 'auto',
+    ripgrep: ripgrepPath(),
+    targets: file.targets ?? {},
+  }
+}
+
+async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
+  const { jwt } = config.file
+  if (jwt === undefined) return undefined
+  const keys = [jwt.secret_file, jwt.jwks_file, jwt.jwks_url].filter((one) => one !== undefined)
+  if (keys.length !== 1)
+    throw new StartError(
+      `jwt names ${keys.length} key sources; exactly one of secret_file, jwks_file and jwks_url is accepted`,
+    )
+  return {
+    ...(jwt.secret_file === undefined ? {} : { secret: await loadJwtSecret(jwt.secret_file) }),
+    ...(jwt.jwks_file === undefined ? {} : { jwks: await loadJwks(jwt.jwks_file) }),
+    ...(jwt.jwks_url === undefined ? {} : { jwksUrl: jwt.jwks_url }),
+    ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }),
+    ...(jwt.audience === undefined ? {} : { audience: jwt.audience }),
+    ...(jwt.issuer === undefined ? {} : { issuer: jwt.issuer }),
+    toleranceSeconds: jwt.tolerance_seconds ?? 60,
+  }
+}
+
+function nextSignal(): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  process.once('SIGTERM', () => resolve('SIGTERM'))
+  process.once('SIGINT', () => resolve('SIGINT'))
+  return promise
+}
+
+/** Contract 15.5: one line with address, port and token file; the token itself only for a person at a terminal. */
+function announce(config: Config, door: FrontDoor, token: LoadedToken): void {
+  if (config.logLevel === 'silent') return
+  const host = door.address.family === 'IPv6' ? `[${door.address.address}]` : door.address.address
+  const where = token.path ?? (token.source === 'environment' ? 'the environment' : 'none')
+  const shown = isatty(2) && token.created ? `, token ${token.token}` : ''
+  writeLine(`workspace-runtime: ready on http://${host}:${door.address.port}, token in ${where}${shown}`)
+}

@@ -1,0 +1,124 @@
+// Request bodies: buffered within a limit of their own and a budget they all share, or handed on as a stream.
+// A body that stalls is cut (reliability H-02), so no reader waits for ever.
+
+import type { IncomingMessage } from 'node:http'
+import { Fault } from '../fault.ts'
+
+/** What all bodies being buffered may take together (contract 18). */
+const SHARED_BYTES = 128 * 1024 * 1024
+
+/** A body that brings nothing for this long is given up. */
+const STALL_MS = 30_000
+
+/** Bodies come at this rate or better, after the first 30 s (reliability H-02: 1 KiB/s). */
+const LEAST_BYTES_PER_SECOND = 1024
+
+let buffered = 0
+
+/** True where the request announces a body of at least one byte. */
+export function hasBody(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
+}
+
+/** The media type without parameters, lower case; '' where none was sent. */
+export function mediaType(request: IncomingMessage): string {
+  return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+}
+
+/** Refuses codings: a body is read as it comes (reliability H-10). */
+export function refuseCoding(request: IncomingMessage): void {
+  const coding = request.headers['content-encoding']
+  if (coding === undefined || coding.trim().toLowerCase() === 'identity') return
+  throw new Fault(
+    'unsupported_media_type',
+    `the body is sent with Content-Encoding ${JSON.stringify(coding)}; accepted is none`,
+    {
+      details: { field: 'Content-Encoding', got: coding },
+    },
+  )
+}
+
+/**
+ * Reads the whole body. Throws payload_too_large above `limit` (before reading where the length is
+ * announced), unavailable where the shared budget is used up, timeout where the body stalls.
+ */
+export async function readBody(request: IncomingMessage, limit: number, hint = ''): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > limit) throw tooLarge(announced, limit, hint)
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const chunks: Buffer[] = []
+  const started = performance.now()
+  let size = 0
+  let lastSize = 0
+  const watch = setInterval(() => {
+    const least = ((performance.now() - started) / 1000) * LEAST_BYTES_PER_SECOND
+    if (size === lastSize || size < Math.min(least, limit)) reject(stalled(size))
+    lastSize = size
+  }, STALL_MS)
+  const take = (chunk: Buffer): void => {
+    size += chunk.byteLength
+    buffered += chunk.byteLength
+    if (size > limit) reject(tooLarge(size, limit, hint))
+    else if (buffered > SHARED_BYTES) reject(crowded())
+    else chunks.push(chunk)
+  }
+  const end = (): void =>
+    resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size))
+  const cut = (): void => reject(new Fault('bad_request', `the body ended after ${size} bytes, before it was complete`))
+  request.on('data', take).once('end', end).once('close', cut).once('error', cut)
+  try {
+    return await promise
+  } finally {
+    clearInterval(watch)
+    buffered -= size
+    request.off('data', take).off('end', end).off('close', cut)
+    request.pause()
+  }
+}
+
+/** The body as a stream of chunks; ends the wait when nothing comes for 30 s while the reader wants more. */
+export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  const source = request.iterator({ destroyOnReturn: false })
+  let size = 0
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined
+    const stall = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(stalled(size)), STALL_MS)
+    })
+    try {
+      const step: IteratorResult<Buffer, undefined> = await Promise.race([source.next(), stall])
+      if (step.done === true) return
+      size += step.value.byteLength
+      yield step.value
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function tooLarge(size: number, limit: number, hint: string): Fault {
+  return new Fault('payload_too_large', `the body has ${size} bytes or more; accepted are at most ${limit}${hint}`, {
+    details: { field: 'body', limit, unit: 'bytes' },
+  })
+}
+
+function crowded(): Fault {
+  return new Fault(
+    'unavailable',
+    `the bodies being received take ${SHARED_BYTES} bytes together, which is the most; try again`,
+    {
+      details: { limit: SHARED_BYTES, unit: 'bytes' },
+      retryAfter: 1,
+    },
+  )
+}
+
+function stalled(size: number): Fault {
+  return new Fault(
+    'timeout',
+    `the body stalled after ${size} bytes; it must bring ${LEAST_BYTES_PER_SECOND} bytes a second`,
+    {
+      details: { field: 'body', bytes: size },
+    },
+  )
+}

@@ -1,0 +1,94 @@
+// Streams on their way out: SSE and NDJSON. The client's pace is the source's pace; a client that takes
+// nothing for 10 s loses its connection and what it watched runs on (contract 16).
+
+import type { ServerResponse } from 'node:http'
+import { Fault } from '../fault.ts'
+import type { EventStream, Frame } from '../operation.ts'
+import { drained } from './drain.ts'
+
+/** Contract 16: "one that takes no byte for 10 s has its connection destroyed". */
+const STALL_MS = 10_000
+
+/** Proxies and clients cut idle streams; a comment line keeps them open (mcp.md 6, trap 6). */
+const HEARTBEAT_MS = 15_000
+
+const HEADERS = {
+  sse: {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+  },
+  ndjson: {
+    'content-type': 'application/x-ndjson; charset=utf-8',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+  },
+} as const
+
+export interface StreamOptions {
+  readonly headers: Readonly<Record<string, string>>
+  /** Unknown request fields, named in the first event (contract 18). */
+  readonly ignored: readonly string[]
+}
+
+/** Sends every frame, then a clean end; where the source fails, an `error` event and a cut connection. */
+export async function sendStream(response: ServerResponse, stream: EventStream, options: StreamOptions): Promise<void> {
+  const { format } = stream
+  response.writeHead(200, { ...HEADERS[format], ...options.headers })
+  response.flushHeaders()
+  const heartbeat = format === 'sse' ? setInterval(() => response.write(': keep-alive\n\n'), HEARTBEAT_MS) : undefined
+  const frames = stream.frames[Symbol.asyncIterator]()
+  let { ignored } = options
+  try {
+    for (;;) {
+      const step = await nextUnlessLeft(frames, response)
+      if (step === 'left') return
+      if (step.done === true) break
+      const written = response.write(rendered(format, withIgnored(step.value, ignored)))
+      ignored = []
+      heartbeat?.refresh()
+      if (!written && !(await drained(response, STALL_MS))) return
+    }
+    response.end()
+  } catch (error) {
+    const { message, code } = error instanceof Fault ? error : BROKEN
+    response.write(rendered(format, { event: 'error', data: { error: message, code } }))
+    if (format === 'ndjson') response.end()
+    else response.socket?.end() // no final chunk: what came must not pass for the whole (contract 16)
+  } finally {
+    clearInterval(heartbeat)
+    void frames.return?.()
+  }
+}
+
+const BROKEN = new Fault('internal_error', 'the stream broke off inside the daemon')
+
+/** The next frame; 'left' as soon as the client's connection is gone, however long the source would wait. */
+async function nextUnlessLeft(
+  frames: AsyncIterator<Frame>,
+  response: ServerResponse,
+): Promise<IteratorResult<Frame> | 'left'> {
+  if (response.destroyed) return 'left'
+  const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Frame> | 'left'>()
+  const left = (): void => resolve('left')
+  response.once('close', left)
+  frames.next().then(resolve, reject)
+  try {
+    return await promise
+  } finally {
+    response.off('close', left)
+  }
+}
+
+function withIgnored(frame: Frame, ignored: readonly string[]): Frame {
+  return ignored.length > 0 && 'data' in frame ? { event: frame.event, data: { ...frame.data, ignored } } : frame
+}
+
+/** SSE needs the space after the colon and LF (contract 5); NDJSON carries the event's name in the object. */
+export function rendered(format: 'sse' | 'ndjson', frame: Frame): string | Uint8Array {
+  if ('rendered' in frame) return frame.rendered
+  if (format === 'ndjson') return `${JSON.stringify({ event: frame.event, ...('data' in frame ? frame.data : {}) })}\n`
+  if ('data' in frame) return `event: ${frame.event}\ndata: ${JSON.stringify(frame.data)}\n\n`
+  const { buffer, byteOffset, byteLength } = frame.bytes
+  return `event: ${frame.event}\ndata: {"data":"${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}"}\n\n`
+}

@@ -1,0 +1,70 @@
+// Hands a request on to another daemon (contract 1, configured targets): same method, path below the prefix,
+// body and reply streamed both ways. Our caller's credential stays here; the target gets its own.
+
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { pipeline } from 'node:stream/promises'
+import { errnoOf, Fault } from '../fault.ts'
+import type { RemoteTarget } from '../workspace/targets.ts'
+import type { Exchange } from './rest.ts'
+
+/** Headers of one connection, not of the message (RFC 9110 7.6.1), and those that we set ourselves. */
+const DROPPED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'authorization',
+  'cookie',
+  'origin',
+  'expect',
+])
+
+const CONNECT_MS = 5_000
+
+/** Resolves when the reply has been passed on; throws unavailable while nothing has been sent. */
+export async function forward(remote: RemoteTarget, path: string, exchange: Exchange): Promise<void> {
+  const { request, response, query } = exchange
+  const search = query.size === 0 ? '' : `?${query.toString()}`
+  const url = new URL(`${remote.url.pathname.replace(/\/$/, '')}${path}${search}`, remote.url)
+  const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+    method: request.method,
+    headers: { ...kept(request.headers), authorization: `Bearer ${remote.token}` },
+    signal: exchange.signal,
+  })
+  const connected = setTimeout(() => outgoing.destroy(new Error('no connection within 5 s')), CONNECT_MS)
+  outgoing.once('socket', (socket) => socket.once('connect', () => clearTimeout(connected)))
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  outgoing.once('response', resolve).once('error', reject)
+  request.pipe(outgoing)
+  try {
+    const reply = await promise
+    clearTimeout(connected)
+    response.writeHead(reply.statusCode ?? 502, { ...kept(reply.headers), ...exchange.headers })
+    await pipeline(reply, response)
+  } catch (error) {
+    if (exchange.signal.aborted || response.headersSent) {
+      response.destroy()
+      return
+    }
+    const why = errnoOf(error) ?? (error instanceof Error ? error.message : String(error))
+    throw new Fault('unavailable', `the runtime ${JSON.stringify(remote.id)} does not answer: ${why}`, {
+      retryAfter: 5,
+      cause: error,
+    })
+  } finally {
+    clearTimeout(connected)
+    outgoing.on('error', () => undefined).destroy()
+  }
+}
+
+function kept(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
+  const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !DROPPED.has(name) && !named.has(name)))
+}

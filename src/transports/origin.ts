@@ -1,0 +1,76 @@
+// The first question of every request: does it come through a name and from a page we serve? Guards against
+// DNS rebinding and cross-site requests (contract 15.9 and 16 "Origins"; reliability H-08, H-09). Pure.
+
+import { isIP } from 'node:net'
+
+export interface OriginRules {
+  /** Origins of `cors.origins`; "*" admits all. */
+  readonly origins: readonly string[]
+  readonly allowedHosts: readonly string[]
+  /** The address the daemon is bound to. */
+  readonly bound: string
+  /** The port it listens on, for its own loopback origins. */
+  readonly port: number
+}
+
+const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** Null if the Host headers are acceptable, else the sentence that says why not. */
+export function refuseHost(hosts: readonly string[], rules: OriginRules): string | null {
+  if (hosts.length !== 1) return `the request has ${hosts.length} Host headers; exactly one is accepted`
+  const name = hostName(hosts[0] ?? '')
+  if (name === undefined) return 'the Host header is not a host name with an optional port'
+  const listed = rules.allowedHosts.some((allowed) => allowed.toLowerCase() === name)
+  if (!isLoopback(rules.bound)) {
+    if (rules.allowedHosts.length === 0 || listed) return null
+    return `the host ${JSON.stringify(name)} is not on the list allowed_hosts`
+  }
+  if (listed || LOOPBACK_NAMES.has(name) || isIP(name.replace(/^\[|\]$/g, '')) !== 0) return null
+  return `the host ${JSON.stringify(name)} is neither loopback, an IP address nor on the list allowed_hosts`
+}
+
+/** The name in a Host header, lower case, or undefined where it is malformed. */
+function hostName(host: string): string | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/i.exec(host)
+  if (match === null || Number(match[2] ?? 0) > 65535) return undefined
+  return match[1]?.toLowerCase()
+}
+
+export function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127\./.test(address)
+}
+
+/** True if a page of this origin may call us: a configured one, or the daemon's own loopback origin. */
+export function originAllowed(origin: string, rules: OriginRules): boolean {
+  if (rules.origins.includes('*')) return true
+  if (origin === 'null') return false
+  if (rules.origins.includes(origin)) return true
+  return [...LOOPBACK_NAMES].some((name) => origin === `http://${name}:${rules.port}`)
+}
+
+/** Reads answer without regard to Origin (a browser keeps them from the page); what changes state does not. */
+export function originMatters(method: string, path: string, upgrade: boolean): boolean {
+  if (upgrade || path === '/mcp' || path === '/mcp/') return true
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
+}
+
+/** Headers a page may send and read (contract 0, mcp.md 1.6). */
+const ALLOWED_HEADERS =
+  'Authorization, Content-Type, Accept, Range, If-Match, If-None-Match, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, X-MCP-Format, X-MCP-Toolsets, X-MCP-Readonly'
+const EXPOSED_HEADERS = 'WWW-Authenticate, Mcp-Session-Id, X-Request-Id, ETag, Content-Range, Retry-After'
+
+/** CORS headers for an allowed origin; the credential is a header, never a cookie. */
+export function corsHeaders(origin: string, preflight: boolean): Readonly<Record<string, string>> {
+  const base = {
+    'access-control-allow-origin': origin,
+    vary: 'Origin',
+    'access-control-expose-headers': EXPOSED_HEADERS,
+  }
+  if (!preflight) return base
+  return {
+    ...base,
+    'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, HEAD',
+    'access-control-allow-headers': ALLOWED_HEADERS,
+    'access-control-max-age': '600',
+  }
+}

@@ -1,0 +1,88 @@
+// REST, a projection of the catalogue: a matched route and what came with the request become the input of an
+// operation; its value becomes the reply.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Caller } from '../caller.ts'
+import { Fault } from '../fault.ts'
+import type { Gate } from '../invoke.ts'
+import { EventStream } from '../operation.ts'
+import { hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
+import { sendStream } from './event-stream.ts'
+import type { JsonReader } from './json-reader.ts'
+import { sendJson } from './json-reply.ts'
+import { successBody } from './reply.ts'
+import type { Match } from './router.ts'
+
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly query: URLSearchParams
+  readonly caller: Caller
+  readonly requestId: string
+  /** Aborted when the client's connection is gone. */
+  readonly signal: AbortSignal
+  /** Headers every reply of this exchange carries: request id, CORS. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface RestRules {
+  readonly gate: Gate
+  readonly json: JsonReader
+  /** Largest JSON body (contract 2: 64 MiB). */
+  readonly bodyBytes: number
+}
+
+/** Runs the matched operation and sends its reply; throws what should become an error body. */
+export async function answerRest(rules: RestRules, match: Match, exchange: Exchange): Promise<void> {
+  const { op, route, parameters } = match
+  const { request, response } = exchange
+  const streamed = route.body === 'bytes'
+  const body = streamed ? {} : await readFields(request, rules)
+  const { value, ignored } = await rules.gate.invoke(op, {
+    raw: { ...fieldsOf(exchange.query), ...body, ...parameters },
+    rules: { unknown: 'report', ...(route.fixed === undefined ? {} : { fixed: route.fixed }) },
+    caller: exchange.caller,
+    signal: exchange.signal,
+    ...(streamed && hasBody(request) ? { body: streamBody(request) } : {}),
+    requestId: exchange.requestId,
+    via: 'rest',
+  })
+  if (value instanceof EventStream) {
+    await sendStream(response, value, { headers: exchange.headers, ignored })
+    return
+  }
+  const reply = op.open === true ? value : successBody(value, ignored)
+  await sendJson(response, route.status ?? 200, reply, exchange.headers)
+}
+
+/** Query fields; a repeated key becomes an array. */
+function fieldsOf(query: URLSearchParams): Record<string, unknown> {
+  const fields: Record<string, unknown> = {}
+  for (const key of new Set(query.keys())) {
+    const values = query.getAll(key)
+    fields[key] = values.length === 1 ? values[0] : values
+  }
+  return fields
+}
+
+/** The JSON body's fields; none where the body is empty, whatever its content type says (contract 14). */
+async function readFields(request: IncomingMessage, rules: RestRules): Promise<Record<string, unknown>> {
+  if (!hasBody(request) || request.method === 'GET' || request.method === 'HEAD') return {}
+  refuseCoding(request)
+  const bytes = await readBody(request, rules.bodyBytes)
+  if (bytes.byteLength === 0) return {}
+  const type = mediaType(request)
+  if (type !== 'application/json') {
+    throw new Fault(
+      'unsupported_media_type',
+      `the body is sent as ${type === '' ? 'no content type' : JSON.stringify(type)}; accepted is application/json`,
+      { details: { field: 'Content-Type', got: type } },
+    )
+  }
+  const value = await rules.json.parse(bytes)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const got = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`
+    throw new Fault('bad_request', `the body is ${got}; accepted is a JSON object`, { details: { field: 'body' } })
+  }
+  return value as Record<string, unknown>
+}

@@ -1,0 +1,292 @@
+// The front door: one HTTP server. Every request meets the same questions in the same order: Host and
+// Origin, then the credential, then the path; nothing is looked up or read for a stranger (reliability A-01).
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Caller } from '../caller.ts'
+import { Fault } from '../fault.ts'
+import type { Gate } from '../invoke.ts'
+import type { Log } from '../log.ts'
+import type { Operation } from '../operation.ts'
+import type { Targets } from '../workspace/targets.ts'
+import type { Credentials } from './credentials.ts'
+import type { JsonReader } from './json-reader.ts'
+import { sendJson } from './json-reply.ts'
+import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
+import { forward } from './forward.ts'
+import { faultBody } from './reply.ts'
+import { answerRest, type Exchange } from './rest.ts'
+import { openRouter } from './router.ts'
+
+export interface ServerParts {
+  readonly gate: Gate
+  readonly catalog: readonly Operation[]
+  readonly credentials: Credentials
+  readonly json: JsonReader
+  readonly targets: Targets
+  readonly mcp: (exchange: Exchange) => Promise<void>
+  readonly log: Log
+}
+
+export interface ServerRules {
+  readonly host: string
+  readonly port: number
+  readonly origins: readonly string[]
+  readonly allowedHosts: readonly string[]
+  readonly bodyBytes: number
+  readonly accessLog: boolean
+}
+
+export interface FrontDoor extends AsyncDisposable {
+  readonly address: AddressInfo
+  /** Takes no new connections; those that are open go on. */
+  stopAccepting(): void
+}
+
+/** Issue: gateways close idle connections after 60 s; ours live longer, so that they never race (H-12). */
+const KEEP_ALIVE_MS = 75_000
+const HEADERS_MS = 10_000
+/** How often Node looks for connections past their header time (H-01: closed by 10 + 5 s). */
+const CHECK_MS = 5_000
+/** How long a refused body is drained to nothing, so that the refusal is read before the connection ends. */
+const LINGER_MS = 2_000
+
+/** Paths that MCP clients probe after a 401; anything but a JSON 404 leads them into OAuth (mcp.md 1.5). */
+const OAUTH_PROBES = new Set([
+  '/.well-known/oauth-protected-resource',
+  '/.well-known/oauth-protected-resource/mcp',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+  '/register',
+])
+
+export async function openServer(parts: ServerParts, rules: ServerRules): Promise<FrontDoor> {
+  const server = createServer({
+    headersTimeout: HEADERS_MS,
+    requestTimeout: 0, // long uploads and streams; bodies have a watch of their own (H-02)
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: CHECK_MS,
+    maxHeaderSize: 16 * 1024,
+    noDelay: true,
+    insecureHTTPParser: false,
+  })
+  const origins = { origins: rules.origins, allowedHosts: rules.allowedHosts, bound: rules.host, port: rules.port }
+  const answer = openAnswering(parts, rules, origins)
+  server.on('request', (request, response) => void answer(request, response))
+  server.on('checkContinue', (request, response) => void answer(request, response))
+  server.on('checkExpectation', (request, response) => void answer(request, response))
+  server.on('clientError', refuseMalformed)
+  await listen(server, rules)
+  const address = server.address() as AddressInfo
+  origins.port = address.port
+  return {
+    address,
+    stopAccepting() {
+      server.close()
+      server.closeIdleConnections()
+    },
+    async [Symbol.asyncDispose]() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      server.close(() => resolve())
+      server.closeAllConnections()
+      await promise
+    },
+  }
+}
+
+async function listen(server: Server, rules: ServerRules): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ host: rules.host, port: rules.port, backlog: 1024 }, resolve)
+  await promise
+  server.off('error', reject)
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRules): Answer {
+  const router = openRouter(parts.catalog)
+  const open = new Set(parts.catalog.flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
+  const rest = { gate: parts.gate, json: parts.json, bodyBytes: rules.bodyBytes }
+
+  /** Everything after Host and Origin. */
+  const serve = async (exchange: Omit<Exchange, 'caller'>, path: string): Promise<void> => {
+    const { request } = exchange
+    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
+    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange)
+    if (caller === undefined) return
+    const known: Exchange = { ...exchange, caller }
+    const place = parts.targets.resolve(path)
+    if (place.remote !== undefined) return await forward(place.remote, place.path, known)
+    if (place.path === '/mcp') return await parts.mcp(known)
+    const found = router.find(method, place.path)
+    if (found === undefined) {
+      throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`, {
+        details: { path: path.slice(0, 200) },
+      })
+    }
+    if ('allow' in found) {
+      exchange.response.setHeader('allow', found.allow.join(', '))
+      throw new Fault(
+        'method_not_allowed',
+        `${request.method ?? ''} is not accepted here; accepted is ${found.allow.join(', ')}`,
+      )
+    }
+    await answerRest(rest, found, known)
+  }
+
+  return async (request, response) => {
+    const requestId = randomUUID({ disableEntropyCache: true })
+    const began = performance.now()
+    const headers: Record<string, string> = { 'x-request-id': requestId }
+    const gone = new AbortController()
+    response.on('error', () => undefined) // a client that leaves is no event of ours; `close` tells
+    response.once('close', () => gone.abort())
+    request.on('error', () => undefined)
+    const { path, query } = split(request.url ?? '/')
+    try {
+      if (passDoor(request, response, path, origins, headers)) {
+        await serve(
+          { request, response, query: new URLSearchParams(query), requestId, signal: gone.signal, headers },
+          path,
+        )
+      }
+    } catch (error) {
+      await refuse(response, asFault(error, requestId, parts.log), requestId, headers)
+    } finally {
+      if (!request.complete) endUnreadBody(request, response)
+      if (rules.accessLog) {
+        parts.log.info('request', {
+          request_id: requestId,
+          method: request.method,
+          path,
+          status: response.statusCode,
+          ms: Math.round(performance.now() - began),
+        })
+      }
+    }
+  }
+}
+
+/** Whoever asks an operation that is open to all. */
+const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefined }
+
+/** Path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
+function split(target: string): { path: string; query: string } {
+  const local = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const mark = local.indexOf('?')
+  const path = mark < 0 ? local : local.slice(0, mark)
+  return {
+    path: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path,
+    query: mark < 0 ? '' : local.slice(mark + 1),
+  }
+}
+
+/** Host, Origin, preflight and probes. True if the request goes on; false if it is answered already. */
+function passDoor(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  origins: OriginRules,
+  headers: Record<string, string>,
+): boolean {
+  const hosts = request.headersDistinct['host'] ?? []
+  const badHost = refuseHost(hosts, origins)
+  if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
+  const { origin } = request.headers
+  if (origin !== undefined) {
+    const allowed = originAllowed(origin, origins)
+    if (!allowed && originMatters(request.method ?? '', path, false)) {
+      throw new Fault(
+        'forbidden',
+        `pages of the origin ${JSON.stringify(origin.slice(0, 200))} may not call; cors.origins names those that may`,
+        {
+          details: { field: 'Origin' },
+        },
+      )
+    }
+    const preflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined
+    if (allowed) Object.assign(headers, corsHeaders(origin, preflight))
+    if (allowed && preflight) {
+      response.writeHead(204, headers).end()
+      return false
+    }
+  }
+  if (OAUTH_PROBES.has(path))
+    throw new Fault('not_found', 'this daemon takes its own bearer tokens; it has no OAuth endpoints')
+  return true
+}
+
+/** The caller, or undefined where the refusal has been sent: one fixed body, whatever was wrong (contract 0). */
+async function identify(parts: ServerParts, exchange: Omit<Exchange, 'caller'>): Promise<Caller | undefined> {
+  const { request, response } = exchange
+  const pending = parts.credentials.judge(request, { queryToken: undefined })
+  const verdict = pending instanceof Promise ? await pending : pending
+  if (verdict.ok) return verdict.caller
+  parts.log.warn('unauthorized', {
+    request_id: exchange.requestId,
+    reason: verdict.reason,
+    address: request.socket.remoteAddress,
+    status: verdict.status,
+  })
+  const fault = verdict.status === 429 ? TOO_MANY : UNAUTHORIZED
+  const { request_id: _, ...fixed } = faultBody(fault, '')
+  const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
+  const headers = { ...exchange.headers, 'www-authenticate': challenge, connection: 'close' }
+  const retry = verdict.retryAfter === undefined ? {} : { 'retry-after': String(verdict.retryAfter) }
+  await sendJson(response, verdict.status, fixed, { ...headers, ...retry })
+  return undefined
+}
+
+const UNAUTHORIZED = new Fault(
+  'unauthorized',
+  'a valid credential is needed: send it as "Authorization: Bearer <token>"',
+)
+const TOO_MANY = new Fault('rate_limited', 'this address failed to authenticate too often; try again later')
+
+async function refuse(
+  response: ServerResponse,
+  fault: Fault,
+  requestId: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (response.headersSent) {
+    response.destroy() // half a reply must not pass for a whole one
+    return
+  }
+  const retry = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
+  await sendJson(response, fault.status, faultBody(fault, requestId), { ...headers, ...retry })
+}
+
+function asFault(error: unknown, requestId: string, log: Log): Fault {
+  if (error instanceof Fault) return error
+  log.error('internal_error', { request_id: requestId, stack: error instanceof Error ? error.stack : String(error) })
+  return new Fault('internal_error', 'the daemon failed; its log has the reason under this request id', {
+    cause: error,
+  })
+}
+
+/** A request answered before its body was read: the rest is drained to nothing for a moment, then cut. */
+function endUnreadBody(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS)
+  request.once('close', () => clearTimeout(cut))
+  socket.once('close', () => clearTimeout(cut))
+  request.resume()
+  response.once('finish', () => socket.end())
+}
+
+/** What Node's parser refuses. The error listener is first: a reset here must not end the daemon (X-01). */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  socket.on('error', () => undefined)
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const status = {
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  }[error.code ?? '']
+  socket.end(`HTTP/1.1 ${status ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}

@@ -1,0 +1,147 @@
+// A daemon of its own for a test: started as a process on a free port with a fresh state directory, stopped
+// and awaited at the test's end. RUNTIME_UNDER_TEST names an executable to start instead of the sources.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const TOKEN = 'test-token-0123456789abcdef0123456789abcdef'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The command that starts the daemon under test. */
+export const COMMAND: readonly string[] =
+  process.env['RUNTIME_UNDER_TEST'] === undefined
+    ? [process.execPath, join(root, 'src/main.ts')]
+    : [resolve(root, process.env['RUNTIME_UNDER_TEST'])]
+
+export interface DaemonOptions {
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Contents of the configuration file. */
+  readonly config?: object
+  readonly cwd?: string
+  /** A wrapper in front of the command, such as `prlimit --nofile=128`. */
+  readonly wrapper?: readonly string[]
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  // Replies are of any shape; the tests say what they expect.
+  readonly body: any
+}
+
+export interface Daemon {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly process: ChildProcess
+  readonly directory: string
+  /** Everything it wrote to stderr so far. */
+  stderr(): string
+  /** A request with the token; `body` objects are sent as JSON. */
+  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Reply>
+  /** Sends a signal and waits for the end; the exit code, or the signal's name. */
+  stop(signal?: NodeJS.Signals): Promise<number | string>
+}
+
+interface Owner {
+  teardown(handler: () => Promise<void>): unknown
+}
+
+/** Starts a daemon and waits until it says that it is ready. */
+export async function startDaemon(t: Owner, options: DaemonOptions = {}): Promise<Daemon> {
+  const directory = mkdtempSync(join(tmpdir(), 'workspace-runtime-test-'))
+  const { child, stderr } = launch(directory, options)
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const port = await readyPort(child, stderr)
+  const url = `http://127.0.0.1:${port}`
+  return {
+    url,
+    port,
+    pid: child.pid ?? 0,
+    process: child,
+    directory,
+    stderr,
+    call: (method, path, body, headers) => call(url, method, path, body, headers),
+    async stop(signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill(signal)
+        await once(child, 'exit')
+      }
+      return child.exitCode ?? child.signalCode ?? 'unknown'
+    },
+  }
+}
+
+function launch(directory: string, options: DaemonOptions): { child: ChildProcess; stderr: () => string } {
+  const args = ['--port', '0', ...(options.args ?? [])]
+  if (options.config !== undefined) {
+    const file = join(directory, 'config.json')
+    writeFileSync(file, JSON.stringify(options.config))
+    args.push('--config', file)
+  }
+  const [command = '', ...rest] = [...(options.wrapper ?? []), ...COMMAND, ...args]
+  const child = spawn(command, rest, {
+    cwd: options.cwd ?? directory,
+    env: { ...process.env, RUNTIME_TOKEN: TOKEN, XDG_STATE_HOME: join(directory, 'state'), ...options.env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let text = ''
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+  return { child, stderr: () => text }
+}
+
+async function readyPort(child: ChildProcess, stderr: () => string): Promise<number> {
+  const { promise, resolve: ready, reject } = Promise.withResolvers<number>()
+  const look = (): void => {
+    const match = /ready on http:\/\/\S*:(\d+),/.exec(stderr())
+    if (match !== null) ready(Number(match[1]))
+  }
+  const ended = (): void => reject(new Error(`the daemon ended before it was ready: ${stderr()}`))
+  child.stderr?.on('data', look)
+  child.once('exit', ended)
+  const timer = setTimeout(() => reject(new Error(`the daemon is not ready after 20 s: ${stderr()}`)), 20_000)
+  try {
+    return await promise
+  } finally {
+    clearTimeout(timer)
+    child.stderr?.off('data', look)
+    child.off('exit', ended)
+  }
+}
+
+async function call(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
+  const response = await fetch(url + path, {
+    method,
+    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, body: parsed(text) }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
