@@ -15,8 +15,8 @@ export class JsonText<T> {
   }
 }
 
-/** Elements of an array that are rendered in one go; above it the array is rendered element by element. */
-const ARRAY_AT_ONCE = 64
+/** Elements of an array or object that are rendered in one go; above it they are rendered one by one. */
+const AT_ONCE = 64
 
 /**
  * The JSON of `value` in pieces: strings, and bytes where a JsonText stood. Joined they equal
@@ -26,14 +26,16 @@ const ARRAY_AT_ONCE = 64
 export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   if (value instanceof JsonText) {
     yield* value.chunks
-  } else if (Array.isArray(value) && (value.length > ARRAY_AT_ONCE || value.some(isNested))) {
+  } else if (isFlat(value)) {
+    yield JSON.stringify(value) ?? 'null'
+  } else if (Array.isArray(value)) {
     yield '['
     for (let i = 0; i < value.length; i++) {
       if (i > 0) yield ','
       yield* jsonPieces(value[i] ?? null)
     }
     yield ']'
-  } else if (isNested(value)) {
+  } else {
     let separator = '{'
     for (const [key, item] of Object.entries(value as object)) {
       if (item === undefined) continue
@@ -42,40 +44,14 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
       separator = ','
     }
     yield separator === '{' ? '{}' : '}'
-  } else if (isLongString(value)) {
-    yield* stringPieces(value)
-  } else {
-    yield JSON.stringify(value) ?? 'null'
   }
 }
 
-/** Characters of a string that are rendered in one go. */
-const STRING_AT_ONCE = 64 * 1024
-
-function isLongString(value: unknown): value is string {
-  return typeof value === 'string' && value.length > STRING_AT_ONCE
-}
-
-function* stringPieces(text: string): Generator<string> {
-  yield '"'
-  let start = 0
-  while (start < text.length) {
-    const last = text.charCodeAt(start + STRING_AT_ONCE - 1)
-    // The halves of a surrogate pair stay together: alone each would be escaped.
-    const end = start + STRING_AT_ONCE + (last >= 0xd800 && last <= 0xdbff ? 1 : 0)
-    yield JSON.stringify(text.slice(start, end)).slice(1, -1)
-    start = end
-  }
-  yield '"'
-}
-
-/** True for an object or array whose parts must be looked at one by one. */
-function isNested(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return (
-    Object.values(value).some((item) => (typeof item === 'object' && item !== null) || isLongString(item)) ||
-    Array.isArray(value)
-  )
+/** True for what is rendered in one go: leaves, and short arrays and objects of leaves. */
+function isFlat(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  const parts: unknown[] = Array.isArray(value) ? value : Object.values(value)
+  return parts.length <= AT_ONCE && parts.every((part) => typeof part !== 'object' || part === null)
 }
 
 /** True if a JsonText stands anywhere in the top two levels, where operations put them. */

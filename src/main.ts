@@ -36,8 +36,8 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 function versions(): string {
-  const { version, commit, node, ripgrep } = buildFacts()
-  return `workspace-runtime ${version} (commit ${commit}, node ${node}, ripgrep ${ripgrep})\n`
+  const { version, commit = 'from source', ripgrep = 'from its package' } = buildFacts()
+  return `workspace-runtime ${version}\ncommit ${commit}\nnode ${process.version}\nripgrep ${ripgrep}\n`
 }
 
 function print(text: string): void {

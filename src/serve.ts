@@ -117,7 +117,7 @@ async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
     ...(jwt.secret_file === undefined ? {} : { secret: await loadJwtSecret(jwt.secret_file) }),
     ...(jwt.jwks_file === undefined ? {} : { jwks: await loadJwks(jwt.jwks_file) }),
     ...(jwt.jwks_url === undefined ? {} : { jwksUrl: jwt.jwks_url }),
-    ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }),
+    algorithms: jwt.algorithms ?? [],
     ...(jwt.audience === undefined ? {} : { audience: jwt.audience }),
     ...(jwt.issuer === undefined ? {} : { issuer: jwt.issuer }),
     toleranceSeconds: jwt.tolerance_seconds ?? 60,

@@ -13,6 +13,7 @@ import type { Targets } from '../workspace/targets.ts'
 import type { Credentials } from './credentials.ts'
 import type { JsonReader } from './json-reader.ts'
 import { sendJson } from './json-reply.ts'
+import type { McpEndpoint } from './mcp/endpoint.ts'
 import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
 import { forward } from './forward.ts'
 import { faultBody } from './reply.ts'
@@ -25,7 +26,7 @@ export interface ServerParts {
   readonly credentials: Credentials
   readonly json: JsonReader
   readonly targets: Targets
-  readonly mcp: (exchange: Exchange) => Promise<void>
+  readonly mcp: McpEndpoint
   readonly log: Log
 }
 
@@ -119,7 +120,10 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     const known: Exchange = { ...exchange, caller }
     const place = parts.targets.resolve(path)
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)
-    if (place.path === '/mcp') return await parts.mcp(known)
+    if (place.path === '/mcp') {
+      for (const [name, value] of Object.entries(exchange.headers)) exchange.response.setHeader(name, value)
+      return await parts.mcp(request, exchange.response, known)
+    }
     const found = router.find(method, place.path)
     if (found === undefined) {
       throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`, {

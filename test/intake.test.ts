@@ -1,0 +1,106 @@
+// The tolerant reading of contract 12 and the sentences for what is refused.
+
+import t from 'tap'
+import { Fault } from '../src/fault.ts'
+import { splitList, takeIn, type IntakeRules } from '../src/intake.ts'
+import { operation } from '../src/operation.ts'
+import { argv, choice, content, environment, flag, id, list, optional, path, text, Type, whole } from '../src/schema.ts'
+
+const sample = operation({
+  name: 'sample',
+  title: 'Sample',
+  summary: 'Takes one of everything.',
+  scope: 'none',
+  input: Type.Object({
+    path: path('A path.', { default: '/' }),
+    q: optional(text('Words.', { minLength: 1, maxLength: 10 })),
+    nested: flag('Deep.', false),
+    depth: whole('Depth.', { minimum: 1, maximum: 9, default: 3 }),
+    globs: list('Globs.'),
+    command: optional(argv('Command.')),
+    content: optional(content('Text.')),
+    task: optional(id('Id.')),
+    env: optional(environment('Variables.')),
+    mode: choice('Mode.', ['a', 'b'], 'a'),
+  }),
+  output: Type.Object({}),
+  aliases: { cmd: 'command', query: 'q' },
+  routes: [],
+  run: () => Promise.resolve({}),
+})
+
+const report: IntakeRules<Record<string, unknown>> = { unknown: 'report' }
+const read = (raw: Record<string, unknown>, rules = report) => takeIn(sample, raw, rules as never)
+
+function refusal(raw: Record<string, unknown>, rules = report): string {
+  try {
+    read(raw, rules)
+  } catch (error) {
+    if (error instanceof Fault) return `${error.code}: ${error.message}`
+    throw error
+  }
+  return 'accepted'
+}
+
+t.test('defaults are filled and strings become what they mean', async (t) => {
+  t.strictSame(read({}).input, { path: '/', nested: false, depth: 3, globs: [], mode: 'a' })
+  const { input } = read({ nested: 'true', depth: '7', globs: 'a,*.{js,ts}', cmd: 'ls -l', task: 5, q: 12 })
+  t.match(input, { nested: true, depth: 7, globs: ['a', '*.{js,ts}'], command: ['ls -l'], task: '5', q: '12' })
+  t.match(read({ globs: ['a,b', 'c'], nested: 0 }).input, { globs: ['a', 'b', 'c'], nested: false })
+  t.match(read({ q: null, depth: undefined }).input, { depth: 3 }, 'null and undefined are as good as absent')
+})
+
+t.test('an alias wins over the name it stands for (contract 12 row 1)', async (t) => {
+  t.match(read({ command: ['a'], cmd: ['b'] }).input, { command: ['b'] })
+  t.match(read({ cmd: ['b'], command: ['a'] }).input, { command: ['b'] })
+})
+
+t.test('the route settles what it fixes, the projection what it defaults', async (t) => {
+  t.match(read({ nested: false }, { unknown: 'report', fixed: { nested: true } }).input, { nested: true })
+  t.match(read({}, { unknown: 'report', defaults: { nested: true } }).input, { nested: true })
+  t.match(read({ nested: false }, { unknown: 'report', defaults: { nested: true } }).input, { nested: false })
+})
+
+t.test('paths are absolute, free of NUL, normalised', async (t) => {
+  t.match(read({ path: '/a/./b//c/../d/' }).input, { path: '/a/b/d' })
+  t.match(refusal({ path: 'a/b' }), /bad_request: path is "a\/b", which is not absolute; accepted is an absolute path/)
+  t.match(refusal({ path: '/a\0b' }), /path contains a NUL character/)
+  t.match(refusal({ path: '' }), /not absolute/)
+  t.match(refusal({ path: `/${'x'.repeat(4095)}` }), /path is 4096 bytes long/)
+  t.match(refusal({ path: 5 }), /path is 5; accepted is an absolute path/)
+  t.match(refusal({ path: ['/a', '/b'] }), /path is \["\/a","\/b"\]; accepted is an absolute path/)
+})
+
+t.test('what is refused names the field, what came and what is accepted', async (t) => {
+  t.equal(refusal({ depth: 'x' }), 'bad_request: depth is "x"; accepted is an integer from 1 to 9')
+  t.equal(refusal({ depth: 10 }), 'bad_request: depth is 10; accepted is an integer from 1 to 9')
+  t.equal(refusal({ depth: 1.5 }), 'bad_request: depth is 1.5; accepted is an integer from 1 to 9')
+  t.equal(refusal({ nested: 'yes' }), 'bad_request: nested is "yes"; accepted is true or false')
+  t.match(refusal({ q: 'x'.repeat(11) }), 'q is "xxxxxxxxxxx"; accepted is a string of 1 to 10 characters')
+  t.match(refusal({ q: 'x'.repeat(1001) }), 'q is a string of 1001 characters; accepted is a string of 1 to 10')
+  t.equal(refusal({ mode: 'c' }), 'bad_request: mode is "c"; accepted is one of "a", "b"')
+  t.match(refusal({ globs: [1] }), /globs is \[1\]; accepted is a list/)
+  t.match(refusal({ cmd: [] }), /command is empty/)
+  t.match(refusal({ cmd: '' }), /command is empty/)
+  t.match(refusal({ cmd: ['a', 'b\0'] }), /command\[1\] contains a NUL/)
+  t.match(refusal({ content: '\ud800' }), /lone surrogate/)
+})
+
+t.test('E-09 names of variables', async (t) => {
+  t.match(read({ env: { A: '1' } }).input, { env: { A: '1' } })
+  for (const name of ['', 'A=B', '1A', 'A\0']) t.match(refusal({ env: { [name]: 'x' } }), /env has a variable named/)
+  t.match(refusal({ env: { A: 1 } }), /env\.A is 1; accepted is a string/)
+  t.match(refusal({ env: ['A=1'] }), /env is \["A=1"\]; accepted is an object of strings/)
+})
+
+t.test('unknown fields are named over REST and refused over MCP (contract 18)', async (t) => {
+  t.strictSame(read({ dept: 1, nested: true }).ignored, ['dept'])
+  const refused = refusal({ dept: 1 }, { unknown: 'refuse' })
+  t.match(refused, /"dept" is not an argument of sample; accepted are path, q/)
+  t.match(refused, /Did you mean "depth"\?/)
+  t.strictSame(read(JSON.parse('{"__proto__": {"x": 1}, "constructor": 1}')).ignored, ['__proto__', 'constructor'])
+})
+
+t.test('lists split at commas outside braces', async (t) => {
+  t.strictSame(splitList('a, b,,*.{c,d}'), ['a', 'b', '*.{c,d}'])
+})
