@@ -19,7 +19,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
+import { WORKERS } from './src/assets.ts'
 
 const ROOT = import.meta.dirname
 const DIST = join(ROOT, 'dist')
@@ -77,21 +78,6 @@ function stampOf(facts) {
   return hash.digest('hex')
 }
 
-/** In the bundle `koffi` is its native part alone, loaded from where src/assets.ts has unpacked it. */
-const koffiFromAssets = {
-  name: 'koffi-from-assets',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^koffi$/ }, () => ({ path: 'koffi', namespace: 'unpacked' }))
-    bundler.onLoad({ filter: /.*/, namespace: 'unpacked' }, () => ({
-      resolveDir: join(ROOT, 'src'),
-      loader: 'js',
-      contents: `
-        const { nativeLibraryPath } = require('./assets.ts')
-        process.dlopen(module, nativeLibraryPath())`,
-    }))
-  },
-}
-
 async function bundle(entryPoints, outdir, built) {
   const result = await build({
     absWorkingDir: ROOT,
@@ -105,13 +91,13 @@ async function bundle(entryPoints, outdir, built) {
     minifyWhitespace: true,
     keepNames: false,
     legalComments: 'none',
-    define: { BUILT: JSON.stringify(built) },
+    // Files beside the sources do not exist there: paths from import.meta.url start at the executable.
+    define: { BUILT: JSON.stringify(built), 'import.meta.url': 'EXECUTABLE_URL' },
+    banner: { js: "const EXECUTABLE_URL=require('node:url').pathToFileURL(process.execPath).href;" },
     // import() does not work in a single executable with code cache.
     supported: { 'dynamic-import': false },
-    logOverride: { 'empty-import-meta': 'silent' },
     logLevel: 'warning',
     metafile: true,
-    plugins: [koffiFromAssets],
   })
   return Object.entries(result.metafile.outputs)
 }
@@ -122,9 +108,20 @@ function stripped(copy) {
   return false
 }
 
-function makeBlob(config) {
+/** The bundles in `work`, with the parts, as Node's blob. */
+function makeBlob(work) {
+  const config = join(work, 'sea.json')
+  const output = join(work, 'blob')
+  const assets = Object.fromEntries([
+    ...['koffi.node', 'rg'].map((name) => [name, PARTS[name]]),
+    ...WORKERS.map((name) => [`threads/${name}.js`, join(work, 'threads', `${name}.js`)]),
+  ])
+  const fixed = { disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: true }
+  const flags = { execArgv: FLAGS, execArgvExtension: 'none' }
+  writeFileSync(config, JSON.stringify({ main: join(work, 'main.js'), output, ...fixed, ...flags, assets }))
   const made = spawnSync(PARTS.node, ['--experimental-sea-config', config], { encoding: 'utf8' })
   if (made.status !== 0) throw new Error(`node --experimental-sea-config failed:\n${made.stdout}${made.stderr}`)
+  return readFileSync(output)
 }
 
 /** postject takes hold of console.warn when it starts; what it always says of Node's notes is left out. */
@@ -144,8 +141,8 @@ async function injectInto(executable, blob) {
 async function main() {
   const facts = {
     version: JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version,
-    commit: output('git', ['describe', '--always', '--dirty', '--exclude=*', '--abbrev=12']),
-    ripgrep: /^ripgrep (\S+)/.exec(output(PARTS.rg, ['--version']) ?? '')?.[1],
+    commit: output('git', ['describe', '--always', '--dirty', '--exclude=*', '--abbrev=12']) ?? 'unknown',
+    ripgrep: /^ripgrep (\S+)/.exec(output(PARTS.rg, ['--version']) ?? '')?.[1] ?? 'unknown',
   }
   const stamp = stampOf(facts)
   if (!process.argv.includes('--force') && existsSync(OUTPUT) && existsSync(STAMP)) {
@@ -164,41 +161,24 @@ async function main() {
 }
 
 async function make(work, facts) {
-  const files = ['koffi.node', 'rg']
-  const parts = files.map((name) => {
+  const parts = ['koffi.node', 'rg'].map((name) => {
     const bytes = readFileSync(PARTS[name])
     return { name, sha256: sha256(bytes), bytes: bytes.length }
   })
-  const threads = readdirSync(join(ROOT, 'src/threads')).filter((name) => name.endsWith('.ts'))
-  const entries = ['src/main.ts', ...threads.map((name) => `src/threads/${name}`)]
+  const entries = ['src/main.ts', ...WORKERS.map((name) => `src/threads/${name}.ts`)]
   const bundles = await bundle(entries, work, { facts, parts })
-  say(
-    `${bundles.length} bundles: ${bundles.map(([path, { bytes }]) => `${relative(relative(ROOT, work), path)} ${(bytes / 1024).toFixed(0)} KiB`).join(', ')}`,
-  )
+  const sizes = bundles.map(([path, { bytes }]) => `${basename(path)} ${(bytes / 1024).toFixed(0)} KiB`)
+  say(`bundled ${sizes.join(', ')}`)
 
-  const blob = join(work, 'blob')
-  const assets = Object.fromEntries([
-    ...files.map((name) => [name, PARTS[name]]),
-    ...threads.map((name) => [
-      `threads/${name.replace(/\.ts$/, '.js')}`,
-      join(work, 'threads', name.replace(/\.ts$/, '.js')),
-    ]),
-  ])
-  const sea = { main: join(work, 'main.js'), output: blob, disableExperimentalSEAWarning: true, useSnapshot: false }
-  const more = { useCodeCache: true, execArgv: FLAGS, execArgvExtension: 'none', assets }
-  writeFileSync(join(work, 'sea.json'), JSON.stringify({ ...sea, ...more }))
-  makeBlob(join(work, 'sea.json'))
-
+  const blob = makeBlob(work)
   const copy = join(work, 'workspace-runtime')
   copyFileSync(PARTS.node, copy)
   chmodSync(copy, 0o755)
-  const smaller = stripped(copy)
-  await injectInto(copy, readFileSync(blob))
+  const without = stripped(copy) ? ', stripped' : ''
+  await injectInto(copy, blob)
   renameSync(copy, OUTPUT)
   const version = output(PARTS.node, ['--version'])
-  say(
-    `blob ${mib(statSync(blob).size)} with code cache, into Node ${version}${smaller ? ', stripped' : ''}; ripgrep ${facts.ripgrep}`,
-  )
+  say(`blob of ${mib(blob.length)} with code cache put into Node ${version}${without}; ripgrep ${facts.ripgrep}`)
   say(`${relative(ROOT, OUTPUT)}: ${mib(statSync(OUTPUT).size)}, ${elapsed()}`)
 }
 

@@ -11,24 +11,26 @@ import { getAsset, getRawAsset } from 'node:sea'
 import { getEnvironmentData, setEnvironmentData, type Transferable, Worker } from 'node:worker_threads'
 import { type Packed, privateDirectory, unpack } from './unpack.ts'
 
-/** Worker entry points: the files of src/threads. */
-export type WorkerName = 'tree-walker' | 'child-waiter' | 'content-scanner' | 'json-parser'
+/** Worker entry points: files of src/threads, each bundled by build.mjs on its own. */
+export const WORKERS = ['tree-walker', 'child-waiter', 'content-scanner', 'json-parser'] as const
+export type WorkerName = (typeof WORKERS)[number]
 
 export interface BuildFacts {
   readonly version: string
-  /** Short commit hash; undefined from source or where the build had no git. */
-  readonly commit?: string
-  /** The ripgrep that is embedded ("15.0.0"); undefined from source. */
-  readonly ripgrep?: string
+  /** Short hash, with "-dirty" where the tree had changes; "unknown" from source or where the build had no git. */
+  readonly commit: string
+  readonly node: string
+  /** The ripgrep that is embedded ("15.0.0"); from source the package it comes from. */
+  readonly ripgrep: string
 }
 
 /** The parts that must be files, in the order in which they are unpacked. */
 type Part = 'koffi.node' | 'rg'
 type Paths = Readonly<Partial<Record<Part, string>>>
 
-/** What build.mjs writes in place of BUILT. */
+/** What build.mjs writes in place of BUILT; from source there is no such variable. */
 interface Built {
-  readonly facts: BuildFacts
+  readonly facts: Omit<BuildFacts, 'node'>
   readonly parts: readonly { readonly name: Part; readonly sha256: string; readonly bytes: number }[]
 }
 declare const BUILT: Built
@@ -102,18 +104,30 @@ export function ripgrepPath(): string | undefined {
   }
 }
 
-/** koffi's native part, in the executable only: from source koffi finds it by itself. */
-export function nativeLibraryPath(): string {
+/** koffi's native part as unpacked; undefined from source, where koffi finds it by itself. */
+export function nativeLibraryPath(): string | undefined {
+  if (built === undefined) return undefined
   const path = unpackedPaths()['koffi.node']
   if (path === undefined) throw new Error('the native library is not unpacked: processes cannot be started')
   return path
 }
 
-/** Version, and in the executable commit and ripgrep's version. */
 export function buildFacts(): BuildFacts {
-  if (built !== undefined) return built.facts
-  const description: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  return { version: (description as { version: string }).version } // our own file
+  const node = process.versions.node
+  if (built !== undefined) return { ...built.facts, node }
+  const version = versionIn('../package.json')
+  return {
+    version,
+    commit: 'unknown',
+    node,
+    ripgrep: `of @vscode/ripgrep ${versionIn('../node_modules/@vscode/ripgrep/package.json')}`,
+  }
+}
+
+/** `version` of a package.json, by its path from here. */
+function versionIn(path: string): string {
+  const description = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string } // npm's format
+  return description.version
 }
 
 function unpackedPaths(): Paths {
