@@ -1,0 +1,219 @@
+// The shape of the sources, read from their text: imports go one way, what only one module may touch is
+// touched by that one, and every file keeps to the house rules on names, length and its opening promise.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+
+const ROOT = join(import.meta.dirname, '..')
+
+/** Longest file in lines: about 250 is the aim. */
+const LONGEST = 320
+const BANNED_WORDS = ['util', 'utils', 'helper', 'helpers', 'manager', 'misc', 'data', 'info']
+
+/**
+ * Who may import what, beside its own layer. `base` is what everything may use; `top` composes. An import of
+ * types alone may also go to any layer further down: types are shared, work is not.
+ */
+const ARROWS = {
+  top: ['transports', 'invoke', 'catalog', 'operations', 'workspace', 'threads', 'native', 'base'],
+  transports: ['invoke', 'catalog', 'base'],
+  catalog: ['operations', 'base'],
+  invoke: ['base'],
+  operations: ['workspace', 'base'],
+  workspace: ['threads', 'native', 'base'],
+  threads: ['native', 'base'],
+  native: ['base'],
+  base: [],
+} as const satisfies Record<string, readonly string[]>
+type Layer = keyof typeof ARROWS
+const DOWNWARD = Object.keys(ARROWS) as Layer[] // the order of the table above
+
+/** The files directly in src; a new one must be given its layer here. */
+const ROOT_FILES: Readonly<Record<string, Layer>> = {
+  'main.ts': 'top',
+  'serve.ts': 'top',
+  'config.ts': 'top',
+  'token-store.ts': 'top',
+  'invoke.ts': 'invoke',
+  'intake.ts': 'invoke',
+  'catalog.ts': 'catalog',
+  'assets.ts': 'base',
+  'caller.ts': 'base',
+  'fault.ts': 'base',
+  'json-text.ts': 'base',
+  'log.ts': 'base',
+  'nearest.ts': 'base',
+  'operation.ts': 'base',
+  'schema.ts': 'base',
+  'start-error.ts': 'base',
+  'unpack.ts': 'base',
+}
+
+interface Import {
+  readonly from: string
+  readonly typesOnly: boolean
+}
+
+interface Source {
+  /** From the project's root: `src/native/libc.ts`. */
+  readonly path: string
+  readonly text: string
+  /** Without comments. */
+  readonly code: string
+  readonly imports: readonly Import[]
+}
+
+function filesBelow(directory: string, ending: RegExp): Source[] {
+  return readdirSync(join(ROOT, directory), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && ending.test(entry.name) && !entry.parentPath.includes('/node_modules'))
+    .filter((entry) => !/\/(fixtures?|tap-testdir[^/]*)(\/|$)/.test(entry.parentPath))
+    .map((entry) => readSource(relative(ROOT, join(entry.parentPath, entry.name))))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+function readSource(path: string): Source {
+  const text = readFileSync(join(ROOT, path), 'utf8')
+  const code = text.replaceAll(/^\s*\/\*[\s\S]*?\*\//gm, '').replaceAll(/(^|\s)\/\/.*$/gm, '$1')
+  return { path, text, code, imports: importsOf(code) }
+}
+
+function importsOf(code: string): Import[] {
+  const declared = code.matchAll(/^(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm)
+  const called = code.matchAll(/\b(?:import|require|require\.resolve)\(\s*'([^']+)'/g)
+  return [
+    ...[...declared].map(([, type, from = '']) => ({ from, typesOnly: type !== undefined })),
+    ...[...called].map(([, from = '']) => ({ from, typesOnly: false })),
+  ]
+}
+
+function layerOf(path: string): Layer | undefined {
+  const [, first = '', ...more] = path.split('/')
+  if (more.length === 0) return ROOT_FILES[first]
+  return first in ARROWS && first !== 'top' && first !== 'base' ? (first as Layer) : undefined // a key of ARROWS
+}
+
+function wrongArrow(source: Source, { from, typesOnly }: Import): string | undefined {
+  const target = join(dirname(source.path), from)
+  const layer = layerOf(source.path)
+  const to = layerOf(target)
+  if (layer === undefined || to === undefined) return `${source.path} → ${target}: no layer is known for it`
+  if (layer === to || (ARROWS[layer] as readonly Layer[]).includes(to)) return undefined
+  const downward = DOWNWARD.indexOf(layer) < DOWNWARD.indexOf(to)
+  if (typesOnly && (downward || layer === 'base')) return undefined // base describes what runs in the others
+  return `${source.path} (${layer}) → ${target} (${to})`
+}
+
+const sources = filesBelow('src', /\.ts$/)
+const everything = [...sources, ...filesBelow('test', /\.ts$/), ...filesBelow('scripts', /\.ts$/)]
+
+t.test('imports go one way', async (t) => {
+  const wrong = sources.flatMap((source) =>
+    source.imports.filter(({ from }) => from.startsWith('.')).flatMap((one) => wrongArrow(source, one) ?? []),
+  )
+  t.same(wrong, [])
+})
+
+t.test('the check itself finds wrong arrows', async (t) => {
+  const found = (path: string, line: string) =>
+    importsOf(line).flatMap((one) => wrongArrow({ path, text: line, code: line, imports: [] }, one) ?? [])
+  t.equal(found('src/workspace/a.ts', "import { b } from '../operations/b.ts'").length, 1, 'upward')
+  t.equal(found('src/workspace/a.ts', "import type { B } from '../transports/b.ts'").length, 1, 'upward, types')
+  t.equal(found('src/transports/a.ts', "import { b } from '../workspace/b.ts'").length, 1, 'past the gate')
+  t.equal(found('src/operations/a.ts', "const b = await import('../threads/b.ts')").length, 1, 'called')
+  t.equal(found('src/threads/a.ts', "export {\n  b,\n} from '../workspace/b.ts'").length, 1, 'over several lines')
+  t.equal(found('src/new.ts', "import '../fault.ts'").length, 1, 'a file without a layer')
+  t.equal(found('src/transports/a.ts', "import type { B } from '../workspace/b.ts'").length, 0, 'types of below')
+})
+
+t.test('every file of src has a layer', async (t) => {
+  t.same(
+    sources.filter(({ path }) => layerOf(path) === undefined).map(({ path }) => path),
+    [],
+  )
+})
+
+t.test('configuration reaches only those who compose', async (t) => {
+  const readers = sources.filter(({ imports }) => imports.some(({ from }) => /(^|\/)config\.ts$/.test(from)))
+  t.same(
+    readers.filter(({ path }) => layerOf(path) !== 'top').map(({ path }) => path),
+    [],
+  )
+})
+
+t.test('what one module may touch is touched by no other', async (t) => {
+  const offenders = (allowed: readonly string[], test: (source: Source) => boolean) =>
+    sources.filter((source) => !allowed.includes(source.path) && test(source)).map(({ path }) => path)
+  const importing = (module: RegExp) => (source: Source) => source.imports.some(({ from }) => module.test(from))
+  t.same(offenders(['src/native/koffi.ts'], importing(/^koffi/)), [], 'koffi')
+  t.same(
+    offenders(['src/native/koffi.ts'], ({ code }) => /\bdlopen\b/.test(code)),
+    [],
+    'dlopen',
+  )
+  t.same(offenders([], importing(/^(node:)?child_process$/)), [], 'child_process')
+  t.same(
+    offenders(['src/config.ts'], ({ code }) =>
+      /\bprocess\s*(\.|\?\.|\[')env\b|\benv\b[^\n]*from 'node:process'/.test(code),
+    ),
+    [],
+    'process.env',
+  )
+  t.same(
+    offenders(['src/assets.ts'], ({ code }) => /\bnew Worker\(/.test(code)),
+    [],
+    'workers are started by assets.ts',
+  )
+})
+
+t.test('packages: node modules by their full name, tests and scripts stay out of src', async (t) => {
+  const builtin = /^(fs|path|os|http|https|net|crypto|util|stream|events|url|zlib|tty|worker_threads)(\/|$)/
+  const bad = everything.flatMap(({ path, imports }) =>
+    imports.filter(({ from }) => builtin.test(from)).map(({ from }) => `${path}: ${from}`),
+  )
+  t.same(bad, [])
+  const outward = sources.flatMap(({ path, imports }) =>
+    imports
+      .filter(({ from }) => from.startsWith('.') && !join(dirname(path), from).startsWith('src/'))
+      .map(({ from }) => `${path}: ${from}`),
+  )
+  t.same(outward, [])
+})
+
+t.test(`no file is longer than ${LONGEST} lines`, async (t) => {
+  const long = everything.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+  t.same(
+    long
+      .filter(({ path, lines }) => lines > LONGEST && path.startsWith('src/'))
+      .map(({ path, lines }) => `${path}: ${lines}`),
+    [],
+  )
+})
+
+t.test('file names are kebab-case and say what the file is', async (t) => {
+  const names = everything.map(({ path }) => path)
+  t.same(
+    names.filter((path) => !/^[a-z0-9/.-]+$/.test(path)),
+    [],
+    'kebab-case',
+  )
+  t.same(
+    names.filter((path) => path.split(/[/.-]/).some((word) => BANNED_WORDS.includes(word))),
+    [],
+    'banned words',
+  )
+})
+
+t.test('every file opens with its promise, in two to eight lines', async (t) => {
+  const promise = (text: string) => /^(?:#![^\n]*\n)?((?:\/\/[^\n]*\n)+)/.exec(text)?.[1]?.split('\n').length ?? 0
+  const wrong = everything.map(({ path, text }) => ({ path, lines: Math.max(0, promise(text) - 1) }))
+  t.same(
+    wrong.filter(({ lines }) => lines < 1 || lines > 8).map(({ path, lines }) => `${path}: ${lines} lines`),
+    [],
+  )
+  t.same(
+    wrong.filter(({ path, lines }) => lines < 2 && path.startsWith('src/')).map(({ path }) => path),
+    [],
+    'in src at least two lines',
+  )
+})
