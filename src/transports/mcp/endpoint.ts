@@ -1,0 +1,105 @@
+// /mcp on node:http: reads one message, hands it to the engine, writes the outcome. Host, Origin and the
+// credential are judged before (contract 15.9), so whoever arrives here may be answered.
+
+import type { Caller } from '../../caller.ts'
+import { Fault } from '../../fault.ts'
+import type { Gate } from '../../invoke.ts'
+import type { Operation } from '../../operation.ts'
+import { readBody, refuseCoding } from '../body.ts'
+import type { JsonReader } from '../json-reader.ts'
+import { sendJson, sendPieces } from '../json-reply.ts'
+import { faultBody, successBody } from '../reply.ts'
+import type { Exchange } from '../rest.ts'
+import { openEngine, refused, type Outcome } from './engine.ts'
+import { PROTOCOL_VERSIONS, speakerOfHeaders } from './era.ts'
+import { RPC, type Refusal } from './errors.ts'
+import { doorOf, readHeaders, type EntryHeaders } from './http-entry.ts'
+import { instructions } from './instructions.ts'
+import { parseRefusal } from './json-rpc.ts'
+import type { ServerInfo } from './methods.ts'
+import { openTools, type Tools } from './tool-listing.ts'
+import { isLongReply, wirePieces } from './wire.ts'
+
+export interface McpParts {
+  readonly gate: Gate
+  readonly catalog: readonly Operation[]
+  readonly serverInfo: ServerInfo
+  readonly json: JsonReader
+  /** Named in the instructions. */
+  readonly workdir: string
+}
+
+export type McpEndpoint = (exchange: Exchange) => Promise<void>
+
+/** Contract 11; what is larger goes through REST. */
+const BODY_BYTES = 4 * 1024 * 1024
+const LARGER = ' on /mcp; larger content goes to POST /files/write'
+
+export function mcpEndpoint(parts: McpParts): McpEndpoint {
+  const tools = openTools(parts.catalog)
+  const { gate, serverInfo, workdir } = parts
+  const engine = openEngine({ gate, serverInfo, tools, instructions: () => instructions(workdir) })
+
+  return async (exchange) => {
+    const { request, caller, requestId } = exchange
+    const headers = readHeaders(request.headers)
+    const door = doorOf(request.method, headers)
+    if (door.kind === 'debug') {
+      return await sendJson(exchange.response, 200, describe(serverInfo, tools, caller), exchange.headers)
+    }
+    if (door.kind === 'closed') {
+      const refusal = faultBody(new Fault('method_not_allowed', door.sentence), requestId)
+      return await sendJson(exchange.response, 405, refusal, { ...exchange.headers, allow: door.allow })
+    }
+    if (door.kind === 'refused')
+      return await send(exchange, atDoor(headers, refusalOf(door.status, door.sentence)), headers)
+    let body: unknown
+    try {
+      refuseCoding(request)
+      body = await parts.json.parse(await readBody(request, BODY_BYTES, LARGER))
+    } catch (error) {
+      return await send(exchange, atDoor(headers, bodyRefusal(error)), headers)
+    }
+    await send(exchange, await engine.handle({ body, headers, caller, requestId, closed: exchange.signal }), headers)
+  }
+}
+
+async function send(exchange: Exchange, outcome: Outcome, headers: EntryHeaders): Promise<void> {
+  const { response } = exchange
+  const { status, reply, era } = outcome
+  const session = era === 'modern' || headers.session === undefined ? {} : { 'mcp-session-id': headers.session }
+  const extra = { ...exchange.headers, ...session, ...outcome.headers }
+  if (reply === undefined) {
+    response.writeHead(status, { 'cache-control': 'no-store', 'content-length': '0', ...extra }).end()
+  } else if (isLongReply(reply)) {
+    response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...extra })
+    await sendPieces(response, wirePieces(reply))
+  } else {
+    await sendJson(response, status, reply, { 'content-type': 'application/json', ...extra })
+  }
+}
+
+/** Before a body is read, only the headers tell who speaks. */
+function atDoor(headers: EntryHeaders, refusal: Refusal): Outcome {
+  return refused(refusal, null, speakerOfHeaders(headers).era)
+}
+
+function refusalOf(status: number, message: string): Refusal {
+  return { status, code: RPC.invalidRequest, message }
+}
+
+function bodyRefusal(error: unknown): Refusal {
+  if (!(error instanceof Fault)) throw error
+  if (error.code === 'bad_request') return parseRefusal(error.message)
+  const retry = error.retryAfter === undefined ? {} : { headers: { 'retry-after': String(error.retryAfter) } }
+  // The rest of a body that was not read is not worth waiting for.
+  const close = error.code === 'payload_too_large' ? { headers: { connection: 'close' } } : {}
+  return { ...refusalOf(error.status, error.message), data: { code: error.code, ...error.details }, ...retry, ...close }
+}
+
+/** The answer to a plain GET (contract 11). */
+function describe(serverInfo: ServerInfo, tools: Tools, caller: Caller): object {
+  const names = tools.list(caller, false).map((tool) => tool.name)
+  const { name, version } = serverInfo
+  return successBody({ name, version, tools: names, tool_count: names.length, protocol_versions: PROTOCOL_VERSIONS })
+}

@@ -1,0 +1,128 @@
+// The protocol engine of /mcp: one parsed message and its headers in, a status and at most one reply out.
+// It walks the entry ladder from the shape of the message to its method (mcp.md 7), keeps nothing between
+// requests but the calls in progress, and knows no socket.
+
+import type { Caller } from '../../caller.ts'
+import { checkModern } from './envelope.ts'
+import { speakerOf, speakerOfHeaders, type Era, type Speaker } from './era.ts'
+import { entryRefusal, RPC, type Refusal } from './errors.ts'
+import { CONTENT_TYPE_SENTENCE, type EntryHeaders } from './http-entry.ts'
+import {
+  classify,
+  errorReply,
+  resultReply,
+  type Message,
+  type Reply,
+  type RequestId,
+  type RpcRequest,
+} from './json-rpc.ts'
+import { openMethods, type Answer, type Method, type MethodParts } from './methods.ts'
+import { openRunningCalls, type RunningCalls } from './running-calls.ts'
+
+export interface Inbound {
+  readonly body: unknown
+  readonly headers: EntryHeaders
+  readonly caller: Caller
+  readonly requestId: string
+  /** Aborted when the connection of this request has gone; counts in the modern era only (contract 15.7). */
+  readonly closed: AbortSignal
+}
+
+export interface Outcome {
+  readonly status: number
+  readonly era: Era
+  /** Undefined for what is accepted without an answer. */
+  readonly reply?: Reply
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Engine {
+  handle(inbound: Inbound): Promise<Outcome>
+  readonly calls: RunningCalls
+}
+
+/** How long a client may keep a list, in ms: after an update of the daemon old lists are gone soon. */
+const LIST_TTL_MS = 300_000
+
+export function openEngine(parts: MethodParts): Engine {
+  const methods = openMethods(parts)
+  const calls = openRunningCalls()
+  const meta = { 'io.modelcontextprotocol/serverInfo': parts.serverInfo }
+
+  /** What every modern result carries (2026-07-28, basic). */
+  const complete = (result: object, method: Method): object => ({
+    resultType: 'complete',
+    ...result,
+    ...(method.cached && { ttlMs: LIST_TTL_MS, cacheScope: 'private' }),
+    _meta: meta,
+  })
+
+  const run = async (method: Method, message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Answer> => {
+    const { caller, requestId, closed } = inbound
+    const exchange = { params: message.params, speaker, caller, requestId }
+    if (speaker.era === 'modern') return await method.run({ ...exchange, signal: closed })
+    using call = calls.begin(caller, message.id)
+    return await method.run({ ...exchange, signal: call.signal })
+  }
+
+  const answer = async (message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Outcome> => {
+    const { era } = speaker
+    const method = methods.get(message.method)
+    if (method === undefined || !method.eras.includes(era))
+      return refused(unknownMethod(message.method, era), message.id, era)
+    if (message.positional) return refused(positionalParams(), message.id, era)
+    const reply = await run(method, message, inbound, speaker)
+    if ('refusal' in reply) return refused(reply.refusal, message.id, era)
+    const result = era === 'modern' ? complete(reply.result, method) : reply.result
+    return { status: 200, era, reply: resultReply(message.id, result) }
+  }
+
+  return {
+    calls,
+    async handle(inbound) {
+      const message = classify(inbound.body)
+      const speaker = speakerOf(message, inbound.headers)
+      const refusal = 'era' in speaker ? climb(message, inbound.headers, speaker) : speaker
+      const { era } = 'era' in speaker ? speaker : speakerOfHeaders(inbound.headers)
+      if (refusal !== undefined) return refused(refusal, idOf(message), era)
+      if (message.kind === 'notification' && era !== 'modern' && message.method === 'notifications/cancelled') {
+        calls.cancel(inbound.caller, message.params)
+      }
+      if (message.kind !== 'request' || !('era' in speaker)) return { status: 202, era }
+      return await answer(message, inbound, speaker)
+    },
+  }
+}
+
+/** The rungs between shape and method; the first that fails answers. */
+function climb(message: Message, headers: EntryHeaders, speaker: Speaker): Refusal | undefined {
+  const modern = speaker.era === 'modern'
+  if (message.kind === 'malformed') return entryRefusal(RPC.invalidRequest, message.sentence, { modern })
+  if (message.kind === 'response') {
+    // The older revisions accept responses, and nothing here waits for one.
+    const sentence = 'a response came; accepted is one request or notification'
+    return speaker.era === 'legacy' ? undefined : entryRefusal(RPC.invalidRequest, sentence, { modern })
+  }
+  if (headers.contentType === 'none' && speaker.era !== 'bare') {
+    return { status: 415, code: RPC.invalidRequest, message: CONTENT_TYPE_SENTENCE }
+  }
+  return modern ? checkModern(message, headers) : undefined
+}
+
+export function refused(refusal: Refusal, id: RequestId | null, era: Era): Outcome {
+  const { status, headers } = refusal
+  return { status, era, reply: errorReply(id, refusal), ...(headers && { headers }) }
+}
+
+function idOf(message: Message): RequestId | null {
+  return message.kind === 'request' || message.kind === 'malformed' ? message.id : null
+}
+
+function unknownMethod(method: string, era: Era): Refusal {
+  const sentence = `Method not found: ${JSON.stringify(method.slice(0, 100))}`
+  return entryRefusal(RPC.unknownMethod, sentence, { modern: era === 'modern' })
+}
+
+function positionalParams(): Refusal {
+  return { status: 200, code: RPC.invalidParams, message: 'params is an array; accepted are parameters by name' }
+}

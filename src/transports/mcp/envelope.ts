@@ -1,0 +1,118 @@
+// What every modern request must carry (2026-07-28, basic and streamable-http): the envelope in
+// `params._meta`, and headers that repeat parts of the body for gateways. Checked in the ladder's order:
+// envelope -32602, revision -32022, headers -32020. Pure.
+
+import { claimOf, MODERN_VERSIONS, VERSION_KEY, type ProtocolHeaders } from './era.ts'
+import { entryRefusal, RPC, type Refusal } from './errors.ts'
+import { isObject, type Params, type RpcNotification, type RpcRequest } from './json-rpc.ts'
+
+const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
+const CLIENT_KEY = 'io.modelcontextprotocol/clientInfo'
+
+/** The field of `params` that `Mcp-Name` repeats, by method. */
+const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
+  ['tools/call', 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+])
+
+/** The first rung that a modern message fails, or undefined. */
+export function checkModern(message: RpcRequest | RpcNotification, headers: ProtocolHeaders): Refusal | undefined {
+  if (message.kind === 'notification') return checkNotification(message, headers)
+  return checkEnvelope(message.params) ?? checkVersion(message.params) ?? checkHeaders(message, headers)
+}
+
+function checkEnvelope(params: Params): Refusal | undefined {
+  const meta = isObject(params['_meta']) ? params['_meta'] : {}
+  const missing = [VERSION_KEY, CAPABILITIES_KEY].filter((key) => !Object.hasOwn(meta, key))
+  if (missing.length > 0) {
+    return envelopeRefusal(`params._meta lacks ${missing.map((key) => JSON.stringify(key)).join(' and ')}`, { missing })
+  }
+  const wrong =
+    typeof meta[VERSION_KEY] !== 'string'
+      ? VERSION_KEY
+      : !isObject(meta[CAPABILITIES_KEY])
+        ? CAPABILITIES_KEY
+        : meta[CLIENT_KEY] !== undefined && !isObject(meta[CLIENT_KEY])
+          ? CLIENT_KEY
+          : undefined
+  if (wrong === undefined) return undefined
+  const accepted = wrong === VERSION_KEY ? 'a revision such as "2026-07-28"' : 'an object'
+  return envelopeRefusal(`params._meta[${JSON.stringify(wrong)}] has the wrong type; accepted is ${accepted}`, {
+    invalid: [wrong],
+  })
+}
+
+function checkVersion(params: Params): Refusal | undefined {
+  const requested = claimOf(params)?.version
+  if (typeof requested !== 'string' || (MODERN_VERSIONS as readonly string[]).includes(requested)) return undefined
+  const shown = requested.slice(0, 40)
+  return entryRefusal(
+    RPC.unsupportedVersion,
+    `the request names protocol version ${JSON.stringify(shown)}; supported in this form: ${MODERN_VERSIONS.join(', ')}`,
+    { modern: true, data: { supported: MODERN_VERSIONS, requested: shown } },
+  )
+}
+
+function checkHeaders(message: RpcRequest, headers: ProtocolHeaders): Refusal | undefined {
+  const source = NAME_SOURCE.get(message.method)
+  const name = source === undefined ? undefined : message.params[source]
+  return (
+    compare('MCP-Protocol-Version', headers.version, claimOf(message.params)?.version) ??
+    compare('Mcp-Method', headers.method, message.method) ??
+    (typeof name === 'string' ? compareName(headers.name, name) : undefined)
+  )
+}
+
+/** The revision says nothing about headers of notifications; what came must at least agree. */
+function checkNotification(message: RpcNotification, headers: ProtocolHeaders): Refusal | undefined {
+  const claim = claimOf(message.params)
+  const method = headers.method === undefined ? undefined : compare('Mcp-Method', headers.method, message.method)
+  if (claim === undefined) return method ?? checkVersionHeader(headers.version)
+  if (typeof claim.version !== 'string') return checkEnvelope({ ...message.params, _meta: { [VERSION_KEY]: 0 } })
+  const version =
+    headers.version === undefined ? undefined : compare('MCP-Protocol-Version', headers.version, claim.version)
+  return checkVersion(message.params) ?? version ?? method
+}
+
+function checkVersionHeader(version: string | undefined): Refusal | undefined {
+  return version === undefined ? undefined : checkVersion({ _meta: { [VERSION_KEY]: version } })
+}
+
+function compareName(header: string | undefined, expected: string): Refusal | undefined {
+  if (header === undefined) return compare('Mcp-Name', undefined, expected)
+  const decoded = decodeHeader(header)
+  if (decoded === undefined)
+    return mismatch('the Mcp-Name header is not readable: neither plain ASCII nor =?base64?…?=')
+  return compare('Mcp-Name', decoded, expected)
+}
+
+/** Values that are not plain ASCII travel as `=?base64?…?=`, the markers in exactly this spelling. */
+export function decodeHeader(value: string): string | undefined {
+  const encoded = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value)?.[1]
+  if (encoded === undefined) return /^[\t\x20-\x7e]*$/.test(value) && !value.startsWith('=?base64?') ? value : undefined
+  if (encoded.length % 4 !== 0) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(encoded, 'base64'))
+  } catch {
+    return undefined // not UTF-8
+  }
+}
+
+function compare(header: string, came: string | undefined, expected: unknown): Refusal | undefined {
+  if (came === expected) return undefined
+  const wanted = typeof expected === 'string' ? JSON.stringify(expected.slice(0, 100)) : 'nothing'
+  if (came === undefined) return mismatch(`the ${header} header is missing; the body says ${wanted}`)
+  return mismatch(`the ${header} header is ${JSON.stringify(came.slice(0, 100))}, but the body says ${wanted}`)
+}
+
+function mismatch(sentence: string): Refusal {
+  return entryRefusal(RPC.headerMismatch, `Header mismatch: ${sentence}`, { modern: true })
+}
+
+function envelopeRefusal(sentence: string, envelope: object): Refusal {
+  return entryRefusal(RPC.invalidParams, `${sentence}; each request of this revision carries its envelope`, {
+    modern: true,
+    data: { envelope },
+  })
+}

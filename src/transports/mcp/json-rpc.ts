@@ -1,0 +1,92 @@
+// JSON-RPC 2.0 as MCP uses it: what a parsed body is, and what an answer looks like. Pure. An id is echoed
+// with its type, so 0 and "" are ids like any other; null stands only where no id could be read.
+
+import { RPC, type Refusal } from './errors.ts'
+
+export type RequestId = string | number
+export type Params = Readonly<Record<string, unknown>>
+
+export interface RpcRequest {
+  readonly kind: 'request'
+  readonly id: RequestId
+  readonly method: string
+  /** Empty where none came. */
+  readonly params: Params
+  /** True where `params` was an array: legal JSON-RPC that no method here takes. */
+  readonly positional: boolean
+}
+
+export interface RpcNotification {
+  readonly kind: 'notification'
+  readonly method: string
+  readonly params: Params
+}
+
+/** An answer to a question that nobody here asked; the older revisions let clients post them. */
+export interface RpcResponse {
+  readonly kind: 'response'
+}
+
+export interface Malformed {
+  readonly kind: 'malformed'
+  readonly id: RequestId | null
+  readonly sentence: string
+}
+
+export type Message = RpcRequest | RpcNotification | RpcResponse | Malformed
+
+export interface Reply {
+  readonly jsonrpc: '2.0'
+  readonly id: RequestId | null
+  readonly result?: object
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: object }
+}
+
+/** What a parsed body is. */
+export function classify(body: unknown): Message {
+  if (Array.isArray(body)) return malformed(null, 'a batch came; accepted is one JSON-RPC message per request')
+  if (!isObject(body)) return malformed(null, 'the body is not an object; accepted is one JSON-RPC 2.0 message')
+  const hasId = Object.hasOwn(body, 'id')
+  const id = readId(body['id'])
+  if (body['jsonrpc'] !== '2.0') return malformed(id, 'jsonrpc is missing or not "2.0"')
+  if (!Object.hasOwn(body, 'method')) {
+    const answers = Object.hasOwn(body, 'result') || Object.hasOwn(body, 'error')
+    return answers ? { kind: 'response' } : malformed(id, 'method is missing')
+  }
+  const method = body['method']
+  if (typeof method !== 'string') return malformed(id, 'method is not a string')
+  if (hasId && id === null) return malformed(null, 'id is neither a string nor an integer that JSON carries exactly')
+  const params = body['params'] ?? {}
+  if (typeof params !== 'object') return malformed(id, 'params is neither an object nor left out')
+  const positional = Array.isArray(params)
+  const named = positional ? {} : (params as Params) // an object that is no array: JSON's only other shape
+  if (id === null) return { kind: 'notification', method, params: named }
+  return { kind: 'request', id, method, params: named, positional }
+}
+
+export function resultReply(id: RequestId, result: object): Reply {
+  return { jsonrpc: '2.0', id, result }
+}
+
+export function errorReply(id: RequestId | null, refusal: Refusal): Reply {
+  const { code, message, data } = refusal
+  return { jsonrpc: '2.0', id, error: data === undefined ? { code, message } : { code, message, data } }
+}
+
+/** The refusal of a body that is no JSON. */
+export function parseRefusal(sentence: string): Refusal {
+  return { status: 400, code: RPC.parse, message: `Parse error: ${sentence}` }
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+}
+
+function readId(value: unknown): RequestId | null {
+  if (typeof value === 'string') return value
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null
+}
+
+function malformed(id: RequestId | null, sentence: string): Malformed {
+  return { kind: 'malformed', id, sentence }
+}

@@ -1,0 +1,93 @@
+// tools/call: from a name and arguments to one run through the gate, and its answer in the form that the
+// caller's protocol has for success, failure and refusal.
+
+import { mayUse } from '../../caller.ts'
+import { EventStream, type Operation } from '../../operation.ts'
+import { Fault } from '../../fault.ts'
+import type { Gate } from '../../invoke.ts'
+import { nearest } from '../../nearest.ts'
+import { successBody } from '../reply.ts'
+import { handlerRefusal, RPC, type Refusal } from './errors.ts'
+import { isObject, type Params } from './json-rpc.ts'
+import type { Answer, Exchange } from './methods.ts'
+import type { Tools } from './tool-listing.ts'
+import { bareFailure, toolFailure, toolResult } from './tool-result.ts'
+
+export async function callTool(exchange: Exchange, tools: Tools, gate: Gate): Promise<Answer> {
+  const asked = readCall(exchange.params, tools)
+  if ('refusal' in asked) return asked
+  const { op, raw } = asked
+  const { speaker, caller, requestId, signal } = exchange
+  if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return { refusal: scopeRefusal(op) }
+  try {
+    const rules = { unknown: 'refuse', ...(op.tool?.defaults && { defaults: op.tool.defaults }) } as const
+    const { value, ignored } = await gate.invoke(op, { raw, rules, caller, signal, requestId, via: 'mcp' })
+    if (value instanceof EventStream) throw streamed(op)
+    return { result: toolResult(successBody(value, ignored), speaker) }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    if (isAdmission(error)) return { refusal: admissionRefusal(error, requestId) }
+    if (speaker.era === 'bare') return { refusal: bareFailure(error, requestId) }
+    return { result: toolFailure(error, requestId) }
+  }
+}
+
+interface Call {
+  readonly op: Operation
+  readonly raw: Readonly<Record<string, unknown>>
+}
+
+function readCall(params: Params, tools: Tools): Call | { readonly refusal: Refusal } {
+  const name = params['name']
+  if (typeof name !== 'string') return invalid('params.name is missing or not a string; accepted is the name of a tool')
+  const op = tools.byName.get(name)
+  if (op === undefined) return unknownTool(name, tools)
+  const raw = params['arguments'] ?? {} // clients leave it out where a tool needs none
+  if (!isObject(raw)) return invalid('params.arguments is not an object; accepted are the arguments by name')
+  return { op, raw }
+}
+
+function invalid(sentence: string): { readonly refusal: Refusal } {
+  return { refusal: handlerRefusal(RPC.invalidParams, sentence) }
+}
+
+function unknownTool(name: string, tools: Tools): { readonly refusal: Refusal } {
+  const close = nearest(name, [...tools.byName.keys()])
+  const hint = close === undefined ? 'tools/list names them all' : `did you mean ${JSON.stringify(close)}?`
+  return invalid(`Unknown tool: ${JSON.stringify(name.slice(0, 100))}; ${hint}`)
+}
+
+/** The modern transport's form of a scope that is lacking: 403 with a challenge. */
+function scopeRefusal(op: Operation): Refusal {
+  return {
+    status: 403,
+    code: RPC.failed,
+    message: `this credential does not allow ${op.name}: it lacks the scope "${op.scope}"`,
+    data: { code: 'forbidden', scope: op.scope },
+    headers: {
+      'www-authenticate': `Bearer realm="workspace-runtime", error="insufficient_scope", scope="${op.scope}"`,
+    },
+  }
+}
+
+/**
+ * True for the gate's own 429, which concerns the credential and not the tool. A tool's 429 (all exec slots
+ * taken) is for the model to read; this one is for the client's transport, with Retry-After (contract 18).
+ */
+function isAdmission(fault: Fault): boolean {
+  const unit = fault.details?.['unit']
+  return fault.code === 'rate_limited' && typeof unit === 'string' && unit.startsWith('calls')
+}
+
+function admissionRefusal(fault: Fault, requestId: string): Refusal {
+  const refusal = bareFailure(fault, requestId)
+  return { ...refusal, status: fault.status, headers: { 'retry-after': String(fault.retryAfter ?? 1) } }
+}
+
+/** Tools hide the fields that ask for a stream, so this is a defect of a declaration. */
+function streamed(op: Operation): Fault {
+  return new Fault(
+    'internal_error',
+    `${op.name} answers with a stream here, which MCP cannot carry; use the REST route`,
+  )
+}

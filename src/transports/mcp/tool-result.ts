@@ -1,0 +1,40 @@
+// What a tool answers (contract 11, 15.1, 15.2): the body that REST sends, as compact JSON in a text block,
+// and for callers since 2025-06-18 the same object as `structuredContent`. Failures are results marked
+// `isError` for callers who negotiated, JSON-RPC errors for bare ones. Pure.
+
+import type { Fault } from '../../fault.ts'
+import { isLong } from '../json-reply.ts'
+import { faultBody } from '../reply.ts'
+import { takesStructured, type Speaker } from './era.ts'
+import { handlerRefusal, RPC, type Refusal } from './errors.ts'
+import { JsonAsText } from './wire.ts'
+
+export interface ToolResult {
+  readonly content: readonly { readonly type: 'text'; readonly text: string | JsonAsText }[]
+  readonly structuredContent?: object
+  readonly isError?: true
+}
+
+/** `body` is the whole REST body, `success: true` included. */
+export function toolResult(body: object, speaker: Speaker): ToolResult {
+  const text = isLong(body) ? new JsonAsText(body) : JSON.stringify(body)
+  const content = [{ type: 'text', text }] as const
+  return takesStructured(speaker) ? { content, structuredContent: body } : { content }
+}
+
+/** Without structured content: that would have to fit the tool's output schema. */
+export function toolFailure(fault: Fault, requestId: string): ToolResult {
+  return { content: [{ type: 'text', text: JSON.stringify(faultBody(fault, requestId)) }], isError: true }
+}
+
+/** For bare callers: what they said wrong is -32602, everything else -32603. */
+export function bareFailure(fault: Fault, requestId: string): Refusal {
+  const code = fault.code === 'bad_request' ? RPC.invalidParams : RPC.failed
+  const { code: name, details, request_id } = faultBody(fault, requestId)
+  return handlerRefusal(code, fault.message, {
+    code: name,
+    status: fault.status,
+    ...(details && { details }),
+    request_id,
+  })
+}
