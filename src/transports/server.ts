@@ -120,10 +120,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     const known: Exchange = { ...exchange, caller }
     const place = parts.targets.resolve(path)
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)
-    if (place.path === '/mcp') {
-      for (const [name, value] of Object.entries(exchange.headers)) exchange.response.setHeader(name, value)
-      return await parts.mcp(request, exchange.response, known)
-    }
+    if (place.path === '/mcp') return await parts.mcp(known)
     const found = router.find(method, place.path)
     if (found === undefined) {
       throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`, {

@@ -9,7 +9,15 @@ t.test('H-09 hosts on a loopback address', async (t) => {
   for (const host of ['localhost', 'localhost:4000', '127.0.0.1:1', '[::1]:4000', '10.0.0.5:9990', 'LOCALHOST']) {
     t.equal(refuseHost([host], loopback), null, host)
   }
-  for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io', 'localhost:99999', 'a b', '', '127.0.0.1@evil']) {
+  for (const host of [
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.nip.io',
+    'localhost:99999',
+    'a b',
+    '',
+    '127.0.0.1@evil',
+  ]) {
     t.type(refuseHost([host], loopback), 'string', host)
   }
   t.type(refuseHost([], loopback), 'string', 'none')
@@ -43,6 +51,9 @@ t.test('reads are not bound to an origin; changes, /mcp and upgrades are', async
 })
 
 t.test('a page sees only what the headers allow', async (t) => {
-  t.match(corsHeaders('https://a.example', false), { 'access-control-allow-origin': 'https://a.example', vary: 'Origin' })
+  t.match(corsHeaders('https://a.example', false), {
+    'access-control-allow-origin': 'https://a.example',
+    vary: 'Origin',
+  })
   t.match(corsHeaders('https://a.example', true), { 'access-control-allow-methods': /DELETE/ })
 })
