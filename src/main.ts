@@ -1,8 +1,7 @@
 // The command line, to one call each. Composes nothing, decides nothing.
 
-import { buildFacts } from './assets.ts'
-import { loadConfig, readCommandLine } from './config.ts'
-import { serve } from './serve.ts'
+import { buildFacts, openAssets } from './assets.ts'
+import { type Config, loadConfig, readCommandLine } from './config.ts'
 import { StartError } from './start-error.ts'
 import { loadToken } from './token-store.ts'
 
@@ -27,12 +26,19 @@ async function run(args: readonly string[]): Promise<void> {
   if (line.flags['help'] === true) return print(USAGE)
   if (line.flags['version'] === true) return print(versions())
   const command = line.words.join(' ')
-  if (command === '' || command === 'serve') return await serve(loadConfig(line))
+  if (command === '' || command === 'serve') return await start(loadConfig(line))
   if (command === 'token show') {
     const { token, tokenFile, stateDirectory } = loadConfig(line)
     return print(`${(await loadToken({ fromEnvironment: token, file: tokenFile, stateDirectory })).token}\n`)
   }
   throw new StartError(`there is no command ${JSON.stringify(command)}; see --help`)
+}
+
+/** What must be files is unpacked first: the modules behind `serve` load the native library. */
+async function start(config: Config): Promise<void> {
+  const assets = openAssets({ directory: config.cacheDirectory })
+  const { serve } = await import('./serve.ts')
+  return await serve(config, assets)
 }
 
 function versions(): string {

@@ -3,7 +3,7 @@
 
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
-import { buildFacts, openAssets, ripgrepPath } from './assets.ts'
+import { type Assets, buildFacts, ripgrepPath } from './assets.ts'
 import { catalog } from './catalog.ts'
 import type { Config } from './config.ts'
 import { errnoOf } from './fault.ts'
@@ -23,17 +23,18 @@ const GRACE_MS = 10_000
 const FORCE_MS = 4_000
 
 /** Serves until a signal; ends the process. Throws StartError for what the operator must change. */
-export async function serve(config: Config): Promise<void> {
+export async function serve(config: Config, assets: Assets): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  stack.use(assets)
   const { file } = config
   const log = openLog(config.logLevel)
+  for (const problem of assets.problems) log.warn(problem)
   const token = await loadToken({
     fromEnvironment: config.token,
     file: config.tokenFile,
     stateDirectory: config.stateDirectory,
   })
   const jwt = await jwtOptions(config)
-  await using stack = new AsyncDisposableStack()
-  stack.use(openAssets({ directory: config.cacheDirectory }))
   const workspace = stack.use(await openWorkspace(workspaceOptions(config)))
   const limits = { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
   const gate = openGate(workspace, limits, log)
