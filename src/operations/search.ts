@@ -1,0 +1,142 @@
+// Content search and the state of its engine (contract 3). Name search stands beside, in search-files.
+
+import type { Static } from 'typebox'
+import { Fault, quote } from '../fault.ts'
+import { operation } from '../operation.ts'
+import { flag, list, number, optional, path, text, Type, whole } from '../schema.ts'
+import type { ContentQuery } from '../threads/content-query.ts'
+import { expandPatterns } from '../threads/pattern-list.ts'
+
+const shown = {
+  line: Type.Integer({ description: 'Line number, from 1' }),
+  column: Type.Optional(Type.Integer({ description: 'Where the first match begins, in characters from 1' })),
+  text: Type.String({ description: 'The line without its end, cut at 4 KiB' }),
+  truncated: Type.Optional(Type.Literal(true, { description: 'text was cut' })),
+  lossy: Type.Optional(Type.Literal(true, { description: 'The line is not UTF-8; U+FFFD stands for what is not' })),
+}
+
+const match = Type.Object({
+  ...shown,
+  before: Type.Optional(Type.Array(Type.String(), { description: 'Lines before, with context_lines' })),
+  after: Type.Optional(Type.Array(Type.String(), { description: 'Lines after, with context_lines' })),
+})
+
+const flatMatch = Type.Object({
+  path: Type.String({ description: 'Absolute' }),
+  line_number: Type.Integer({ description: 'The same as line' }),
+  ...shown,
+  lossy_name: Type.Optional(Type.Literal(true, { description: 'The path is not UTF-8' })),
+  path_base64: Type.Optional(Type.String({ description: 'The bytes of such a path' })),
+})
+
+const input = Type.Object({
+  q: text('What to look for in lines: literal text, or a regular expression with regex.', {
+    minLength: 1,
+    maxLength: 1000,
+  }),
+  path: path('Directory or file to search.', { default: '/' }),
+  case_sensitive: flag('Distinguish upper and lower case.', false),
+  regex: flag('Read q as a regular expression (Rust/RE2 syntax: no look-around, no back-references).', false),
+  whole_word: flag('Match only where whole words match.', false),
+  max_results: whole('Matching lines returned at most.', { minimum: 1, maximum: 10_000, default: 100 }),
+  timeout: number('Seconds the search may take.', { minimum: 0.001, maximum: 60, default: 10 }),
+  context_lines: whole('Lines shown before and after each match.', { minimum: 0, maximum: 10, default: 0 }),
+  file_types: list('File extensions to search, such as go,js,py; empty: every file.'),
+  include_hidden: flag('Search files and directories whose names begin with a dot.', false),
+  no_gitignore: flag('Search what .gitignore rules leave out, too.', false),
+  use_gitignore: optional(Type.Boolean({ description: 'The same the other way round: false searches ignored files.' })),
+  ignore_patterns: list('Globs in .gitignore syntax, relative to path, of what to leave out.'),
+})
+
+export const searchContent = operation({
+  name: 'search_content',
+  title: 'Search file contents',
+  summary: 'Finds lines that contain a text or match a regular expression, grouped by file.',
+  scope: 'search',
+  input,
+  output: Type.Object({
+    query: Type.String(),
+    path: Type.String(),
+    results: Type.Record(Type.String(), Type.Array(match), {
+      description: 'Matching lines by file; the keys are relative to path, or its base name where path is a file',
+    }),
+    matches: Type.Array(flatMatch, { description: 'The same lines in one list' }),
+    total_matches: Type.Integer({ description: 'Matching lines returned' }),
+    total_files: Type.Integer({ description: 'Files they are in' }),
+    capped: Type.Boolean({ description: 'There are more than were returned' }),
+    engine: Type.Union([Type.Literal('ripgrep'), Type.Literal('builtin')]),
+    warnings: Type.Optional(Type.Array(Type.String(), { description: 'What could not be searched, and why' })),
+  }),
+  aliases: { query: 'q' },
+  routes: [{ method: 'GET', path: '/files/search' }],
+  statuses: [404, 504],
+  tool: {
+    hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    description:
+      'Search (grep) file contents below a directory, or in one file, for literal text or a regular expression. ' +
+      'Case-insensitive unless case_sensitive. Returns matching lines with line numbers and columns, grouped by file; ' +
+      'context_lines adds the lines around. Hidden, binary and .gitignored files are skipped. At most max_results lines ' +
+      '(default 100): when capped is true, narrow path or file_types. To find files by name use search_files. ' +
+      'Example: {"q":"TODO","path":"/app","file_types":["ts"]}',
+  },
+  run: (asked, { workspace, signal }) => workspace.search.search(contentQuery(asked), signal),
+})
+
+/** The query as the engines take it; throws bad_request for what neither of them can search for. */
+export function contentQuery(asked: Static<typeof input>): ContentQuery {
+  if (/[\n\0]/.test(asked.q)) {
+    throw new Fault('bad_request', 'q contains a line break or NUL; accepted is what can stand in one line', {
+      details: { field: 'q' },
+    })
+  }
+  const negated = asked.ignore_patterns.find((pattern) => pattern.startsWith('!'))
+  if (negated !== undefined) {
+    const sentence = `ignore_patterns: ${quote(negated)} would take back another pattern; content search accepts only patterns that leave out (\\! stands for the character)`
+    throw new Fault('bad_request', sentence, { details: { field: 'ignore_patterns' } })
+  }
+  return {
+    pattern: asked.q,
+    path: asked.path,
+    caseSensitive: asked.case_sensitive,
+    regex: asked.regex,
+    wholeWord: asked.whole_word,
+    maxResults: asked.max_results,
+    timeoutSeconds: asked.timeout,
+    contextLines: asked.context_lines,
+    fileTypes: asked.file_types.map((type) => type.replace(/^\*?\.+/, '')).filter((type) => type !== ''),
+    includeHidden: asked.include_hidden,
+    ignoreRules: !asked.no_gitignore && asked.use_gitignore !== false,
+    ignorePatterns: expandPatterns('ignore_patterns', asked.ignore_patterns),
+  }
+}
+
+export const searchInit = operation({
+  name: 'search_init',
+  title: 'Prepare content search',
+  summary: 'Tells whether ripgrep runs and in which version. It comes with the daemon, so there is nothing to install.',
+  scope: 'search',
+  input: Type.Object({
+    install: flag('true makes sure now that ripgrep runs; false only reports what is known. Neither downloads.', true),
+  }),
+  output: Type.Object({
+    installed: Type.Boolean({ description: 'ripgrep runs' }),
+    path: Type.Optional(Type.String({ description: 'Where it is' })),
+    version: Type.Optional(Type.String({ description: 'As in "ripgrep 15.0.0"' })),
+    engine: Type.Optional(
+      Type.Union([Type.Literal('ripgrep'), Type.Literal('builtin')], { description: 'What content searches use' }),
+    ),
+    message: Type.Optional(Type.String({ description: 'Why ripgrep is not used' })),
+  }),
+  routes: [
+    { method: 'GET', path: '/files/search/init', fixed: { install: false } },
+    { method: 'POST', path: '/files/search/init', fixed: { install: true } },
+  ],
+  tool: {
+    hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
+    description:
+      'Check that content search is ready: whether ripgrep runs, its version and path, and which engine searches use. ' +
+      'Calling this first is not needed: ripgrep ships inside the daemon, and where it cannot run a built-in engine ' +
+      'answers search_content instead. Nothing is downloaded.',
+  },
+  run: ({ install }, { workspace }) => workspace.search.status(install),
+})
