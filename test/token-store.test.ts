@@ -1,3 +1,5 @@
+// Where tokens, secrets and key sets come from: real files with real owners, modes and faults.
+
 import { execFileSync } from 'node:child_process'
 import {
   chownSync,

@@ -1,3 +1,5 @@
+// The budget of failures per address, on a clock that the test moves.
+
 import t from 'tap'
 import { openFailedAttempts } from '../../src/transports/failed-attempts.ts'
 

@@ -1,3 +1,5 @@
+// Signing keys behind a real HTTP server that can be down, slow or wrong; time is moved by the test.
+
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as jose from 'jose'
