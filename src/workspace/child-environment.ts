@@ -1,0 +1,63 @@
+// What commands and terminals inherit (contract 18, "Children's environment"): the daemon's variables less
+// those that are about the daemon itself, and the user's own where nobody has set them. Pure but for
+// `loginUser`; main calls them once.
+
+import { userInfo } from 'node:os'
+
+export interface LoginUser {
+  readonly name: string
+  readonly home: string
+  /** Empty where the user database has none. */
+  readonly shell: string
+}
+
+/** Ours, systemd's, and npm's when the daemon runs under `npm start`. */
+const OWN = /^(?:RUNTIME_|LISTEN_|WATCHDOG_|npm_)/
+const OWN_NAMES = new Set(['NOTIFY_SOCKET', 'CREDENTIALS_DIRECTORY', 'STATE_DIRECTORY'])
+
+/** `ownBin` is the project's own node_modules/.bin, which npm puts in front of PATH. */
+export function childEnvironment(
+  daemon: Readonly<Record<string, string | undefined>>,
+  user: LoginUser | undefined,
+  ownBin: string,
+): Record<string, string> {
+  const environment: Record<string, string> = {}
+  for (const [name, value] of Object.entries(daemon)) {
+    if (value === undefined || OWN.test(name) || OWN_NAMES.has(name)) continue
+    environment[name] = name === 'PATH' ? withoutEntry(value, ownBin) : value
+  }
+  if (user === undefined) return environment
+  environment['HOME'] ??= user.home
+  environment['USER'] ??= user.name
+  environment['LOGNAME'] ??= user.name
+  if (user.shell !== '') environment['SHELL'] ??= user.shell
+  return environment
+}
+
+function withoutEntry(path: string, entry: string): string {
+  const same = (one: string): boolean => one.replace(/\/+$/, '') === entry
+  return path
+    .split(':')
+    .filter((one) => !same(one))
+    .join(':')
+}
+
+/** The login shell: the user's, else $SHELL, else bash, else sh; each only if it can be run. */
+export function loginShell(
+  environment: Readonly<Record<string, string>>,
+  user: LoginUser | undefined,
+  runs: (path: string) => boolean,
+): string {
+  const wanted = [user?.shell, environment['SHELL'], '/bin/bash', '/usr/bin/bash']
+  return wanted.find((path) => path !== undefined && path.startsWith('/') && runs(path)) ?? '/bin/sh'
+}
+
+/** The daemon's user as the user database has it; undefined where it has no entry (a bare uid in a container). */
+export function loginUser(): LoginUser | undefined {
+  try {
+    const { username, homedir, shell } = userInfo()
+    return { name: username, home: homedir, shell: shell ?? '' }
+  } catch {
+    return undefined
+  }
+}
