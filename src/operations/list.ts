@@ -1,0 +1,89 @@
+// Listing of directories: as one reply, and as a stream of lines (contract 2).
+
+import { EventStream, operation } from '../operation.ts'
+import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
+import { CONTENT_BUDGET, listFiles, streamFiles } from '../workspace/listing.ts'
+
+const input = Type.Object({
+  path: path('Directory to list.', { default: '/' }),
+  nested: flag('Also what lies below, as a tree of `children` unless `flatten` is set.', false),
+  flatten: flag('With `nested`: one flat array instead of a tree.', false),
+  light: flag('Only name, path and type.', false),
+  include_hash: flag('SHA-256 of each file.', false),
+  include_content: flag('Text of each file of at most 10 MiB, or `content_skipped` with the reason.', false),
+  include_extensions: flag('Extension of each file, with the dot.', false),
+  code_files_only: flag('Only source code and configuration files.', false),
+  use_gitignore: flag('Leave out what git ignores, and `.git`.', true),
+  no_gitignore: optional(Type.Boolean({ description: 'The opposite of use_gitignore; wins where both are given.' })),
+  max_depth: whole('Levels below `path`; 1 = direct children.', { minimum: 1, maximum: 1000, default: 20 }),
+  path_filter: text('Only paths that contain this text, in any case.', { maxLength: 4096, default: '' }),
+  include_ext: list('Only files with these extensions, with or without the dot.'),
+  ignore_patterns: list('Globs in .gitignore syntax (braces too), relative to `path`, to leave out.'),
+  max_content_budget: whole('Bytes of content in one listing; larger values count as the default.', {
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: CONTENT_BUDGET,
+  }),
+})
+
+const entry = Type.Object({
+  name: Type.String(),
+  path: Type.String(),
+  type: Type.Unsafe<'file' | 'directory' | 'symlink'>({ type: 'string', enum: ['file', 'directory', 'symlink'] }),
+  size: optional(Type.Integer({ description: 'Bytes; absent in light listings' })),
+  modified: optional(Type.String({ description: 'ISO 8601; absent in light listings' })),
+  extension: optional(Type.String({ description: 'With the dot' })),
+  special: optional(Type.String({ description: 'fifo, socket, block_device or character_device' })),
+  hash: optional(Type.String({ description: 'SHA-256, hex' })),
+  content: optional(Type.String()),
+  lossy: optional(Type.Boolean({ description: 'The content is not UTF-8; U+FFFD stands for what is not' })),
+  content_skipped: optional(Type.String({ description: 'binary, oversize, budget, unreadable or pseudo_filesystem' })),
+  lossy_name: optional(Type.Boolean({ description: 'The name is not UTF-8' })),
+  name_base64: optional(Type.String({ description: 'Its bytes' })),
+  children: optional(Type.Array(Type.Unsafe<unknown>({ type: 'object' }), { description: 'Entries, in tree form' })),
+})
+
+const remarks = {
+  truncated: optional(Type.Boolean({ description: 'Stopped at 50,000 entries' })),
+  depth_limited: optional(Type.Boolean({ description: 'Some directories lie below max_depth and were not entered' })),
+  errors: optional(Type.Integer({ description: 'Places that could not be read' })),
+  unreadable: optional(Type.Array(Type.String(), { description: 'The first of their paths' })),
+}
+
+export const fileList = operation({
+  name: 'file_list',
+  title: 'List files',
+  summary: 'Lists a directory, or with `nested` the tree below it, up to 50,000 entries.',
+  scope: 'files:read',
+  input,
+  output: Type.Object({
+    path: Type.String(),
+    entries: Type.Array(entry),
+    count: Type.Integer({ description: 'All entries, nested ones too' }),
+    ...remarks,
+  }),
+  routes: [{ method: 'GET', path: '/files' }],
+  tool: {
+    hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    description:
+      'Lists a directory. By default the direct children with size and time; `nested: true` returns the tree below, ' +
+      '`nested` and `flatten` one flat list. Use `light: true` unless sizes matter: it is shorter. What git ignores is ' +
+      'left out unless `use_gitignore` is false; other dotfiles are listed. To find files by name use search_files, ' +
+      'to find text use search_content, to read one file use file_read.',
+  },
+  statuses: [404],
+  run: (request, { workspace, signal }) => listFiles(workspace.walkers, request, signal),
+})
+
+export const fileStream = operation({
+  name: 'file_stream',
+  title: 'Stream a listing',
+  summary: 'Lists the tree below a directory as NDJSON, one entry a line, without a cap, in the order of the walk.',
+  scope: 'files:read',
+  input,
+  output: Type.Object({ event: Type.String(), path: Type.String(), count: Type.Integer(), ...remarks }),
+  routes: [{ method: 'GET', path: '/files/stream', fixed: { nested: true, flatten: true } }],
+  statuses: [404],
+  run: async (request, { workspace, signal }) =>
+    new EventStream('ndjson', await streamFiles(workspace.walkers, request, signal)),
+})

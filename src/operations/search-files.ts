@@ -1,0 +1,42 @@
+// Search of file names (contract 3).
+
+import { operation } from '../operation.ts'
+import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
+import { searchNames } from '../workspace/name-search.ts'
+
+export const searchFiles = operation({
+  name: 'search_files',
+  title: 'Search file names',
+  summary: 'Finds files whose path below `path` contains a text.',
+  scope: 'search',
+  input: Type.Object({
+    q: text('Text that the path relative to `path` must contain. No wildcards.', { minLength: 1, maxLength: 1000 }),
+    path: path('Directory to search.', { default: '/' }),
+    case_sensitive: flag('Upper and lower case differ.', false),
+    include_hidden: flag('Also files and directories whose name begins with a dot.', false),
+    no_gitignore: flag('Also what git ignores.', false),
+    use_gitignore: optional(Type.Boolean({ description: 'The opposite of no_gitignore; wins where both are given.' })),
+    max_results: whole('Paths returned at most.', { minimum: 1, maximum: 10_000, default: 200 }),
+    ignore_patterns: list('Globs in .gitignore syntax (braces too), relative to `path`, to leave out.'),
+  }),
+  output: Type.Object({
+    query: Type.String(),
+    path: Type.String(),
+    files: Type.Array(Type.String(), { description: 'Relative to `path`, sorted' }),
+    total_files: Type.Integer({ description: 'Paths returned' }),
+    truncated: optional(Type.Boolean({ description: 'There are more' })),
+    errors: optional(Type.Integer({ description: 'Directories that could not be read' })),
+    unreadable: optional(Type.Array(Type.String(), { description: 'The first of their paths' })),
+  }),
+  aliases: { query: 'q' },
+  routes: [{ method: 'GET', path: '/files/search/files' }],
+  tool: {
+    hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    description:
+      'Finds files by name: every regular file whose path relative to `path` contains `q` (a plain substring, any ' +
+      'case, no wildcards). Ignored and hidden files are left out unless asked for. Give a narrow `path` where you can. ' +
+      'To search inside files use search_content; to see a directory use file_list.',
+  },
+  statuses: [404],
+  run: (request, { workspace, signal }) => searchNames(workspace.walkers, request, signal),
+})

@@ -1,0 +1,56 @@
+// An entry of a listing as JSON text (contract 2, "Entry"). Text is put together here rather than by
+// JSON.stringify over objects: names rarely need escaping, and a listing has 50,000 of them. No entry has
+// a key `event`: clients drop such lines.
+
+import type { Item, Kind } from './directory.ts'
+import { extensionOf } from './code-files.ts'
+
+// A lone surrogate would need escaping too, but no decoded name or content has one.
+const NEEDS_ESCAPE = /["\\\u0000-\u001f]/ // oxlint-disable-line no-control-regex -- JSON escapes control characters
+
+/** A JSON string. */
+export function jsonString(text: string): string {
+  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`
+}
+
+/** The inside of a JSON string, to be put together with more of it. */
+export function jsonInside(text: string): string {
+  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text).slice(1, -1) : text
+}
+
+const TYPE: Readonly<Record<Kind, string>> = {
+  file: '"type":"file"',
+  directory: '"type":"directory"',
+  symlink: '"type":"symlink"',
+  // Strict clients know three types only; a special file is a file that says what it is.
+  fifo: '"type":"file","special":"fifo"',
+  socket: '"type":"file","special":"socket"',
+  block_device: '"type":"file","special":"block_device"',
+  character_device: '"type":"file","special":"character_device"',
+}
+
+/** The fields every entry has; no closing brace yet. `inside` is the directory's path and a slash, escaped. */
+export function entryHead(item: Item, inside: string): string {
+  const name = jsonInside(item.name)
+  const head = `{"name":"${name}","path":"${inside}${name}",${TYPE[item.kind]}`
+  return item.raw === undefined ? head : `${head},"lossy_name":true,"name_base64":"${item.raw.toString('base64')}"`
+}
+
+/** `extension`, for files that have one. */
+export function extensionPart(item: Item): string {
+  if (item.kind !== 'file') return ''
+  const extension = extensionOf(item.name)
+  return extension === '' ? '' : `,"extension":${jsonString(extension)}`
+}
+
+/** `size` and `modified`. A link has size 0 (contract 2, stat). */
+export function statPart(item: Item, size: number, modified: number): string {
+  return `,"size":${item.kind === 'symlink' ? 0 : size},"modified":"${new Date(modified).toISOString()}"`
+}
+
+/** `content`, decoded; bytes that are not UTF-8 become U+FFFD and the entry says so (contract 16). */
+export function contentPart(bytes: Buffer): string {
+  const text = bytes.toString('utf8')
+  const lossy = text.includes('\uFFFD') && !Buffer.from(text).equals(bytes)
+  return `,"content":${jsonString(text)}${lossy ? ',"lossy":true' : ''}`
+}

@@ -1,0 +1,220 @@
+// Globs in .gitignore syntax, matched as git's wildmatch does, without regular expressions: a star tries
+// again only from the last star, so a match costs at most pattern × name steps whatever the glob
+// (reliability S-03: JavaScript expressions made from hostile globs run for ever).
+
+/** Says whether one path segment matches. */
+export type NameTest = (name: string) => boolean
+
+/** One segment of a glob; `**` stands for any number of segments. */
+export type Segment = NameTest | '**'
+
+type Token =
+  | { readonly kind: 'char'; readonly code: number }
+  | { readonly kind: 'any' }
+  | { readonly kind: 'star' }
+  | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly (readonly [number, number])[] }
+  | { readonly kind: 'slash' }
+
+/** The segments of `glob`, or undefined where git would let it match nothing (unclosed bracket, lone backslash). */
+export function compileGlob(glob: string): Segment[] | undefined {
+  const tokens = tokenize(glob)
+  if (tokens === undefined) return undefined
+  const segments: Segment[] = []
+  let from = 0
+  for (let i = 0; i <= tokens.length; i++) {
+    if (i < tokens.length && tokens[i]?.kind !== 'slash') continue
+    const part = tokens.slice(from, i)
+    const star = part.length >= 2 && part.every(({ kind }) => kind === 'star')
+    // Neighbouring globstars are one.
+    if (!star) segments.push(nameTest(part))
+    else if (segments.at(-1) !== '**') segments.push('**')
+    from = i + 1
+  }
+  return segments
+}
+
+/** Matches a path given as segments. A final `**` needs at least one segment, any other none. */
+export function matchSegments(glob: readonly Segment[], path: readonly string[], start: number): boolean {
+  let g = 0
+  let p = start
+  let retryGlob = -1
+  let retryPath = -1
+  while (p < path.length) {
+    const segment = glob[g]
+    if (segment === '**') {
+      if (g === glob.length - 1) return true
+      retryGlob = ++g
+      retryPath = p
+    } else if (segment !== undefined && segment(path[p] ?? '')) {
+      g++
+      p++
+    } else if (retryGlob >= 0) {
+      g = retryGlob
+      p = ++retryPath
+    } else return false
+  }
+  return g === glob.length
+}
+
+const CODE = { slash: 47, backslash: 92, star: 42, question: 63, open: 91, close: 93, dash: 45, colon: 58 } as const
+
+function tokenize(glob: string): Token[] | undefined {
+  const tokens: Token[] = []
+  for (let i = 0; i < glob.length;) {
+    const code = glob.codePointAt(i) ?? 0
+    if (code === CODE.open) {
+      const bracket = readBracket(glob, i)
+      if (bracket === undefined) return undefined
+      tokens.push(bracket.token)
+      i = bracket.end
+      continue
+    }
+    if (code === CODE.star) tokens.push({ kind: 'star' })
+    else if (code === CODE.question) tokens.push({ kind: 'any' })
+    else if (code === CODE.slash) tokens.push({ kind: 'slash' })
+    else if (code === CODE.backslash) {
+      const escaped = glob.codePointAt(++i)
+      if (escaped === undefined) return undefined
+      tokens.push(escaped === CODE.slash ? { kind: 'slash' } : { kind: 'char', code: escaped })
+    } else tokens.push({ kind: 'char', code })
+    i += width(glob, i)
+  }
+  return tokens
+}
+
+/** UTF-16 units of the character at `i`. */
+function width(text: string, i: number): 1 | 2 {
+  return (text.codePointAt(i) ?? 0) > 0xffff ? 2 : 1
+}
+
+// Code ranges of the POSIX classes as git's own tables have them: ASCII only.
+const POSIX: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
+  alnum: [[48, 57], [65, 90], [97, 122]], // prettier-ignore
+  alpha: [[65, 90], [97, 122]], // prettier-ignore
+  blank: [[32, 32], [9, 9]], // prettier-ignore
+  cntrl: [[0, 31], [127, 127]], // prettier-ignore
+  digit: [[48, 57]],
+  graph: [[33, 126]],
+  lower: [[97, 122]],
+  print: [[32, 126]],
+  punct: [[33, 47], [58, 64], [91, 96], [123, 126]], // prettier-ignore
+  space: [[32, 32], [9, 10], [13, 13]], // prettier-ignore
+  upper: [[65, 90]],
+  xdigit: [[48, 57], [65, 70], [97, 102]], // prettier-ignore
+}
+
+/** The bracket expression that opens at `start`, member by member as wildmatch reads it. */
+function readBracket(glob: string, start: number): { token: Token; end: number } | undefined {
+  let i = start + 1
+  const negated = glob[i] === '!' || glob[i] === '^'
+  if (negated) i++
+  const ranges: (readonly [number, number])[] = []
+  let previous: number | undefined
+  // A closing bracket in first place is a member.
+  for (let first = true; first || glob.charCodeAt(i) !== CODE.close; first = false) {
+    const member = readMember(glob, i)
+    if (member === undefined) return undefined
+    i = member.end
+    if (member.posix !== undefined) {
+      ranges.push(...member.posix)
+      previous = undefined
+    } else if (member.dash && previous !== undefined && i < glob.length && glob.charCodeAt(i) !== CODE.close) {
+      const to = readMember(glob, i, true)
+      if (to === undefined) return undefined
+      i = to.end
+      ranges.push([previous, to.code])
+      previous = undefined
+    } else {
+      ranges.push([member.code, member.code])
+      previous = member.code
+    }
+  }
+  return { token: { kind: 'class', negated, ranges }, end: i + 1 }
+}
+
+interface Member {
+  readonly code: number
+  readonly dash: boolean
+  readonly posix?: readonly (readonly [number, number])[]
+  readonly end: number
+}
+
+function readMember(glob: string, at: number, plain = false): Member | undefined {
+  const code = glob.codePointAt(at)
+  if (code === undefined) return undefined
+  if (code === CODE.backslash) {
+    const escaped = glob.codePointAt(at + 1)
+    return escaped === undefined ? undefined : { code: escaped, dash: false, end: at + 1 + width(glob, at + 1) }
+  }
+  if (!plain && code === CODE.open && glob.charCodeAt(at + 1) === CODE.colon) {
+    const close = glob.indexOf(']', at + 2)
+    if (close < 0) return undefined
+    if (close > at + 2 && glob.charCodeAt(close - 1) === CODE.colon) {
+      const posix = POSIX[glob.slice(at + 2, close - 1)]
+      return posix === undefined ? undefined : { code, dash: false, posix, end: close + 1 }
+    }
+  }
+  return { code, dash: code === CODE.dash, end: at + width(glob, at) }
+}
+
+/** The quickest test that does what `tokens` say; most rules are a name, `*.x` or `x*`. */
+function nameTest(tokens: readonly Token[]): NameTest {
+  const stars = tokens.flatMap(({ kind }, at) => (kind === 'star' ? [at] : []))
+  if (tokens.every(({ kind }) => kind === 'char' || kind === 'star')) {
+    const first = stars[0]
+    if (first === undefined) return equals(textOf(tokens))
+    if (stars.length === tokens.length) return () => true
+    if (stars.length === 1) return affixes(textOf(tokens.slice(0, first)), textOf(tokens.slice(first + 1)))
+  }
+  return (name) => matchTokens(tokens, name)
+}
+
+const equals = (text: string) => (name: string) => name === text
+
+function affixes(head: string, tail: string): NameTest {
+  if (head === '') return (name) => name.endsWith(tail)
+  if (tail === '') return (name) => name.startsWith(head)
+  const least = head.length + tail.length
+  return (name) => name.length >= least && name.startsWith(head) && name.endsWith(tail)
+}
+
+function textOf(tokens: readonly Token[]): string {
+  return tokens.map((token) => (token.kind === 'char' ? String.fromCodePoint(token.code) : '')).join('')
+}
+
+function matchTokens(tokens: readonly Token[], name: string): boolean {
+  let t = 0
+  let n = 0
+  let retryToken = -1
+  let retryName = -1
+  while (n < name.length) {
+    const token = tokens[t]
+    if (token?.kind === 'star') {
+      retryToken = ++t
+      retryName = n
+    } else if (token !== undefined && accepts(token, name.codePointAt(n) ?? 0)) {
+      t++
+      n += width(name, n)
+    } else if (retryToken >= 0) {
+      t = retryToken
+      retryName += width(name, retryName)
+      n = retryName
+    } else return false
+  }
+  while (tokens[t]?.kind === 'star') t++
+  return t === tokens.length
+}
+
+function accepts(token: Token, code: number): boolean {
+  switch (token.kind) {
+    case 'char':
+      return token.code === code
+    case 'any':
+      return true
+    case 'class':
+      return token.ranges.some(([low, high]) => code >= low && code <= high) !== token.negated
+    case 'star':
+    case 'slash':
+      return false
+  }
+}

@@ -1,0 +1,83 @@
+// File names that contain some text (contract 3, /files/search/files): regular files, as `rg --files` lists
+// them, by a substring of the path relative to where the search starts.
+
+import type { Directory, Ground } from './ground.ts'
+import { jsonString } from './entry.ts'
+import type { Output } from './output.ts'
+import type { NameJob } from './walk-job.ts'
+
+interface Branch {
+  readonly directory: Directory
+  /** Relative path with a final slash; empty for the root. */
+  readonly prefix: string
+  /** The text is in `prefix` already, so every file below is found. */
+  readonly found: boolean
+}
+
+export class NameSearch {
+  readonly #job: NameJob
+  readonly #ground: Ground
+  readonly #output: Output
+  readonly #files: string[] = []
+  readonly #q: string
+  /** The text spans segments, so that names alone do not decide. */
+  readonly #spans: boolean
+  #truncated = false
+
+  constructor(job: NameJob, ground: Ground, output: Output) {
+    this.#job = job
+    this.#ground = ground
+    this.#output = output
+    this.#q = this.#folded(job.q)
+    this.#spans = job.q.includes('/')
+  }
+
+  get count(): number {
+    return this.#files.length
+  }
+  get truncated(): boolean {
+    return this.#truncated
+  }
+
+  /** The answer is one JSON array, by path. */
+  *run(): Generator<void, void> {
+    const pending: Branch[] = [{ directory: this.#ground.root, prefix: '', found: false }]
+    for (let branch = pending.pop(); branch !== undefined && !this.#truncated; branch = pending.pop()) {
+      yield* this.#visit(branch, pending)
+    }
+    this.#files.sort()
+    this.#output.put(`[${this.#files.map(jsonString).join(',')}]`)
+  }
+
+  *#visit({ directory, prefix, found }: Branch, pending: Branch[]): Generator<void, void> {
+    for (const item of this.#ground.enter(directory)) {
+      if (this.#ground.tired) yield
+      const { name, kind } = item
+      if (kind !== 'file' && kind !== 'directory') continue
+      if (!this.#job.hidden && name.startsWith('.')) continue
+      const matches = found || this.#matches(prefix, name, kind === 'directory')
+      // Cheaper than the rules, and it settles most files.
+      if (kind === 'file' && !matches) continue
+      if (!this.#ground.admits(directory, item)) continue
+      if (kind === 'directory') {
+        const child = this.#ground.descend(directory, item)
+        if (child !== undefined) pending.push({ directory: child, prefix: `${prefix}${name}/`, found: matches })
+      } else {
+        if (this.#files.length >= this.#job.cap) {
+          this.#truncated = true
+          return
+        }
+        this.#files.push(prefix + name)
+      }
+    }
+  }
+
+  #matches(prefix: string, name: string, directory: boolean): boolean {
+    if (!this.#spans) return this.#folded(name).includes(this.#q)
+    return this.#folded(directory ? `${prefix}${name}/` : prefix + name).includes(this.#q)
+  }
+
+  #folded(text: string): string {
+    return this.#job.caseSensitive ? text : text.toLowerCase()
+  }
+}

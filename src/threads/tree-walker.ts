@@ -1,0 +1,103 @@
+// The tree walker's thread: everything about a walk that costs time happens here, down to the UTF-8 of the
+// answer. Each request for a batch is one message and gets one turn, so several walks take turns, a reader
+// that stops asking stops its walk, and `stop` is heard between turns.
+
+import { parentPort } from 'node:worker_threads'
+import { Fault } from '../fault.ts'
+import { hashNamed } from './file-bytes.ts'
+import { Ground } from './ground.ts'
+import { Listing } from './listing.ts'
+import { NameSearch } from './name-search.ts'
+import { Output } from './output.ts'
+import type { Batch, FaultNotice, FromWalker, Job, ListJob, NameJob, Summary, ToWalker } from './walk-job.ts'
+
+/** Milliseconds of one turn. A walk that finds nothing answers with an empty batch after it. */
+const TURN = 15
+
+interface Running {
+  readonly output: Output
+  readonly steps: Generator<void, Summary>
+}
+
+const running = new Map<number, Running>()
+
+function start(job: Job): Running {
+  const output = new Output()
+  return { output, steps: job.kind === 'hash' ? hashFile(job.path) : walk(job, output) }
+}
+
+/** Opens at once, so that a root that cannot be walked is refused before anything else is said. */
+function walk(job: ListJob | NameJob, output: Output): Generator<void, Summary> {
+  const ground = new Ground(job.path, job.rules)
+  return job.kind === 'list'
+    ? summarized(ground, new Listing(job, ground, output))
+    : summarized(ground, new NameSearch(job, ground, output))
+}
+
+interface Walk {
+  readonly count: number
+  readonly truncated: boolean
+  readonly depthLimited?: boolean
+  run(): Generator<void, void>
+}
+
+function* summarized(ground: Ground, steps: Walk): Generator<void, Summary> {
+  yield* steps.run()
+  return {
+    count: steps.count,
+    truncated: steps.truncated,
+    depthLimited: steps.depthLimited ?? false,
+    errors: ground.errors,
+    unreadable: ground.unreadable,
+  }
+}
+
+function* hashFile(path: string): Generator<void, Summary> {
+  const sha256 = yield* hashNamed(path)
+  return { count: 1, truncated: false, depthLimited: false, errors: 0, unreadable: [], sha256 }
+}
+
+/** One turn: until a batch is full, the time is up or the walk is over. */
+function turn({ output, steps }: Running): Batch {
+  const end = performance.now() + TURN
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return { bytes: output.take(), end: step.value }
+    if (output.full || performance.now() >= end) return { bytes: output.take() }
+  }
+}
+
+function post(message: FromWalker): void {
+  parentPort?.postMessage(message, message.type === 'batch' ? [message.batch.bytes.buffer as ArrayBuffer] : [])
+}
+
+function notice(error: unknown): FaultNotice {
+  if (error instanceof Fault) return { code: error.code, sentence: error.message, details: error.details }
+  return { code: 'internal_error', sentence: `the walk failed: ${String(error)}`, details: undefined }
+}
+
+function handle(message: ToWalker): void {
+  const { id } = message
+  const known = running.get(id)
+  if (message.type === 'open') {
+    running.set(id, start(message.job))
+    post({ type: 'opened', id })
+  } else if (message.type === 'stop') {
+    running.delete(id)
+    known?.steps.return(undefined as never) // closes what the walk holds open
+  } else if (known === undefined) post({ type: 'over', id })
+  else {
+    const batch = turn(known)
+    if (batch.end !== undefined) running.delete(id)
+    post({ type: 'batch', id, batch })
+  }
+}
+
+parentPort?.on('message', (message: ToWalker) => {
+  try {
+    handle(message)
+  } catch (error) {
+    running.delete(message.id)
+    post({ type: 'failed', id: message.id, fault: notice(error) })
+  }
+})
