@@ -1,0 +1,19 @@
+// The one door to koffi, the library that calls C functions: nothing outside src/native may know it, and
+// nothing else inside src/native imports it. How its native part is found (a package folder when run from
+// source, an unpacked asset in the executable) is decided here alone.
+
+import { createRequire } from 'node:module'
+import type koffi from 'koffi'
+import type { LibraryHandle } from 'koffi'
+import { nativeLibraryPath } from '../assets.ts'
+
+export type { LibraryHandle }
+
+/** Koffi, loaded; each thread that asks has its own instance of the native part's state. */
+export function loadKoffi(): typeof koffi {
+  const path = nativeLibraryPath()
+  if (path === undefined) return createRequire(import.meta.url)('koffi') as typeof koffi // its own types
+  const loaded = { exports: {} }
+  process.dlopen(loaded, path)
+  return loaded.exports as typeof koffi // what koffi's own loader exports, less its deprecation warnings
+}

@@ -1,0 +1,108 @@
+// The system calls Node lacks that are about descriptors: pipe, poll, close-on-exec. Every
+// signature, constant and struct layout of libc that the daemon uses is in src/native (processes: process.ts,
+// starting one: spawn.ts), and only src/native knows koffi. Wrappers return numbers or throw an Error whose
+// `code` is the errno's name. Layouts hold for 64-bit Linux, glibc and musl, x64 and arm64.
+
+import { readdirSync } from 'node:fs'
+import { constants } from 'node:os'
+import { loadKoffi } from './koffi.ts'
+
+const koffi = loadKoffi()
+
+/** The C library this process already runs on: glibc or musl, whichever Node was linked with. */
+export const libc = koffi.load(null)
+
+/** A function of the C library, or undefined where this version lacks it. */
+export function optionalFunction(signature: string): ReturnType<typeof libc.func> | undefined {
+  try {
+    return libc.func(signature)
+  } catch {
+    return undefined
+  }
+}
+
+/** Where `bytes` lies. The caller keeps `bytes` referenced for as long as the address is in use. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return koffi.address(bytes)
+}
+
+/** errno of the call just made; read before anything else can change it. */
+export function lastErrno(): number {
+  return koffi.errno()
+}
+
+const ERRNO_NAMES: ReadonlyMap<number, string> = reversed(constants.errno)
+const SIGNAL_NAMES: ReadonlyMap<number, string> = reversed(constants.signals)
+
+/** Number to name; of two names for one number the first listed wins (EAGAIN, SIGABRT, SIGIO). */
+function reversed(names: object): ReadonlyMap<number, string> {
+  return new Map(
+    Object.entries(names)
+      .reverse()
+      .map(([name, number]) => [Number(number), name] as const),
+  )
+}
+
+export function errnoName(errno: number): string {
+  return ERRNO_NAMES.get(errno) ?? `E${errno}`
+}
+
+/** First real-time signal, as the kernel counts. */
+const SIGRTMIN = 32
+
+export function signalName(signal: number): string {
+  return SIGNAL_NAMES.get(signal) ?? `SIGRTMIN+${signal - SIGRTMIN}`
+}
+
+export function systemError(call: string, errno: number): Error & { code: string } {
+  const code = errnoName(errno)
+  return Object.assign(new Error(`${call}: ${code}`), { code, errno, syscall: call })
+}
+
+/** Throws when a call answered -1. */
+export function checked(call: string, result: number): number {
+  if (result !== -1) return result
+  throw systemError(call, lastErrno())
+}
+
+const O_CLOEXEC = 0o2000000
+const pipe2 = libc.func('int pipe2(void *fds, int flags)')
+
+/** A pipe whose ends no child inherits unless they are handed over. */
+export function openPipe(): { readonly reader: number; readonly writer: number } {
+  const ends = Buffer.alloc(8) // int[2]
+  checked('pipe2', pipe2(ends, O_CLOEXEC))
+  return { reader: ends.readInt32LE(0), writer: ends.readInt32LE(4) }
+}
+
+/** struct pollfd { int fd; short events; short revents } */
+export const POLLFD = { bytes: 8, fd: 0, events: 4, revents: 6 } as const
+export const POLLIN = 0x001
+
+const poll = libc.func('int poll(void *fds, unsigned long count, int timeout)')
+
+/** What each descriptor has to report, waiting up to `timeoutMs`: POLLIN, and unasked POLLHUP, POLLERR, POLLNVAL. */
+export function pollReadable(fds: readonly number[], timeoutMs: number): readonly number[] {
+  const entries = Buffer.alloc(fds.length * POLLFD.bytes)
+  fds.forEach((fd, index) => {
+    entries.writeInt32LE(fd, index * POLLFD.bytes + POLLFD.fd)
+    entries.writeInt16LE(POLLIN, index * POLLFD.bytes + POLLFD.events)
+  })
+  checked('poll', poll(entries, fds.length, timeoutMs))
+  return fds.map((_, index) => entries.readInt16LE(index * POLLFD.bytes + POLLFD.revents))
+}
+
+const F_SETFD = 2
+const FD_CLOEXEC = 1
+const fcntl = libc.func('int fcntl(int fd, int command, long argument)')
+
+/**
+ * Marks every descriptor above 2 close-on-exec. Node opens its own that way; those it inherited from
+ * whoever started it (sockets of a service manager, leaks of a shell) are not all marked.
+ */
+export function closeAllOnExec(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name)
+    if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC) // one has gone since: the listing's own
+  }
+}

@@ -1,0 +1,123 @@
+// posix_spawn: starts a program without copying this process (design, "Spawn": the cost of a fork grows with
+// resident memory). The child has its own session, default signal actions, an empty signal mask, and
+// exactly the descriptors 0 to 2 given here; everything else this process has open is close-on-exec.
+
+import { addressOf, libc, optionalFunction, systemError } from './libc.ts'
+
+/** Both C libraries need 336 and 80 bytes; the rest is room for their future. */
+const ATTRIBUTES_BYTES = 512
+const ACTIONS_BYTES = 512
+/** sigset_t: 1024 bits in both. */
+const SIGSET_BYTES = 128
+
+const POSIX_SPAWN_SETSIGDEF = 0x04
+const POSIX_SPAWN_SETSIGMASK = 0x08
+const POSIX_SPAWN_SETSID = 0x80
+
+const O_RDONLY = 0
+
+const posixSpawn = libc.func(
+  'int posix_spawn(void *pid, str path, void *actions, void *attributes, void *argv, void *envp)',
+)
+const actionsInit = libc.func('int posix_spawn_file_actions_init(void *actions)')
+const actionsDestroy = libc.func('int posix_spawn_file_actions_destroy(void *actions)')
+const addDup2 = libc.func('int posix_spawn_file_actions_adddup2(void *actions, int fd, int as)')
+const addOpen = libc.func('int posix_spawn_file_actions_addopen(void *actions, int as, str path, int flags, int mode)')
+/** glibc 2.29, musl 1.1.24; Node itself runs on glibc 2.28. */
+const addChdir = optionalFunction('int posix_spawn_file_actions_addchdir_np(void *actions, str path)')
+
+const attributes = makeAttributes()
+
+/** The same for every child, so made once; never destroyed. */
+function makeAttributes(): Buffer {
+  const made = Buffer.alloc(ATTRIBUTES_BYTES)
+  const all = Buffer.alloc(SIGSET_BYTES)
+  const none = Buffer.alloc(SIGSET_BYTES)
+  const call = (name: string, result: number) => {
+    if (result !== 0) throw systemError(name, result)
+  }
+  call('sigfillset', libc.func('int sigfillset(void *set)')(all))
+  call('sigemptyset', libc.func('int sigemptyset(void *set)')(none))
+  call('posix_spawnattr_init', libc.func('int posix_spawnattr_init(void *a)')(made))
+  const flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
+  call('posix_spawnattr_setflags', libc.func('int posix_spawnattr_setflags(void *a, short flags)')(made, flags))
+  // All of them: Node ignores SIGPIPE, and an ignored signal stays ignored across exec.
+  call('posix_spawnattr_setsigdefault', libc.func('int posix_spawnattr_setsigdefault(void *a, void *set)')(made, all))
+  call('posix_spawnattr_setsigmask', libc.func('int posix_spawnattr_setsigmask(void *a, void *set)')(made, none))
+  return made
+}
+
+export interface Program {
+  /** Absolute, or relative to `cwd`; never looked up. */
+  readonly path: string
+  readonly argv: readonly string[]
+  /** "NAME=value" each. */
+  readonly environment: readonly string[]
+  readonly cwd: string
+  /** Descriptors above 2 that become 0, 1 and 2; a string is a file opened for reading. */
+  readonly stdin: number | string
+  readonly stdout: number
+  readonly stderr: number
+}
+
+/** Whether the directory can be changed in the child; the tests set it to prove the other way. */
+export const spawnAbilities = { chdir: addChdir !== undefined }
+
+/** Starts the program and returns its pid; throws with the errno of whatever failed up to and including exec. */
+export function startProgram(program: Program): number {
+  const { block: argvBlock, pointers: argv } = stringVector(program.argv)
+  const { block: envBlock, pointers: envp } = stringVector(program.environment)
+  const pid = Buffer.alloc(4) // pid_t
+  const actions = Buffer.alloc(ACTIONS_BYTES)
+  const failed = (result: number) => {
+    if (result !== 0) throw systemError('posix_spawn', result)
+  }
+  failed(actionsInit(actions))
+  try {
+    addActions(actions, program, failed)
+    failed(inDirectory(program.cwd, () => posixSpawn(pid, program.path, actions, attributes, argv, envp)))
+  } finally {
+    actionsDestroy(actions)
+    keep(argvBlock, envBlock)
+  }
+  return pid.readInt32LE(0)
+}
+
+function addActions(actions: Buffer, program: Program, failed: (result: number) => void): void {
+  if (spawnAbilities.chdir && addChdir !== undefined) failed(addChdir(actions, program.cwd))
+  if (typeof program.stdin === 'number') failed(addDup2(actions, program.stdin, 0))
+  else failed(addOpen(actions, 0, program.stdin, O_RDONLY, 0))
+  failed(addDup2(actions, program.stdout, 1))
+  failed(addDup2(actions, program.stderr, 2))
+}
+
+/**
+ * Where the C library cannot change the child's directory, ours is changed for the length of one call that
+ * does not yield. Nothing in the daemon uses relative paths, on any thread.
+ */
+function inDirectory(cwd: string, start: () => number): number {
+  if (spawnAbilities.chdir) return start()
+  const before = process.cwd()
+  process.chdir(cwd)
+  try {
+    return start()
+  } finally {
+    process.chdir(before)
+  }
+}
+
+/** A char *const[]: one block of NUL-terminated strings and the pointers into it, ended by NULL. */
+export function stringVector(strings: readonly string[]): { block: Buffer; pointers: BigUint64Array } {
+  const block = Buffer.from(strings.length === 0 ? '\0' : `${strings.join('\0')}\0`)
+  const pointers = new BigUint64Array(strings.length + 1)
+  const start = addressOf(block)
+  let offset = 0
+  for (let index = 0; index < strings.length; index++) {
+    pointers[index] = start + BigInt(offset)
+    offset = block.indexOf(0, offset) + 1
+  }
+  return { block, pointers }
+}
+
+/** Holds a reference past the call that used the memory's bare address. */
+function keep(..._blocks: readonly Buffer[]): void {}

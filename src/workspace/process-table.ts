@@ -1,0 +1,42 @@
+// The kernel's table of processes as /proc shows it, for the two questions no system call answers: who still
+// lives in a process group whose leader is a zombie, and which zombies have been left to us as PID 1.
+// A walk costs about 15 µs per process, so it is for rare questions.
+
+import { readdirSync, readFileSync } from 'node:fs'
+
+export interface ProcessEntry {
+  readonly pid: number
+  /** R, S, D, Z (zombie), X (gone) … as proc(5) lists them. */
+  readonly state: string
+  readonly parent: number
+  readonly group: number
+}
+
+/** Reads /proc/<pid>/stat: "pid (name) state parent group …"; a name may hold spaces and parentheses. */
+export function parseStat(stat: string): ProcessEntry | undefined {
+  const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 3)
+  const pid = Number.parseInt(stat, 10)
+  if (state === undefined || parent === undefined || group === undefined || Number.isNaN(pid)) return undefined
+  return { pid, state, parent: Number(parent), group: Number(group) }
+}
+
+/** Every process there is; those that go meanwhile are left out. Throws where /proc cannot be listed. */
+export function* processes(): Generator<ProcessEntry> {
+  for (const name of readdirSync('/proc')) {
+    if (!/^[0-9]/.test(name)) continue
+    const entry = readEntry(name)
+    if (entry !== undefined) yield entry
+  }
+}
+
+function readEntry(name: string): ProcessEntry | undefined {
+  try {
+    return parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
+export function isDead(entry: ProcessEntry): boolean {
+  return entry.state === 'Z' || entry.state === 'X'
+}
