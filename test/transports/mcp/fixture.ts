@@ -80,7 +80,7 @@ const wait = operation({
   run: async ({ ms }, { signal }) => {
     seen.started++
     try {
-      await pause(ms, undefined, { signal })
+      await pause(ms, undefined, { signal, ref: false }) // calls that no test can cancel must not hold the process
     } catch (error) {
       seen.aborted++
       throw error
@@ -216,6 +216,16 @@ export async function listen(limits = NO_LIMIT) {
   }
 }
 
+/** What tests look at in a reply; the rest they compare as a whole. */
+export interface Received {
+  readonly id: unknown
+  readonly result: { readonly content: readonly [{ readonly text: string }]; readonly structuredContent: unknown }
+}
+
+export function parse(text: string): Received {
+  return JSON.parse(text === '' ? 'null' : text) // an accepted notification has no body; nobody looks into it
+}
+
 export async function post(url: string, body: unknown, headers: Record<string, string> = {}) {
   const response = await fetch(url, {
     method: 'POST',
@@ -227,6 +237,6 @@ export async function post(url: string, body: unknown, headers: Record<string, s
     status: response.status,
     headers: response.headers,
     text: received,
-    body: (received === '' ? undefined : JSON.parse(received)) as any,
+    body: parse(received),
   }
 }

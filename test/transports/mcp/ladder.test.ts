@@ -5,7 +5,13 @@ import type { IncomingHttpHeaders } from 'node:http'
 import t from 'tap'
 import { ask, LEGACY, META, modern } from './fixture.ts'
 
-type Row = readonly [name: string, body: unknown, headers: IncomingHttpHeaders, status: number, code?: number]
+type Row = readonly [
+  name: string,
+  body: unknown,
+  headers: IncomingHttpHeaders,
+  status: number,
+  code?: number | undefined,
+]
 
 const rpc = (method: string, params?: unknown, id: unknown = 1) => ({ jsonrpc: '2.0', id, method, params })
 const notify = (method: string, params?: unknown) => ({ jsonrpc: '2.0', method, params })
@@ -88,7 +94,7 @@ const rows: readonly Row[] = [
   ['modern ping is gone', modern('ping').body, modern('ping').headers, 404, -32601],
   ['modern logging/setLevel is gone', modern('logging/setLevel').body, modern('logging/setLevel').headers, 404, -32601],
   ['M-03 modern unknown method', modern('x/y').body, modern('x/y').headers, 404, -32601],
-  ['M-03 modern notification', notify('notifications/anything'), list.headers, 202, undefined],
+  ['M-03 modern notification', notify('notifications/anything'), list.headers, 202],
   ['M-03 modern response', { jsonrpc: '2.0', id: 1, result: {} }, list.headers, 400, -32600],
   ['M-03 modern batch', [list.body], list.headers, 400, -32600],
   ['modern shape', { jsonrpc: '2.0', id: 1 }, list.headers, 400, -32600],
