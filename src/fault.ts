@@ -93,8 +93,12 @@ export function faultOfSystem(error: unknown, path: string): unknown {
   return new Fault(known[0], `path ${quote(path)} ${known[1]}`, { details: { path, errno: code }, cause: error })
 }
 
+/** How a long string is shown that was parsed off the main thread and came back as bytes. */
+const LONG_TEXT = '… a long string …'
+
 /** A value as it appears in an error sentence: JSON, cut at 120 characters. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
+  const text =
+    JSON.stringify(value, (_, item: unknown) => (item instanceof Uint8Array ? LONG_TEXT : item)) ?? String(value)
   return text.length <= 120 ? text : `${text.slice(0, 117)}…`
 }

@@ -18,6 +18,9 @@ export class JsonText<T> {
 /** Elements of an array or object that are rendered in one go; above it they are rendered one by one. */
 const AT_ONCE = 64
 
+/** Characters of a string that are rendered in one go: some 0.3 ms. */
+const STRING_AT_ONCE = 64 * 1024
+
 /**
  * The JSON of `value` in pieces: strings, and bytes where a JsonText stood. Joined they equal
  * `JSON.stringify(value)`. Objects and long arrays are opened down to their leaves and long strings cut, so
@@ -26,6 +29,8 @@ const AT_ONCE = 64
 export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   if (value instanceof JsonText) {
     yield* value.chunks
+  } else if (typeof value === 'string' && value.length > STRING_AT_ONCE) {
+    yield* stringPieces(value)
   } else if (isFlat(value)) {
     yield JSON.stringify(value) ?? 'null'
   } else if (Array.isArray(value)) {
@@ -51,7 +56,24 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
 function isFlat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true
   const parts: unknown[] = Array.isArray(value) ? value : Object.values(value)
-  return parts.length <= AT_ONCE && parts.every((part) => typeof part !== 'object' || part === null)
+  return parts.length <= AT_ONCE && parts.every(isShort)
+}
+
+function isShort(part: unknown): boolean {
+  return typeof part === 'string' ? part.length <= STRING_AT_ONCE : typeof part !== 'object' || part === null
+}
+
+/** The halves of a surrogate pair stay in one piece: alone each would be escaped. */
+function* stringPieces(text: string): Generator<string> {
+  yield '"'
+  let start = 0
+  while (start < text.length) {
+    const last = text.charCodeAt(start + STRING_AT_ONCE - 1)
+    const end = start + STRING_AT_ONCE + (last >= 0xd800 && last <= 0xdbff ? 1 : 0)
+    yield JSON.stringify(text.slice(start, end)).slice(1, -1)
+    start = end
+  }
+  yield '"'
 }
 
 /** True if a JsonText stands anywhere in the top two levels, where operations put them. */
