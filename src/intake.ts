@@ -57,8 +57,19 @@ export function takeIn<I extends TObject>(
       fixed ?? (given.has(name) ? readField(name, field, given.get(name)) : defaultOf(name, field, rules.defaults))
     if (value !== undefined) input[name] = value
   }
-  if (!validator(op.input).Check(input)) throw firstFailure(op, fields, input)
+  if (!validator(op.input).Check(asText(fields, input))) throw firstFailure(op, fields, asText(fields, input))
   return { input: input as Static<I>, ignored }
+}
+
+/** The input as its schema sees it: content that came as bytes (see schema.ts) is text that was checked before. */
+function asText(
+  fields: Readonly<Record<string, Field>>,
+  input: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const bytes = Object.entries(input).filter(
+    ([name, value]) => value instanceof Uint8Array && fields[name]?.kind === 'content',
+  )
+  return bytes.length === 0 ? input : { ...input, ...Object.fromEntries(bytes.map(([name]) => [name, ''])) }
 }
 
 function defaultOf(name: string, field: Field, defaults: Readonly<Record<string, unknown>> | undefined): unknown {
@@ -174,8 +185,14 @@ function readEnvironment(name: string, value: unknown): unknown {
 
 function bad(field: string, sentence: string, got: unknown): Fault {
   return new Fault('bad_request', sentence, {
-    details: got === undefined ? { field } : { field, got: typeof got === 'string' ? got.slice(0, 200) : got },
+    details: got === undefined ? { field } : { field, got: gist(got) },
   })
+}
+
+/** What came, kept small: an answer does not echo megabytes. */
+function gist(got: unknown): unknown {
+  if (typeof got === 'string') return got.slice(0, 200)
+  return typeof got === 'object' && got !== null ? quote(got) : got
 }
 
 function unknownField(op: Operation, name: string): Fault {
@@ -217,7 +234,7 @@ function shown(value: unknown): string {
 /** What a field takes, in words, made from its schema. */
 export function expectation(field: Field | undefined): string {
   if (field === undefined) return 'nothing'
-  const { minimum, maximum, minLength, maxLength, maxItems } = field as Readonly<Record<string, unknown>>
+  const { minimum, maximum, minLength, maxLength, maxItems, pattern } = field as Readonly<Record<string, unknown>>
   if (Array.isArray((field as { enum?: unknown }).enum)) {
     return `one of ${(field as unknown as { enum: unknown[] }).enum.map(quote).join(', ')}`
   }
@@ -241,6 +258,7 @@ export function expectation(field: Field | undefined): string {
     return minimum === undefined ? noun : `${noun} from ${String(minimum)} to ${String(maximum)}`
   }
   if (field.type === 'boolean') return 'true or false'
+  if (typeof pattern === 'string') return `a string of the pattern ${pattern}`
   if (field.type === 'string') {
     return maxLength === undefined
       ? 'a string'
