@@ -1,5 +1,6 @@
 // Logs: one JSON object a line on stderr, or a readable line where stderr is a terminal. Never a credential,
-// never a request's content. Lines are counted per second and the surplus is dropped and announced.
+// never a request's content. Floods of one warning are
+// cut, and the cut is announced.
 
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -16,31 +17,34 @@ export interface Log {
   error(event: string, facts?: Facts): void
 }
 
-/** Lines a second; a flood of refusals must not fill a journal (reliability A-12: ≤ 10 lines/s of them). */
-const LINES_PER_SECOND = 50
+/** Warnings and errors of one kind a second; a flood of refusals must not fill a journal (reliability A-12). */
+const SAME_PER_SECOND = 10
 
 export function openLog(level: LogLevel): Log {
   const pretty = isatty(2)
   const threshold = LOG_LEVELS.indexOf(level)
+  const lines = new Map<string, number>()
   let second = 0
-  let lines = 0
   let dropped = 0
 
+  const tooMany = (event: string): boolean => {
+    const now = Math.floor(performance.now() / 1000)
+    if (now !== second) lines.clear()
+    second = now
+    const count = (lines.get(event) ?? 0) + 1
+    lines.set(event, count)
+    return count > SAME_PER_SECOND
+  }
   const write = (at: LogLevel, event: string, facts: Facts): void => {
     if (LOG_LEVELS.indexOf(at) < threshold) return
-    const now = Math.floor(performance.now() / 1000)
-    if (now !== second) [second, lines] = [now, 0]
-    if (++lines > LINES_PER_SECOND) {
+    if ((at === 'warn' || at === 'error') && tooMany(event)) {
       dropped++
       return
     }
     const more = dropped > 0 ? { ...facts, lines_dropped: dropped } : facts
     dropped = 0
-    writeLine(
-      pretty
-        ? readable(at, event, more)
-        : JSON.stringify({ time: new Date().toISOString(), level: at, event, ...more }),
-    )
+    const object = { time: new Date().toISOString(), level: at, event, ...more }
+    writeLine(pretty ? readable(at, event, more) : JSON.stringify(object))
   }
   return {
     debug: (event, facts = {}) => write('debug', event, facts),

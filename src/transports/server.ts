@@ -117,6 +117,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
     const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange)
     if (caller === undefined) return
+    if (/^100-continue$/i.test(request.headers.expect ?? '')) exchange.response.writeContinue()
     const known: Exchange = { ...exchange, caller }
     const place = parts.targets.resolve(path)
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)
@@ -231,8 +232,7 @@ async function identify(parts: ServerParts, exchange: Omit<Exchange, 'caller'>):
     address: request.socket.remoteAddress,
     status: verdict.status,
   })
-  const fault = verdict.status === 429 ? TOO_MANY : UNAUTHORIZED
-  const { request_id: _, ...fixed } = faultBody(fault, '')
+  const { request_id: _, ...fixed } = faultBody(REFUSALS[verdict.status], '')
   const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
   const headers = { ...exchange.headers, 'www-authenticate': challenge, connection: 'close' }
   const retry = verdict.retryAfter === undefined ? {} : { 'retry-after': String(verdict.retryAfter) }
@@ -240,11 +240,11 @@ async function identify(parts: ServerParts, exchange: Omit<Exchange, 'caller'>):
   return undefined
 }
 
-const UNAUTHORIZED = new Fault(
-  'unauthorized',
-  'a valid credential is needed: send it as "Authorization: Bearer <token>"',
-)
-const TOO_MANY = new Fault('rate_limited', 'this address failed to authenticate too often; try again later')
+const REFUSALS = {
+  400: new Fault('bad_request', 'the request has more than one Authorization header; exactly one is accepted'),
+  401: new Fault('unauthorized', 'a valid credential is needed: send it as "Authorization: Bearer <token>"'),
+  429: new Fault('rate_limited', 'this address failed to authenticate too often; try again later'),
+}
 
 async function refuse(
   response: ServerResponse,
@@ -270,12 +270,17 @@ function asFault(error: unknown, requestId: string, log: Log): Fault {
 
 /** A request answered before its body was read: the rest is drained to nothing for a moment, then cut. */
 function endUnreadBody(request: IncomingMessage, response: ServerResponse): void {
-  const { socket } = request
-  const cut = setTimeout(() => socket.destroy(), LINGER_MS)
-  request.once('close', () => clearTimeout(cut))
-  socket.once('close', () => clearTimeout(cut))
+  const end = (): void => closeSoon(request.socket)
+  if (response.writableFinished) end()
+  else response.once('finish', end)
   request.resume()
-  response.once('finish', () => socket.end())
+}
+
+/** Says that no more is coming, and closes once the other side has had a moment to read what came. */
+function closeSoon(socket: Socket, last = ''): void {
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(cut))
+  socket.end(last)
 }
 
 /** What Node's parser refuses. The error listener is first: a reset here must not end the daemon (X-01). */
@@ -289,5 +294,5 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
     HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
     ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
   }[error.code ?? '']
-  socket.end(`HTTP/1.1 ${status ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  closeSoon(socket, `HTTP/1.1 ${status ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

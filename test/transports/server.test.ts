@@ -1,6 +1,7 @@
 // The front door: who is let in, and what malformed, oversized, slow and hostile requests get
 // (reliability AUTH and HTTP).
 
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { catalog } from '../../src/catalog.ts'
@@ -80,7 +81,10 @@ t.test('H-01 slow headers are cut within 15 s, and nobody else notices', { timeo
       open++
       socket.write('G')
     })
-    return socket.on('error', () => undefined).on('close', () => open--)
+    return socket
+      .resume()
+      .on('error', () => undefined)
+      .on('close', () => open--)
   })
   t.teardown(() => sockets.forEach((socket) => socket.destroy()))
   await until('all are connected', () => open === sockets.length)
@@ -196,16 +200,28 @@ t.test('H-06 bodies: too long, not JSON, not an object, deep, many', { timeout: 
   t.match(proto, { status: 201, body: { ignored: ['__proto__', 'constructor'] } })
   const bom = await mkdir(`\uFEFF{"path":"${daemon.directory}/bom"}`)
   t.equal(bom.status, 201, 'a byte order mark is no harm')
-  const big = 'x'.repeat(100 * 1024 * 1024)
-  const refused = await Promise.all(
-    Array.from({ length: 20 }, async () => (await mkdir(big).catch(() => ({ status: 0 }))).status),
-  )
+  const before = residentMiB(daemon.pid)
+  const refused = await Promise.all(Array.from({ length: 100 }, () => announce(daemon, 100 * 1024 * 1024)))
+  t.strictSame([...new Set(refused)], [413], '100 bodies of 100 MiB')
+  const spread = await Promise.all(Array.from({ length: 100 }, () => announce(daemon, 1_900_000)))
   t.ok(
-    refused.every((status) => status === 413 || status === 0),
-    `100 MiB bodies: ${[...new Set(refused)].join()}`,
+    spread.every((status) => status === 400 || status === 503),
+    `100 bodies of 1.9 MB that are not JSON: ${[...new Set(spread)].join()}`,
   )
+  t.ok(residentMiB(daemon.pid) - before < 256, 'memory stays bounded')
   await healthy(t, daemon)
 })
+
+/** Sends a body of `length` bytes as far as it is taken; the status of the answer. */
+async function announce(daemon: Daemon, length: number): Promise<number> {
+  const request = `${head('POST /files/mkdir', 'Content-Type: application/json', 'Connection: close', `Content-Length: ${length}`)}${auth}\r\n`
+  const body = Buffer.alloc(Math.min(length, 4 * 1024 * 1024), 'x')
+  return (await rawExchange(daemon.port, Buffer.concat([Buffer.from(request), body]), 10_000)).status
+}
+
+function residentMiB(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
+}
 
 t.test('H-07 JSON as text/plain or a form is 415', async (t) => {
   const daemon = await startDaemon(t)
