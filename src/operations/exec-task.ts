@@ -1,0 +1,138 @@
+// A task as clients see it (contract 5): the schema, and the reports that fill it. `success` is the
+// transport's to add.
+
+import type { Static } from 'typebox'
+import type { Rendered } from '../operation.ts'
+import { optional, Type } from '../schema.ts'
+import { outputText } from '../workspace/output-text.ts'
+import type { Task } from '../workspace/task.ts'
+import type { Excerpt } from '../workspace/task-output.ts'
+
+const text = (description: string) => Type.String({ description })
+const yes = (description: string) => optional(Type.Boolean({ description }))
+const bytes = (description: string) => optional(Type.Integer({ description, minimum: 0 }))
+
+const fields = {
+  id: text('A decimal number; never given twice'),
+  command: Type.Array(Type.String(), { description: 'As requested' }),
+  status: Type.Unsafe<'running' | 'exited' | 'failed'>({
+    type: 'string',
+    enum: ['pending', 'running', 'exited', 'failed'],
+    description: 'exited: it ended by itself, whatever its code; failed: by a signal, a timeout or on request',
+  }),
+  guest_pid: Type.Integer({ description: 'Process id, also the id of its process group' }),
+  exit_code: Type.Integer({
+    description: '-1 until it has ended; 128 + n for signal n; 124 after a timeout (137 if it took SIGKILL)',
+  }),
+  error: optional(text('Why it failed')),
+  created_at: text('ISO 8601'),
+  started_at: optional(text('ISO 8601')),
+  exited_at: optional(text('ISO 8601; absent while it runs')),
+  ttl_seconds: Type.Integer({ description: 'How long it is kept after its end; -1: no limit of time' }),
+  cwd: text('Where it was started'),
+  exec_mode: text('As requested'),
+  timed_out: yes('timeout_seconds passed'),
+  signal: optional(text('The signal that ended it, such as SIGKILL')),
+  stdio_held: yes('A process that outlived the command still holds its stdout or stderr; it lives on'),
+  cpu_user_ms: optional(Type.Number({ description: 'CPU time in the program' })),
+  cpu_system_ms: optional(Type.Number({ description: 'CPU time in the kernel' })),
+  max_rss_bytes: optional(Type.Integer({ description: 'Peak memory; an upper bound' })),
+}
+
+/** A task without its output. */
+export const taskEntry = Type.Object(fields)
+
+export const taskReport = Type.Object({
+  ...fields,
+  stdout: text('UTF-8; U+FFFD where it was not'),
+  stderr: text('UTF-8; U+FFFD where it was not'),
+  stdout_truncated: yes('Part of stdout is missing here'),
+  stderr_truncated: yes('Part of stderr is missing here'),
+  stdout_bytes: bytes('Bytes of the whole stdout; given when it is truncated'),
+  stderr_bytes: bytes('Bytes of the whole stderr; given when it is truncated'),
+  stdout_lossy: yes('stdout was not valid UTF-8'),
+  stderr_lossy: yes('stderr was not valid UTF-8'),
+})
+
+type Entry = Static<typeof taskEntry>
+type Report = Rendered<Static<typeof taskReport>>
+
+export function entryOf(task: Task): Entry {
+  const { spec, end } = task
+  const begun = task.startedAt.toISOString()
+  return {
+    id: task.id,
+    command: [...spec.command],
+    status: task.status,
+    guest_pid: task.pid,
+    exit_code: end?.exitCode ?? -1,
+    created_at: begun,
+    started_at: begun,
+    ttl_seconds: spec.ttlSeconds,
+    cwd: spec.cwd,
+    exec_mode: spec.mode,
+    ...(end === undefined
+      ? {}
+      : {
+          exited_at: end.at.toISOString(),
+          cpu_user_ms: end.exit.cpuUserMs,
+          cpu_system_ms: end.exit.cpuSystemMs,
+          max_rss_bytes: end.exit.maxRssBytes,
+        }),
+    ...(end?.error === undefined ? {} : { error: end.error }),
+    ...endingOf(task),
+  }
+}
+
+/** The marks of an end that is out of the ordinary. */
+function endingOf(task: Task): { timed_out?: true; signal?: string; stdio_held?: true } {
+  const { end } = task
+  return {
+    ...(end?.timedOut === true ? { timed_out: true } : {}),
+    ...(end?.signal === undefined ? {} : { signal: end.signal }),
+    ...(end?.stdioHeld === true ? { stdio_held: true } : {}),
+  }
+}
+
+/** With the end of the output, as far as it is kept. */
+export function tailReport(task: Task): Promise<Report> {
+  return withOutput(task, task.tail('stdout'), task.tail('stderr'), 'front')
+}
+
+/** With the output from its beginning, for the reply that waited for the end. */
+export function wholeReport(task: Task): Promise<Report> {
+  return withOutput(task, task.head('stdout'), task.head('stderr'), 'back')
+}
+
+async function withOutput(task: Task, stdout: Excerpt, stderr: Excerpt, cut: 'front' | 'back'): Promise<Report> {
+  const running = task.end === undefined
+  const read = (excerpt: Excerpt) => {
+    const short = excerpt.total > excerpt.bytes
+    return outputText(excerpt.pieces, { front: short && cut === 'front', back: (short && cut === 'back') || running })
+  }
+  const entry = entryOf(task)
+  const [out, err] = [await read(stdout), await read(stderr)]
+  return {
+    ...entry,
+    stdout: out.text,
+    stderr: err.text,
+    ...(stdout.total > stdout.bytes ? { stdout_truncated: true } : {}),
+    ...(stderr.total > stderr.bytes ? { stderr_truncated: true } : {}),
+    ...(stdout.total > stdout.bytes ? { stdout_bytes: stdout.total } : {}),
+    ...(stderr.total > stderr.bytes ? { stderr_bytes: stderr.total } : {}),
+    ...(out.lossy ? { stdout_lossy: true } : {}),
+    ...(err.lossy ? { stderr_lossy: true } : {}),
+  }
+}
+
+/** What the last event of a stream says. The exit code is always a number (contract 5). */
+export function exitOf(task: Task): Readonly<Record<string, unknown>> {
+  const { end } = task
+  return {
+    exit_code: end?.exitCode ?? -1,
+    pid: task.pid,
+    status: task.status,
+    ...endingOf(task),
+    ...(end?.error === undefined ? {} : { error: end.error }),
+  }
+}

@@ -1,0 +1,255 @@
+// The output of one task, in the order it came: what is kept of it, and live readers of it. A reader first
+// gets what is kept and then what comes, out of one chain of chunks, so there is no seam. The slowest
+// reader paces the child (contract 16); a reader that is closed releases it at once (reliability 0.6).
+
+import {
+  HEAD_BYTES,
+  Head,
+  KEPT_TAIL_BYTES,
+  Slabs,
+  TAIL_BYTES,
+  Tail,
+  type Excerpt,
+  type OutputBudget,
+  type StreamName,
+} from './task-output.ts'
+
+export interface LogChunk {
+  readonly stream: StreamName
+  readonly bytes: Buffer
+}
+
+/** A reader further behind than this pauses the child; below half of it the child goes on. */
+const BEHIND_BYTES = 256 * 1024
+/** A chunk counts as at least so much, so that tiny ones cannot pile up as objects. */
+const CHUNK_COST = 256
+/** Neighbouring chunks of one stream are handed out together up to this size. */
+const JOINED_BYTES = 64 * 1024
+
+interface Link {
+  readonly chunk: LogChunk
+  next: Link | undefined
+}
+
+export interface TaskLogOptions {
+  readonly keepLogs: boolean
+  /** Keep the beginning too, for the synchronous reply. */
+  readonly head: boolean
+  readonly budget: OutputBudget
+  /** Called with true when the child must wait for a reader, with false when it may go on. */
+  readonly pace: (paused: boolean) => void
+}
+
+export class TaskLog {
+  readonly #streams: Readonly<Record<StreamName, { tail: Tail; head: Head | undefined; slabs: Slabs; total: number }>>
+  readonly #readers = new Set<LogReader>()
+  readonly #pace: (paused: boolean) => void
+  /** The newest link only: readers hold what they have not read, nobody holds the rest. */
+  #last: Link = { chunk: { stream: 'stdout', bytes: Buffer.alloc(0) }, next: undefined }
+  #order = 0
+  #paused = false
+  #pacing = true
+  #ended = false
+
+  constructor(options: TaskLogOptions) {
+    const { budget } = options
+    const stream = () => ({
+      tail: new Tail(options.keepLogs ? KEPT_TAIL_BYTES : TAIL_BYTES, budget),
+      head: options.head ? new Head(HEAD_BYTES, budget) : undefined,
+      slabs: new Slabs(),
+      total: 0,
+    })
+    this.#streams = { stdout: stream(), stderr: stream() }
+    this.#pace = options.pace
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Bytes of the stream since its start, kept or not. */
+  total(stream: StreamName): number {
+    return this.#streams[stream].total
+  }
+
+  get keptBytes(): number {
+    return this.#streams.stdout.tail.bytes + this.#streams.stderr.tail.bytes
+  }
+
+  append(stream: StreamName, came: Buffer): void {
+    const kept = this.#streams[stream]
+    const bytes = kept.slabs.place(came)
+    const follows = this.#last.chunk.stream === stream
+    kept.total += bytes.byteLength
+    kept.head?.append(bytes)
+    kept.tail.append(this.#order++, bytes, follows)
+    const link: Link = { chunk: { stream, bytes }, next: undefined }
+    this.#last.next = link
+    this.#last = link
+    for (const reader of this.#readers) reader.came(costOf(bytes))
+    this.repace()
+  }
+
+  /** After the exit what is left in the pipes is read at once, however slow the readers are. */
+  endPacing(): void {
+    this.#pacing = false
+    this.repace()
+  }
+
+  /** No more output: readers end once they have read what there is. */
+  end(): void {
+    this.#ended = true
+    for (const reader of this.#readers) reader.wake()
+  }
+
+  tail(stream: StreamName): Excerpt {
+    return this.#streams[stream].tail.excerpt(this.total(stream))
+  }
+
+  /** The beginning of the stream; undefined when it was not asked for. */
+  head(stream: StreamName): Excerpt | undefined {
+    return this.#streams[stream].head?.excerpt(this.total(stream))
+  }
+
+  releaseHeads(): void {
+    this.#streams.stdout.head?.release()
+    this.#streams.stderr.head?.release()
+  }
+
+  releaseTails(): void {
+    this.#streams.stdout.tail.release()
+    this.#streams.stderr.tail.release()
+  }
+
+  /** A reader of everything kept and everything to come. Its owner closes it. */
+  read(): LogReader {
+    const { stdout, stderr } = this.#streams
+    const kept = [
+      ...stdout.tail.pieces().map(({ order, bytes }) => ({ order, chunk: { stream: 'stdout' as const, bytes } })),
+      ...stderr.tail.pieces().map(({ order, bytes }) => ({ order, chunk: { stream: 'stderr' as const, bytes } })),
+    ].sort((a, b) => a.order - b.order)
+    let first: Link | undefined
+    for (const { chunk } of kept.toReversed()) first = { chunk, next: first }
+    const start: Link = { chunk: this.#last.chunk, next: first }
+    const reader = new LogReader(this, start, this.#last, {
+      stdout: stdout.total - stdout.tail.bytes,
+      stderr: stderr.total - stderr.tail.bytes,
+    })
+    this.#readers.add(reader)
+    this.repace()
+    return reader
+  }
+
+  /** For readers only. */
+  forget(reader: LogReader): void {
+    this.#readers.delete(reader)
+    this.repace()
+  }
+
+  /** Pauses or resumes the child as the slowest reader demands. */
+  repace(): void {
+    let behind = 0
+    if (this.#pacing) for (const reader of this.#readers) behind = Math.max(behind, reader.behind)
+    const pause = behind > (this.#paused ? BEHIND_BYTES / 2 : BEHIND_BYTES)
+    if (pause === this.#paused) return
+    this.#paused = pause
+    this.#pace(pause)
+  }
+}
+
+function costOf(bytes: Buffer): number {
+  return Math.max(CHUNK_COST, bytes.byteLength)
+}
+
+/** A place in a task's output. One `next` at a time. */
+export class LogReader {
+  readonly #log: TaskLog
+  /** The link read last. */
+  #at: Link
+  /** After the kept chunks the chain goes on here; undefined once it has. */
+  #live: Link | undefined
+  #behind = 0
+  #closed = false
+  #waiting: ((chunk: LogChunk | undefined) => void) | undefined
+  /** Bytes that were dropped before this reader came. */
+  readonly gap: Readonly<Record<StreamName, number>>
+
+  constructor(log: TaskLog, start: Link, live: Link, gap: Readonly<Record<StreamName, number>>) {
+    this.#log = log
+    this.#at = start
+    this.#live = live
+    this.gap = gap
+    for (let link = start.next; link !== undefined; link = link.next) this.#behind += costOf(link.chunk.bytes)
+  }
+
+  get behind(): number {
+    return this.#behind
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** The next chunk; undefined at the end of the output, or once closed. */
+  next(): Promise<LogChunk | undefined> {
+    const chunk = this.#take()
+    if (chunk !== undefined || this.#closed || this.#log.ended) return Promise.resolve(chunk)
+    return new Promise((resolve) => {
+      this.#waiting = resolve
+    })
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#live = undefined
+    this.#at = { chunk: this.#at.chunk, next: undefined }
+    this.#log.forget(this)
+    this.wake()
+  }
+
+  /** For the log: `cost` more bytes stand in the chain. */
+  came(cost: number): void {
+    this.#behind += cost
+    if (this.#waiting !== undefined) this.wake()
+  }
+
+  /** For the log: something came, or nothing will. */
+  wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.(this.#take())
+  }
+
+  #take(): LogChunk | undefined {
+    const first = this.#step()
+    if (first === undefined) return undefined
+    const { stream } = first.chunk
+    const pieces = [first.chunk.bytes]
+    let bytes = first.chunk.bytes.byteLength
+    for (let next = this.#peek(); next !== undefined; next = this.#peek()) {
+      bytes += next.chunk.bytes.byteLength
+      if (next.chunk.stream !== stream || bytes > JOINED_BYTES) break
+      pieces.push(next.chunk.bytes)
+      this.#step()
+    }
+    this.#log.repace()
+    return pieces.length === 1 ? first.chunk : { stream, bytes: Buffer.concat(pieces) }
+  }
+
+  #peek(): Link | undefined {
+    if (this.#at.next === undefined && this.#live !== undefined) {
+      this.#at = this.#live
+      this.#live = undefined
+    }
+    return this.#at.next
+  }
+
+  #step(): Link | undefined {
+    const next = this.#peek()
+    if (next === undefined) return undefined
+    this.#at = next
+    this.#behind -= costOf(next.chunk.bytes)
+    return next
+  }
+}

@@ -1,0 +1,186 @@
+// What is kept of one stream of a task: its tail (contract 5: 256 KiB, 8 MiB with keep_logs) and, while
+// somebody waits for the whole reply, its head (contract 15.10: 16 MiB). Both hold views of the same
+// Buffers. Small pieces are gathered in slabs, so that a program writing byte by byte costs bytes, not
+// objects. What goes beyond TAIL_BYTES is paid from a budget that all tasks share.
+
+export type StreamName = 'stdout' | 'stderr'
+
+export const TAIL_BYTES = 256 * 1024
+export const KEPT_TAIL_BYTES = 8 * 1024 * 1024
+export const HEAD_BYTES = 16 * 1024 * 1024
+
+/** Pieces of a tail, whatever their size: bounds what their bookkeeping takes (about 2 MiB). */
+const TAIL_PIECES = 16_384
+/** Below this a piece is copied into a slab. */
+const SMALL_BYTES = 4096
+const SLAB_BYTES = 16 * 1024
+
+/** Bytes that heads and long tails may take together, over all tasks. Beyond it they are cut, and say so. */
+export class OutputBudget {
+  readonly limit: number
+  #taken = 0
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** Takes up to `bytes` and returns how many. */
+  take(bytes: number): number {
+    const granted = Math.max(0, Math.min(bytes, this.limit - this.#taken))
+    this.#taken += granted
+    return granted
+  }
+
+  give(bytes: number): void {
+    this.#taken -= bytes
+  }
+}
+
+/** Copies small pieces behind one another, so that neighbours can be joined without copying again. */
+export class Slabs {
+  #slab = Buffer.alloc(0)
+  #used = 0
+
+  /** `bytes` itself, or a copy of it that follows the last one in memory. */
+  place(bytes: Buffer): Buffer {
+    if (bytes.byteLength >= SMALL_BYTES) return bytes
+    if (this.#used + bytes.byteLength > this.#slab.byteLength) {
+      // Grows with the output: the many tasks that print a word hold a few hundred bytes each.
+      const size = Math.min(SLAB_BYTES, Math.max(256, this.#slab.byteLength * 4))
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(size, bytes.byteLength))
+      this.#used = 0
+    }
+    bytes.copy(this.#slab, this.#used)
+    const placed = this.#slab.subarray(this.#used, this.#used + bytes.byteLength)
+    this.#used += bytes.byteLength
+    return placed
+  }
+}
+
+/** Both as one view, if the second follows the first in memory. */
+export function adjoined(first: Buffer, second: Buffer): Buffer | undefined {
+  const end = first.byteOffset + first.byteLength
+  if (first.buffer !== second.buffer || end !== second.byteOffset) return undefined
+  return Buffer.from(first.buffer, first.byteOffset, first.byteLength + second.byteLength)
+}
+
+/** A part of a stream: pieces in order, and where it was cut. */
+export interface Excerpt {
+  readonly pieces: readonly Buffer[]
+  readonly bytes: number
+  /** Bytes of the whole stream. */
+  readonly total: number
+}
+
+/** The first `limit` bytes. */
+export class Head {
+  readonly #limit: number
+  readonly #budget: OutputBudget
+  #pieces: Buffer[] = []
+  #bytes = 0
+  #full = false
+
+  constructor(limit: number, budget: OutputBudget) {
+    this.#limit = limit
+    this.#budget = budget
+  }
+
+  append(piece: Buffer): void {
+    if (this.#full) return
+    const granted = this.#budget.take(Math.min(piece.byteLength, this.#limit - this.#bytes))
+    this.#full = granted < piece.byteLength
+    if (granted === 0) return
+    const kept = piece.subarray(0, granted)
+    const last = this.#pieces.at(-1)
+    const joined = last === undefined ? undefined : adjoined(last, kept)
+    if (joined === undefined) this.#pieces.push(kept)
+    else this.#pieces[this.#pieces.length - 1] = joined
+    this.#bytes += granted
+  }
+
+  excerpt(total: number): Excerpt {
+    return { pieces: this.#pieces, bytes: this.#bytes, total }
+  }
+
+  release(): void {
+    this.#budget.give(this.#bytes)
+    this.#pieces = []
+    this.#bytes = 0
+    this.#full = true
+  }
+}
+
+export interface TailPiece {
+  /** Place in the order of both streams. */
+  readonly order: number
+  readonly bytes: Buffer
+}
+
+/** The last `limit` bytes, less where the shared budget is used up, but never less than TAIL_BYTES. */
+export class Tail {
+  readonly #limit: number
+  readonly #budget: OutputBudget
+  #pieces: TailPiece[] = []
+  #first = 0
+  #bytes = 0
+  #paid = 0
+
+  constructor(limit: number, budget: OutputBudget) {
+    this.#limit = limit
+    this.#budget = budget
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** `follows`: nothing of the other stream came between this piece and the last. */
+  append(order: number, piece: Buffer, follows: boolean): void {
+    const last = this.#pieces.at(-1)
+    const joined = last === undefined || !follows ? undefined : adjoined(last.bytes, piece)
+    if (last === undefined || joined === undefined) this.#pieces.push({ order, bytes: piece })
+    else this.#pieces[this.#pieces.length - 1] = { order: last.order, bytes: joined }
+    this.#bytes += piece.byteLength
+    this.#trim()
+  }
+
+  pieces(): TailPiece[] {
+    return this.#pieces.slice(this.#first)
+  }
+
+  excerpt(total: number): Excerpt {
+    return { pieces: this.pieces().map((piece) => piece.bytes), bytes: this.#bytes, total }
+  }
+
+  release(): void {
+    this.#budget.give(this.#paid)
+    this.#pieces = []
+    this.#first = this.#bytes = this.#paid = 0
+  }
+
+  #trim(): void {
+    const wanted = Math.min(this.#bytes, this.#limit) - TAIL_BYTES
+    if (wanted > this.#paid) this.#paid += this.#budget.take(wanted - this.#paid)
+    const bound = TAIL_BYTES + this.#paid
+    while (this.#bytes > bound || this.#pieces.length - this.#first > TAIL_PIECES) {
+      const oldest = this.#pieces[this.#first]
+      if (oldest === undefined) break
+      const excess = this.#bytes - bound
+      if (excess > 0 && excess < oldest.bytes.byteLength) {
+        this.#pieces[this.#first] = { order: oldest.order, bytes: oldest.bytes.subarray(excess) }
+        this.#bytes -= excess
+      } else {
+        this.#bytes -= oldest.bytes.byteLength
+        this.#first++
+      }
+    }
+    if (this.#first > 64 && this.#first * 2 > this.#pieces.length) {
+      this.#pieces = this.#pieces.slice(this.#first)
+      this.#first = 0
+    }
+  }
+}

@@ -1,0 +1,112 @@
+// Exec operations over real processes without a transport: a workspace that has tasks only, and the way an
+// operation is called by the gate.
+
+import type { Test } from 'tap'
+import { takeIn } from '../../src/intake.ts'
+import { JsonText, jsonPieces } from '../../src/json-text.ts'
+import { EventStream, type Call, type Frame, type Operation } from '../../src/operation.ts'
+import { openChildren, type Children } from '../../src/workspace/child.ts'
+import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/tasks.ts'
+import type { Workspace } from '../../src/workspace/workspace.ts'
+
+// One for the file: it listens for SIGCHLD.
+let children: Children | undefined
+
+export function sharedChildren(): Children {
+  return (children ??= openChildren())
+}
+
+/** Every field an exec operation answers with. */
+export interface Answer {
+  readonly id: string
+  readonly command: readonly string[]
+  readonly status: string
+  readonly guest_pid: number
+  readonly exit_code: number
+  readonly stdout: string
+  readonly stderr: string
+  readonly error?: string
+  readonly signal?: string
+  readonly timed_out?: boolean
+  readonly stdio_held?: boolean
+  readonly ttl_seconds: number
+  readonly exited_at?: string
+  readonly stdout_truncated?: boolean
+  readonly stdout_bytes?: number
+  readonly stdout_lossy?: boolean
+  readonly tasks: readonly Answer[]
+  readonly bytes_written: number
+  readonly deleted: number
+}
+
+export interface Bench {
+  readonly tasks: Tasks
+  /** Runs an operation on raw input, as the gate does. Rendered parts come back as values. */
+  run(op: unknown, raw?: Record<string, unknown>, more?: Partial<Call> & { fixed?: object }): Promise<Answer>
+  /** The same for an operation that streams. */
+  stream(
+    op: unknown,
+    raw?: Record<string, unknown>,
+    more?: Partial<Call> & { fixed?: object },
+  ): Promise<AsyncIterator<Frame>>
+}
+
+export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
+  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/root', LANG: 'C.UTF-8' }
+  const tasks = openTasks(sharedChildren(), { limit: 50, workdir: '/tmp', environment, ...options })
+  t.teardown(() => tasks[Symbol.asyncDispose]())
+  const workspace = { tasks } as unknown as Workspace // exec asks for nothing else
+  const call = async (op: unknown, raw: Record<string, unknown>, more: Partial<Call> & { fixed?: object }) => {
+    const { fixed, ...rest } = more
+    const declared = op as Operation
+    const { input } = takeIn(declared, raw, { unknown: 'report', ...(fixed === undefined ? {} : { fixed }) })
+    return declared.run(input, { workspace, signal: new AbortController().signal, ...rest })
+  }
+  return {
+    tasks,
+    async run(op, raw = {}, more = {}) {
+      const value = await call(op, raw, more)
+      if (value instanceof EventStream) throw new Error('a stream came where a value was expected')
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)])) as unknown as Answer
+    },
+    async stream(op, raw = {}, more = {}) {
+      const value = await call(op, raw, more)
+      if (!(value instanceof EventStream)) throw new Error('a value came where a stream was expected')
+      return value.frames[Symbol.asyncIterator]()
+    },
+  }
+}
+
+function plain(item: unknown): unknown {
+  return item instanceof JsonText ? JSON.parse(Buffer.concat([...jsonPieces(item)] as Buffer[]).toString()) : item
+}
+
+export interface Collected {
+  readonly events: string[]
+  readonly stdout: string
+  readonly stderr: string
+  readonly exit: Record<string, unknown>
+  readonly frames: Frame[]
+}
+
+/** Reads a stream to its end. */
+export async function collect(stream: AsyncIterator<Frame>): Promise<Collected> {
+  const frames: Frame[] = []
+  for (let step = await stream.next(); step.done !== true; step = await stream.next()) frames.push(step.value)
+  const events = frames.map((frame) => ('event' in frame ? frame.event : ''))
+  const text = (name: string) =>
+    Buffer.concat(frames.flatMap((frame) => ('bytes' in frame && frame.event === name ? [frame.bytes] : []))).toString()
+  const last = frames.at(-1)
+  const exit = last !== undefined && 'data' in last ? { ...last.data } : {}
+  return { events, stdout: text('stdout'), stderr: text('stderr'), exit, frames }
+}
+
+/** Whether a process of that number runs (a zombie does not). */
+export function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
