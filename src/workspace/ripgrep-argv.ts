@@ -65,14 +65,10 @@ function matchingFlags(query: ContentQuery): string[] {
  * every other walk here: .ignore and .rgignore do not count.
  */
 function selectionFlags(query: ContentQuery, target: SearchTarget): string[] {
-  const rules = query.ignoreRules
-    ? [
-        '--no-require-git',
-        '--no-ignore-dot',
-        '--no-ignore-messages',
-        ...(target.inRepository ? [] : ['--no-ignore-parent']),
-      ]
-    : ['--no-ignore']
+  // Rules count without a repository, too (contract 16). Inside one the flag for that must be absent: with it
+  // ripgrep 15 looks for no .git, and the rules beyond the repository's root would count.
+  const scope = target.inRepository ? [] : ['--no-require-git', '--no-ignore-parent']
+  const rules = query.ignoreRules ? [...scope, '--no-ignore-dot', '--no-ignore-messages'] : ['--no-ignore']
   const hidden = query.includeHidden ? ['--hidden'] : []
   // A glob without "!" would lift ignore and hidden rules; these all carry one, so only take away.
   const globs = [
