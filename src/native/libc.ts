@@ -88,7 +88,10 @@ export function pollReadable(fds: readonly number[], timeoutMs: number): readonl
     entries.writeInt32LE(fd, index * POLLFD.bytes + POLLFD.fd)
     entries.writeInt16LE(POLLIN, index * POLLFD.bytes + POLLFD.events)
   })
-  checked('poll', poll(entries, fds.length, timeoutMs))
+  // A signal that interrupts the wait leaves every answer at 0: nothing to report.
+  if (poll(entries, fds.length, timeoutMs) === -1 && lastErrno() !== constants.errno.EINTR) {
+    throw systemError('poll', lastErrno())
+  }
   return fds.map((_, index) => entries.readInt16LE(index * POLLFD.bytes + POLLFD.revents))
 }
 

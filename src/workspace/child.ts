@@ -5,15 +5,15 @@
 // Endings are noticed by SIGCHLD on the main loop. A thread blocked in poll(2) over pidfds was measured
 // too: 0.2 ms later for each child, 65 ms for the first, and process.exit() hangs on a thread so blocked.
 
-import { closeSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import os from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { Fault, errnoOf } from '../fault.ts'
 import { closeAllOnExec, openPipe, POLLIN, pollReadable } from '../native/libc.ts'
-import { fileLimit, peekEnding, reap, setFileLimit, type Ending } from '../native/process.ts'
+import { peekEnding, reap, type Ending } from '../native/process.ts'
 import { startProgram } from '../native/spawn.ts'
 import { checkStrings, resolveCommand, spawnFault } from './program-path.ts'
+import { loginDefaults } from './login-defaults.ts'
 import { Orphans } from './orphans.ts'
 import { isDead, processes } from './process-table.ts'
 
@@ -69,13 +69,12 @@ class ChildTable implements Children {
   readonly #running = new Map<number, SpawnedChild>()
   readonly #held = new Map<number, SpawnedChild>()
   readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#held.has(pid)) : undefined
-  readonly #settle = defaultSettings()
+  readonly #settle = loginDefaults()
   readonly #onEnd = () => this.#collect()
   #recheck: NodeJS.Timeout | undefined
   #closed = false
 
   constructor() {
-    // A listener also undoes an inherited "ignore", under which the kernel would keep no endings at all.
     process.on('SIGCHLD', this.#onEnd)
   }
 
@@ -95,6 +94,7 @@ class ChildTable implements Children {
 
   #collect(): void {
     for (const [pid, child] of this.#running) {
+      // Throws where somebody else has reaped our child: a bug that ends the daemon, since no caller could be answered.
       const ending = peekEnding(pid)
       if (ending === undefined) continue
       this.#running.delete(pid)
@@ -185,10 +185,10 @@ class SpawnedChild implements Child {
 
   signalGroup(signal: GroupSignal): boolean {
     if (this.#state === 'reaped') return false
-    // The kernel takes a signal for a zombie without a word.
-    if (this.#state === 'zombie' && !this.groupAlive()) return false
+    // The kernel takes a signal for a zombie without a word, so who else is there has to be looked up.
+    const received = this.#state === 'running' || this.groupAlive()
     try {
-      return process.kill(-this.pid, signal)
+      return process.kill(-this.pid, signal) && received
     } catch (error) {
       const errno = errnoOf(error)
       if (errno === 'ESRCH' || errno === 'EPERM') return false // gone, or all of another user
@@ -240,41 +240,4 @@ function pipeSocket(fd: number, way: 'read' | 'write'): Socket {
   const socket = new Socket({ fd, readable: way === 'read', writable: way === 'write' })
   // Who writes learns it from the write, who reads from the close.
   return socket.on('error', () => {})
-}
-
-/** What a login gives and a service does not (systemd unit: LimitNOFILE, Nice, OOMScoreAdjust). */
-const LOGIN_SOFT_FILES = 1024n
-
-/**
- * Gives a child back the defaults that the daemon has left for itself (reliability E-11). Node raises its
- * own soft limit of files to the hard one, and programs that loop over all possible descriptors take
- * minutes. It is done from outside just after exec: the child is still in its loader then, hundreds of
- * microseconds from its first own instruction, and children of its own inherit what it has by that time.
- */
-function defaultSettings(): (pid: number) => void {
-  const { soft, hard } = fileLimit(0)
-  const niceness = os.getPriority()
-  const oomScore = Number(textOf('/proc/self/oom_score_adj'))
-  return (pid) => {
-    if (soft > LOGIN_SOFT_FILES) setFileLimit(pid, { soft: LOGIN_SOFT_FILES, hard })
-    if (niceness < 0) quietly(() => os.setPriority(pid, 0))
-    if (oomScore < 0) quietly(() => writeFileSync(`/proc/${pid}/oom_score_adj`, '0'))
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-/** For settings that a process which has just ended, or a sandbox, may refuse without harm. */
-function quietly(act: () => void): void {
-  try {
-    act()
-  } catch {
-    // the child runs with the daemon's own setting
-  }
 }

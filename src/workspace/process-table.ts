@@ -20,12 +20,20 @@ export function parseStat(stat: string): ProcessEntry | undefined {
   return { pid, state, parent: Number(parent), group: Number(group) }
 }
 
-/** Every process there is; those that go meanwhile are left out. Throws where /proc cannot be listed. */
+/** Every process there is, less those that go meanwhile; none where /proc is not mounted. */
 export function* processes(): Generator<ProcessEntry> {
-  for (const name of readdirSync('/proc')) {
+  for (const name of namesInProc()) {
     if (!/^[0-9]/.test(name)) continue
     const entry = readEntry(name)
     if (entry !== undefined) yield entry
+  }
+}
+
+function namesInProc(): readonly string[] {
+  try {
+    return readdirSync('/proc')
+  } catch {
+    return []
   }
 }
 

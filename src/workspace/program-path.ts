@@ -10,6 +10,9 @@ import type { SpawnOptions } from './child.ts'
 /** What execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'
 
+/** When to try again after the system was short of processes, memory or descriptors. */
+const RETRY_SECONDS = 1
+
 /** Longest first line of a script that the kernel reads. */
 const INTERPRETER_LINE_BYTES = 256
 
@@ -99,6 +102,13 @@ function commandFault(code: FaultCode, options: SpawnOptions, problem: string, e
   return new Fault(code, `command ${quote(command)}: ${problem}`, { details })
 }
 
+/** The system is short of something that others will give back. */
+function busyFault(options: SpawnOptions, errno: string): Fault {
+  const command = options.argv[0]
+  const sentence = `command ${quote(command)}: the system cannot start a process now (${errno})`
+  return new Fault('unavailable', sentence, { details: { command, errno }, retryAfter: RETRY_SECONDS })
+}
+
 /** Why starting failed, said about the request; `errno` is its name. */
 export function spawnFault(errno: string, options: SpawnOptions, path: string): Fault {
   const fault = (code: FaultCode, problem: string) => commandFault(code, options, problem, errno)
@@ -109,7 +119,7 @@ export function spawnFault(errno: string, options: SpawnOptions, path: string): 
     case 'ENOMEM':
     case 'EMFILE':
     case 'ENFILE':
-      return fault('unavailable', `the system cannot start a process now (${errno})`)
+      return busyFault(options, errno)
   }
   const cwd = cwdProblem(options.cwd)
   if (cwd !== undefined) return cwd

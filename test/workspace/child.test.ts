@@ -2,11 +2,13 @@
 // and E-16 at the level below exec. Real processes throughout.
 
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import t from 'tap'
+import { fileLimit, setFileLimit } from '../../src/native/process.ts'
 import { openChildren, type Child, type ChildExit, type SpawnOptions } from '../../src/workspace/child.ts'
+import { parseStat } from '../../src/workspace/process-table.ts'
 import { until } from '../support/until.ts'
 
 const children = openChildren()
@@ -37,6 +39,13 @@ async function outcome(child: Child): Promise<Outcome> {
 
 const run = (argv: SpawnOptions['argv'], more: Partial<SpawnOptions> = {}) => outcome(spawn(argv, more))
 const shell = (line: string, more: Partial<SpawnOptions> = {}) => run(['sh', '-c', line], more)
+
+/** The descriptor that would be given out next. */
+function lowestFree(): number {
+  const fd = openSync('/dev/null', 'r')
+  closeSync(fd)
+  return fd
+}
 
 const openFiles = () => readdirSync('/proc/self/fd').length
 
@@ -198,6 +207,11 @@ t.test('descriptors are real pipes that can be opened by name', async (t) => {
   t.match(await outcome(child), { stdout: 'through\n', code: 0 })
 })
 
+t.test('/proc/<pid>/stat is read whatever the name of the program', async (t) => {
+  t.same(parseStat('12 (a) (b c) R 3 4 5 6\n'), { pid: 12, state: 'R', parent: 3, group: 4 })
+  t.equal(parseStat(''), undefined)
+})
+
 t.test('a writer whose reader has gone dies of SIGPIPE', async (t) => {
   t.match(await run(['sh', '-c', 'yes | head -n 2000 | wc -l']), { stdout: '2000\n', stderr: '', code: 0 })
 })
@@ -287,6 +301,21 @@ t.test('a refused spawn leaves no descriptor behind', async (t) => {
     t.throws(() => spawn(['./nothing'], { stdin: 'pipe' }), { code: 'command_not_found' })
   }
   t.equal(openFiles(), before)
+})
+
+t.test('Z-01 without free descriptors a spawn is refused for now, and nothing leaks', async (t) => {
+  await shell('true')
+  const before = openFiles()
+  const limit = fileLimit(0)
+  // Two pipes fit, the third does not.
+  setFileLimit(0, { soft: BigInt(lowestFree() + 5), hard: limit.hard })
+  try {
+    t.throws(() => spawn(['true'], { stdin: 'pipe' }), { code: 'unavailable', retryAfter: 1 })
+  } finally {
+    setFileLimit(0, limit)
+  }
+  t.equal(openFiles(), before)
+  t.match(await shell('exit 3'), { code: 3 })
 })
 
 t.test('E-16 200 at once and 2,000 in a row, each with its own code, leave nothing behind', async (t) => {
