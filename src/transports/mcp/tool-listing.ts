@@ -96,7 +96,7 @@ function isRequired(op: Operation, name: string): boolean {
 /** Models read descriptions more surely than schemas: the default is said in words too. */
 function withStatedDefault(field: Record<string, unknown>): object {
   const { default: value, description } = field
-  if (value === undefined || (Array.isArray(value) && value.length === 0)) return field
+  if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return field
   const text = typeof description === 'string' ? description : ''
   return { ...field, description: `${text} Default: ${JSON.stringify(value)}.`.trim() }
 }
