@@ -1,6 +1,7 @@
 // What every modern request must carry (2026-07-28, basic and streamable-http): the envelope in
 // `params._meta`, and headers that repeat parts of the body for gateways. Checked in the ladder's order:
-// envelope -32602, revision -32022, headers -32020. Pure.
+// envelope -32602, revision -32022, headers -32020; only a header that names another revision than the body
+// comes before the revision itself (server-stateless of the public suite). Pure.
 
 import { claimOf, MODERN_VERSIONS, VERSION_KEY, type ProtocolHeaders } from './era.ts'
 import { entryRefusal, RPC, type Refusal } from './errors.ts'
@@ -19,7 +20,10 @@ const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
 /** The first rung that a modern message fails, or undefined. */
 export function checkModern(message: RpcRequest | RpcNotification, headers: ProtocolHeaders): Refusal | undefined {
   if (message.kind === 'notification') return checkNotification(message, headers)
-  return checkEnvelope(message.params) ?? checkVersion(message.params) ?? checkHeaders(message, headers)
+  const { params } = message
+  return (
+    checkEnvelope(params) ?? contradiction(params, headers) ?? checkVersion(params) ?? checkHeaders(message, headers)
+  )
 }
 
 function checkEnvelope(params: Params): Refusal | undefined {
@@ -36,10 +40,13 @@ function checkEnvelope(params: Params): Refusal | undefined {
         : meta[CLIENT_KEY] !== undefined && !isObject(meta[CLIENT_KEY])
           ? CLIENT_KEY
           : undefined
-  if (wrong === undefined) return undefined
-  const accepted = wrong === VERSION_KEY ? 'a revision such as "2026-07-28"' : 'an object'
-  return envelopeRefusal(`params._meta[${JSON.stringify(wrong)}] has the wrong type; accepted is ${accepted}`, {
-    invalid: [wrong],
+  return wrong === undefined ? undefined : wrongType(wrong)
+}
+
+function wrongType(key: string): Refusal {
+  const accepted = key === VERSION_KEY ? 'a revision such as "2026-07-28"' : 'an object'
+  return envelopeRefusal(`params._meta[${JSON.stringify(key)}] has the wrong type; accepted is ${accepted}`, {
+    invalid: [key],
   })
 }
 
@@ -69,10 +76,15 @@ function checkNotification(message: RpcNotification, headers: ProtocolHeaders): 
   const claim = claimOf(message.params)
   const method = headers.method === undefined ? undefined : compare('Mcp-Method', headers.method, message.method)
   if (claim === undefined) return method ?? checkVersionHeader(headers.version)
-  if (typeof claim.version !== 'string') return checkEnvelope({ ...message.params, _meta: { [VERSION_KEY]: 0 } })
-  const version =
-    headers.version === undefined ? undefined : compare('MCP-Protocol-Version', headers.version, claim.version)
-  return checkVersion(message.params) ?? version ?? method
+  if (typeof claim.version !== 'string') return wrongType(VERSION_KEY)
+  return contradiction(message.params, headers) ?? checkVersion(message.params) ?? method
+}
+
+/** A header and a claim that name different revisions: whichever is known here, one of them is wrong. */
+function contradiction(params: Params, headers: ProtocolHeaders): Refusal | undefined {
+  return headers.version === undefined
+    ? undefined
+    : compare('MCP-Protocol-Version', headers.version, claimOf(params)?.version)
 }
 
 function checkVersionHeader(version: string | undefined): Refusal | undefined {

@@ -135,6 +135,13 @@ const rows: readonly Row[] = [
     400,
     -32022,
   ],
+  [
+    'M-02 a contradicting version header outranks an unknown version',
+    meta({ [VERSION]: '2099-01-01' }),
+    list.headers,
+    400,
+    -32020,
+  ],
   ['version outranks headers', meta({ [VERSION]: '2099-01-01' }), {}, 400, -32022],
   ['M-02 version header missing', list.body, without(list.headers, 'mcp-protocol-version'), 400, -32020],
   ['M-02 version header differs', list.body, { ...list.headers, 'mcp-protocol-version': '2025-11-25' }, 400, -32020],
@@ -201,7 +208,10 @@ for (const [name, body, headers, status, code] of rows) {
 }
 
 t.test('M-02 a refused version says which are supported', async (t) => {
-  const refused = await ask(meta({ [VERSION]: '2099-01-01' }), list.headers)
+  const refused = await ask(meta({ [VERSION]: '2099-01-01' }), {
+    ...list.headers,
+    'mcp-protocol-version': '2099-01-01',
+  })
   t.same(refused.reply?.error?.data, { supported: ['2026-07-28'], requested: '2099-01-01' })
   const old = await ask(rpc('ping'), { 'mcp-protocol-version': '2000-01-01' })
   t.same(old.reply?.error?.data, {
