@@ -1,6 +1,6 @@
 // The two pipes a task's output comes through: read into its log while it runs, drained after its exit until
-// they end or are quiet, and from then on read to nothing as long as somebody holds them. They are never
-// closed from this side: their writers would die of SIGPIPE (reliability E-01).
+// they end or are quiet, and from then on read to nothing as long as somebody holds them. Before the daemon
+// itself ends they are not closed from this side: their writers would die of SIGPIPE (reliability E-01).
 
 import type { Readable } from 'node:stream'
 import type { Child } from './child.ts'
@@ -41,6 +41,11 @@ export class TaskPipes {
     }
   }
 
+  /** Resolves once both have ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
   pause(paused: boolean): void {
     for (const pipe of this.#open.keys()) {
       if (paused) pipe.pause()
@@ -71,6 +76,11 @@ export class TaskPipes {
     }
     this.#take = undefined
     return this.#open.size > 0
+  }
+
+  /** For the end of the daemon: those who still write get SIGPIPE. */
+  close(): void {
+    for (const pipe of this.#open.keys()) pipe.destroy()
   }
 
   /** Nothing waits in the kernel or in a stream's own buffer. */

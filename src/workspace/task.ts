@@ -142,6 +142,16 @@ export class Task {
     this.#child.release()
   }
 
+  /** Resolves once nobody holds the task's stdout and stderr any more. */
+  get pipesEnded(): Promise<void> {
+    return this.#pipes.ended
+  }
+
+  /** For the end of the daemon. */
+  closePipes(): void {
+    this.#pipes.close()
+  }
+
   #timeOut(): void {
     this.#timedOut = true
     void this.terminate()

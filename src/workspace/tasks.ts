@@ -63,6 +63,8 @@ class TaskTable implements Tasks {
   readonly #finished = new Map<Task, NodeJS.Timeout | undefined>()
   /** No longer known, not yet gone. */
   readonly #leaving = new Set<Task>()
+  /** Their stdout or stderr is still open, finished or not, known or not. */
+  readonly #piped = new Set<Task>()
   readonly #groups = new GroupWatch()
   #starting = 0
   #last = 0
@@ -136,6 +138,7 @@ class TaskTable implements Tasks {
     for (const task of this.list()) this.#forget(task)
     await this.#leaveAll(tasks)
     this.#groups.close()
+    for (const task of this.#piped) task.closePipes()
   }
 
   #admit(): void {
@@ -164,6 +167,8 @@ class TaskTable implements Tasks {
     })
     const task = new Task(String(++this.#last), { ...request, cwd }, child, this.#budget)
     this.#known.set(task.id, task)
+    this.#piped.add(task)
+    void task.pipesEnded.then(() => this.#piped.delete(task))
     void task.finished.then(() => {
       dispose()
       if (this.#known.has(task.id)) this.#keep(task)

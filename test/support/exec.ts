@@ -1,20 +1,15 @@
 // Exec operations over real processes without a transport: a workspace that has tasks only, and the way an
 // operation is called by the gate.
 
+import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import { JsonText, jsonPieces } from '../../src/json-text.ts'
 import { EventStream, type Call, type Frame, type Operation } from '../../src/operation.ts'
-import { openChildren, type Children } from '../../src/workspace/child.ts'
+import { openChildren } from '../../src/workspace/child.ts'
+import { isDead, parseStat } from '../../src/workspace/process-table.ts'
 import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
-
-// One for the file: it listens for SIGCHLD.
-let children: Children | undefined
-
-export function sharedChildren(): Children {
-  return (children ??= openChildren())
-}
 
 /** Every field an exec operation answers with. */
 export interface Answer {
@@ -39,24 +34,26 @@ export interface Answer {
   readonly deleted: number
 }
 
+type More = Partial<Call> & { readonly fixed?: object }
+
 export interface Bench {
   readonly tasks: Tasks
   /** Runs an operation on raw input, as the gate does. Rendered parts come back as values. */
-  run(op: unknown, raw?: Record<string, unknown>, more?: Partial<Call> & { fixed?: object }): Promise<Answer>
+  readonly run: (op: unknown, raw?: Record<string, unknown>, more?: More) => Promise<Answer>
   /** The same for an operation that streams. */
-  stream(
-    op: unknown,
-    raw?: Record<string, unknown>,
-    more?: Partial<Call> & { fixed?: object },
-  ): Promise<AsyncIterator<Frame>>
+  readonly stream: (op: unknown, raw?: Record<string, unknown>, more?: More) => Promise<AsyncIterator<Frame>>
 }
 
 export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/root', LANG: 'C.UTF-8' }
-  const tasks = openTasks(sharedChildren(), { limit: 50, workdir: '/tmp', environment, ...options })
-  t.teardown(() => tasks[Symbol.asyncDispose]())
+  const children = openChildren()
+  const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment, ...options })
+  t.teardown(async () => {
+    await tasks[Symbol.asyncDispose]()
+    await children[Symbol.asyncDispose]()
+  })
   const workspace = { tasks } as unknown as Workspace // exec asks for nothing else
-  const call = async (op: unknown, raw: Record<string, unknown>, more: Partial<Call> & { fixed?: object }) => {
+  const call = async (op: unknown, raw: Record<string, unknown>, more: More) => {
     const { fixed, ...rest } = more
     const declared = op as Operation
     const { input } = takeIn(declared, raw, { unknown: 'report', ...(fixed === undefined ? {} : { fixed }) })
@@ -85,6 +82,7 @@ export interface Collected {
   readonly events: string[]
   readonly stdout: string
   readonly stderr: string
+  readonly bytes: Buffer
   readonly exit: Record<string, unknown>
   readonly frames: Frame[]
 }
@@ -94,18 +92,19 @@ export async function collect(stream: AsyncIterator<Frame>): Promise<Collected> 
   const frames: Frame[] = []
   for (let step = await stream.next(); step.done !== true; step = await stream.next()) frames.push(step.value)
   const events = frames.map((frame) => ('event' in frame ? frame.event : ''))
-  const text = (name: string) =>
-    Buffer.concat(frames.flatMap((frame) => ('bytes' in frame && frame.event === name ? [frame.bytes] : []))).toString()
+  const of = (name: string) =>
+    Buffer.concat(frames.flatMap((frame) => ('bytes' in frame && frame.event === name ? [frame.bytes] : [])))
+  const bytes = of('stdout')
   const last = frames.at(-1)
   const exit = last !== undefined && 'data' in last ? { ...last.data } : {}
-  return { events, stdout: text('stdout'), stderr: text('stderr'), exit, frames }
+  return { events, stdout: bytes.toString(), stderr: of('stderr').toString(), bytes, exit, frames }
 }
 
-/** Whether a process of that number runs (a zombie does not). */
+/** Whether a process of that number runs; a zombie does not. */
 export function runs(pid: number): boolean {
   try {
-    process.kill(pid, 0)
-    return true
+    const entry = parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+    return entry !== undefined && !isDead(entry)
   } catch {
     return false
   }

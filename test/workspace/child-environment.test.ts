@@ -17,7 +17,12 @@ t.test('PATH loses the own node_modules/.bin and nothing else', async (t) => {
 })
 
 t.test('the user database fills in what is absent', async (t) => {
-  t.same(childEnvironment({ USER: 'eve' }, user, bin), { HOME: '/home/ada', USER: 'eve', LOGNAME: 'ada', SHELL: '/bin/zsh' })
+  t.same(childEnvironment({ USER: 'eve' }, user, bin), {
+    HOME: '/home/ada',
+    USER: 'eve',
+    LOGNAME: 'ada',
+    SHELL: '/bin/zsh',
+  })
   t.same(childEnvironment({}, { ...user, shell: '' }, bin), { HOME: '/home/ada', USER: 'ada', LOGNAME: 'ada' })
 })
 
@@ -25,7 +30,13 @@ t.test('the shell is the first of user, $SHELL, bash, sh that can be run', async
   const all = () => true
   t.equal(loginShell({ SHELL: '/bin/fish' }, user, all), '/bin/zsh')
   t.equal(loginShell({ SHELL: '/bin/fish' }, undefined, all), '/bin/fish')
-  t.equal(loginShell({}, user, (path) => path !== '/bin/zsh'), '/bin/bash')
-  t.equal(loginShell({}, undefined, () => false), '/bin/sh')
+  t.equal(
+    loginShell({}, user, (path) => path !== '/bin/zsh'),
+    '/bin/bash',
+  )
+  t.equal(
+    loginShell({}, undefined, () => false),
+    '/bin/sh',
+  )
   t.type(loginUser()?.name, 'string')
 })

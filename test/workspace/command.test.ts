@@ -7,7 +7,8 @@ const argv = (words: string[], mode: string) => planCommand(words, mode).argv
 
 t.test('two words or more run as they are in auto, direct, foreground and unknown modes', async (t) => {
   const script = ['bash', '-lc', 'cd /tmp; a | b && c > "d e"']
-  for (const mode of ['auto', 'direct', 'foreground', 'background', 'whatever', '']) t.same(argv(script, mode), script, mode)
+  for (const mode of ['auto', 'direct', 'foreground', 'background', 'whatever', ''])
+    t.same(argv(script, mode), script, mode)
   t.same(argv(['echo', '*', '$HOME'], 'auto'), ['echo', '*', '$HOME'])
 })
 
