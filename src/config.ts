@@ -222,13 +222,16 @@ function readConfigFile(path: string): ConfigFile {
   }
   const check = Compile(configSchema)
   if (check.Check(value)) return value
-  const first = [...check.Errors(value)].at(0)
-  const where = first?.instancePath === undefined || first.instancePath === '' ? 'its root' : first.instancePath
-  const extra =
-    first !== undefined && 'additionalProperties' in first.params ? ` ${String(first.params.additionalProperties)}` : ''
-  throw new StartError(
-    `the configuration file ${path} is wrong at ${where}: ${first?.message ?? 'it does not fit'}${extra}`,
-  )
+  throw new StartError(`the configuration file ${path} is wrong: ${firstProblem([...check.Errors(value)])}`)
+}
+
+/** TypeBox says of a key that the schema does not know only that its "schema is false". */
+function firstProblem(problems: readonly { instancePath: string; message: string }[]): string {
+  const unknown = problems.find(({ message }) => message === 'schema is false')
+  if (unknown !== undefined) return `it has the unknown key ${unknown.instancePath.slice(1).replaceAll('/', '.')}`
+  const first = problems[0]
+  const where = first?.instancePath.slice(1).replaceAll('/', '.') ?? ''
+  return `${where === '' ? 'its root' : where} ${first?.message ?? 'does not fit'}`
 }
 
 function readPort(text: string | undefined): number | undefined {

@@ -1,0 +1,176 @@
+// One suite over every door: each operation is asked over REST and as a bare, a legacy and a modern MCP
+// caller, and each answer is compared with the literal of the contract.
+
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { catalog } from '../../src/catalog.ts'
+import { startDaemon, type Daemon } from '../support/daemon.ts'
+import { CASES, type Case } from './cases.ts'
+import { DOORS, settled, type Answer, type Ask } from './doors.ts'
+
+let daemon: Daemon
+let dir: string
+
+t.before(async () => {
+  daemon = await startDaemon(t)
+  dir = join(daemon.directory, 'tree')
+})
+
+/** Every case starts from the same folder and without tasks. */
+async function layOut(): Promise<void> {
+  rmSync(dir, { recursive: true, force: true })
+  mkdirSync(join(dir, 'src'), { recursive: true })
+  mkdirSync(join(dir, 'empty'))
+  writeFileSync(join(dir, 'src/a.js'), 'const a = 1\nfind me\nend\n')
+  writeFileSync(join(dir, 'b.txt'), 'find you\n')
+  writeFileSync(join(dir, 'x.log'), 'find nothing: ignored\n')
+  writeFileSync(join(dir, '.gitignore'), '*.log\n')
+  symlinkSync('b.txt', join(dir, 'link'))
+  await daemon.call('DELETE', '/exec')
+}
+
+/** The case with the test's folder in place of `<dir>`. */
+function placed(one: Case): Ask {
+  const encoded = one.path.includes('?') ? one.path.replaceAll('%3Cdir%3E', encodeURIComponent(dir)) : one.path
+  const text = JSON.stringify({ ...one, path: encoded }).replaceAll('<dir>', dir)
+  return JSON.parse(text) as Ask
+}
+
+function expected(one: Case, door: string): { ok: boolean; status: number; body: object } {
+  const isTool = door !== 'REST'
+  const literal = isTool && one.expectTool !== undefined ? one.expectTool : one.expect
+  const ok = !('code' in literal)
+  const body = ok
+    ? { success: true, ...literal }
+    : { success: false, error: literal['error'], message: literal['error'], ...literal, request_id: '<request>' }
+  if (!isTool) return { ok, status: one.status, body }
+  return { ok, status: ok || door !== 'bare MCP' ? 200 : (one.rpc ?? -32603), body }
+}
+
+function compare(t: Test, one: Case, door: string, answer: Answer): void {
+  const body = settled(answer.body, dir) as Record<string, unknown>
+  if (one.op === 'search_init') body['path'] = /\/rg[^/]*$/.test(String(body['path'])) ? '<rg>' : body['path']
+  t.strictSame({ ok: answer.ok, status: answer.status, body }, expected(one, door), door)
+}
+
+for (const one of CASES) {
+  t.test(`${one.op}: ${one.name}`, async (t) => {
+    for (const [door, ask] of Object.entries(DOORS)) {
+      await layOut()
+      compare(t, one, door, await ask(daemon, placed(one)))
+    }
+  })
+}
+
+t.test('exec_get, exec_list, exec_input, exec_delete and exec_delete_all of a task that runs', async (t) => {
+  const task = {
+    id: '<id>',
+    command: ['cat'],
+    status: 'running',
+    guest_pid: '<pid>',
+    exit_code: -1,
+    created_at: '<time>',
+    started_at: '<time>',
+    ttl_seconds: 300,
+    cwd: '<dir>',
+    exec_mode: 'auto',
+  }
+  for (const [door, ask] of Object.entries(DOORS)) {
+    await layOut()
+    const body = { command: ['cat'], background: true, cwd: dir }
+    const started = await ask(daemon, { method: 'POST', path: '/exec', body, tool: 'exec_run', args: body })
+    t.strictSame(settled(started.body, dir), { success: true, ...task, stdout: '', stderr: '' }, `${door}: started`)
+    const id = String(started.body['id'])
+    const by = (method: string, path: string, tool: string, more = {}): Promise<Answer> =>
+      ask(daemon, { method, path, tool, args: { id, ...more } })
+    t.strictSame(
+      settled((await by('GET', `/exec/${id}`, 'exec_get')).body, dir),
+      { success: true, ...task, stdout: '', stderr: '' },
+      `${door}: got`,
+    )
+    const listed = await ask(daemon, { method: 'GET', path: '/exec', tool: 'exec_list' })
+    t.strictSame(settled(listed.body, dir), { success: true, tasks: [task] }, `${door}: listed`)
+    const input = await ask(daemon, {
+      method: 'POST',
+      path: `/exec/${id}/input`,
+      body: 'héllo',
+      tool: 'exec_input',
+      args: { id, input: 'héllo' },
+    })
+    t.strictSame(input.body, { success: true, bytes_written: 6 }, `${door}: fed`)
+    t.match((await by('DELETE', `/exec/${id}`, 'exec_delete')).body, { success: true }, `${door}: deleted`)
+    t.equal((await by('GET', `/exec/${id}`, 'exec_get')).ok, false, `${door}: forgotten`)
+    await ask(daemon, { method: 'POST', path: '/exec', body, tool: 'exec_run', args: body })
+    const all = await ask(daemon, { method: 'DELETE', path: '/exec', tool: 'exec_delete_all' })
+    t.strictSame(all.body, { success: true, deleted: 1 }, `${door}: all deleted`)
+  }
+})
+
+t.test('the streams, which REST alone has, to the letter (contract 2 and 5)', async (t) => {
+  await layOut()
+  const files = await daemon.call('GET', `/files/stream?path=${dir}&light=true&bogus=1`)
+  t.equal(files.headers.get('content-type')?.split(';')[0], 'application/x-ndjson')
+  const lines = String(files.body).replaceAll(dir, '<dir>').trimEnd().split('\n')
+  t.strictSame(JSON.parse(lines[0] ?? ''), { event: 'start', path: '<dir>', ignored: ['bogus'] })
+  t.strictSame(JSON.parse(lines.at(-1) ?? ''), { event: 'done', count: 6 })
+  t.strictSame(lines.slice(1, -1).sort(), [
+    '{"name":".gitignore","path":"<dir>/.gitignore","type":"file"}',
+    '{"name":"a.js","path":"<dir>/src/a.js","type":"file"}',
+    '{"name":"b.txt","path":"<dir>/b.txt","type":"file"}',
+    '{"name":"empty","path":"<dir>/empty","type":"directory"}',
+    '{"name":"link","path":"<dir>/link","type":"symlink"}',
+    '{"name":"src","path":"<dir>/src","type":"directory"}',
+  ])
+  const command = { cmd: ['sh', '-c', 'printf a; sleep 0.05; printf b >&2; exit 2'] }
+  for (const [path, body] of [
+    ['/exec/stream', command],
+    ['/exec', { ...command, stream: true }],
+  ] as const) {
+    const stream = await daemon.call('POST', path, body)
+    t.equal(stream.headers.get('content-type')?.split(';')[0], 'text/event-stream')
+    const text = String(stream.body)
+    const id = /"task_id":"(\d+)"/.exec(text)?.[1] ?? ''
+    const pid = /"pid":(\d+)/.exec(text)?.[1] ?? ''
+    t.equal(
+      text,
+      `event: task_id\ndata: {"task_id":"${id}"}\n\nevent: stdout\ndata: {"data":"YQ=="}\n\nevent: stderr\ndata: {"data":"Yg=="}\n\nevent: exit\ndata: {"exit_code":2,"pid":${pid},"status":"exited"}\n\n`,
+    )
+    const again = await daemon.call('GET', `/exec/stream?task_id=${id}`)
+    t.equal(
+      again.body,
+      `event: output\ndata: {"stdout":"a","stderr":"b"}\n\nevent: exit\ndata: {"exit_code":2,"pid":${pid},"status":"exited"}\n\n`,
+    )
+    const chunks = await daemon.call('GET', `/exec/stream?task_id=${id}&replay=chunks`)
+    t.match(
+      String(chunks.body),
+      /event: stdout\ndata: \{"data":"YQ=="\}\n\nevent: stderr\ndata: \{"data":"Yg=="\}\n\nevent: exit\n/,
+    )
+  }
+})
+
+t.test('every tool is asked here, and every refusal has its body', async (t) => {
+  const tools = catalog.flatMap((op) => (op.tool === undefined ? [] : [op.name]))
+  for (const name of tools)
+    t.ok(
+      CASES.some((one) => one.op === name),
+      name,
+    )
+  t.strictSame(tools, [
+    'file_list',
+    'file_read',
+    'file_write',
+    'file_mkdir',
+    'file_stat',
+    'file_delete',
+    'search_content',
+    'search_files',
+    'search_init',
+    'exec_run',
+    'exec_list',
+    'exec_get',
+    'exec_input',
+    'exec_delete',
+    'exec_delete_all',
+  ])
+})

@@ -1,0 +1,235 @@
+// One daemon's life at its outer edge: what ends a start, what it says when ready, where the token comes
+// from, what a signal does (contract 15.4, 15.5; reliability A-03, A-11, C-01 as far as this issue's doors).
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { COMMAND, startDaemon, TOKEN } from './support/daemon.ts'
+import { until } from './support/until.ts'
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the command to its end with nothing of the test's environment but what is given. */
+async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
+  const [command = '', ...first] = COMMAND
+  const child = spawn(command, [...first, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: 'pipe' })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  await once(child, 'close')
+  clearTimeout(timer)
+  return { code: child.exitCode, stdout, stderr }
+}
+
+t.test('A-03 what is wrong ends the start with exit code 2 and one clear line', async (t) => {
+  const dir = t.testdir({
+    'empty-token': '',
+    'short-token': 'short\n',
+    'broken.json': '{"port": ',
+    'unknown.json': '{"prot": 1}',
+    'wrong.json': '{"limits": {"execs": 1000}}',
+    'keys.json': '{"jwt": {"secret_file": "/x", "jwks_url": "https://keys.example"}}',
+    file: 'x',
+  })
+  const home = { HOME: dir }
+  const wrong: [string, readonly string[], Record<string, string>, RegExp][] = [
+    ['an empty token', [], { RUNTIME_TOKEN: '' }, /token in RUNTIME_TOKEN/],
+    ['a short token', [], { RUNTIME_TOKEN: 'x'.repeat(31) }, /32/],
+    ['white space as token', [], { RUNTIME_TOKEN: ' '.repeat(40) }, /token/],
+    ['an empty token file', ['--token-file', join(dir, 'empty-token')], {}, /empty-token/],
+    ['a short token file', ['--token-file', join(dir, 'short-token')], {}, /short-token/],
+    ['no token file', ['--token-file', join(dir, 'nowhere')], {}, /nowhere/],
+    ['a token file that is a folder', ['--token-file', dir], {}, /token file/],
+    ['an unknown flag', ['--prot', '1'], {}, /--prot.*did you mean --port\?/],
+    ['an unknown command', ['sevre'], {}, /no command "sevre"/],
+    ['a port out of range', ['--port', '65536'], {}, /port is "65536"; accepted is a number from 0 to 65535/],
+    ['a port from the environment', [], { RUNTIME_PORT: 'x' }, /port is "x"/],
+    ['a log level', ['--log-level', 'loud'], {}, /log level is "loud"; accepted are debug/],
+    ['a working directory', ['--workdir', join(dir, 'file')], {}, /working directory/],
+    ['an address of elsewhere', ['--host', '192.0.2.1'], {}, /address 192\.0\.2\.1/],
+    [
+      'configuration that is not JSON',
+      ['--config', join(dir, 'broken.json')],
+      {},
+      /broken\.json cannot be read as JSON/,
+    ],
+    ['configuration that is not there', ['--config', join(dir, 'nowhere.json')], {}, /nowhere\.json .*ENOENT/],
+    [
+      'an unknown key',
+      ['--config', join(dir, 'unknown.json')],
+      {},
+      /unknown\.json is wrong: it has the unknown key prot/,
+    ],
+    [
+      'a value out of range',
+      ['--config', join(dir, 'wrong.json')],
+      {},
+      /wrong\.json is wrong: limits\.execs must be <= 256/,
+    ],
+    ['two key sources', ['--config', join(dir, 'keys.json')], {}, /exactly one of/],
+  ]
+  const check = async ([name, args, env, sentence]: (typeof wrong)[number]): Promise<void> => {
+    const port = name.startsWith('a port') ? [] : ['--port', '0']
+    const token = name.includes('token file') ? {} : { RUNTIME_TOKEN: TOKEN }
+    const ended = await run([...port, ...args], { ...token, ...home, ...env })
+    t.equal(ended.code, 2, `${name}: exit code`)
+    t.match(ended.stderr, sentence, name)
+    t.match(ended.stderr, /^workspace-runtime: [^\n]+\n$/, `${name}: one line`)
+    t.notMatch(ended.stderr, TOKEN)
+  }
+  for (let i = 0; i < wrong.length; i += 4) await Promise.all(wrong.slice(i, i + 4).map(check))
+})
+
+t.test('a port in use is one clear line', async (t) => {
+  const daemon = await startDaemon(t)
+  const second = await run(['--port', String(daemon.port)], { RUNTIME_TOKEN: TOKEN, HOME: daemon.directory })
+  t.match(second, { code: 2, stderr: /port \d+ on 127\.0\.0\.1 is in use; choose another with --port/ })
+})
+
+t.test('--version and --help', async (t) => {
+  const { stdout, stderr, code } = await run(['--version'], {})
+  t.match({ code, stderr }, { code: 0, stderr: '' })
+  t.match(stdout, /^workspace-runtime \d+\.\d+\.\d+\ncommit .+\nnode v24\.\d+\.\d+\nripgrep .+\n$/)
+  t.match(await run(['--help'], {}), { code: 0, stdout: /--token-file/ })
+})
+
+t.test('without a token one is made, kept with mode 0600, reused and shown by token show', async (t) => {
+  const home = t.testdir()
+  const state = join(home, 'state')
+  const env = { RUNTIME_TOKEN: undefined as never, XDG_STATE_HOME: state, HOME: home }
+  const first = await startDaemon(t, { env })
+  const path = join(state, 'workspace-runtime/token')
+  const token = readFileSync(path, 'utf8').trim()
+  t.match(token, /^[0-9a-f]{64}$/)
+  t.equal(statSync(path).mode & 0o777, 0o600)
+  t.match(
+    first.stderr(),
+    new RegExp(`^workspace-runtime: ready on http://127.0.0.1:${first.port}, token in ${path}\n$`),
+  )
+  t.notMatch(first.stderr(), token, 'the token is shown to a terminal only')
+  const auth = { authorization: `Bearer ${token}` }
+  t.equal((await first.call('GET', '/runtime', undefined, auth)).status, 200)
+  t.equal(await first.stop(), 0)
+  const second = await startDaemon(t, { env })
+  t.equal((await second.call('GET', '/runtime', undefined, auth)).status, 200, 'the same token after a restart')
+  const shown = await run(['token', 'show'], { XDG_STATE_HOME: state, HOME: home })
+  t.strictSame(shown, { code: 0, stdout: `${token}\n`, stderr: '' })
+})
+
+t.test('flag beats environment beats file beats default', async (t) => {
+  const dir = t.testdir({ a: {}, b: {}, c: {}, token: `${'t'.repeat(40)}\n` })
+  const config = { workdir: join(dir, 'a'), token_file: join(dir, 'token'), log_level: 'debug' }
+  const where = async (options: Parameters<typeof startDaemon>[1], token = TOKEN): Promise<unknown> => {
+    const daemon = await startDaemon(t, options)
+    const { body } = await daemon.call('GET', '/runtime', undefined, { authorization: `Bearer ${token}` })
+    await daemon.stop()
+    return body.workdir
+  }
+  const noToken = { RUNTIME_TOKEN: undefined as never }
+  t.equal(await where({ config, env: noToken }, 't'.repeat(40)), join(dir, 'a'))
+  t.equal(await where({ config, env: { RUNTIME_WORKDIR: join(dir, 'b') } }), join(dir, 'b'))
+  const env = { RUNTIME_WORKDIR: join(dir, 'b') }
+  t.equal(await where({ config, env, args: ['--workdir', join(dir, 'c')] }), join(dir, 'c'))
+})
+
+t.test('A-11 commands find neither the token nor what belongs to the daemon', async (t) => {
+  const env = {
+    RUNTIME_LOG_LEVEL: 'info',
+    NOTIFY_SOCKET: '/x',
+    LISTEN_FDS: '0',
+    WATCHDOG_USEC: '1',
+    npm_config_x: '1',
+    KEPT: 'yes',
+  }
+  const daemon = await startDaemon(t, { env, config: { exec: { env: { GIVEN: 'too' } } } })
+  const script =
+    'env; tr "\\0" "\\n" </proc/$PPID/environ; tr "\\0" " " </proc/$PPID/cmdline; ls -l /proc/self/fd /proc/$$/fd'
+  const { body } = await daemon.call('POST', '/exec', { command: ['sh', '-c', script] })
+  t.equal(body.exit_code, 0, body.stderr)
+  const own = String(body.stdout).split('/proc')[0] ?? ''
+  t.match(own, /KEPT=yes/)
+  t.match(own, /GIVEN=too/)
+  const printed = await daemon.call('POST', '/exec', { command: ['env'] })
+  t.notMatch(printed.body.stdout, /RUNTIME_|NOTIFY_SOCKET|LISTEN_|WATCHDOG_|npm_/)
+  t.notMatch(printed.body.stdout, TOKEN)
+  const fds = await daemon.call('POST', '/exec', { command: ['sh', '-c', 'ls /proc/$$/fd'] })
+  t.match(fds.body.stdout, /^0\n1\n2\n(\d+\n)?$/)
+})
+
+t.test('a daemon whose token came by environment does not hold it there', async (t) => {
+  const daemon = await startDaemon(t)
+  // What the kernel shows is the environment as it was at exec: RUNTIME_TOKEN is documented as readable there
+  // by the same user; a token file is not.
+  const { body } = await daemon.call('POST', '/exec', { command: ['sh', '-c', 'echo "[$RUNTIME_TOKEN]"'] })
+  t.equal(body.stdout, '[]\n')
+  t.notMatch(daemon.stderr(), TOKEN)
+})
+
+t.test('C-01 SIGTERM: what runs is finished, new calls get 503, exit code 0 within 15 s', async (t) => {
+  const daemon = await startDaemon(t)
+  const marker = join(daemon.directory, 'started')
+  const running = daemon.call('POST', '/exec', { command: ['sh', '-c', `touch ${marker}; sleep 1.5; echo done`] })
+  const detached = await daemon.call('POST', '/exec', { command: ['sleep', '300'], background: true })
+  // A connection that is open before the signal: it is answered afterwards.
+  await daemon.call('GET', '/health')
+  await until('the command runs', () => statSync(marker, { throwIfNoEntry: false }) !== undefined)
+  const began = performance.now()
+  const stopped = daemon.stop('SIGTERM')
+  await until('new calls are refused', async () => {
+    const reply = await daemon.call('GET', '/health').catch(() => undefined)
+    return reply === undefined || reply.status === 503
+  })
+  t.match(await running, { status: 200, body: { stdout: 'done\n', exit_code: 0 } })
+  t.equal(await stopped, 0)
+  t.ok(performance.now() - began < 15_000)
+  t.throws(() => process.kill(detached.body.guest_pid, 0), { code: 'ESRCH' }, 'user processes end with the daemon')
+})
+
+t.test('C-01 a second signal ends at once', async (t) => {
+  const daemon = await startDaemon(t)
+  void daemon.call('POST', '/exec', { command: ['sleep', '30'] }).catch(() => undefined)
+  await until('the command runs', async () => (await daemon.call('GET', '/exec')).body.tasks.length === 1)
+  daemon.process.kill('SIGTERM')
+  await until('it stops', async () => {
+    const reply = await daemon.call('GET', '/health').catch(() => undefined)
+    return reply === undefined || reply.status === 503
+  })
+  const began = performance.now()
+  await daemon.stop('SIGINT')
+  t.ok(performance.now() - began < 3_000)
+})
+
+t.test('a configured target is reached under its id, with its own token (contract 1)', async (t) => {
+  const far = await startDaemon(t, { env: { RUNTIME_TOKEN: 'far-token-0123456789abcdef0123456789' } })
+  const targets = {
+    far: { url: far.url, token: 'far-token-0123456789abcdef0123456789' },
+    down: { url: 'http://127.0.0.1:1', token: 'x' },
+  }
+  const near = await startDaemon(t, { config: { targets } })
+  const listed = await near.call('GET', '/runtimes')
+  t.match(listed.body, {
+    success: true,
+    default_target: 'local',
+    targets: [
+      { id: 'local', local: true, available: true },
+      { id: 'far', local: false, available: true, runtime: { os: 'linux' } },
+      { id: 'down', local: false, available: false, error: String },
+    ],
+  })
+  t.notMatch(JSON.stringify(listed.body), 'far-token')
+  mkdirSync(join(far.directory, 'there'))
+  writeFileSync(join(far.directory, 'there/file'), 'far away')
+  const read = await near.call('GET', `/runtimes/far/files/read?path=${far.directory}/there/file`)
+  t.match(read, { status: 200, body: { content: 'far away' } })
+  const ran = await near.call('POST', '/runtimes/far/exec', { command: ['sh', '-c', 'echo $PPID'] })
+  t.equal(Number(ran.body.stdout), far.pid, 'the command is a child of the other daemon')
+  t.match(await near.call('GET', '/runtimes/down/files'), { status: 503, body: { code: 'unavailable' } })
+})
