@@ -1,11 +1,11 @@
 // Content search and the state of its engine (contract 3). Name search stands beside, in search-files.
+// Here the query's names and forms are settled; patterns and paths are judged where they are used.
 
 import type { Static } from 'typebox'
 import { Fault, quote } from '../fault.ts'
 import { operation } from '../operation.ts'
 import { flag, list, number, optional, path, text, Type, whole } from '../schema.ts'
-import type { ContentQuery } from '../threads/content-query.ts'
-import { expandPatterns } from '../threads/pattern-list.ts'
+import type { ContentQuery } from '../workspace/content-search.ts'
 
 const shown = {
   line: Type.Integer({ description: 'Line number, from 1' }),
@@ -106,7 +106,7 @@ export function contentQuery(asked: Static<typeof input>): ContentQuery {
     fileTypes: asked.file_types.map((type) => type.replace(/^\*?\.+/, '')).filter((type) => type !== ''),
     includeHidden: asked.include_hidden,
     ignoreRules: !asked.no_gitignore && asked.use_gitignore !== false,
-    ignorePatterns: expandPatterns('ignore_patterns', asked.ignore_patterns),
+    ignorePatterns: asked.ignore_patterns,
   }
 }
 

@@ -4,11 +4,14 @@
 
 import { Fault } from '../fault.ts'
 import type { ContentQuery } from '../threads/content-query.ts'
+import { expandPatterns } from '../threads/pattern-list.ts'
 import { searchBuiltIn } from './builtin-engine.ts'
 import type { Children } from './child.ts'
 import { ripgrepVersion, searchWithRipgrep, type Ripgrep } from './ripgrep-engine.ts'
 import type { SearchResult } from './search-result.ts'
 import { searchTarget } from './search-target.ts'
+
+export type { ContentQuery }
 
 export type EngineChoice = 'auto' | 'ripgrep' | 'builtin'
 
@@ -24,7 +27,7 @@ export interface SearchStatus {
 }
 
 export interface ContentSearch {
-  /** Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable, timeout. */
+  /** The patterns may still have braces. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable, timeout. */
   search(query: ContentQuery, signal: AbortSignal): Promise<SearchResult>
   /** Finds out once; `fresh` finds out again. */
   status(fresh?: boolean): Promise<SearchStatus>
@@ -57,7 +60,8 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
 
   return {
     status,
-    async search(query, signal) {
+    async search(asked, signal) {
+      const query = { ...asked, ignorePatterns: expandPatterns('ignore_patterns', asked.ignorePatterns) }
       const engine = choice === 'builtin' ? choice : chosenEngine(await status())
       const limit = RUNNING_AT_MOST[engine]
       if (running >= limit) {

@@ -1,47 +1,16 @@
-// Content search with real trees, a real ripgrep and stand-ins for a broken one. Both engines must give the
-// same answers where they share syntax.
+// Content search with real trees, a real ripgrep and stand-ins for a broken one: the rows of reliability,
+// section SEARCH, and which engine answers.
 
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { ripgrepPath } from '../../src/assets.ts'
-import { takeIn } from '../../src/intake.ts'
-import type { Operation } from '../../src/operation.ts'
-import { contentQuery, searchContent } from '../../src/operations/search.ts'
-import { openChildren } from '../../src/workspace/child.ts'
-import { openContentSearch, type ContentSearch, type EngineChoice } from '../../src/workspace/content-search.ts'
-import type { SearchResult } from '../../src/workspace/search-result.ts'
+import { openContentSearch } from '../../src/workspace/content-search.ts'
+import { ask, children, directory, open, PATH, standIn, tree } from '../support/content-search.ts'
 import { until } from '../support/until.ts'
 
-const children = openChildren()
-t.teardown(() => children[Symbol.asyncDispose]())
-
-const PATH = '/usr/local/bin:/usr/bin:/bin'
-const home = t.testdir({ '.config': { git: { ignore: 'globally-ignored\n' } } })
-const never = new AbortController().signal
-
-function open(engine: EngineChoice, ripgrep: string | undefined = ripgrepPath(), more: Record<string, string> = {}) {
-  return openContentSearch({ children, engine, ripgrep, environment: { PATH, HOME: home, ...more } })
-}
-
-async function ask(search: ContentSearch, asked: Record<string, unknown>, signal = never): Promise<SearchResult> {
-  const { input } = takeIn(searchContent as unknown as Operation, asked, { unknown: 'refuse' })
-  return await search.search(contentQuery(input as Parameters<typeof contentQuery>[0]), signal)
-}
+t.setTimeout(120_000)
 
 /** Numbers of the running processes whose command line holds `text`. */
 function processesWith(text: string): number[] {
@@ -54,135 +23,6 @@ function processesWith(text: string): number[] {
     }
   })
 }
-
-/** A directory of its own below the system's: outside every repository, and readable by all. */
-function directory(t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'content-search-'))
-  t.teardown(() => rmSync(path, { recursive: true }))
-  chmodSync(path, 0o755)
-  return path
-}
-
-/** A program in place of ripgrep that answers --version as it does. */
-function standIn(t: Test, script: string): string {
-  const path = join(directory(t), 'rg')
-  const version = 'case $1 in --version) echo "ripgrep 15.0.0 (rev x)"; exit;; esac'
-  writeFileSync(path, `#!/bin/sh\n${version}\n${script}\n`, { mode: 0o755 })
-  return path
-}
-
-function tree(t: Test): string {
-  const root = t.testdir({
-    'app.ts': 'const needle = 1\r\n// Needle of αβ needle\nfood foo\n\nneedles\n',
-    'app.js': 'needle()\n',
-    'types.d.ts': 'needle: string',
-    'notes.TXT': 'ÄPFEL äpfel\nstraße NEEDLE\nкирпич needle кирпич\n𝕏needle x\n',
-    empty: '',
-    'weird [1] {a}.md': 'needle\n',
-    '-dash': 'needle\n',
-    '.hidden': 'needle\n',
-    '.git': { config: 'needle\n', info: { exclude: 'excluded.txt\n' } },
-    '.gitignore': 'ignored/\n*.log\n!keep.log\n/rooted.txt\n',
-    '.ignore': 'app.js\n',
-    'excluded.txt': 'needle\n',
-    'globally-ignored': 'needle\n',
-    'rooted.txt': 'needle\n',
-    'x.log': 'needle\n',
-    'keep.log': 'needle\n',
-    ignored: { 'a.txt': 'needle\n' },
-    deep: {
-      '.gitignore': '*.tmp\n!/x.log\n',
-      'rooted.txt': 'needle\n',
-      'a.tmp': 'needle\n',
-      'x.log': 'needle\n',
-      b: { 'c.go': 'package needle\n\n\nfunc needle() {}\n', 'd.py': 'import needle\n' },
-      '.dot': { 'e.txt': 'needle\n' },
-    },
-    node_modules: { m: { 'index.js': 'needle\n' } },
-    inner: { '.git': { HEAD: '' }, 'x.log': 'needle\n' },
-  })
-  writeFileSync(join(root, 'latin1.txt'), Buffer.from('caf\xe9 needle\n', 'latin1'))
-  writeFileSync(join(root, 'binary.dat'), Buffer.from('needle\n\0needle\n'))
-  writeFileSync(join(root, 'utf16.txt'), Buffer.from('\uFEFFneedle ä\n', 'utf16le'))
-  writeFileSync(join(root, 'bom.txt'), '\uFEFFneedle\n')
-  writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.of(0xff)]), 'needle\n')
-  symlinkSync('app.ts', join(root, 'link.ts'))
-  symlinkSync('.', join(root, 'loop'))
-  return root
-}
-
-/** Queries on which the engines must agree; each finds something unless it says so. */
-const SHARED: readonly (Record<string, unknown> & { none?: true })[] = [
-  { q: 'needle' },
-  { q: 'Needle', case_sensitive: true },
-  { q: 'äpfel' },
-  { q: 'ÄPFEL', case_sensitive: true },
-  { q: 'needle', whole_word: true },
-  { q: 'foo', whole_word: true },
-  { q: 'кирп', whole_word: true, none: true },
-  { q: 'const|func', regex: true },
-  { q: '^needle\\b', regex: true },
-  { q: 'needle$', regex: true },
-  { q: '^$', regex: true },
-  { q: '\\w+ße', regex: true },
-  { q: '[[:upper:]]{6}', regex: true, case_sensitive: true },
-  { q: 'n..dle', regex: true, whole_word: true },
-  { q: '\\p{Cyrillic}+ n', regex: true },
-  { q: 'a.c(', none: true },
-  { q: 'needle', context_lines: 1 },
-  { q: 'needle', context_lines: 10 },
-  { q: 'needle', file_types: 'ts' },
-  { q: 'needle', file_types: ['.go', 'PY', '*.py', 'd.ts'] },
-  { q: 'needle', include_hidden: true },
-  { q: 'needle', no_gitignore: true },
-  { q: 'needle', use_gitignore: false, include_hidden: true },
-  { q: 'needle', ignore_patterns: 'deep,*.md,app.*' },
-  { q: 'needle', ignore_patterns: ['/deep/b/*.go', 'node_modules/', '**/d.{py,rb}', '[a-k]*.txt', '\\!x', 'weird {'] },
-  { q: 'needle', path: 'deep/b' },
-  { q: 'needle', path: 'ignored' },
-  { q: 'needle', path: 'inner' },
-  { q: 'needle', path: 'loop' },
-  { q: 'needle', path: 'app.ts', context_lines: 1 },
-  { q: 'needle', path: 'x.log', file_types: 'go', ignore_patterns: '*.log' },
-  { q: 'needle', path: 'binary.dat' },
-  { q: 'needle', path: 'link.ts' },
-  { q: 'needle', path: '-dash' },
-]
-
-t.test('the engines agree', async (t) => {
-  const root = tree(t)
-  const ripgrep = open('ripgrep')
-  const builtin = open('builtin')
-  for (const { none, ...shared } of SHARED) {
-    const asked = { ...shared, path: join(root, String(shared.path ?? '')) }
-    const [{ engine: one, ...expected }, { engine: other, ...got }] = await Promise.all([
-      ask(ripgrep, asked),
-      ask(builtin, asked),
-    ])
-    t.strictSame([one, other], ['ripgrep', 'builtin'])
-    t.strictSame(got, expected, JSON.stringify(shared))
-    t.equal(
-      expected.total_matches > 0,
-      none !== true,
-      `${JSON.stringify(shared)} finds ${none ? 'nothing' : 'something'}`,
-    )
-  }
-})
-
-t.test('outside a repository the rules of parents do not count', async (t) => {
-  const root = directory(t)
-  mkdirSync(join(root, 'sub'))
-  writeFileSync(join(root, '.gitignore'), '*')
-  writeFileSync(join(root, 'sub/.gitignore'), 'b.txt')
-  for (const name of ['a.txt', 'b.txt']) writeFileSync(join(root, 'sub', name), 'needle')
-  for (const engine of ['ripgrep', 'builtin'] as const) {
-    t.strictSame(
-      Object.keys((await ask(open(engine), { q: 'needle', path: `${root}/sub` })).results),
-      ['a.txt'],
-      engine,
-    )
-  }
-})
 
 t.test('the answer, literally', async (t) => {
   const root = t.testdir({ sub: { 'a.txt': 'one\nä Needle needle\nthree\n' } })
