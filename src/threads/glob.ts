@@ -1,6 +1,7 @@
 // Globs in .gitignore syntax, matched as git's wildmatch does, without regular expressions: a star tries
 // again only from the last star, so a match costs at most pattern × name steps whatever the glob
-// (reliability S-03: JavaScript expressions made from hostile globs run for ever).
+// (reliability S-03: JavaScript expressions made from hostile globs run for ever). Like git and rg it
+// compares bytes: `?` is one byte, so "é" is `??`. Bytes are held as strings of characters below 256.
 
 /** Says whether one path segment matches. */
 export type NameTest = (name: string) => boolean
@@ -17,7 +18,7 @@ type Token =
 
 /** The segments of `glob`, or undefined where git would let it match nothing (unclosed bracket, lone backslash). */
 export function compileGlob(glob: string): Segment[] | undefined {
-  const tokens = tokenize(glob)
+  const tokens = tokenize(bytesOf(glob))
   if (tokens === undefined) return undefined
   const segments: Segment[] = []
   let from = 0
@@ -58,33 +59,29 @@ export function matchSegments(glob: readonly Segment[], path: readonly string[],
 
 const CODE = { slash: 47, backslash: 92, star: 42, question: 63, open: 91, close: 93, dash: 45, colon: 58 } as const
 
+function bytesOf(text: string): string {
+  return /^[\u0020-\u007e]*$/.test(text) ? text : Buffer.from(text).toString('latin1')
+}
+
 function tokenize(glob: string): Token[] | undefined {
   const tokens: Token[] = []
-  for (let i = 0; i < glob.length;) {
-    const code = glob.codePointAt(i) ?? 0
+  for (let i = 0; i < glob.length; i++) {
+    const code = glob.charCodeAt(i)
     if (code === CODE.open) {
       const bracket = readBracket(glob, i)
       if (bracket === undefined) return undefined
       tokens.push(bracket.token)
-      i = bracket.end
-      continue
-    }
-    if (code === CODE.star) tokens.push({ kind: 'star' })
+      i = bracket.end - 1
+    } else if (code === CODE.star) tokens.push({ kind: 'star' })
     else if (code === CODE.question) tokens.push({ kind: 'any' })
     else if (code === CODE.slash) tokens.push({ kind: 'slash' })
     else if (code === CODE.backslash) {
-      const escaped = glob.codePointAt(++i)
-      if (escaped === undefined) return undefined
+      if (++i === glob.length) return undefined
+      const escaped = glob.charCodeAt(i)
       tokens.push(escaped === CODE.slash ? { kind: 'slash' } : { kind: 'char', code: escaped })
     } else tokens.push({ kind: 'char', code })
-    i += width(glob, i)
   }
   return tokens
-}
-
-/** UTF-16 units of the character at `i`. */
-function width(text: string, i: number): 1 | 2 {
-  return (text.codePointAt(i) ?? 0) > 0xffff ? 2 : 1
 }
 
 // Code ranges of the POSIX classes as git's own tables have them: ASCII only.
@@ -140,11 +137,10 @@ interface Member {
 }
 
 function readMember(glob: string, at: number, plain = false): Member | undefined {
-  const code = glob.codePointAt(at)
-  if (code === undefined) return undefined
+  if (at >= glob.length) return undefined
+  const code = glob.charCodeAt(at)
   if (code === CODE.backslash) {
-    const escaped = glob.codePointAt(at + 1)
-    return escaped === undefined ? undefined : { code: escaped, dash: false, end: at + 1 + width(glob, at + 1) }
+    return at + 1 === glob.length ? undefined : { code: glob.charCodeAt(at + 1), dash: false, end: at + 2 }
   }
   if (!plain && code === CODE.open && glob.charCodeAt(at + 1) === CODE.colon) {
     const close = glob.indexOf(']', at + 2)
@@ -154,7 +150,7 @@ function readMember(glob: string, at: number, plain = false): Member | undefined
       return posix === undefined ? undefined : { code, dash: false, posix, end: close + 1 }
     }
   }
-  return { code, dash: code === CODE.dash, end: at + width(glob, at) }
+  return { code, dash: code === CODE.dash, end: at + 1 }
 }
 
 /** The quickest test that does what `tokens` say; most rules are a name, `*.x` or `x*`. */
@@ -166,7 +162,7 @@ function nameTest(tokens: readonly Token[]): NameTest {
     if (stars.length === tokens.length) return () => true
     if (stars.length === 1) return affixes(textOf(tokens.slice(0, first)), textOf(tokens.slice(first + 1)))
   }
-  return (name) => matchTokens(tokens, name)
+  return (name) => matchTokens(tokens, bytesOf(name))
 }
 
 const equals = (text: string) => (name: string) => name === text
@@ -179,7 +175,8 @@ function affixes(head: string, tail: string): NameTest {
 }
 
 function textOf(tokens: readonly Token[]): string {
-  return tokens.map((token) => (token.kind === 'char' ? String.fromCodePoint(token.code) : '')).join('')
+  const bytes = tokens.map((token) => (token.kind === 'char' ? token.code : 0))
+  return Buffer.from(bytes).toString('utf8')
 }
 
 function matchTokens(tokens: readonly Token[], name: string): boolean {
@@ -192,13 +189,12 @@ function matchTokens(tokens: readonly Token[], name: string): boolean {
     if (token?.kind === 'star') {
       retryToken = ++t
       retryName = n
-    } else if (token !== undefined && accepts(token, name.codePointAt(n) ?? 0)) {
+    } else if (token !== undefined && accepts(token, name.charCodeAt(n))) {
       t++
-      n += width(name, n)
+      n++
     } else if (retryToken >= 0) {
       t = retryToken
-      retryName += width(name, retryName)
-      n = retryName
+      n = ++retryName
     } else return false
   }
   while (tokens[t]?.kind === 'star') t++

@@ -9,12 +9,13 @@ import { compileGlob } from './glob.ts'
 export const PATTERN_LENGTH = 512
 /** Globs that the braces of one pattern may stand for. */
 export const ALTERNATIVES = 256
-/** Globs that a whole list may stand for. */
-export const PATTERNS = 4096
+/** Characters of all globs that a list may stand for: reading them takes some milliseconds of the main thread. */
+export const LIST_LENGTH = 128 * 1024
 
 /** `patterns` without braces; throws `bad_request` naming `field` and the pattern that is too much. */
 export function expandPatterns(field: string, patterns: readonly string[]): string[] {
   const globs: string[] = []
+  let characters = 0
   for (const pattern of patterns) {
     if (pattern.length > PATTERN_LENGTH) {
       throw refusal(field, pattern, `has ${pattern.length} characters; accepted are at most ${PATTERN_LENGTH}`)
@@ -23,13 +24,14 @@ export function expandPatterns(field: string, patterns: readonly string[]): stri
     if (alternatives === undefined) {
       throw refusal(field, pattern, `stands for too many globs; accepted are at most ${ALTERNATIVES}`)
     }
+    characters += alternatives.reduce((sum, glob) => sum + glob.length, pattern.length)
+    if (characters > LIST_LENGTH) {
+      throw refusal(field, pattern, `makes the list too long; accepted are globs of ${LIST_LENGTH} characters in all`)
+    }
     if (alternatives.some((glob) => compileGlob(glob) === undefined)) {
       throw refusal(field, pattern, 'is not a glob: a bracket is not closed, or a backslash stands at the end')
     }
     globs.push(...alternatives)
-    if (globs.length > PATTERNS) {
-      throw refusal(field, pattern, `makes the list stand for more than ${PATTERNS} globs`)
-    }
   }
   return globs
 }

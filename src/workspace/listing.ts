@@ -86,7 +86,8 @@ async function* frames(walk: Walk, request: ListRequest, signal: AbortSignal): A
   }
 }
 
-function listJob(request: ListRequest, shape: ListJob['shape'], walkers: Walkers): ListJob {
+/** The walk that a request asks for; throws `bad_request` for patterns that are too much. */
+export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: Walkers): ListJob {
   return {
     kind: 'list',
     path: request.path,
