@@ -1,4 +1,5 @@
-// What a path is, without following a last symbolic link (contract 2, stat).
+// What a path is, without following a last symbolic link (contract 2, stat): the answer of stat, made of
+// one lstat and, for a link, one readlink.
 
 import { lstat, readlink } from 'node:fs/promises'
 import type { Stats } from 'node:fs'

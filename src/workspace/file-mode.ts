@@ -1,4 +1,5 @@
-// Permission bits as the interface writes them: octal strings such as "0644" (contract 2).
+// Permission bits as the interface writes them: octal strings such as "0644" (contract 2). Read from
+// requests, written into replies.
 
 import { Fault, quote } from '../fault.ts'
 

@@ -21,7 +21,8 @@ export async function overwriteFile(job: WriteJob): Promise<Written> {
     await using aside = await keepAside(job, handle, kept)
     try {
       // What needs new space comes first: where there is none, nothing old has been touched.
-      await writeAll(handle, job.bytes.subarray(kept), { at: kept, signal: job.signal })
+      // Files of the kernel take no position: an empty one is written from where it was opened.
+      await writeAll(handle, job.bytes.subarray(kept), { at: kept === 0 ? null : kept, signal: job.signal })
       await writeAll(handle, job.bytes.subarray(0, kept), { at: 0 })
       if (stats.size > job.bytes.byteLength) await handle.truncate(job.bytes.byteLength)
     } catch (error) {
@@ -96,7 +97,10 @@ async function keepAside(job: WriteJob, from: FileHandle, length: number): Promi
   if (length === 0) return { putBack: async () => {}, [Symbol.asyncDispose]: async () => {} }
   const path = temporaryBeside(join(job.stateDirectory, 'aside'))
   await job.journal.begin(path)
-  const copy = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  const copy = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600).catch((error: unknown) => {
+    job.journal.end(path)
+    throw error
+  })
   const remove = async (): Promise<void> => {
     await copy.close()
     await unlink(path)

@@ -20,26 +20,40 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 
 /** Throws the system's error, with the temporary file gone and the target as it was. */
 export async function replaceFile(job: WriteJob): Promise<Written> {
-  const temporary = temporaryBeside(job.target)
-  await job.journal.begin(temporary)
+  const { path, handle } = await openTemporary(job)
   try {
-    const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-    try {
-      await writeAll(handle, job.bytes, { at: 0, signal: job.signal })
-      await setOwnerAndMode(handle, job.existing, job.mode)
-      if (job.durable) await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    const hash = await job.digest?.(temporary, job.signal)
+    await fill(handle, job)
+    const hash = await job.digest?.(path, job.signal)
     job.signal.throwIfAborted()
-    await rename(temporary, job.target)
-    job.journal.end(temporary)
+    await rename(path, job.target)
+    job.journal.end(path)
     if (job.durable) await syncDirectory(dirname(job.target))
     return { size: job.bytes.byteLength, atomic: true, ...(hash === undefined ? {} : { hash }) }
   } catch (error) {
-    if (await isGone(temporary)) job.journal.end(temporary)
+    if (await isGone(path)) job.journal.end(path)
     throw error
+  }
+}
+
+async function openTemporary(job: WriteJob): Promise<{ path: string; handle: FileHandle }> {
+  const path = temporaryBeside(job.target)
+  await job.journal.begin(path)
+  try {
+    return { path, handle: await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600) }
+  } catch (error) {
+    job.journal.end(path)
+    throw error
+  }
+}
+
+/** Makes the temporary file what the target is to be, and closes it. */
+async function fill(handle: FileHandle, job: WriteJob): Promise<void> {
+  try {
+    await writeAll(handle, job.bytes, { at: 0, signal: job.signal })
+    await setOwnerAndMode(handle, job.existing, job.mode)
+    if (job.durable) await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

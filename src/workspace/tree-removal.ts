@@ -1,7 +1,8 @@
 // Empties a directory of any depth and width in bounded memory (reliability F-19). Each directory is opened
 // without following links and its entries are reached through that open directory (/proc/self/fd/<n>/name):
 // nobody who swaps a directory for a link while we work can lead us outside, and no path gets longer than
-// the kernel takes. One directory is open at a time; the way back up is "..", checked to be where we came from.
+// the kernel takes. A few directories are open at a time; the way back up to one that is not is "..", checked to
+// be where we came from.
 
 import { constants } from 'node:fs'
 import { open, opendir, rmdir, unlink, type FileHandle } from 'node:fs/promises'
@@ -15,37 +16,45 @@ const MOST_REFILLS = 20
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 
+/** Directories kept open on the way down; those above are closed, and opened again on the way back. */
+const MOST_OPEN = 32
+
 interface Level {
   /** Its name in the directory above. */
   readonly name: Buffer
   readonly dev: number
   readonly ino: number
+  /** Always there for the deepest level. */
+  handle: FileHandle | undefined
   /** Subdirectories found and not yet removed. */
   readonly subdirectories: Buffer[]
+  /** The last batch was the rest: once its subdirectories are gone, nothing is left. */
+  seenAll: boolean
   refills: number
 }
 
 export async function emptyDirectory(path: string, signal: AbortSignal): Promise<void> {
-  const top = await enter(path)
-  const levels: Level[] = [await levelOf(top, Buffer.alloc(0))]
-  let here = top
+  const levels: Level[] = [await openLevel(path, Buffer.alloc(0))]
   try {
-    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    for (let level = levels.at(-1); level?.handle !== undefined; level = levels.at(-1)) {
       signal.throwIfAborted()
       const next = level.subdirectories.at(-1)
       if (next !== undefined) {
-        here = await move(here, await enter(entry(here, next)))
-        levels.push(await levelOf(here, next, levels[0]))
-      } else if (!(await takeBatch(here, level))) {
-        levels.pop()
-        const above = levels.at(-1)
+        levels.push(await openLevel(entry(level.handle, next), next, levels[0]))
+        await closeLevel(levels.at(-1 - MOST_OPEN))
+      } else if (level.seenAll) {
+        const above = levels.at(-2)
         if (above === undefined) return
-        here = await move(here, await enterAbove(here, above))
-        await removeEmptied(here, above, level)
+        above.handle ??= await enterAbove(level.handle, above)
+        levels.pop()
+        await closeLevel(level)
+        await removeEmptied(above.handle, above, level)
+      } else {
+        await takeBatch(level.handle, level)
       }
     }
   } finally {
-    await here.close()
+    for (const level of levels) await closeLevel(level)
   }
 }
 
@@ -57,17 +66,20 @@ async function enter(path: Buffer | string): Promise<FileHandle> {
   return await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 }
 
-async function move(from: FileHandle, to: FileHandle): Promise<FileHandle> {
-  await from.close()
-  return to
-}
-
-async function levelOf(directory: FileHandle, name: Buffer, top?: Level): Promise<Level> {
-  const { dev, ino } = await directory.stat()
+async function openLevel(path: Buffer | string, name: Buffer, top?: Level): Promise<Level> {
+  const handle = await enter(path)
+  const { dev, ino } = await handle.stat()
   if (top !== undefined && top.dev !== dev) {
+    await handle.close()
     throw new Fault('conflict', 'another file system is mounted inside; it and what holds it were left')
   }
-  return { name, dev, ino, subdirectories: [], refills: 0 }
+  return { name, dev, ino, handle, subdirectories: [], seenAll: false, refills: 0 }
+}
+
+async function closeLevel(level: Level | undefined): Promise<void> {
+  const handle = level?.handle
+  if (level !== undefined) level.handle = undefined
+  await handle?.close()
 }
 
 async function enterAbove(directory: FileHandle, expected: Level): Promise<FileHandle> {
@@ -78,8 +90,8 @@ async function enterAbove(directory: FileHandle, expected: Level): Promise<FileH
   throw new Fault('conflict', 'directories were moved while they were being deleted; what is left was not touched')
 }
 
-/** Unlinks up to BATCH entries and notes the directories among them; false: there are none at all. */
-async function takeBatch(directory: FileHandle, level: Level): Promise<boolean> {
+/** Unlinks up to BATCH entries and notes the directories among them. */
+async function takeBatch(directory: FileHandle, level: Level): Promise<void> {
   const files: Buffer[] = []
   // Names that are not UTF-8 exist: they are read and handed back as bytes. The types know no such encoding.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH }
@@ -92,7 +104,7 @@ async function takeBatch(directory: FileHandle, level: Level): Promise<boolean> 
   const outcomes = await Promise.allSettled(files.map((name) => unlinkOrNote(entry(directory, name))))
   const failed = outcomes.find((outcome) => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason
-  return files.length + level.subdirectories.length > 0
+  level.seenAll = files.length + level.subdirectories.length < BATCH
 }
 
 async function unlinkOrNote(path: Buffer): Promise<void> {
@@ -107,7 +119,7 @@ async function removeEmptied(directory: FileHandle, above: Level, emptied: Level
   try {
     await rmdir(entry(directory, emptied.name))
   } catch (error) {
-    if (errnoOf(error) === 'ENOTEMPTY' && ++above.refills <= MOST_REFILLS) return // once more
+    if (errnoOf(error) === 'ENOTEMPTY' && ++above.refills <= MOST_REFILLS) return // it is entered once more
     if (errnoOf(error) !== 'ENOENT') throw error
   }
   above.subdirectories.pop()

@@ -1,4 +1,5 @@
-// What the steps of a write share: one job, its answer, and making names durable.
+// What the steps of a write share: the job with everything it needs, its answer, and making names durable.
+// The steps are replacement.ts and in-place.ts; file-writer.ts chooses.
 
 import type { Stats } from 'node:fs'
 import { open } from 'node:fs/promises'

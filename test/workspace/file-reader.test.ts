@@ -9,10 +9,11 @@ import { createServer } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { Fault } from '../../src/fault.ts'
-import { JsonText, jsonPieces } from '../../src/json-text.ts'
+import { type JsonText, jsonPieces } from '../../src/json-text.ts'
 import { readFile, READ_BYTES, type ReadRequest } from '../../src/workspace/file-reader.ts'
+import { refused } from '../support/refused.ts'
 
 const { signal } = new AbortController()
 
@@ -22,16 +23,6 @@ const read = (path: string, more: Partial<ReadRequest> = {}, when: AbortSignal =
 /** The content as a client gets it. */
 function received(content: string | JsonText<string>): string {
   return JSON.parse(Buffer.concat([...jsonPieces(content)].map((piece) => Buffer.from(piece))).toString()) as string
-}
-
-async function refused(t: Test, work: Promise<unknown>, code: string, sentence: RegExp): Promise<void> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof Fault)) return t.fail(`no Fault but ${String(error)}`)
-  t.equal(error.code, code)
-  t.match(error.message, sentence)
 }
 
 t.test('whole files and ranges', async (t) => {

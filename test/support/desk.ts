@@ -1,0 +1,32 @@
+// An open file writer and a directory to write in, which is checked at the end: the writer must leave
+// nothing in its state directory.
+
+import { readdirSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { openFileWriter, type WriteRequest } from '../../src/workspace/file-writer.ts'
+import type { Written } from '../../src/workspace/write-job.ts'
+import { ground, type Ground } from './mounting.ts'
+
+export interface Desk extends Ground {
+  readonly write: (path: string, content: string | Uint8Array, more?: Partial<WriteRequest>) => Promise<Written>
+}
+
+export async function desk(t: Test, durable = false): Promise<Desk> {
+  const { signal } = new AbortController()
+  const base = ground(t)
+  const dir = join(base.dir, 'work')
+  const stateDirectory = join(base.dir, 'state')
+  await mkdir(dir)
+  const writer = await openFileWriter({ stateDirectory, durable })
+  base.undo.push(async () => {
+    await writer[Symbol.asyncDispose]()
+    const left = readdirSync(stateDirectory)
+    if (left.length > 0) throw new Error(`left in the state directory: ${left.join(', ')}`)
+  })
+  const usual = { encoding: 'utf8', createDirs: false, append: false } as const
+  const write = (path: string, content: string | Uint8Array, more?: Partial<WriteRequest>) =>
+    writer.write({ path, content, ...usual, ...more }, signal)
+  return { dir, write, undo: base.undo }
+}

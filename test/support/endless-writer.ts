@@ -1,0 +1,19 @@
+// The victim of F-06: replaces a file again and again until it is killed, and tells its parent the hash of
+// each content before and after. Arguments: the file, the state directory.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { openFileWriter } from '../../src/workspace/file-writer.ts'
+
+const [path = '', stateDirectory = ''] = process.argv.slice(2)
+const { signal } = new AbortController()
+const writer = await openFileWriter({ stateDirectory, durable: true })
+const tell = (message: object): Promise<void> =>
+  new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()))
+
+for (;;) {
+  const content = randomBytes(8 * 1024 * 1024)
+  const hash = createHash('sha256').update(content).digest('hex')
+  await tell({ begun: hash })
+  await writer.write({ path, content, encoding: 'utf8', createDirs: false, append: false }, signal)
+  await tell({ done: hash })
+}

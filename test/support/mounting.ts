@@ -1,0 +1,58 @@
+// Mounts for the rows that need them, and a directory that is removed after they are undone.
+
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+
+/** Reason to skip a test that mounts; false where it may. */
+export const NO_MOUNTS: string | false = mayMount() ? false : 'mounting is not permitted here'
+
+/** Reason to skip a test that needs to be root. */
+export const NO_ROOT: string | false = process.getuid?.() === 0 ? false : 'not root'
+
+export interface Ground {
+  readonly dir: string
+  /** To be done before the directory goes, last one first. */
+  readonly undo: (() => unknown)[]
+}
+
+/** A fresh directory with a short path. A testdir would be removed before its mounts are undone. */
+export function ground(t: Test): Ground {
+  const dir = mkdtempSync(join(tmpdir(), 'ground-'))
+  const undo: Ground['undo'] = []
+  t.teardown(async () => {
+    for (const step of undo.reverse()) await step()
+    rmSync(dir, { recursive: true })
+  })
+  return { dir, undo }
+}
+
+/** A small disk below the ground; `options` as tmpfs takes them. */
+export function tmpfs({ dir, undo }: Ground, options: string): string {
+  const point = join(dir, 'disk')
+  mkdirSync(point)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', point])
+  undo.push(() => execFileSync('umount', ['-l', point]))
+  return point
+}
+
+export function bind({ undo }: Ground, from: string, to: string, options = 'rw'): void {
+  execFileSync('mount', ['--bind', from, to])
+  undo.push(() => execFileSync('umount', ['-l', to]))
+  execFileSync('mount', ['-o', `remount,bind,${options}`, to])
+}
+
+function mayMount(): boolean {
+  const point = mkdtempSync(join(tmpdir(), 'mount-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', 'none', point], { stdio: 'ignore' })
+    execFileSync('umount', [point])
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(point, { recursive: true })
+  }
+}
