@@ -23,8 +23,9 @@ const match = Type.Object({
 
 const flatMatch = Type.Object({
   path: Type.String({ description: 'Absolute' }),
-  line_number: Type.Integer({ description: 'The same as line' }),
+  line_number: Type.Integer({ description: 'Line number, from 1' }),
   ...shown,
+  line: Type.String({ description: 'The same as text' }),
   lossy_name: Type.Optional(Type.Literal(true, { description: 'The path is not UTF-8' })),
   path_base64: Type.Optional(Type.String({ description: 'The bytes of such a path' })),
 })

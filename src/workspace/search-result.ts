@@ -26,7 +26,8 @@ export interface ContentMatch {
 export interface FlatMatch {
   path: string
   line_number: number
-  line: number
+  /** The text again: the SDK's command line prints this one. */
+  line: string
   column?: number
   text: string
   truncated?: true
@@ -163,7 +164,7 @@ export class ResultCollector {
 
 function flatMatch({ record, match }: Found, directory: string): FlatMatch {
   const { before: _before, after: _after, ...shown } = match
-  const flat: FlatMatch = { path: posix.join(directory, record.path), line_number: record.line, ...shown }
+  const flat: FlatMatch = { path: posix.join(directory, record.path), line_number: record.line, ...shown, line: shown.text }
   if (record.pathBytes !== undefined) {
     flat.lossy_name = true
     const bytes = [Buffer.from(directory === '/' ? '/' : `${directory}/`), Buffer.from(record.pathBytes, 'base64')]

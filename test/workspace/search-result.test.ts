@@ -30,7 +30,7 @@ t.test('lines around a match are told with each match they belong to', async (t)
       ],
     ],
   ])
-  t.strictSame(matches[0], { path: '/w/a', line_number: 5, line: 5, text: 'a5' })
+  t.strictSame(matches[0], { path: '/w/a', line_number: 5, line: 'a5', text: 'a5' })
   t.strictSame({ capped, total_matches, total_files }, { capped: false, total_matches: 3, total_files: 2 })
 })
 
