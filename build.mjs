@@ -1,11 +1,12 @@
 // Makes dist/workspace-runtime: one executable for this machine's architecture that needs neither Node nor
-// node_modules. esbuild bundles src/main.ts, and each worker of src/threads on its own; Node makes the blob
-// (with code cache) out of them, ripgrep and koffi's library; postject puts it into a copy of Node.
+// node_modules. esbuild bundles src/main.ts, and each worker of src/threads on its own; the daemon is started
+// once so that its compiled code can be kept; Node makes the blob out of all that, ripgrep and koffi's library;
+// postject puts it into a copy of Node.
 // A build whose inputs are those of the last one is skipped; `--force` builds anyway.
 
 import { build } from 'esbuild'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
@@ -67,7 +68,9 @@ function filesBelow(directory) {
 /** One hash over everything that goes in. Packages count by the lock file, large binaries by size and time. */
 function stampOf(facts) {
   const hash = createHash('sha256').update(JSON.stringify({ facts, TARGET, FLAGS, node: process.version }))
-  const own = ['build.mjs', 'package.json', 'package-lock.json'].map((name) => join(ROOT, name))
+  const own = ['build.mjs', 'scripts/build/warm-up.mjs', 'package.json', 'package-lock.json'].map((name) =>
+    join(ROOT, name),
+  )
   for (const file of [...own, ...filesBelow(join(ROOT, 'src'))]) {
     hash.update(`\n${relative(ROOT, file)} ${sha256(readFileSync(file))}`)
   }
@@ -108,17 +111,48 @@ function stripped(copy) {
   return false
 }
 
-/** The bundles in `work`, with the parts, as Node's blob. */
+/** What the executable finds by name: the parts, the workers' bundles, main's bundle and its compiled form. */
+function assetsIn(work) {
+  return {
+    'koffi.node': PARTS['koffi.node'],
+    rg: PARTS.rg,
+    ...Object.fromEntries(WORKERS.map((name) => [`threads/${name}.js`, join(work, 'threads', `${name}.js`)])),
+    'main.js': join(work, 'main.js'),
+    'main.cache': join(work, 'main.cache'),
+  }
+}
+
+/** Starts the bundle, asks for its health, stops it: what ran by then is compiled, and kept in `main.cache`. */
+async function warmUp(work) {
+  const text = join(work, 'main.js')
+  writeFileSync(text, `(function(require){${readFileSync(text, 'latin1')}\n})`)
+  const env = { HOME: work, PATH: process.env.PATH, RUNTIME_TOKEN: randomBytes(32).toString('hex') }
+  const assets = assetsIn(work)
+  const cache = assets['main.cache']
+  const child = spawn(PARTS.node, [join(ROOT, 'scripts/build/warm-up.mjs'), '--port', '0', '--workdir', work], {
+    env: { ...env, WARM_UP: JSON.stringify({ text, cache, assets }) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 30_000,
+  })
+  let said = ''
+  for await (const chunk of child.stderr.setEncoding('utf8')) {
+    said += chunk
+    const address = /ready on (http:\S+),/.exec(chunk)?.[1]
+    if (address === undefined) continue
+    await fetch(`${address}/health`)
+    child.kill('SIGTERM')
+  }
+  if (!existsSync(cache)) throw new Error(`the bundle does not start:\n${said}`)
+  return statSync(cache).size
+}
+
 function makeBlob(work) {
   const config = join(work, 'sea.json')
   const output = join(work, 'blob')
-  const assets = Object.fromEntries([
-    ...['koffi.node', 'rg'].map((name) => [name, PARTS[name]]),
-    ...WORKERS.map((name) => [`threads/${name}.js`, join(work, 'threads', `${name}.js`)]),
-  ])
   const fixed = { disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: true }
   const flags = { execArgv: FLAGS, execArgvExtension: 'none' }
-  writeFileSync(config, JSON.stringify({ main: join(work, 'main.js'), output, ...fixed, ...flags, assets }))
+  const assets = assetsIn(work)
+  writeFileSync(config, JSON.stringify({ main: join(work, 'launch.js'), output, ...fixed, ...flags, assets }))
   const made = spawnSync(PARTS.node, ['--experimental-sea-config', config], { encoding: 'utf8' })
   if (made.status !== 0) throw new Error(`node --experimental-sea-config failed:\n${made.stdout}${made.stderr}`)
   return readFileSync(output)
@@ -165,10 +199,11 @@ async function make(work, facts) {
     const bytes = readFileSync(PARTS[name])
     return { name, sha256: sha256(bytes), bytes: bytes.length }
   })
-  const entries = ['src/main.ts', ...WORKERS.map((name) => `src/threads/${name}.ts`)]
+  const entries = ['src/launch.ts', 'src/main.ts', ...WORKERS.map((name) => `src/threads/${name}.ts`)]
   const bundles = await bundle(entries, work, { facts, parts })
   const sizes = bundles.map(([path, { bytes }]) => `${basename(path)} ${(bytes / 1024).toFixed(0)} KiB`)
   say(`bundled ${sizes.join(', ')}`)
+  say(`compiled code of one start: ${((await warmUp(work)) / 1024).toFixed(0)} KiB`)
 
   const blob = makeBlob(work)
   const copy = join(work, 'workspace-runtime')
@@ -178,7 +213,7 @@ async function make(work, facts) {
   await injectInto(copy, blob)
   renameSync(copy, OUTPUT)
   const version = output(PARTS.node, ['--version'])
-  say(`blob of ${mib(blob.length)} with code cache put into Node ${version}${without}; ripgrep ${facts.ripgrep}`)
+  say(`blob of ${mib(blob.length)} put into Node ${version}${without}; ripgrep ${facts.ripgrep}`)
   say(`${relative(ROOT, OUTPUT)}: ${mib(statSync(OUTPUT).size)}, ${elapsed()}`)
 }
 

@@ -31,6 +31,7 @@ const DOWNWARD = Object.keys(ARROWS) as Layer[] // the order of the table above
 
 /** The files directly in src; a new one must be given its layer here. */
 const ROOT_FILES: Readonly<Record<string, Layer>> = {
+  'launch.ts': 'top',
   'main.ts': 'top',
   'serve.ts': 'top',
   'config.ts': 'top',
