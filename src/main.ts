@@ -42,7 +42,7 @@ async function start(config: Config): Promise<void> {
 }
 
 function versions(): string {
-  const { version, commit = 'from source', ripgrep = 'from its package' } = buildFacts()
+  const { version, commit, ripgrep } = buildFacts()
   return `workspace-runtime ${version}\ncommit ${commit}\nnode ${process.version}\nripgrep ${ripgrep}\n`
 }
 

@@ -37,7 +37,7 @@ function hostName(host: string): string | undefined {
 }
 
 export function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^127\./.test(address)
+  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))
 }
 
 /** True if a page of this origin may call us: a configured one, or the daemon's own loopback origin. */

@@ -49,7 +49,7 @@ const unknownTask = {
   code: 'not_found',
   error:
     'task "999" is unknown: it was never started, was deleted, or finished longer ago than its ttl_seconds; exec_list shows the tasks there are',
-  details: { id: '999' },
+  details: { id: '<id>' },
 }
 const finished = {
   id: '<id>',

@@ -31,7 +31,7 @@ export interface DaemonOptions {
 export interface Reply {
   readonly status: number
   readonly headers: Headers
-  // Replies are of any shape; the tests say what they expect.
+  // oxlint-disable-next-line typescript/no-explicit-any -- replies are of any shape; the tests say what they expect
   readonly body: any
 }
 
