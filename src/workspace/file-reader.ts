@@ -65,7 +65,9 @@ export async function readFile(request: ReadRequest, signal: AbortSignal): Promi
   refuseCombination(request, range)
   const found = await selectSteadily(path, range, ranged, signal)
   const added = numbered ? numberingBytes(range.first, found.lines) : 0
-  if (found.bytes.byteLength + added > READ_BYTES) throw tooLarge(path, found.size, 'with its line numbers is')
+  if (found.bytes.byteLength + added > READ_BYTES) {
+    throw tooLarge(path, found.size, READ_BYTES, 'with its line numbers is')
+  }
   const bytes = numbered ? await numberLines(found.bytes, range.first, found.lines) : found.bytes
   const extension = extensionOf(basename(path))
   const hash = request.digest && (await hashOf(found, ranged, request.path, request.digest, signal))
@@ -139,8 +141,8 @@ async function select(
   signal: AbortSignal,
 ): Promise<Selection | undefined> {
   const pseudo = isPseudo(stats)
-  const limit = pseudo && stats.size === 0 ? PSEUDO_BYTES : READ_BYTES
-  if (range === undefined && stats.size > limit) throw tooLarge(path, stats.size, 'is')
+  const limit = range === undefined && pseudo && stats.size === 0 ? PSEUDO_BYTES : READ_BYTES
+  if (range === undefined && stats.size > limit) throw tooLarge(path, stats.size, limit, 'is')
   const { first, last } = range ?? { first: 1, last: Infinity }
   const end = stats.size === 0 ? Infinity : stats.size
   const parts: Uint8Array[] = []
@@ -157,7 +159,7 @@ async function select(
     const { from, to } = cutLines(chunk.subarray(0, bytesRead), at, { first, last })
     if (from === to) continue
     at.taken += to - from
-    if (at.taken > limit) throw tooLarge(path, Math.max(stats.size, at.read), 'has in this range more than fits: it is')
+    if (at.taken > limit) throw tooLarge(path, Math.max(stats.size, at.read), limit, 'is')
     parts.push(chunk.subarray(from, to))
     chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at.read))
   }
@@ -166,11 +168,11 @@ async function select(
   return { bytes, lines: lineCount(bytes, Math.max(0, at.line - first)), size: whole ? at.read : stats.size }
 }
 
-function tooLarge(path: string, size: number, verb: string): Fault {
+function tooLarge(path: string, size: number, limit: number, verb: string): Fault {
   return new Fault(
     'payload_too_large',
-    `path ${quote(path)} ${verb} ${size} bytes; at most ${READ_BYTES} bytes are returned at once: use start_line and end_line`,
-    { details: { field: 'path', size, limit: READ_BYTES } },
+    `path ${quote(path)} ${verb} ${size} bytes; at most ${limit} bytes are returned: use start_line and end_line`,
+    { details: { field: 'path', size, limit } },
   )
 }
 

@@ -39,7 +39,7 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
   const parts: WriterParts = { ...options, journal }
   const turns = new Map<string, Promise<unknown>>()
   const running = new Set<Promise<unknown>>()
-  const closing = new AbortController()
+  let open = true
 
   const write = async (request: WriteRequest, signal: AbortSignal): Promise<Written> => {
     const bytes = await contentBytes(request.content, request.encoding)
@@ -58,7 +58,8 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
   return {
     problem: journal.problem,
     async write(request, signal) {
-      const task = write(request, AbortSignal.any([signal, closing.signal]))
+      if (!open) throw new Fault('unavailable', 'the daemon is stopping')
+      const task = write(request, signal)
       running.add(task)
       try {
         return await task
@@ -67,8 +68,8 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
       }
     },
     async [Symbol.asyncDispose]() {
-      closing.abort(new Fault('unavailable', 'the daemon is stopping'))
-      await Promise.allSettled(running)
+      open = false
+      await Promise.allSettled(running) // those who must stop earlier have their signals
       await journal[Symbol.asyncDispose]()
     },
   }

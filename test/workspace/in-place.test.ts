@@ -1,14 +1,15 @@
 // Writing where there is no room, or where the file must stay the one it is: nothing old is lost (contract
-// 16 and 18; reliability F-07, F-09, F-11).
+// 16 and 18; reliability F-07, F-09, F-11, F-22).
 
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { link, mkdir, writeFile } from 'node:fs/promises'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmod, link, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { readFile } from '../../src/workspace/file-reader.ts'
 import { desk } from '../support/desk.ts'
-import { bind, NO_MOUNTS, tmpfs } from '../support/mounting.ts'
+import { bind, NO_MOUNTS, NO_ROOT, tmpfs } from '../support/mounting.ts'
 import { refused } from '../support/refused.ts'
 
 const MiB = 1024 * 1024
@@ -91,4 +92,32 @@ t.test('F-11 files of the kernel are written in place', async (t) => {
   undo.push(() => writeFileSync(path, before))
   t.match(await write(path, 'renamed'), { atomic: false })
   t.equal(readFileSync(path, 'utf8'), 'renamed\n')
+})
+
+t.test('F-22 as another user: what the system refuses is 403', { skip: NO_ROOT }, async (t) => {
+  const { dir, write } = await desk(t)
+  await mkdir(join(dir, 'theirs'), { mode: 0o777 })
+  await chmod(join(dir, 'theirs'), 0o777)
+  await writeFile(join(dir, 'secret'), 'root', { mode: 0o600 })
+  await writeFile(join(dir, 'theirs/kept'), 'root', { mode: 0o644 })
+  await chmod(join(dir, '..'), 0o755)
+  await chmod(dir, 0o755)
+  const reading = { path: join(dir, 'secret'), numbered: false, encoding: 'utf8' } as const
+  process.seteuid?.(65_534)
+  t.teardown(() => process.seteuid?.(0))
+  try {
+    await symlink(join(dir, 'secret'), join(dir, 'theirs/planted'))
+    await refused(t, readFile(reading, new AbortController().signal), 'forbidden', /may not be accessed/)
+    await refused(t, write(join(dir, 'theirs/planted'), 'x'), 'forbidden', /may not be accessed/)
+    await refused(t, write(join(dir, 'theirs/planted'), 'x', { append: true }), 'forbidden', /may not be accessed/)
+    await refused(t, write(join(dir, 'theirs/kept'), 'x'), 'forbidden', /may not be accessed/)
+    await refused(t, write(join(dir, 'new/deep'), 'x', { createDirs: true }), 'forbidden', /may not be accessed/)
+    t.same(await write(join(dir, 'theirs/a/b'), 'x', { createDirs: true }), { size: 1, atomic: true })
+  } finally {
+    process.seteuid?.(0)
+  }
+  t.equal(statSync(join(dir, 'theirs/a')).uid, 65_534)
+  t.equal(statSync(join(dir, 'theirs')).uid, 0)
+  t.equal(readFileSync(join(dir, 'secret'), 'utf8'), 'root')
+  t.same(readdirSync(join(dir, 'theirs')).sort(), ['a', 'kept', 'planted'])
 })
