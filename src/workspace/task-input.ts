@@ -13,18 +13,66 @@ export interface InputWait {
   /** Ends the wait when it aborts. */
   readonly signal?: AbortSignal
   /** No limit when undefined: the task's own first input may be read at leisure. */
-  readonly stallMs?: number | undefined
+  readonly stallMs?: number
 }
 
-type Outcome = 'taken' | 'gone' | 'left' | 'stalled'
+/** Why a wait ended before what was waited for. */
+type Stop = 'gone' | 'left' | 'stalled'
+
+/**
+ * What may end the waits of one writer. One place for all of them: racing each against promises that live as
+ * long as the task would keep every chunk alive until its end.
+ */
+class Patience implements Disposable {
+  readonly #wait: InputWait
+  readonly #timer: NodeJS.Timeout | undefined
+  readonly #leave = (): void => this.stop('left')
+  #stopped: Stop | undefined
+  #settle: ((stop: Stop) => void) | undefined
+  /** The wait is for the child: the time counts. */
+  #counts = false
+
+  constructor(wait: InputWait) {
+    this.#wait = wait
+    if (wait.stallMs !== undefined) this.#timer = setTimeout(() => this.#late(), wait.stallMs)
+    wait.signal?.addEventListener('abort', this.#leave, { once: true })
+    if (wait.signal?.aborted === true) this.#leave()
+  }
+
+  stop(reason: Stop): void {
+    this.#stopped ??= reason
+    this.#settle?.(this.#stopped)
+  }
+
+  /** What `work` brings, or why it is not waited for any longer. */
+  first<T>(work: Promise<T>, counts: boolean): Promise<T | Stop> {
+    this.#counts = counts
+    this.#timer?.refresh()
+    return new Promise((resolve, reject) => {
+      this.#settle = resolve
+      work.then(resolve, reject)
+      if (this.#stopped !== undefined) resolve(this.#stopped)
+    })
+  }
+
+  #late(): void {
+    if (this.#counts) this.stop('stalled')
+    else this.#timer?.refresh()
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#wait.signal?.removeEventListener('abort', this.#leave)
+  }
+}
 
 export class TaskInput {
   readonly #id: string
   readonly #stdin: Writable | undefined
-  readonly #gone = Promise.withResolvers<'gone'>()
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #writers = new Set<Patience>()
+  #turn: Promise<void> = Promise.resolve()
   /** The slice written last; stays undecided while the child does not take it. */
-  #last: Promise<unknown> = Promise.resolve()
+  #last: Promise<Stop | undefined> = Promise.resolve(undefined)
   /** Why nothing more can be written, as the end of a sentence. */
   #closed: string | undefined
 
@@ -42,10 +90,15 @@ export class TaskInput {
     const before = this.#turn
     const turn = Promise.withResolvers<void>()
     this.#turn = turn.promise
+    using patience = new Patience(wait)
+    this.#writers.add(patience)
+    const progress = { written: 0 }
     try {
-      await this.#until(0, before, wait)
-      return await this.#writeAll(source, wait)
+      const stop = (await patience.first(before, true)) ?? (await this.#writeAll(source, patience, progress))
+      if (stop !== undefined) throw this.#refusal(stop, progress.written, wait)
+      return progress.written
     } finally {
+      this.#writers.delete(patience)
       // Whoever gave up waiting must not let the next one overtake those before it.
       void before.then(() => turn.resolve())
     }
@@ -67,58 +120,46 @@ export class TaskInput {
 
   #close(reason: string): void {
     this.#closed ??= reason
-    this.#gone.resolve('gone')
+    for (const writer of this.#writers) writer.stop('gone')
   }
 
-  async #writeAll(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, wait: InputWait): Promise<number> {
-    if (this.#closed !== undefined) throw this.#refusal('gone', 0, wait)
+  async #writeAll(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    patience: Patience,
+    progress: { written: number },
+  ): Promise<Stop | undefined> {
+    if (this.#closed !== undefined) return 'gone'
     const chunks = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-    let written = 0
     for (;;) {
       // Given up, the source is left as it is: its owner (the request) knows what to do with the rest.
-      const next = Promise.resolve(chunks.next())
-      const step = await Promise.race([next, this.#gone.promise])
-      if (step === 'gone') {
-        next.catch(() => undefined)
-        throw this.#refusal('gone', written, wait)
-      }
-      if (step.done === true) return written
+      const step = await patience.first(Promise.resolve(chunks.next()), false)
+      if (typeof step === 'string') return step
+      if (step.done === true) return undefined
       for (let start = 0; start < step.value.byteLength; start += SLICE_BYTES) {
         const slice = step.value.subarray(start, start + SLICE_BYTES)
-        // A slice that an earlier writer gave up waiting for goes first.
-        if (this.#stdin !== undefined && this.#stdin.writableLength > 0) await this.#until(written, this.#last, wait)
-        this.#last = this.#put(slice)
-        await this.#until(written, this.#last, wait)
-        written += slice.byteLength
+        const stop = await this.#put(slice, patience)
+        if (stop !== undefined) return stop
+        progress.written += slice.byteLength
       }
     }
   }
 
-  #put(slice: Uint8Array): Promise<Outcome> {
-    return new Promise((resolve) => {
-      const taken = (error?: Error | null): void => resolve(error ? 'gone' : 'taken')
-      if (this.#stdin === undefined || this.#closed !== undefined) resolve('gone')
-      else this.#stdin.write(slice, taken)
+  /** Resolves once the child has been given the slice. */
+  async #put(slice: Uint8Array, patience: Patience): Promise<Stop | undefined> {
+    const stdin = this.#stdin
+    if (stdin === undefined) return 'gone'
+    // A slice that an earlier writer gave up waiting for goes first.
+    const stop = stdin.writableLength > 0 ? await patience.first(this.#last, true) : undefined
+    if (stop !== undefined) return stop
+    if (this.#closed !== undefined) return 'gone'
+    const taken = new Promise<Stop | undefined>((resolve) => {
+      stdin.write(slice, (error) => resolve(error ? 'gone' : undefined))
     })
+    this.#last = taken
+    return patience.first(taken, true)
   }
 
-  /** Waits for `work`; throws when the child goes, the caller leaves or the time passes first. */
-  async #until(written: number, work: Promise<unknown>, wait: InputWait): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<Outcome>()
-    const leave = (): void => resolve('left')
-    const timer = wait.stallMs === undefined ? undefined : setTimeout(() => resolve('stalled'), wait.stallMs)
-    wait.signal?.addEventListener('abort', leave, { once: true })
-    if (wait.signal?.aborted === true) leave()
-    try {
-      const outcome = await Promise.race([work, promise, this.#gone.promise])
-      if (outcome === 'gone' || outcome === 'left' || outcome === 'stalled') throw this.#refusal(outcome, written, wait)
-    } finally {
-      clearTimeout(timer)
-      wait.signal?.removeEventListener('abort', leave)
-    }
-  }
-
-  #refusal(outcome: Exclude<Outcome, 'taken'>, written: number, wait: InputWait): Fault {
+  #refusal(outcome: Stop, written: number, wait: InputWait): Fault {
     const details = { id: this.#id, bytes_written: written }
     const so = `${written} bytes were written`
     switch (outcome) {

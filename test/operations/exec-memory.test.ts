@@ -70,3 +70,19 @@ t.test('E-04 yes, streamed: fast, slow and absent reader', async (t) => {
   })
   t.ok(grown < 64 * MIB, `${Math.round(grown / MIB)} MiB`)
 })
+
+t.test('E-07 much stdin passes through without staying', async (t) => {
+  const { run } = openBench(t)
+  async function* body(chunks: number) {
+    for (let i = 0; i < chunks; i++) yield await Promise.resolve(Buffer.alloc(65_536, i))
+  }
+  const feed = async (chunks: number) => {
+    const { id } = await run(ops.execRun, { command: ['wc', '-c'], background: true })
+    t.match(await run(ops.execInput, { id, eof: true }, { body: body(chunks) }), { bytes_written: chunks * 65_536 })
+    await until('all is counted', async () => (await run(ops.execGet, { id })).status === 'exited')
+    t.equal((await run(ops.execGet, { id })).stdout, `${chunks * 65_536}\n`)
+  }
+  await feed(200) // warm
+  const grown = await growth(() => feed(6000)) // 375 MiB
+  t.ok(grown < 128 * MIB, `${Math.round(grown / MIB)} MiB`)
+})
