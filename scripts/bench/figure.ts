@@ -1,20 +1,31 @@
 // A figure of the design: a measure, its floor in the same run, and what must hold. Medians over interleaved
 // rounds, so that a change of the machine's speed meets both alike.
 
+import type { Tree } from './tree.ts'
+
 export interface Row {
   /** Number in the design's table. */
   readonly figure: string
   readonly measure: string
   readonly ours: number
+  /** Half the distance of the quartiles, as a part of the median; absent where one figure is read once. */
+  readonly spread?: number
   /** What the measure is compared with; absent where the limit is absolute. */
   readonly floor?: { readonly name: string; readonly value: number }
   readonly unit: string
-  /** `ours / floor` (or `ours`) must be at most, or at least, the limit. */
+  /** `ours / floor` (or `ours`) must be at most, or at least, the limit. `plus` is in the row's unit. */
   readonly hold: { readonly atMost: number; readonly plus?: number } | { readonly atLeast: number }
-  readonly note?: string
 }
 
-export type Figure = (print: (line: string) => void) => Promise<Row[]>
+/** What a figure is given. */
+export interface Bench {
+  /** A line of progress. */
+  readonly print: (line: string) => void
+  /** Made at the first call, shared by the figures of a run. */
+  readonly tree: () => Tree
+}
+
+export type Figure = (bench: Bench) => Promise<Row[]>
 
 export function held(row: Row): boolean {
   const value = valueOf(row)
@@ -29,11 +40,20 @@ export function valueOf(row: Row): number {
 }
 
 export function quantile(samples: readonly number[], q: number): number {
-  const sorted = [...samples].sort((a, b) => a - b)
+  const sorted = samples.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5)
+
+/** A measure of a row from its samples. */
+export function measured(samples: readonly number[]): { ours: number; spread: number } {
+  const ours = median(samples)
+  return { ours, spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2 / ours }
+}
+
+/** A floor of a row from its samples. */
+export const floorOf = (name: string, samples: readonly number[]) => ({ name, value: median(samples) })
 
 /** Milliseconds that `act` takes. */
 export async function timed(act: () => Promise<unknown>): Promise<number> {
@@ -42,14 +62,16 @@ export async function timed(act: () => Promise<unknown>): Promise<number> {
   return performance.now() - began
 }
 
-/** Runs the acts in turn, A B A B …, after one uncounted round; the samples of each, in order. */
-export async function interleaved(rounds: number, ...acts: (() => Promise<number>)[]): Promise<number[][]> {
-  const samples: number[][] = acts.map(() => [])
+type Acts = Readonly<Record<string, () => Promise<number>>>
+
+/** Runs the acts in turn, A B A B …, after one uncounted round; the samples of each. */
+export async function interleaved<A extends Acts>(rounds: number, acts: A): Promise<Record<keyof A, number[]>> {
+  const samples = Object.fromEntries(Object.keys(acts).map((name) => [name, [] as number[]]))
   for (let round = 0; round <= rounds; round++) {
-    for (const [i, act] of acts.entries()) {
+    for (const [name, act] of Object.entries(acts)) {
       const value = await act()
-      if (round > 0) samples[i]?.push(value)
+      if (round > 0) samples[name]?.push(value)
     }
   }
-  return samples
+  return samples as Record<keyof A, number[]> // the keys are those of the acts
 }

@@ -1,11 +1,11 @@
-// HTTP load from raw sockets: one prepared request, sent again as soon as its answer is complete. Node's own
-// client would be the bottleneck.
+// HTTP load from raw sockets: one prepared request, sent again as soon as its answer is complete, or at a
+// fixed pace. Node's own client would be the bottleneck.
 
 import { connect, type Socket } from 'node:net'
 
 export interface Load {
   readonly requestsPerSecond: number
-  /** Milliseconds of each answer. */
+  /** Milliseconds of each answer; at a pace counted from the moment the request was due. */
   readonly latencies: readonly number[]
 }
 
@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly request: string
   readonly connections: number
   readonly ms: number
+  /** Milliseconds from one request of a connection to the next; as fast as it answers unless given. */
+  readonly paceMs?: number
 }
 
 /** The bytes of a request over a kept connection. */
@@ -32,45 +34,52 @@ export function requestText(
 export async function load(options: LoadOptions): Promise<Load> {
   const latencies: number[] = []
   const began = performance.now()
-  const end = began + options.ms
-  await Promise.all(Array.from({ length: options.connections }, () => drive(options, end, latencies)))
+  await Promise.all(Array.from({ length: options.connections }, () => drive(options, began, latencies)))
   return { requestsPerSecond: latencies.length / ((performance.now() - began) / 1000), latencies }
 }
 
-async function drive({ port, request }: LoadOptions, end: number, latencies: number[]): Promise<void> {
+async function drive(options: LoadOptions, began: number, latencies: number[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const bytes = Buffer.from(request)
-  let sent = 0
-  let buffer = ''
+  const { port, paceMs = 0, ms } = options
+  const request = Buffer.from(options.request)
   const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  const send = (): void => {
-    sent = performance.now()
-    socket.write(bytes)
+  let due = began
+  let timer: NodeJS.Timeout | undefined
+  const send = (): void => void socket.write(request)
+  const next = (): void => {
+    const now = performance.now()
+    latencies.push(now - due)
+    if (now >= began + ms) return resolve()
+    due = Math.max(due + paceMs, paceMs === 0 ? now : 0)
+    if (due - now < 1) send()
+    else timer = setTimeout(send, due - now)
   }
-  socket.on('connect', send).on('error', reject)
-  socket.on('data', (chunk: Buffer) => {
-    buffer += chunk.toString('latin1')
-    const length = completeLength(buffer)
-    if (length === undefined) return
-    if (!buffer.startsWith('HTTP/1.1 200')) return reject(new Error(`answered ${buffer.slice(0, 300)}`))
-    buffer = buffer.slice(length)
-    latencies.push(performance.now() - sent)
-    if (performance.now() < end) return send()
-    resolve()
+  socket.once('connect', () => {
+    due = performance.now()
+    send()
   })
+  socket.on('error', reject).on('close', () => reject(new Error('the connection was closed')))
+  socket.on('data', answerReader(next, reject))
   try {
     await promise
   } finally {
+    clearTimeout(timer)
     socket.destroy()
   }
 }
 
-/** The length of the answer at the start of the buffer, once it is all there. */
-function completeLength(buffer: string): number | undefined {
-  const head = buffer.indexOf('\r\n\r\n')
-  if (head < 0) return undefined
-  const match = /content-length: (\d+)/i.exec(buffer)
-  if (match === null) throw new Error('the answer has no length')
-  const length = head + 4 + Number(match[1])
-  return buffer.length >= length ? length : undefined
+/** Calls `whole` after each complete answer of status 200. */
+function answerReader(whole: () => void, failed: (error: Error) => void): (chunk: Buffer) => void {
+  let pending = ''
+  return (chunk) => {
+    pending += chunk.toString('latin1')
+    const head = pending.indexOf('\r\n\r\n')
+    if (head < 0) return
+    if (!pending.startsWith('HTTP/1.1 200')) return failed(new Error(`answered ${pending.slice(0, 300)}`))
+    const length = /content-length: (\d+)/i.exec(pending)
+    if (length === null) return failed(new Error('the answer has no length'))
+    if (pending.length < head + 4 + Number(length[1])) return
+    pending = ''
+    whole()
+  }
 }

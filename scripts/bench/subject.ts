@@ -1,17 +1,19 @@
 // What is measured: a daemon of the built executable (or of the sources, where Node flags are needed), on a
-// free port with a fresh state directory.
+// free port with a fresh state directory and a cache directory shared by the run.
 
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { end, start } from './processes.ts'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-export const EXECUTABLE = join(ROOT, 'dist/workspace-runtime')
+/** WORKSPACE_RUNTIME_EXECUTABLE names another build, to compare two. */
+export const EXECUTABLE = process.env['WORKSPACE_RUNTIME_EXECUTABLE'] ?? join(ROOT, 'dist/workspace-runtime')
 export const RIPGREP = join(ROOT, `node_modules/@vscode/ripgrep-linux-${process.arch}/bin/rg`)
 export const TOKEN = 'bench-token-0123456789abcdef0123456789abcdef'
+export const AUTHORIZATION = { authorization: `Bearer ${TOKEN}` } as const
 
 export interface Subject extends AsyncDisposable {
   readonly port: number
@@ -21,47 +23,49 @@ export interface Subject extends AsyncDisposable {
 }
 
 /** Starts a daemon; `nodeFlags` start the sources with them instead of the executable. */
-export async function openSubject(nodeFlags?: readonly string[]): Promise<Subject> {
+export async function openSubject(nodeFlags?: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Subject> {
   const state = mkdtempSync(join(tmpdir(), 'workspace-runtime-bench-'))
-  const command = nodeFlags === undefined ? [EXECUTABLE] : [process.execPath, ...nodeFlags, join(ROOT, 'src/main.ts')]
-  const child = launch(command, state)
-  const port = await readyPort(child)
-  return {
-    port,
-    pid: child.pid ?? 0,
-    call: (method, path, body) => call(port, method, path, body),
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-      rmSync(state, { recursive: true, force: true })
-    },
-  }
-}
-
-function launch([command = '', ...args]: readonly string[], state: string): ChildProcess {
-  return spawn(command, [...args, '--port', '0'], {
-    env: { ...process.env, RUNTIME_TOKEN: TOKEN, XDG_STATE_HOME: state },
+  const source = [process.execPath, ...(nodeFlags ?? []), join(ROOT, 'src/main.ts')]
+  const [command = '', ...args] = nodeFlags === undefined ? [EXECUTABLE] : source
+  const child = start(command, [...args, '--port', '0'], {
+    env: { ...process.env, ...env, RUNTIME_TOKEN: TOKEN, XDG_STATE_HOME: state },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
+  const close = async (): Promise<void> => {
+    await end(child)
+    rmSync(state, { recursive: true, force: true })
+  }
+  try {
+    const port = await readyPort(child)
+    return {
+      port,
+      pid: child.pid ?? 0,
+      call: (method, path, body) => call(port, method, path, body),
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
 }
 
+/** The port of the line that says so; what the daemon says afterwards is read to nothing. */
 async function readyPort(child: ChildProcess): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
   let text = ''
-  for await (const chunk of child.stderr ?? []) {
-    text += String(chunk)
-    const match = /ready on http:\/\/\S*:(\d+),/.exec(text)
-    if (match !== null) {
-      child.stderr?.resume()
-      return Number(match[1])
-    }
-  }
-  throw new Error(`the daemon did not start: ${text}`)
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    if (text.length < 100_000) text += chunk
+    const port = /ready on http:\/\/\S*:(\d+),/.exec(text)?.[1]
+    if (port !== undefined) resolve(Number(port))
+  })
+  child.once('close', () => reject(new Error(`the daemon did not start, or ended: ${text}`)))
+  return promise
 }
 
 async function call(port: number, method: string, path: string, body?: object): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
-    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+    headers: { ...AUTHORIZATION, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const text = await response.text()
