@@ -2,12 +2,12 @@
 // is returned. The answer is of one moment: a file that is cut short while it is read is read again, and is
 // a conflict if that goes on; bytes appended meanwhile are not in it (reliability F-04).
 
-import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../fault.ts'
 import type { JsonText } from '../json-text.ts'
 import { extensionOf } from './code-files.ts'
+import { hashHere } from './content-hash.ts'
 import type { Encoding } from './file-content.ts'
 import { asBase64, asText } from './file-text.ts'
 import { cutLines, lineCount, numberingBytes, numberLines, type LineRange } from './numbered-lines.ts'
@@ -48,9 +48,6 @@ const PSEUDO_BYTES = 1024 * 1024
 
 const CHUNK_BYTES = 256 * 1024
 const MOST_ATTEMPTS = 3
-
-/** Hashed here at once; what is longer is hashed in another thread. */
-const HASH_HERE_BYTES = 64 * 1024
 
 interface Selection {
   readonly bytes: Uint8Array
@@ -193,8 +190,9 @@ async function hashOf(
   signal: AbortSignal,
 ): Promise<string> {
   if (ranged) return await digest(path, signal)
-  if (found.bytes.byteLength <= HASH_HERE_BYTES) return createHash('sha256').update(found.bytes).digest('hex')
-  const bytes = found.bytes
+  const { bytes } = found
+  const here = hashHere(bytes)
+  if (here !== undefined) return here
   const owned = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength) // never shared memory
   return Buffer.from(await crypto.subtle.digest('SHA-256', owned)).toString('hex')
 }

@@ -9,12 +9,15 @@ import { nearest } from '../nearest.ts'
 /** Names of the directory that are compared; more would take longer than an error is worth. */
 const MOST_NAMES = 300
 
+/** Shorter names are near to too many. */
+const SHORTEST_NAME = 3
+
 /** Like `faultOfSystem`; a missing path is explained. */
 export async function faultOfPath(error: unknown, path: string): Promise<unknown> {
   if (error instanceof Fault || errnoOf(error) !== 'ENOENT') return faultOfSystem(error, path)
   const parent = await deepestDirectory(dirname(path))
   const wanted = parent === dirname(path) ? basename(path) : (path.slice(parent.length).split('/').find(Boolean) ?? '')
-  const close = nearest(wanted, await someNames(parent))
+  const close = wanted.length < SHORTEST_NAME ? undefined : nearest(wanted, await someNames(parent))
   const reach = parent === dirname(path) ? '' : `; ${quote(parent)} is the last directory on the way that exists`
   const hint = close === undefined ? '' : `. Did you mean ${quote(join(parent, close))}?`
   return new Fault('not_found', `path ${quote(path)} does not exist${reach}${hint}`, {

@@ -8,6 +8,7 @@ import { constants, type Stats } from 'node:fs'
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { errnoOf } from '../fault.ts'
+import { hashHere } from './content-hash.ts'
 import { FILE_MODE, syncDirectory, type WriteJob, type Written } from './write-job.ts'
 
 /** One write(2) takes at most this much: the signal is looked at in between. */
@@ -23,7 +24,7 @@ export async function replaceFile(job: WriteJob): Promise<Written> {
   const { path, handle } = await openTemporary(job)
   try {
     await fill(handle, job)
-    const hash = await job.digest?.(path, job.signal)
+    const hash = job.digest && (hashHere(job.bytes) ?? (await job.digest(path, job.signal)))
     job.signal.throwIfAborted()
     await rename(path, job.target)
     job.journal.end(path)
