@@ -5,7 +5,8 @@ import { Fault } from '../fault.ts'
 import { JsonText } from '../json-text.ts'
 import { expandPatterns } from '../threads/pattern-list.ts'
 import type { ListJob, Summary } from '../threads/walk-job.ts'
-import { gather, type Walk, type Walkers } from './walkers.ts'
+import type { Walk } from './pulled-walk.ts'
+import type { Walkers } from './walkers.ts'
 
 /** Entries of one listing; a stream has no cap (contract 2 and 16). */
 export const ENTRY_CAP = 50_000
@@ -48,8 +49,7 @@ export interface Remarks {
 /** The whole listing as one reply. */
 export async function listFiles(walkers: Walkers, request: ListRequest, signal: AbortSignal) {
   const shape = request.nested && !request.flatten ? 'tree' : 'flat'
-  await using walk = await walkers.open(listJob(request, shape, walkers), signal)
-  const { chunks, summary } = await gather(walk)
+  const { chunks, summary } = await walkers.gather(listJob(request, shape, walkers), signal)
   const entries = new JsonText<Entry[]>([OPEN, ...chunks, CLOSE])
   return { path: request.path, entries, count: summary.count, ...remarks(summary, request.nested) }
 }

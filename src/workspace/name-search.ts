@@ -2,7 +2,8 @@
 
 import { JsonText } from '../json-text.ts'
 import { expandPatterns } from '../threads/pattern-list.ts'
-import { gather, type Walkers } from './walkers.ts'
+import type { NameJob } from '../threads/walk-job.ts'
+import type { Walkers } from './walkers.ts'
 
 export interface NameRequest {
   readonly q: string
@@ -16,20 +17,21 @@ export interface NameRequest {
 }
 
 export async function searchNames(walkers: Walkers, request: NameRequest, signal: AbortSignal) {
-  const gitignore = request.use_gitignore ?? !request.no_gitignore
-  const rules = {
-    gitignore,
-    patterns: expandPatterns('ignore_patterns', request.ignore_patterns),
-    home: walkers.home,
-  }
   const { q, path } = request
-  const job = { kind: 'names', path, q, rules, cap: request.max_results } as const
-  const walk = await walkers.open(
-    { ...job, caseSensitive: request.case_sensitive, hidden: request.include_hidden },
-    signal,
-  )
-  await using _ = walk
-  const { chunks, summary } = await gather(walk)
+  const job: NameJob = {
+    kind: 'names',
+    path,
+    q,
+    caseSensitive: request.case_sensitive,
+    hidden: request.include_hidden,
+    cap: request.max_results,
+    rules: {
+      gitignore: request.use_gitignore ?? !request.no_gitignore,
+      patterns: expandPatterns('ignore_patterns', request.ignore_patterns),
+      home: walkers.home,
+    },
+  }
+  const { chunks, summary } = await walkers.gather(job, signal)
   return {
     query: q,
     path,

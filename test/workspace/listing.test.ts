@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ENTRY_CAP, listFiles, listJob, streamFiles, type ListRequest } from '../../src/workspace/listing.ts'
-import { gather, openWalkers } from '../../src/workspace/walkers.ts'
+import { openWalkers } from '../../src/workspace/walkers.ts'
 import { linesOf, listRequest, parsed, type Listed } from '../support/listings.ts'
 
 const walkers = openWalkers({ home: { home: undefined, configHome: undefined } })
@@ -248,8 +248,7 @@ t.test('the cap stops a listing of any form, and says so', async (t) => {
   for (let i = 0; i < 150; i++) writeFileSync(join(path, 'many', `f${i}`), '')
   const job = listJob(listRequest({ path, light: true }), 'flat', walkers)
   for (const shape of ['flat', 'tree', 'lines'] as const) {
-    await using walk = await walkers.open({ ...job, shape, cap: 100 }, never)
-    const { chunks, summary } = await gather(walk)
+    const { chunks, summary } = await walkers.gather({ ...job, shape, cap: 100 }, never)
     t.match(summary, { count: 100, truncated: true })
     const text = Buffer.concat(chunks).toString()
     const entries = shape === 'lines' ? text.trim().split('\n') : (JSON.parse(`[${text}]`) as Listed[])

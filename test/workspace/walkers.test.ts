@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { streamFiles } from '../../src/workspace/listing.ts'
+import { listFiles, streamFiles } from '../../src/workspace/listing.ts'
 import { openWalkers } from '../../src/workspace/walkers.ts'
 import { linesOf, listRequest } from '../support/listings.ts'
 import { until } from '../support/until.ts'
@@ -60,6 +60,14 @@ t.test('a reader that stops holds two batches, and leaving releases the walk', a
   await t.rejects(streamFiles(walkers, request, never), { code: 'rate_limited', retryAfter: 1 }, 'the limit is visible')
   await slow.return?.()
   t.equal((await linesOf(await streamFiles(walkers, request, never))).length, WIDE)
+})
+
+t.test('replies share memory: what does not fit is 503, and is given back', async (t) => {
+  await using walkers = openWalkers({ home, replyMemory: 300_000 })
+  const request = listRequest({ path: wide, light: true })
+  await t.rejects(listFiles(walkers, request, never), { code: 'unavailable', retryAfter: 1 })
+  t.equal((await listFiles(walkers, { ...request, max_depth: 1 }, never)).count, 20)
+  t.equal((await linesOf(await streamFiles(walkers, request, never))).length, WIDE, 'a stream needs none')
 })
 
 t.test('an abort ends a walk wherever it is', async (t) => {
