@@ -213,7 +213,10 @@ export const execDelete = operation({
     id: taskId,
     keep_process: flag('Only forget it; what runs goes on until the daemon stops.', false),
   }),
-  output: Type.Object({ id: Type.String() }),
+  output: Type.Object({
+    id: Type.String(),
+    survived: optional(Type.Boolean({ description: 'Some of its processes did not even end by SIGKILL' })),
+  }),
   aliases: { task_id: 'id' },
   routes: [{ method: 'DELETE', path: '/exec/:id' }],
   tool: {
@@ -225,8 +228,8 @@ export const execDelete = operation({
   },
   statuses: [404],
   async run(input, call) {
-    await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
-    return { id: input.id }
+    const { survived } = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
+    return { id: input.id, ...(survived ? { survived } : {}) }
   },
 })
 

@@ -14,12 +14,15 @@ export class GroupWatch {
   readonly #tasks = new Set<Task>()
   #timer: NodeJS.Timeout | undefined
   #delay = FIRST_LOOK_MS
+  #looking = false
 
   /** Gives the task's number back once its group is gone. */
   add(task: Task): void {
     this.#tasks.add(task)
-    if (this.#delay > FIRST_LOOK_MS) clearTimeout(this.#timer)
-    if (this.#delay > FIRST_LOOK_MS) this.#timer = undefined
+    if (this.#delay > FIRST_LOOK_MS) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+    }
     this.#delay = FIRST_LOOK_MS
     this.#schedule()
   }
@@ -51,15 +54,17 @@ export class GroupWatch {
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#tasks.size === 0) return
+    if (this.#looking || this.#timer !== undefined || this.#tasks.size === 0) return
     this.#timer = setTimeout(() => void this.#next(), this.#delay)
     this.#timer.unref()
   }
 
   async #next(): Promise<void> {
+    this.#timer = undefined
+    this.#looking = true
     this.#delay = Math.min(this.#delay * 2, LAST_LOOK_MS)
     await this.look()
-    this.#timer = undefined
+    this.#looking = false
     this.#schedule()
   }
 }

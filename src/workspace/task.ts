@@ -19,6 +19,10 @@ export interface TaskSpec {
   /** Seconds the finished task is kept; -1: until it is deleted or pushed out. */
   readonly ttlSeconds: number
   readonly keepLogs: boolean
+}
+
+/** What matters at the start only, and is not kept. */
+export interface TaskStart extends TaskSpec {
   /** Keep the first 16 MiB of each stream for the reply that waits for the end. */
   readonly whole: boolean
   /** What stdin begins with. */
@@ -42,6 +46,9 @@ export interface TaskEnd {
   readonly exit: ChildExit
 }
 
+/** The end of a process that not even SIGKILL ends (stuck in the kernel): nobody waits for it for ever. */
+const UNDYING: ChildExit = { code: 137, signal: 'SIGKILL', cpuUserMs: 0, cpuSystemMs: 0, maxRssBytes: 0 }
+
 export class Task {
   readonly id: string
   readonly spec: TaskSpec
@@ -54,27 +61,25 @@ export class Task {
   readonly #pipes: TaskPipes
   readonly #input: TaskInput
   readonly #timer: NodeJS.Timeout | undefined
+  readonly #undying = Promise.withResolvers<ChildExit>()
   #end: TaskEnd | undefined
   #ending: Promise<GroupEnd> | undefined
   #timedOut = false
   #released = false
 
-  constructor(id: string, spec: TaskSpec, child: Child, budget: OutputBudget) {
+  constructor(id: string, start: TaskStart, child: Child, budget: OutputBudget) {
+    const { whole, stdin, openStdin, ...spec } = start
     this.id = id
     this.spec = spec
     this.pid = child.pid
     this.#child = child
-    this.#log = new TaskLog({
-      keepLogs: spec.keepLogs,
-      head: spec.whole,
-      budget,
-      pace: (paused) => this.#pipes.pause(paused),
-    })
+    const pace = (paused: boolean): void => this.#pipes.pause(paused)
+    this.#log = new TaskLog({ keepLogs: spec.keepLogs, head: whole, budget, pace })
     this.#pipes = new TaskPipes(child, (stream, bytes) => this.#log.append(stream, bytes))
     this.#input = new TaskInput(id, child.stdin)
     if (spec.timeoutSeconds > 0) this.#timer = setTimeout(() => this.#timeOut(), spec.timeoutSeconds * 1000)
     this.finished = this.#live()
-    if (child.stdin !== undefined) void this.#firstInput()
+    if (child.stdin !== undefined) void this.#firstInput(stdin, openStdin)
   }
 
   get status(): TaskStatus {
@@ -86,9 +91,14 @@ export class Task {
     return this.#end
   }
 
-  /** Bytes of output kept. */
+  /** The ending of its group, once that was asked for. */
+  get ending(): Promise<GroupEnd> | undefined {
+    return this.#ending
+  }
+
+  /** Bytes of output kept, and those of the command, which may be a long script. */
   get keptBytes(): number {
-    return this.#log.keptBytes
+    return this.#log.keptBytes + this.spec.command.reduce((sum, word) => sum + word.length, 0)
   }
 
   /** The beginning of the stream where it was kept (`whole`), else its tail. */
@@ -125,7 +135,7 @@ export class Task {
   terminate(): Promise<GroupEnd> {
     if (this.#released) return Promise.resolve({ killed: false, survived: false })
     this.#input.end()
-    this.#ending ??= endGroup(this.#child)
+    this.#ending ??= this.#endGroup()
     return this.#ending
   }
 
@@ -152,13 +162,18 @@ export class Task {
     this.#pipes.close()
   }
 
+  async #endGroup(): Promise<GroupEnd> {
+    const end = await endGroup(this.#child)
+    if (end.survived) this.#undying.resolve(UNDYING)
+    return end
+  }
+
   #timeOut(): void {
     this.#timedOut = true
     void this.terminate()
   }
 
-  async #firstInput(): Promise<void> {
-    const { stdin, openStdin } = this.spec
+  async #firstInput(stdin: string | Uint8Array | undefined, openStdin: boolean): Promise<void> {
     const bytes = typeof stdin === 'string' ? Buffer.from(stdin) : stdin
     // A child that does not read all it was given is no failure (`head -c1`).
     if (bytes !== undefined) await this.#input.write([bytes]).catch(() => undefined)
@@ -166,7 +181,7 @@ export class Task {
   }
 
   async #live(): Promise<TaskEnd> {
-    const exit = await this.#child.exited
+    const exit = await Promise.race([this.#child.exited, this.#undying.promise])
     clearTimeout(this.#timer)
     this.#input.finish()
     const ended = await this.#ending

@@ -7,7 +7,7 @@ import type { Children } from './child.ts'
 import { planCommand } from './command.ts'
 import { GroupWatch } from './group-watch.ts'
 import { startable } from './script-file.ts'
-import { Task, type TaskSpec } from './task.ts'
+import { Task, type TaskStart } from './task.ts'
 import { OutputBudget } from './task-output.ts'
 
 /** Finished tasks that are kept, and what their output may take together; the oldest go first. */
@@ -28,7 +28,7 @@ export interface TasksOptions {
   readonly scratch?: string
 }
 
-export interface TaskRequest extends Omit<TaskSpec, 'cwd'> {
+export interface TaskRequest extends Omit<TaskStart, 'cwd'> {
   readonly cwd: string | undefined
   readonly env: Readonly<Record<string, string>> | undefined
 }
@@ -43,8 +43,8 @@ export interface Tasks extends AsyncDisposable {
   get(id: string): Task
   /** Oldest first. */
   list(): Task[]
-  /** Forgets the task at once and ends its group; resolves when the group is gone. Throws not_found. */
-  delete(id: string, options: { readonly keepProcess: boolean }): Promise<void>
+  /** Forgets the task at once and ends its group; resolves when the group is gone, or has survived SIGKILL. */
+  delete(id: string, options: { readonly keepProcess: boolean }): Promise<{ readonly survived: boolean }>
   /** The same for every task; resolves with their number. */
   deleteAll(): Promise<number>
 }
@@ -113,7 +113,7 @@ class TaskTable implements Tasks {
     return [...this.#known.values()]
   }
 
-  async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<void> {
+  async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<{ survived: boolean }> {
     const task = this.get(id)
     if (keepProcess && task.end === undefined && this.#leaving.size >= FORGOTTEN) {
       throw new Fault('rate_limited', `${FORGOTTEN} forgotten processes run already, which is the most`, {
@@ -122,7 +122,9 @@ class TaskTable implements Tasks {
       })
     }
     this.#forget(task)
-    await this.#leave(task, keepProcess)
+    if (!keepProcess) return { survived: await this.#leave(task) }
+    void this.#gone(task)
+    return { survived: false }
   }
 
   async deleteAll(): Promise<number> {
@@ -159,13 +161,14 @@ class TaskTable implements Tasks {
   #spawn(argv: readonly [string, ...string[]], request: TaskRequest, dispose: () => void): Task {
     if (!this.#open) this.#admit()
     const cwd = request.cwd ?? this.#options.workdir
+    const { env, ...start } = request
     const child = this.#children.spawn({
       argv,
       cwd,
-      env: { ...this.#options.environment, PWD: cwd, ...request.env },
-      stdin: request.openStdin || request.stdin !== undefined ? 'pipe' : 'empty',
+      env: { ...this.#options.environment, PWD: cwd, ...env },
+      stdin: start.openStdin || start.stdin !== undefined ? 'pipe' : 'empty',
     })
-    const task = new Task(String(++this.#last), { ...request, cwd }, child, this.#budget)
+    const task = new Task(String(++this.#last), { ...start, cwd }, child, this.#budget)
     this.#known.set(task.id, task)
     this.#piped.add(task)
     void task.pipesEnded.then(() => this.#piped.delete(task))
@@ -208,19 +211,25 @@ class TaskTable implements Tasks {
   async #leaveAll(tasks: readonly Task[]): Promise<void> {
     // One walk of /proc for those that are gone, instead of one for each.
     await this.#groups.look()
-    await Promise.allSettled(tasks.map((task) => this.#leave(task, false)))
+    await Promise.allSettled(tasks.map((task) => this.#leave(task)))
   }
 
-  /** Ends a forgotten task's group, or lets it run on unknown to callers. */
-  async #leave(task: Task, keepProcess: boolean): Promise<void> {
+  /** Ends a forgotten task's group; true when part of it survived that. */
+  async #leave(task: Task): Promise<boolean> {
+    const gone = this.#gone(task)
+    const { survived } = await task.terminate()
+    await gone
+    return survived
+  }
+
+  /** Follows a forgotten task to its end. */
+  async #gone(task: Task): Promise<void> {
     this.#leaving.add(task)
-    const gone = (keepProcess ? Promise.resolve() : task.terminate())
-      .then(() => task.finished)
-      .then(() => {
-        this.#groups.remove(task)
-        task.release()
-        this.#leaving.delete(task)
-      })
-    if (!keepProcess) await gone
+    await task.finished
+    // Whoever ends its group now has to be done with it first.
+    if (task.ending !== undefined) await task.ending
+    this.#groups.remove(task)
+    task.release()
+    this.#leaving.delete(task)
   }
 }

@@ -1,7 +1,7 @@
 // The priority-0 rows of EXEC in the reliability catalogue, at the counts of `npm test` (E-04: exec-memory).
 
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Frame } from '../../src/operation.ts'
 import * as ops from '../../src/operations/exec.ts'
@@ -190,6 +190,35 @@ t.test('E-08 sizes: an argument, all arguments, a script, NUL, nothing', async (
   const long = `: ${'x'.repeat(10 << 20)}\necho "$0 done"; read x || echo eof; exit 3`
   t.match(await run(ops.execRun, { command: long }), { exit_code: 3, stdout: /done\neof\n$/ }, 'a script of 10 MiB')
   t.match(await run(ops.execRun, { command: ['bash', '-lc', long] }), { exit_code: 3, stdout: /done\neof\n$/ })
+})
+
+t.test('E-09 E-10 names of variables, places and programs that cannot be', async (t) => {
+  const { run } = openBench(t)
+  for (const env of [
+    { 'A=B': 'x' },
+    { '': 'x' },
+    { '1A': 'x' },
+    { 'A\0': 'x' },
+    { A: 'x\0' },
+    { A: 1 },
+    ['A=1'],
+    'A=1',
+  ]) {
+    await t.rejects(run(ops.execRun, { command: ['true'], env }), { code: 'bad_request' }, JSON.stringify(env))
+  }
+  const dir = t.testdir({ plain: 'text', gone: {}, script: '#!/no/such/interpreter\n' })
+  chmodSync(`${dir}/script`, 0o755)
+  for (const cwd of [`${dir}/no`, `${dir}/plain`]) {
+    await t.rejects(run(ops.execRun, { command: ['true'], cwd }), { code: 'bad_cwd', details: { cwd } })
+  }
+  await t.rejects(run(ops.execRun, { command: ['true'], cwd: 'relative' }), { code: 'bad_request' })
+  await t.rejects(run(ops.execRun, { command: [`${dir}/no`] }), { code: 'command_not_found' })
+  await t.rejects(run(ops.execRun, { command: [`${dir}/script`] }), {
+    code: 'command_not_found',
+    message: /interpreter/,
+  })
+  await t.rejects(run(ops.execRun, { command: [`${dir}/plain`] }), { code: 'not_executable' })
+  await t.rejects(run(ops.execRun, { command: [dir] }), { code: 'not_executable' })
 })
 
 t.test('E-14 all bytes, then the exit, every time', async (t) => {
