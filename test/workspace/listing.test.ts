@@ -196,6 +196,16 @@ t.test('F-19 links are never followed, loops and deep trees end', async (t) => {
   t.equal((await stream({ path: join(path, 'deep'), light: true, max_depth: 1000 })).length, 1000)
 })
 
+t.test('F-18 a very large directory is read in pieces, with its rules', async (t) => {
+  // 6,000 names of 200 bytes make a directory file of more than 1 MiB on ext4; elsewhere it is read at once.
+  const path = t.testdir({ '.gitignore': '*9\n', '.git': {} })
+  for (let i = 0; i < 6000; i++) writeFileSync(join(path, `${'n'.repeat(200)}-${i}`), '')
+  const lines = await stream({ path, light: true })
+  t.equal(lines.length, 5400 + 1)
+  const sorted = names((await list({ path, light: true })).entries)
+  t.strictSame(sorted, names(lines).sort((a, b) => (a < b ? -1 : 1)))
+})
+
 t.test('F-16 names that are not UTF-8 keep their bytes', async (t) => {
   const path = t.testdir({})
   for (const byte of [0xfe, 0xff]) {
