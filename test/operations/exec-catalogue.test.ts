@@ -5,7 +5,7 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Frame } from '../../src/operation.ts'
 import * as ops from '../../src/operations/exec.ts'
-import { collect, openBench, runs } from '../support/exec.ts'
+import { collect, openBench, pidIn, runs } from '../support/exec.ts'
 import { until } from '../support/until.ts'
 
 const sh = (script: string, more: Record<string, unknown> = {}) => ({ command: ['sh', '-c', script], ...more })
@@ -18,7 +18,7 @@ t.test('E-01 a process left behind does not hold the answer, nor does it die of 
   ]) {
     const task = await run(ops.execRun, sh(form))
     t.match(task, { status: 'exited', exit_code: 0, stdio_held: true, stdout: /ok/ })
-    const pid = Number(/\d+/.exec(task.stdout)?.[0])
+    const pid = pidIn(task.stdout)
     t.equal(runs(pid), true)
     process.kill(pid, 'SIGKILL')
   }
@@ -84,7 +84,7 @@ t.test('E-05 a timeout ends the whole group, with KILL where TERM is ignored', a
     error: /timed out after 0.5 s/,
     stdout: /^partial/,
   })
-  t.equal(runs(Number(/\d+/.exec(hard.stdout)?.[0])), false)
+  t.equal(runs(pidIn(hard.stdout)), false)
   t.ok(performance.now() - began < 10_000)
   const soft = await run(ops.execRun, sh('sleep 60', { timeout_seconds: '0.2' }))
   t.match(soft, { status: 'failed', exit_code: 124, timed_out: true, signal: 'SIGTERM' })
@@ -95,7 +95,7 @@ t.test('E-05 a timeout ends the whole group, with KILL where TERM is ignored', a
     sh('setsid sh -c "echo \\$\\$; sleep 3600" & sleep 60', { timeout_seconds: 0.5 }),
   )
   t.match(escaped, { exit_code: 124, stdio_held: true }, 'one in a session of its own is reported')
-  process.kill(Number(escaped.stdout), 'SIGKILL')
+  process.kill(pidIn(escaped.stdout), 'SIGKILL')
 })
 
 t.test('E-06 no timeout value is an immediate kill', async (t) => {

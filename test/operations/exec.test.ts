@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import * as ops from '../../src/operations/exec.ts'
-import { collect, openBench, runs } from '../support/exec.ts'
+import { collect, openBench, pidIn, runs } from '../support/exec.ts'
 import { until } from '../support/until.ts'
 
 const sh = (script: string, more: Record<string, unknown> = {}) => ({ command: ['sh', '-c', script], ...more })
@@ -74,8 +74,8 @@ t.test('a detached child with its output elsewhere: the shell returns, the child
   const task = await run(ops.execRun, sh('setsid sleep 3600 >/dev/null 2>&1 </dev/null & echo $!'))
   t.match(task, { exit_code: 0, stdio_held: undefined })
   await run(ops.execDelete, { id: task.id })
-  t.equal(runs(Number(task.stdout)), true)
-  process.kill(Number(task.stdout), 'SIGKILL')
+  t.equal(runs(pidIn(task.stdout)), true)
+  process.kill(pidIn(task.stdout), 'SIGKILL')
 })
 
 t.test('background, list, get, delete', async (t) => {
@@ -110,9 +110,9 @@ t.test('DELETE answers a caller who waits: failed, a code that is not 0, and all
 t.test('DELETE of a finished task ends what it left in its group', async (t) => {
   const { run } = openBench(t)
   const task = await run(ops.execRun, sh('sleep 3600 >/dev/null 2>&1 & echo $!'))
-  t.equal(runs(Number(task.stdout)), true)
+  t.equal(runs(pidIn(task.stdout)), true)
   await run(ops.execDelete, { id: task.id })
-  await until('it is gone', () => !runs(Number(task.stdout)))
+  await until('it is gone', () => !runs(pidIn(task.stdout)))
 })
 
 t.test('a caller who leaves does not end the command, unless asked to', async (t) => {

@@ -100,6 +100,13 @@ export async function collect(stream: AsyncIterator<Frame>): Promise<Collected> 
   return { events, stdout: bytes.toString(), stderr: of('stderr').toString(), bytes, exit, frames }
 }
 
+/** The process number that a command printed; never 0, which kill(2) takes for the caller's own group. */
+export function pidIn(output: string | undefined): number {
+  const pid = Number(/\d+/.exec(output ?? '')?.[0])
+  if (!(pid > 1)) throw new Error(`no process number was printed: ${JSON.stringify(output)}`)
+  return pid
+}
+
 /** Whether a process of that number runs; a zombie does not. */
 export function runs(pid: number): boolean {
   try {
