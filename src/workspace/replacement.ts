@@ -1,13 +1,14 @@
 // Replacing a file by a new one in one step (reliability F-06, F-07, F-10, F-12, section 6 item 7): a
 // temporary file of random name beside the target, made exclusively and private until it is complete, given
-// the owner and permissions of the old one, synced, renamed over it, and the directory synced. Extended
-// attributes and ACLs are not carried over: Node has no call for them.
+// the owner, attributes (ACLs are some) and permissions of the old one, synced, renamed over it, and the
+// directory synced.
 
 import { randomBytes } from 'node:crypto'
-import { constants, type Stats } from 'node:fs'
+import { constants } from 'node:fs'
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { errnoOf } from '../fault.ts'
+import { copyAttributes } from '../native/xattr.ts'
 import { hashHere } from './content-hash.ts'
 import { FILE_MODE, syncDirectory, type WriteJob, type Written } from './write-job.ts'
 
@@ -51,7 +52,7 @@ async function openTemporary(job: WriteJob): Promise<{ path: string; handle: Fil
 async function fill(handle: FileHandle, job: WriteJob): Promise<void> {
   try {
     await writeAll(handle, job.bytes, { at: 0, signal: job.signal })
-    await setOwnerAndMode(handle, job.existing, job.mode)
+    await takeOver(handle, job)
     if (job.durable) await handle.sync()
   } finally {
     await handle.close()
@@ -80,11 +81,12 @@ export async function writeAll(
   }
 }
 
-/** Owner before mode, since a change of owner clears bits; set-id bits only where asked for (F-10). */
-async function setOwnerAndMode(handle: FileHandle, old: Stats | undefined, mode: number | undefined): Promise<void> {
+/** Owner before mode, since a change of owner clears bits; ACLs before mode, which has the last word on both (F-10). */
+async function takeOver(handle: FileHandle, { existing: old, mode, target }: WriteJob): Promise<void> {
   if (old !== undefined) {
     const own = await handle.stat()
     if (own.uid !== old.uid || own.gid !== old.gid) await handle.chown(old.uid, old.gid)
+    copyAttributes(target, handle.fd)
   }
   await handle.chmod(mode ?? (old === undefined ? FILE_MODE : old.mode & 0o1777))
 }

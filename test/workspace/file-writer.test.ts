@@ -3,9 +3,20 @@
 
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { chmod, chown, link, mkdir, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { tmpdir } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import t from 'tap'
 import { openFileWriter } from '../../src/workspace/file-writer.ts'
@@ -133,6 +144,49 @@ t.test('F-10 permissions are kept, set-id bits are not', async (t) => {
   }
   await write(path, 'asked', { mode: 0o4711 })
   t.equal(modeOf(path), '4711', 'where asked for')
+})
+
+const ATTRIBUTES = `
+import os, struct, sys
+path = sys.argv[1]
+if sys.argv[2] == 'set':
+    os.setxattr(path, 'user.origin', b'https://example.org\\0\\xff')
+    entry = lambda tag, perm, who: struct.pack('<HHI', tag, perm, who)
+    none = 0xffffffff
+    acl = [entry(1, 6, none), entry(2, 4, 12345), entry(4, 4, none), entry(16, 4, none), entry(32, 0, none)]
+    os.setxattr(path, 'system.posix_acl_access', struct.pack('<I', 2) + b''.join(acl))
+else:
+    print({name: os.getxattr(path, name).hex() for name in sorted(os.listxattr(path))})
+`
+
+const attributes = (path: string, what: 'set' | 'get'): string =>
+  execFileSync('python3', ['-c', ATTRIBUTES, path, what], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+
+/** Reason to skip: the disk under the tests has no such attributes. */
+function noAttributes(): string | false {
+  const file = join(mkdtempSync(join(tmpdir(), 'attributes-')), 'x')
+  try {
+    writeFileSync(file, '')
+    attributes(file, 'set')
+    return false
+  } catch {
+    return 'no extended attributes'
+  } finally {
+    rmSync(dirname(file), { recursive: true })
+  }
+}
+
+t.test('F-10 attributes and ACLs are kept', { skip: noAttributes() }, async (t) => {
+  const { dir, write } = await desk(t)
+  const path = join(dir, 'x')
+  await write(path, 'old')
+  attributes(path, 'set')
+  const before = attributes(path, 'get')
+  t.match(before, /user\.origin/)
+  t.match(await write(path, 'new'), { atomic: true })
+  t.equal(readFileSync(path, 'utf8'), 'new')
+  t.equal(attributes(path, 'get'), before)
+  t.equal(modeOf(path), '640')
 })
 
 t.test('F-10 the owner is kept', { skip: NO_ROOT }, async (t) => {

@@ -1,0 +1,37 @@
+// Extended attributes, which hold ACLs too: a file that replaces another takes them over (reliability F-10).
+
+import { checked, errnoName, lastErrno, libc, systemError } from './libc.ts'
+
+const listxattr = libc.func('long listxattr(const char *path, void *names, size_t size)')
+const getxattr = libc.func('long getxattr(const char *path, const char *name, void *value, size_t size)')
+const fsetxattr = libc.func('int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)')
+
+/** XATTR_LIST_MAX and XATTR_SIZE_MAX of the kernel. */
+const LIST_BYTES = 65_536
+const VALUE_BYTES = 65_536
+
+/** Never carried over: file capabilities are dropped with set-id bits, labels are the system's to give. */
+const DROPPED = /^(security|trusted)\./
+
+let names: Buffer | undefined
+let value: Buffer | undefined
+
+/**
+ * Gives the open file the attributes of the file at `path`. Throws where one cannot be set, so that the
+ * caller can choose a way that keeps them; file systems without attributes have none to carry.
+ */
+export function copyAttributes(path: string, fd: number): void {
+  names ??= Buffer.alloc(LIST_BYTES)
+  const listed = Number(listxattr(path, names, LIST_BYTES))
+  if (listed === -1) {
+    const errno = lastErrno()
+    if (['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoName(errno))) return
+    throw systemError('listxattr', errno)
+  }
+  for (const name of names.toString('utf8', 0, listed).split('\0')) {
+    if (name === '' || DROPPED.test(name)) continue
+    value ??= Buffer.alloc(VALUE_BYTES)
+    const length = checked('getxattr', Number(getxattr(path, name, value, VALUE_BYTES)))
+    checked('fsetxattr', Number(fsetxattr(fd, name, value, length, 0)))
+  }
+}
