@@ -175,11 +175,16 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   }
 }
 
+/** Threads of Node's file calls: four, its default, are soon all taken by one slow disk (reliability Z-06). */
+const FILE_THREADS = '16'
+
 /** Composes the configuration. Removes RUNTIME_TOKEN from the environment: no child shall find it. */
 export function loadConfig(line: CommandLine): Config {
   const env = process.env
   const token = env['RUNTIME_TOKEN']
   delete env['RUNTIME_TOKEN']
+  const environment = { ...env } as Readonly<Record<string, string>> // a copy has no undefined values
+  env['UV_THREADPOOL_SIZE'] ??= FILE_THREADS
   const given = (flag: string, variable: string): string | undefined => {
     const value = line.flags[flag]
     return typeof value === 'string' ? value : env[variable]
@@ -198,9 +203,7 @@ export function loadConfig(line: CommandLine): Config {
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
     stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),
     cacheDirectory: directoryOf(env['CACHE_DIRECTORY'], env['XDG_CACHE_HOME'], join(home, '.cache')),
-    environment: Object.fromEntries(
-      Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-    ),
+    environment,
     file:
       typeof toolsets === 'string' ? { ...file, toolsets: toolsets.split(',').filter((name) => name !== '') } : file,
   })
