@@ -66,7 +66,8 @@ function runTap(files: readonly string[], onFile: (file: FileResult) => void): P
   const tap = join(ROOT, 'node_modules/.bin/tap')
   const child = spawn(process.execPath, [tap, 'run', '--reporter=tap', `--jobs=${JOBS}`, ...files], {
     cwd: ROOT,
-    env: { ...process.env, [name]: value },
+    // The doors are tested on the executable, which `npm test` has built (test/support/daemon.ts).
+    env: { RUNTIME_UNDER_TEST: 'dist/workspace-runtime', ...process.env, [name]: value },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const problems: string[] = []

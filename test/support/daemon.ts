@@ -18,6 +18,9 @@ export const COMMAND: readonly string[] =
     ? [process.execPath, join(root, 'src/main.ts')]
     : [resolve(root, process.env['RUNTIME_UNDER_TEST'])]
 
+/** Unpacked once for all tests; `.tap` is git-ignored. */
+const CACHE = join(root, '.tap/cache')
+
 export interface DaemonOptions {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -94,7 +97,13 @@ function launch(directory: string, options: DaemonOptions): { child: ChildProces
   const [command = '', ...rest] = [...(options.wrapper ?? []), ...COMMAND, ...args]
   const child = spawn(command, rest, {
     cwd: options.cwd ?? directory,
-    env: { ...process.env, RUNTIME_TOKEN: TOKEN, XDG_STATE_HOME: join(directory, 'state'), ...options.env },
+    env: {
+      ...process.env,
+      RUNTIME_TOKEN: TOKEN,
+      XDG_STATE_HOME: join(directory, 'state'),
+      XDG_CACHE_HOME: CACHE,
+      ...options.env,
+    },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let text = ''
