@@ -7,6 +7,7 @@ import type { Children } from './child.ts'
 import { planCommand } from './command.ts'
 import { GroupWatch } from './group-watch.ts'
 import { startable } from './script-file.ts'
+import { StartPace } from './start-pace.ts'
 import { Task, type TaskStart } from './task.ts'
 import { OutputBudget } from './task-output.ts'
 
@@ -66,6 +67,7 @@ class TaskTable implements Tasks {
   /** Their stdout or stderr is still open, finished or not, known or not. */
   readonly #piped = new Set<Task>()
   readonly #groups = new GroupWatch()
+  readonly #pace = new StartPace()
   #starting = 0
   #last = 0
   #open = true
@@ -90,6 +92,7 @@ class TaskTable implements Tasks {
     try {
       const command = await startable(plan, this.#options.scratch ?? '/tmp')
       try {
+        await this.#pace.turn()
         return this.#spawn(command.argv, request, () => void command[Symbol.asyncDispose]())
       } catch (error) {
         await command[Symbol.asyncDispose]()
