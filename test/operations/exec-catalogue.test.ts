@@ -14,7 +14,7 @@ t.test('E-01 a process left behind does not hold the answer, nor does it die of 
   const { run } = openBench(t)
   for (const form of [
     'sleep 3600 & echo ok $!',
-    'setsid sh -c "echo \\$\\$; sleep 3600" & wait_for=$!; sleep 0.2; echo ok',
+    'setsid sh -c "echo \\$\\$; exec sleep 3600" & wait_for=$!; sleep 0.2; echo ok',
   ]) {
     const task = await run(ops.execRun, sh(form))
     t.match(task, { status: 'exited', exit_code: 0, stdio_held: true, stdout: /ok/ })
@@ -92,7 +92,7 @@ t.test('E-05 a timeout ends the whole group, with KILL where TERM is ignored', a
   t.match(calm, { status: 'failed', exit_code: 124, timed_out: true })
   const escaped = await run(
     ops.execRun,
-    sh('setsid sh -c "echo \\$\\$; sleep 3600" & sleep 60', { timeout_seconds: 0.5 }),
+    sh('setsid sh -c "echo \\$\\$; exec sleep 3600" & sleep 60', { timeout_seconds: 0.5 }),
   )
   t.match(escaped, { exit_code: 124, stdio_held: true }, 'one in a session of its own is reported')
   process.kill(pidIn(escaped.stdout), 'SIGKILL')

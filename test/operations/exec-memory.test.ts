@@ -51,7 +51,7 @@ t.test('E-04 yes, streamed: fast, slow and absent reader', async (t) => {
     const slow = await stream(ops.execRun, { ...YES, timeout_seconds: 1, stream: true })
     const first = (await slow.next()).value
     const id = first !== undefined && 'data' in first ? String(first.data['task_id']) : ''
-    await until('the unread task has ended', async () => (await run(ops.execGet, { id })).status === 'failed')
+    await until('the unread task has ended', async () => (await run(ops.execGet, { id })).status === 'failed', 30_000)
     t.match(await run(ops.execGet, { id }), { exit_code: 124, timed_out: true })
     let unread = 0
     for (let step = await slow.next(); step.done !== true; step = await slow.next()) {
@@ -65,7 +65,7 @@ t.test('E-04 yes, streamed: fast, slow and absent reader', async (t) => {
     await absent.return?.()
     const { tasks } = await run(ops.execList)
     const left = tasks.at(-1)?.id
-    await until('it has run to its end', async () => (await run(ops.execGet, { id: left })).status === 'failed')
+    await until('it has run to its end', async () => (await run(ops.execGet, { id: left })).status === 'failed', 30_000)
     t.ok(((await run(ops.execGet, { id: left })).stdout_bytes ?? 0) > 16 * MIB, 'it was not held up')
   })
   t.ok(grown < 64 * MIB, `${Math.round(grown / MIB)} MiB`)
@@ -79,7 +79,7 @@ t.test('E-07 much stdin passes through without staying', async (t) => {
   const feed = async (chunks: number) => {
     const { id } = await run(ops.execRun, { command: ['wc', '-c'], background: true })
     t.match(await run(ops.execInput, { id, eof: true }, { body: body(chunks) }), { bytes_written: chunks * 65_536 })
-    await until('all is counted', async () => (await run(ops.execGet, { id })).status === 'exited')
+    await until('all is counted', async () => (await run(ops.execGet, { id })).status === 'exited', 30_000)
     t.equal((await run(ops.execGet, { id })).stdout, `${chunks * 65_536}\n`)
   }
   await feed(200) // warm
