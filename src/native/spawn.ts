@@ -1,6 +1,7 @@
 // posix_spawn: starts a program without copying this process (design, "Spawn": the cost of a fork grows with
-// resident memory). The child has its own session, default signal actions, an empty signal mask, and
-// exactly the descriptors 0 to 2 given here; everything else this process has open is close-on-exec.
+// resident memory). The child has its own session, default signal actions, an empty signal mask, and as
+// descriptors 0 to 2 exactly those given here, or one terminal as all three; everything else this process has
+// open is close-on-exec.
 
 import { addressOf, libc, optionalFunction, systemError } from './libc.ts'
 
@@ -15,6 +16,7 @@ const POSIX_SPAWN_SETSIGMASK = 0x08
 const POSIX_SPAWN_SETSID = 0x80
 
 const O_RDONLY = 0
+const O_RDWR = 2
 
 const posixSpawn = libc.func(
   'int posix_spawn(void *pid, str path, void *actions, void *attributes, void *argv, void *envp)',
@@ -47,18 +49,28 @@ function makeAttributes(): Buffer {
   return made
 }
 
-export interface Program {
+export interface NamedProgram {
   /** Absolute, or relative to `cwd`; never looked up. */
   readonly path: string
   readonly argv: readonly string[]
   /** "NAME=value" each. */
   readonly environment: readonly string[]
   readonly cwd: string
+}
+
+export interface Pipes {
   /** Descriptors above 2 that become 0, 1 and 2; a string is a file opened for reading. */
   readonly stdin: number | string
   readonly stdout: number
   readonly stderr: number
 }
+
+/** The path of a terminal that becomes 0, 1, 2 and, as nobody else's yet, the controlling terminal. */
+export interface OnTerminal {
+  readonly terminal: string
+}
+
+export type Program = NamedProgram & (Pipes | OnTerminal)
 
 /** Whether the directory can be changed in the child; the tests set it to prove the other way. */
 export const spawnAbilities = { chdir: addChdir !== undefined }
@@ -85,6 +97,13 @@ export function startProgram(program: Program): number {
 
 function addActions(actions: Buffer, program: Program, failed: (result: number) => void): void {
   if (spawnAbilities.chdir && addChdir !== undefined) failed(addChdir(actions, program.cwd))
+  if ('terminal' in program) {
+    // Opened after setsid, which is what makes it the controlling terminal.
+    failed(addOpen(actions, 0, program.terminal, O_RDWR, 0))
+    failed(addDup2(actions, 0, 1))
+    failed(addDup2(actions, 0, 2))
+    return
+  }
   if (typeof program.stdin === 'number') failed(addDup2(actions, program.stdin, 0))
   else failed(addOpen(actions, 0, program.stdin, O_RDONLY, 0))
   failed(addDup2(actions, program.stdout, 1))

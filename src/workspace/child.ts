@@ -1,7 +1,5 @@
 // Every process the daemon starts, exec, ripgrep and terminals alike (design, "Spawn"): posix_spawn, real
-// pipes (contract 16), a session of its own, the exact ending. A child that has ended stays a zombie until
-// its owner releases it, so its number, which is also its group's, cannot belong to a stranger while the
-// owner still sends signals (reliability E-13).
+// pipes (contract 16) or a terminal, a session of its own, the exact ending.
 // Endings are noticed by SIGCHLD on the main loop. A thread blocked in poll(2) over pidfds was measured
 // too: 0.2 ms later for each child, 65 ms for the first, and process.exit() hangs on a thread so blocked.
 
@@ -10,48 +8,42 @@ import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { Fault, errnoOf } from '../fault.ts'
 import { closeAllOnExec, openPipe, POLLIN, pollReadable } from '../native/libc.ts'
-import { peekEnding, reap, type Ending } from '../native/process.ts'
-import { startProgram } from '../native/spawn.ts'
-import { checkStrings, resolveCommand, spawnFault } from './program-path.ts'
+import { peekEnding } from '../native/process.ts'
+import { startProgram, type NamedProgram } from '../native/spawn.ts'
+import { Leader } from './leader.ts'
 import { loginDefaults } from './login-defaults.ts'
 import { Orphans } from './orphans.ts'
-import { isDead, processes } from './process-table.ts'
+import { checkStrings, resolveCommand, spawnFault } from './program-path.ts'
 
-export interface SpawnOptions {
+export type { ChildExit, GroupSignal } from './leader.ts'
+
+export interface ProgramOptions {
   /** Executed as it is; the first is looked up in the PATH of `env`, as execvp does. */
   readonly argv: readonly [string, ...string[]]
   /** Absolute. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+}
+
+export interface SpawnOptions extends ProgramOptions {
   /** `empty` is /dev/null: an immediate end that can still be opened as /dev/stdin. */
   readonly stdin: 'pipe' | 'empty'
 }
 
-/** How a child ended. `code` is 128 + n when signal n ended it; memory is an upper bound. */
-export type ChildExit = Ending
-
-export type GroupSignal = 'SIGTERM' | 'SIGKILL' | 'SIGHUP' | 'SIGINT'
-
-export interface Child extends AsyncDisposable {
-  readonly pid: number
+/** A child on pipes. */
+export interface Child extends Leader {
   /** Errors (the reader has gone) reach the callback of the write, never the process. */
   readonly stdin: Writable | undefined
   readonly stdout: Readable
   readonly stderr: Readable
-  /** Never rejects. Says nothing about output still in the pipes. */
-  readonly exited: Promise<ChildExit>
-  /** Signals the child's whole process group while its number is certainly ours; false when nobody got it. */
-  signalGroup(signal: GroupSignal): boolean
-  /** Whether any process of the group besides the child itself lives. */
-  groupAlive(): boolean
   /** Whether neither output pipe has bytes waiting in the kernel. */
   outputIdle(): boolean
-  /** The owner is done with child and group: stdin closes, and the kernel may forget the pid. Idempotent. */
-  release(): void
 }
 
 export interface Children extends AsyncDisposable {
   spawn(options: SpawnOptions): Child
+  /** Starts on a terminal, by its path: stdin, stdout, stderr and controlling terminal. */
+  spawnOn(terminal: string, options: ProgramOptions): Leader
   /** Children not yet released, or released while they still run. */
   readonly size: number
 }
@@ -66,11 +58,12 @@ export function openChildren(): Children {
 const RECHECK_MS = 1000
 
 class ChildTable implements Children {
-  readonly #running = new Map<number, SpawnedChild>()
-  readonly #held = new Map<number, SpawnedChild>()
+  readonly #running = new Map<number, Leader>()
+  readonly #held = new Map<number, Leader>()
   readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#held.has(pid)) : undefined
   readonly #settle = loginDefaults()
   readonly #onEnd = () => this.#collect()
+  readonly #gone = (pid: number) => void this.#held.delete(pid)
   #recheck: NodeJS.Timeout | undefined
   #closed = false
 
@@ -83,8 +76,16 @@ class ChildTable implements Children {
   }
 
   spawn(options: SpawnOptions): Child {
+    return this.#admit(() => startChild(options, this.#gone))
+  }
+
+  spawnOn(terminal: string, options: ProgramOptions): Leader {
+    return this.#admit(() => new Leader(startOn(terminal, options), this.#gone))
+  }
+
+  #admit<C extends Leader>(begin: () => C): C {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is stopping and starts no more processes')
-    const child = startChild(options, (gone) => this.#held.delete(gone.pid))
+    const child = begin()
     this.#settle(child.pid)
     this.#running.set(child.pid, child)
     this.#held.set(child.pid, child)
@@ -122,10 +123,30 @@ interface Ends {
   readonly stderr: number
 }
 
-function startChild(options: SpawnOptions, gone: (child: SpawnedChild) => void): SpawnedChild {
+/** What is started, whatever it is given as descriptors 0 to 2. */
+function programOf(options: ProgramOptions): NamedProgram {
   const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`)
   checkStrings(options.argv, environment)
-  const path = resolveCommand(options)
+  return { path: resolveCommand(options), argv: options.argv, environment, cwd: options.cwd }
+}
+
+/** The failure of a system call as what it says about the request. */
+function faultOf(error: unknown, options: ProgramOptions, path: string): unknown {
+  const errno = errnoOf(error)
+  return errno === undefined ? error : spawnFault(errno, options, path)
+}
+
+function startOn(terminal: string, options: ProgramOptions): number {
+  const program = programOf(options)
+  try {
+    return startProgram({ ...program, terminal })
+  } catch (error) {
+    throw faultOf(error, options, program.path)
+  }
+}
+
+function startChild(options: SpawnOptions, gone: (pid: number) => void): SpawnedChild {
+  const program = programOf(options)
   const ours: number[] = []
   const theirs: number[] = []
   const pipe = (keep: 'reader' | 'writer') => {
@@ -140,68 +161,31 @@ function startChild(options: SpawnOptions, gone: (child: SpawnedChild) => void):
     const stdout = pipe('reader')
     const stderr = pipe('reader')
     const given = { stdin: stdin?.given ?? '/dev/null', stdout: stdout.given, stderr: stderr.given }
-    const pid = startProgram({ path, argv: options.argv, environment, cwd: options.cwd, ...given })
+    const pid = startProgram({ ...program, ...given })
     return new SpawnedChild(pid, { stdin: stdin?.kept, stdout: stdout.kept, stderr: stderr.kept }, gone)
   } catch (error) {
     for (const fd of ours) closeSync(fd)
-    const errno = errnoOf(error)
-    throw errno === undefined ? error : spawnFault(errno, options, path)
+    throw faultOf(error, options, program.path)
   } finally {
     for (const fd of theirs) closeSync(fd)
   }
 }
 
-class SpawnedChild implements Child {
-  readonly pid: number
+class SpawnedChild extends Leader implements Child {
   readonly stdin: Socket | undefined
   readonly stdout: Socket
   readonly stderr: Socket
-  readonly exited: Promise<ChildExit>
-  readonly #ended = Promise.withResolvers<ChildExit>()
   readonly #outputs: readonly { readonly fd: number; readonly socket: Socket }[]
-  readonly #gone: (child: SpawnedChild) => void
-  #state: 'running' | 'zombie' | 'reaped' = 'running'
-  #released = false
 
-  constructor(pid: number, ends: Ends, gone: (child: SpawnedChild) => void) {
-    this.pid = pid
+  constructor(pid: number, ends: Ends, gone: (pid: number) => void) {
+    super(pid, gone)
     this.stdin = ends.stdin === undefined ? undefined : pipeSocket(ends.stdin, 'write')
     this.stdout = pipeSocket(ends.stdout, 'read')
     this.stderr = pipeSocket(ends.stderr, 'read')
-    this.exited = this.#ended.promise
     this.#outputs = [
       { fd: ends.stdout, socket: this.stdout },
       { fd: ends.stderr, socket: this.stderr },
     ]
-    this.#gone = gone
-  }
-
-  /** Called once by the table: the process is a zombie now. */
-  end(ending: Ending): void {
-    this.#state = 'zombie'
-    this.#ended.resolve(ending)
-    if (this.#released) this.#reap()
-  }
-
-  signalGroup(signal: GroupSignal): boolean {
-    if (this.#state === 'reaped') return false
-    // The kernel takes a signal for a zombie without a word, so who else is there has to be looked up.
-    const received = this.#state === 'running' || this.groupAlive()
-    try {
-      return process.kill(-this.pid, signal) && received
-    } catch (error) {
-      const errno = errnoOf(error)
-      if (errno === 'ESRCH' || errno === 'EPERM') return false // gone, or all of another user
-      throw error
-    }
-  }
-
-  groupAlive(): boolean {
-    if (this.#state === 'reaped') return false
-    for (const entry of processes()) {
-      if (entry.group === this.pid && entry.pid !== this.pid && !isDead(entry)) return true
-    }
-    return false
   }
 
   outputIdle(): boolean {
@@ -214,25 +198,16 @@ class SpawnedChild implements Child {
     return events.every((event) => (event & POLLIN) === 0)
   }
 
-  release(): void {
-    if (this.#released) return
-    this.#released = true
+  override release(): void {
     this.stdin?.destroy()
-    if (this.#state === 'zombie') this.#reap()
+    super.release()
   }
 
-  #reap(): void {
-    reap(this.pid)
-    this.#state = 'reaped'
-    this.#gone(this)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.signalGroup('SIGKILL')
     this.stdout.destroy()
     this.stderr.destroy()
-    await this.exited
-    this.release()
+    await super[Symbol.asyncDispose]()
   }
 }
 

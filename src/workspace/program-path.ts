@@ -5,7 +5,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { Fault, errnoOf, quote, type FaultCode } from '../fault.ts'
 import { ARGUMENT_BYTES } from './command.ts'
-import type { SpawnOptions } from './child.ts'
+import type { ProgramOptions } from './child.ts'
 
 /** What execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'
@@ -17,7 +17,7 @@ const RETRY_SECONDS = 1
 const INTERPRETER_LINE_BYTES = 256
 
 /** The path to execute: a name with a slash as it is (relative to cwd), any other as found in PATH. */
-export function resolveCommand(options: SpawnOptions): string {
+export function resolveCommand(options: ProgramOptions): string {
   const name = options.argv[0]
   if (name.includes('/')) return name
   const searched = options.env['PATH'] ?? DEFAULT_PATH
@@ -96,21 +96,21 @@ function cwdFault(cwd: string, errno: string, problem: string): Fault {
   return new Fault('bad_cwd', `working directory ${quote(cwd)} ${problem}`, { details: { cwd, errno } })
 }
 
-function commandFault(code: FaultCode, options: SpawnOptions, problem: string, errno?: string): Fault {
+function commandFault(code: FaultCode, options: ProgramOptions, problem: string, errno?: string): Fault {
   const command = options.argv[0]
   const details = { command, cwd: options.cwd, ...(errno === undefined ? {} : { errno }) }
   return new Fault(code, `command ${quote(command)}: ${problem}`, { details })
 }
 
 /** The system is short of something that others will give back. */
-function busyFault(options: SpawnOptions, errno: string): Fault {
+function busyFault(options: ProgramOptions, errno: string): Fault {
   const command = options.argv[0]
   const sentence = `command ${quote(command)}: the system cannot start a process now (${errno})`
   return new Fault('unavailable', sentence, { details: { command, errno }, retryAfter: RETRY_SECONDS })
 }
 
 /** Why starting failed, said about the request; `errno` is its name. */
-export function spawnFault(errno: string, options: SpawnOptions, path: string): Fault {
+export function spawnFault(errno: string, options: ProgramOptions, path: string): Fault {
   const fault = (code: FaultCode, problem: string) => commandFault(code, options, problem, errno)
   switch (errno) {
     case 'E2BIG':
