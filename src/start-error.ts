@@ -1,4 +1,5 @@
-// A reason not to start: the command prints it as one line and exits with code 2 before listening.
+// A reason not to start, for the operator to change: main prints it as one line and exits with code 2
+// before anything listens (contract 15.4).
 
 export class StartError extends Error {
   override readonly name = 'StartError'

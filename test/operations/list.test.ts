@@ -1,3 +1,5 @@
+// Listing as an operation: what the routes and the tool hand on, and what comes back (contract 2).
+
 import { join } from 'node:path'
 import t from 'tap'
 import { Value } from 'typebox/value'

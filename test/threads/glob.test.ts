@@ -1,3 +1,5 @@
+// One pattern of .gitignore syntax against names, byte by byte; hostile patterns cost no more than their length (S-03).
+
 import t from 'tap'
 import { compileGlob, matchSegments } from '../../src/threads/glob.ts'
 

@@ -1,3 +1,5 @@
+// Rules of ignore files as git has them, in the order in which they count.
+
 import t from 'tap'
 import { excludesFile } from '../../src/threads/git-rules.ts'
 import { isIgnored, parseRules, rulesOfGlobs, within } from '../../src/threads/ignore-rules.ts'

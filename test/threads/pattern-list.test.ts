@@ -1,3 +1,5 @@
+// Lists of patterns from a request: what is expanded, and what is too much (S-03).
+
 import t from 'tap'
 import { Fault } from '../../src/fault.ts'
 import { expandBraces, expandPatterns } from '../../src/threads/pattern-list.ts'

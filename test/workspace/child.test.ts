@@ -1,6 +1,7 @@
 // What a child is given, how it ends, and what can be done to it: reliability E-02, E-08, E-10, E-11, E-13
 // and E-16 at the level below exec. Real processes throughout.
 
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +10,8 @@ import t from 'tap'
 import { fileLimit, setFileLimit } from '../../src/native/process.ts'
 import { openChildren, type Child, type ChildExit, type SpawnOptions } from '../../src/workspace/child.ts'
 import { parseStat } from '../../src/workspace/process-table.ts'
+import { ground } from '../support/mounting.ts'
+import { openToAll } from '../support/unprivileged.ts'
 import { until } from '../support/until.ts'
 
 const children = openChildren()
@@ -108,16 +111,25 @@ t.test('E-10 the working directory: missing, a file, deleted meanwhile', async (
   refusal(gone, /does not exist/)
 })
 
-t.test(
-  'E-10 the working directory: no permission',
-  { skip: process.getuid?.() === 0 && 'root may enter any' },
-  async (t) => {
-    const cwd = join(t.testdir({ closed: {} }), 'closed')
-    chmodSync(cwd, 0)
-    t.throws(() => spawn(['true'], { cwd }), { code: 'bad_cwd', message: /permission/ })
-    chmodSync(cwd, 0o700)
-  },
-)
+/** access(2) asks about the real user, so this one needs a process that is nobody for good. */
+const AS_NOBODY = `
+const { openChildren } = await import(process.argv[1])
+await using children = openChildren()
+if (process.getuid() === 0) process.setuid(65534)
+try {
+  children.spawn({ argv: ['true'], cwd: process.argv[2], env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
+} catch (error) {
+  console.log(error.code, error.message)
+}`
+
+t.test('E-10 the working directory: no permission', async (t) => {
+  const cwd = join(openToAll(ground(t).dir), 'closed')
+  mkdirSync(cwd)
+  chmodSync(cwd, 0)
+  const child = new URL('../../src/workspace/child.ts', import.meta.url).href
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', AS_NOBODY, child, cwd], { encoding: 'utf8' })
+  t.match(said, /^bad_cwd .*permission/)
+})
 
 t.test('E-10 the command: missing, a directory, not executable, no program, no interpreter', async (t) => {
   const cwd = t.testdir({
@@ -208,7 +220,7 @@ t.test('descriptors are real pipes that can be opened by name', async (t) => {
 })
 
 t.test('/proc/<pid>/stat is read whatever the name of the program', async (t) => {
-  t.same(parseStat('12 (a) (b c) R 3 4 5 6\n'), { pid: 12, state: 'R', parent: 3, group: 4 })
+  t.same(parseStat('12 (a) (b c) R 3 4 5 6\n'), { pid: 12, state: 'R', parent: 3, group: 4, session: 5 })
   t.equal(parseStat(''), undefined)
 })
 

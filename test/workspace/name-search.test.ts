@@ -1,3 +1,5 @@
+// Search of file names in real trees (contract 3).
+
 import { join } from 'node:path'
 import t from 'tap'
 import { searchNames, type NameRequest } from '../../src/workspace/name-search.ts'

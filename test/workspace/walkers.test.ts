@@ -1,3 +1,5 @@
+// The pool of walking threads: pull, abort, limits, idle end; hashing off the main thread.
+
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
