@@ -10,8 +10,7 @@ export interface ParseRequest {
 }
 
 export type ParseReply =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly problem: string }
+  { readonly id: number; readonly value: unknown } | { readonly id: number; readonly problem: string }
 
 /** Strings longer than this (UTF-16 units) travel as bytes. */
 const LONG_STRING = 256 * 1024

@@ -164,7 +164,12 @@ export class ResultCollector {
 
 function flatMatch({ record, match }: Found, directory: string): FlatMatch {
   const { before: _before, after: _after, ...shown } = match
-  const flat: FlatMatch = { path: posix.join(directory, record.path), line_number: record.line, ...shown, line: shown.text }
+  const flat: FlatMatch = {
+    path: posix.join(directory, record.path),
+    line_number: record.line,
+    ...shown,
+    line: shown.text,
+  }
   if (record.pathBytes !== undefined) {
     flat.lossy_name = true
     const bytes = [Buffer.from(directory === '/' ? '/' : `${directory}/`), Buffer.from(record.pathBytes, 'base64')]

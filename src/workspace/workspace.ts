@@ -49,11 +49,11 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const { workdir } = options
   const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
   const children = stack.use(openChildren())
-  const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment, shell }))
-  const walkers = stack.use(openWalkers())
-  const search = stack.use(
-    openContentSearch({ children, engine: options.engine, ripgrep: options.ripgrep, environment }),
+  const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment }))
+  const walkers = stack.use(
+    openWalkers({ home: { home: environment['HOME'], configHome: environment['XDG_CONFIG_HOME'] } }),
   )
+  const search = openContentSearch({ children, engine: options.engine, ripgrep: options.ripgrep, environment })
   const parts = stack.move()
   return {
     workdir,

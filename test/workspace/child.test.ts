@@ -127,7 +127,9 @@ t.test('E-10 the working directory: no permission', async (t) => {
   mkdirSync(cwd)
   chmodSync(cwd, 0)
   const child = new URL('../../src/workspace/child.ts', import.meta.url).href
-  const said = execFileSync(process.execPath, ['--input-type=module', '-e', AS_NOBODY, child, cwd], { encoding: 'utf8' })
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', AS_NOBODY, child, cwd], {
+    encoding: 'utf8',
+  })
   t.match(said, /^bad_cwd .*permission/)
 })
 

@@ -34,7 +34,13 @@ t.test('the answer, literally', async (t) => {
     engine: 'ripgrep',
     ...more,
   })
-  const flat = { path: `${root}/sub/a.txt`, line_number: 2, line: 'ä Needle needle', text: 'ä Needle needle', column: 3 }
+  const flat = {
+    path: `${root}/sub/a.txt`,
+    line_number: 2,
+    line: 'ä Needle needle',
+    text: 'ä Needle needle',
+    column: 3,
+  }
   t.strictSame(
     await ask(open('auto'), { query: 'needle', path: root }),
     answer({
