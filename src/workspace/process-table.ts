@@ -10,14 +10,15 @@ export interface ProcessEntry {
   readonly state: string
   readonly parent: number
   readonly group: number
+  readonly session: number
 }
 
-/** Reads /proc/<pid>/stat: "pid (name) state parent group …"; a name may hold spaces and parentheses. */
+/** Reads /proc/<pid>/stat: "pid (name) state parent group session …"; a name may hold spaces and parentheses. */
 export function parseStat(stat: string): ProcessEntry | undefined {
-  const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 3)
+  const [state, parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 4)
   const pid = Number.parseInt(stat, 10)
-  if (state === undefined || parent === undefined || group === undefined || Number.isNaN(pid)) return undefined
-  return { pid, state, parent: Number(parent), group: Number(group) }
+  if (state === undefined || session === undefined || Number.isNaN(pid)) return undefined
+  return { pid, state, parent: Number(parent), group: Number(group), session: Number(session) }
 }
 
 /** Every process there is, less those that go meanwhile; none where /proc is not mounted. */

@@ -1,0 +1,33 @@
+// What the main thread and the terminal reader say to each other. The reader waits in poll(2), so a message to
+// it is followed by a byte into a pipe it polls; the cells of `control` keep either side from saying twice
+// what the other has not heard yet.
+
+export interface ReaderStart {
+  /** The reading end of the pipe. */
+  readonly wake: number
+  /** Int32 cells as below. */
+  readonly control: SharedArrayBuffer
+}
+
+export const CONTROL_BYTES = 16
+/** 1: a byte is in the pipe. */
+export const WOKEN = 0
+/** 1: news have been posted and not been looked at. */
+export const NEWS = 1
+/** 1: the thread has to end. */
+export const STOP = 2
+
+/** `line` numbers a terminal for this purpose alone; it is never used twice. */
+export type ToReader =
+  | { readonly type: 'add'; readonly line: number; readonly master: number; readonly shared: SharedArrayBuffer }
+  | { readonly type: 'input'; readonly line: number; readonly bytes: Uint8Array }
+  /** The program has ended: what is left is read up to the end. */
+  | { readonly type: 'finish'; readonly line: number }
+  /** Somebody else holds the terminal: what is there now is the last. */
+  | { readonly type: 'cut'; readonly line: number }
+
+export type FromReader =
+  /** Some ring has more bytes. */
+  | { readonly type: 'news' }
+  /** The master will not be touched any more, and may be closed. */
+  | { readonly type: 'over'; readonly line: number }

@@ -1,0 +1,86 @@
+// The thread that moves the bytes of all terminals (design, "PTY": a flood read on the main thread keeps it 95 %
+// busy). It waits in poll(2) for their masters and for a pipe by which main wakes it, so it hears no event;
+// messages are fetched after each wake. Opening and closing descriptors is main's.
+
+import { readSync } from 'node:fs'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { POLLIN } from '../native/libc.ts'
+import { PollSet } from '../native/poll-set.ts'
+import { TerminalLine } from './terminal-line.ts'
+import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal-messages.ts'
+import { TerminalRing } from './terminal-ring.ts'
+
+/** Main is told of news at most this often: a flood costs it a message each time, an echo none of the wait. */
+const NEWS_MS = 2
+
+const { wake, control } = workerData as ReaderStart // startWorker's caller gives exactly this
+const cells = new Int32Array(control)
+const lines = new Map<number, TerminalLine>()
+const polled = new PollSet()
+const pipeBytes = Buffer.alloc(16)
+let lastNews = 0
+let untold = false
+
+function post(message: FromReader): void {
+  parentPort?.postMessage(message)
+}
+
+function take(message: ToReader): void {
+  if (message.type === 'add') {
+    lines.set(message.line, new TerminalLine(message.master, new TerminalRing(message.shared)))
+    return
+  }
+  const line = lines.get(message.line)
+  if (message.type === 'input') line?.enqueue(message.bytes)
+  else if (message.type === 'finish') line?.finish()
+  else line?.cut()
+}
+
+/** The cell first: whoever posts after that puts a byte into the pipe again. */
+function hear(): void {
+  readSync(wake, pipeBytes)
+  Atomics.store(cells, WOKEN, 0)
+  for (let next = messageFor(); next !== undefined; next = messageFor()) take(next)
+}
+
+function messageFor(): ToReader | undefined {
+  const received = parentPort === null ? undefined : receiveMessageOnPort(parentPort)
+  return received?.message as ToReader | undefined // main's reader.ts alone posts here
+}
+
+/** Tells main that rings have grown, unless it has not looked since the last time. */
+function tell(now: number): void {
+  if (!untold || now - lastNews < NEWS_MS) return
+  untold = false
+  lastNews = now
+  if (Atomics.exchange(cells, NEWS, 1) === 0) post({ type: 'news' })
+}
+
+/** Until something has to be done that no descriptor announces; -1 for no such thing. */
+function patience(now: number): number {
+  let at = untold ? lastNews + NEWS_MS : Number.POSITIVE_INFINITY
+  for (const line of lines.values()) at = Math.min(at, line.restsUntil(now) || at)
+  return at === Number.POSITIVE_INFINITY ? -1 : Math.max(1, Math.ceil(at - now))
+}
+
+function round(): void {
+  const began = performance.now()
+  polled.clear()
+  const pipe = polled.add(wake, POLLIN)
+  const asked = [...lines.values()].map((line) => ({ line, entry: polled.add(line.master, line.wants(began)) }))
+  polled.wait(patience(began))
+  const now = performance.now()
+  if (polled.reported(pipe) !== 0) hear()
+  for (const { line, entry } of asked) {
+    const reported = polled.reported(entry)
+    if (!line.over && reported !== 0) untold = line.serve(reported, now) || untold
+  }
+  for (const [number, line] of lines) {
+    if (!line.over) continue
+    lines.delete(number)
+    post({ type: 'over', line: number })
+  }
+  tell(now)
+}
+
+while (Atomics.load(cells, STOP) === 0) round()

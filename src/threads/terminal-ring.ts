@@ -1,0 +1,122 @@
+// The output of one terminal: its last bytes, addressed by their absolute offset in all it ever wrote, in
+// memory that two threads share. The reader thread appends; the main thread copies out, and says how far the
+// reader may go (contract 17: reading pauses while an attached client is too far behind). Every number that
+// crosses is one atomic cell, and each cell has one writer. Offsets are exact up to 2^53.
+
+/** Contract 18: at least 256 KiB. More, so that the reader stays clear of what is being copied. */
+export const RING_BYTES = 512 * 1024
+/** Most the reader adds between two looks at the limit: what may be in the writing at any moment. */
+export const STEP_BYTES = 64 * 1024
+/** How far the reader goes ahead of the slowest client (contract 17). */
+export const AHEAD_BYTES = 256 * 1024
+/** A reader at its limit goes on once it has this much room (reliability 4: resume 64 KiB). */
+const RESUME_BYTES = 64 * 1024
+/** Room beyond the limit once the program has ended: more than the kernel holds for one terminal (some 20 KiB). */
+const LAST_BYTES = 128 * 1024
+/** No client is attached: nothing is waited for. */
+export const NO_LIMIT = Number.MAX_SAFE_INTEGER
+
+const HEADER_BYTES = 64
+/** Cells of 64 bits. `head`: bytes ever appended; `limit`: where the reader stops; `written`: bytes of input taken. */
+const HEAD = 0
+const LIMIT = 1
+const WRITTEN = 2
+/** Of 32 bits: the reader has stopped at the limit and wants to be woken. */
+const RESTING = 6
+
+export interface Excerpt {
+  /** Of the first byte. */
+  readonly offset: number
+  readonly bytes: Buffer
+}
+
+/** What can be looked back on: the ring itself, or what is left of it when its terminal has ended. */
+export interface History {
+  readonly head: number
+  /** Offset of the first byte that can certainly still be copied. */
+  readonly oldest: number
+  /** Copies these bytes; begins later where the first of them have been overwritten meanwhile. */
+  copy(from: number, to: number): Excerpt
+}
+
+export class TerminalRing implements History {
+  readonly shared: SharedArrayBuffer
+  readonly bytes: Uint8Array
+  readonly #wide: BigInt64Array
+  readonly #cells: Int32Array
+
+  constructor(shared?: SharedArrayBuffer) {
+    this.shared = shared ?? new SharedArrayBuffer(HEADER_BYTES + RING_BYTES)
+    this.bytes = new Uint8Array(this.shared, HEADER_BYTES, RING_BYTES)
+    this.#wide = new BigInt64Array(this.shared, 0, HEADER_BYTES / 8)
+    this.#cells = new Int32Array(this.shared, 0, HEADER_BYTES / 4)
+    if (shared === undefined) this.#store(LIMIT, NO_LIMIT)
+  }
+
+  get head(): number {
+    return this.#load(HEAD)
+  }
+
+  get oldest(): number {
+    return Math.max(0, this.head + STEP_BYTES - RING_BYTES)
+  }
+
+  copy(from: number, to: number): Excerpt {
+    const bytes = Buffer.allocUnsafeSlow(to - from)
+    const start = from % RING_BYTES
+    const first = Math.min(bytes.byteLength, RING_BYTES - start)
+    bytes.set(this.bytes.subarray(start, start + first))
+    bytes.set(this.bytes.subarray(0, bytes.byteLength - first), first)
+    const lost = Math.min(Math.max(0, this.oldest - from), bytes.byteLength)
+    return { offset: from + lost, bytes: bytes.subarray(lost) }
+  }
+
+  /** Bytes of input that the terminal has taken. */
+  get written(): number {
+    return this.#load(WRITTEN)
+  }
+
+  /** Main thread: the reader stops at this offset. True where it rests and has to be woken to go on. */
+  setLimit(offset: number): boolean {
+    this.#store(LIMIT, offset)
+    return offset - this.head >= RESUME_BYTES && Atomics.exchange(this.#cells, RESTING, 0) === 1
+  }
+
+  /** Reader: the bytes that may be appended in one piece, at `position`. `ended`: the program has. */
+  room(ended: boolean): { readonly position: number; readonly count: number } {
+    const head = this.head
+    const position = head % RING_BYTES
+    const left = this.#load(LIMIT) + (ended ? LAST_BYTES : 0) - head
+    return { position, count: Math.max(0, Math.min(left, RING_BYTES - position, STEP_BYTES)) }
+  }
+
+  /** Reader: that many bytes have been put where `room` said. */
+  appended(count: number): void {
+    this.#store(HEAD, this.head + count)
+  }
+
+  /** Reader: true where it has to wait for `setLimit`. */
+  rests(ended: boolean): boolean {
+    if (ended) return this.room(true).count === 0
+    const resting = Atomics.load(this.#cells, RESTING) === 1
+    if (!resting && this.room(false).count > 0) return false
+    // Said first and looked at again after it: whoever raises the limit meanwhile sees one or the other.
+    Atomics.store(this.#cells, RESTING, 1)
+    if (this.#load(LIMIT) - this.head < RESUME_BYTES) return true
+    Atomics.store(this.#cells, RESTING, 0)
+    return false
+  }
+
+  /** Reader: the terminal has taken more input. */
+  wrote(count: number): void {
+    this.#store(WRITTEN, this.written + count)
+  }
+
+  #load(cell: number): number {
+    return Number(Atomics.load(this.#wide, cell))
+  }
+
+  #store(cell: number, value: number): void {
+    Atomics.store(this.#wide, cell, BigInt(value))
+  }
+}

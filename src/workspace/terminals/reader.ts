@@ -1,0 +1,127 @@
+// The main thread's side of the terminal reader (threads/terminal-reader.ts): one thread for all terminals,
+// started with the first. What goes to it is a message and a byte into the pipe it waits on; what comes from
+// it is coalesced: rings have grown, or a master will not be touched any more.
+
+import { once } from 'node:events'
+import { closeSync, writeSync } from 'node:fs'
+import type { Worker } from 'node:worker_threads'
+import { startWorker } from '../../assets.ts'
+import { openPipe } from '../../native/libc.ts'
+import {
+  CONTROL_BYTES,
+  NEWS,
+  STOP,
+  WOKEN,
+  type FromReader,
+  type ReaderStart,
+  type ToReader,
+} from '../../threads/terminal-messages.ts'
+import type { TerminalRing } from '../../threads/terminal-ring.ts'
+
+export interface LineEvents {
+  /** The ring has more bytes. */
+  readonly news: () => void
+  /** Every byte is in the ring, and the master is the caller's again. */
+  readonly over: () => void
+}
+
+interface Line {
+  readonly ring: TerminalRing
+  readonly events: LineEvents
+  seen: number
+}
+
+interface Running {
+  readonly worker: Worker
+  readonly pipe: { readonly reader: number; readonly writer: number }
+  readonly ended: Promise<unknown>
+}
+
+const BYTE = Buffer.alloc(1)
+
+export class Reader implements AsyncDisposable {
+  readonly #lines = new Map<number, Line>()
+  readonly #cells = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES))
+  readonly #stop = () => this.#sayStop()
+  #running: Running | undefined
+  #last = 0
+
+  /** From now on the master is the reader's until `over`. Returns the line's number. */
+  add(master: number, ring: TerminalRing, events: LineEvents): number {
+    const line = ++this.#last
+    this.#lines.set(line, { ring, events, seen: 0 })
+    this.#post({ type: 'add', line, master, shared: ring.shared })
+    return line
+  }
+
+  /** The bytes are copied: they may be a part of something larger. */
+  input(line: number, bytes: Uint8Array): void {
+    this.#post({ type: 'input', line, bytes: Uint8Array.from(bytes) })
+  }
+
+  /** The program has ended and nobody here holds the slave: what is left is read, up to the end. */
+  finish(line: number): void {
+    this.#post({ type: 'finish', line })
+  }
+
+  /** The end does not come by itself: what is there now is the last. */
+  cut(line: number): void {
+    this.#post({ type: 'cut', line })
+  }
+
+  wake(): void {
+    if (this.#running === undefined || Atomics.exchange(this.#cells, WOKEN, 1) === 1) return
+    writeSync(this.#running.pipe.writer, BYTE)
+  }
+
+  #post(message: ToReader): void {
+    this.#running ??= this.#start()
+    this.#running.worker.postMessage(message, message.type === 'input' ? [message.bytes.buffer as ArrayBuffer] : [])
+    this.wake()
+  }
+
+  #start(): Running {
+    const pipe = openPipe()
+    const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer as SharedArrayBuffer }
+    const worker = startWorker('terminal-reader', start)
+    // No listener for `error`: a reader that has failed ends the daemon, since its terminals cannot be served.
+    worker.on('message', (message: FromReader) => this.#hear(message))
+    // A thread in poll(2) would hold up process.exit() for ever.
+    process.once('exit', this.#stop)
+    return { worker, pipe, ended: once(worker, 'exit') }
+  }
+
+  #hear(message: FromReader): void {
+    if (message.type === 'over') {
+      const line = this.#lines.get(message.line)
+      this.#lines.delete(message.line)
+      line?.events.over()
+      return
+    }
+    // First, so that whatever is appended from here on is told again.
+    Atomics.store(this.#cells, NEWS, 0)
+    for (const line of this.#lines.values()) {
+      const { head } = line.ring
+      if (head === line.seen) continue
+      line.seen = head
+      line.events.news()
+    }
+  }
+
+  #sayStop(): void {
+    Atomics.store(this.#cells, STOP, 1)
+    this.wake()
+  }
+
+  /** Masters still with the reader are the callers' to close after this. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#running === undefined) return
+    const { pipe, ended } = this.#running
+    this.#sayStop()
+    await ended
+    this.#running = undefined
+    process.off('exit', this.#stop)
+    closeSync(pipe.reader)
+    closeSync(pipe.writer)
+  }
+}

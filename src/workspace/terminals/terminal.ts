@@ -1,0 +1,218 @@
+// One terminal: its program, its window, its input, its output, its end. It is born running and ends once: after
+// the exit of its program everything written is read, up to the end that the kernel announces, and only then
+// the master is closed and the exit told: every byte, then the exit. Where another process holds the terminal
+// when its program has exited, it gets half a second to write more; then the terminal is hung up (reliability
+// P-09): what it reads is an end of file, what it writes is an error (EIO).
+
+import { closeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Fault } from '../../fault.ts'
+import { foregroundGroup, setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
+import type { Excerpt } from '../../threads/terminal-ring.ts'
+import type { Leader } from '../leader.ts'
+import type { Attachment } from './attachment.ts'
+import { hangUp } from './closing.ts'
+import { TerminalOutput } from './output.ts'
+import type { Reader } from './reader.ts'
+import { checkedWindow, scrollbackSize } from './sizes.ts'
+
+/** How long a terminal that others hold stays open after its program's exit: exit within 1 s, closed within 2. */
+const HELD_MS = 500
+/** Input that may wait for the program to take it (reliability P-10). */
+export const INPUT_BYTES = 1024 * 1024
+/** After KILL only the kernel's own waits (a dead network mount, for example) keep a process. */
+const KILLED_MS = 1000
+
+export interface TerminalSpec {
+  readonly id: string
+  /** As requested, or the shell: what the replies show. */
+  readonly command: readonly string[]
+  readonly cwd: string
+  readonly window: WindowSize
+  /** Bytes; within its bounds. */
+  readonly scrollback: number
+}
+
+export interface TerminalExit {
+  /** 128 + n when signal n ended it. */
+  readonly code: number
+  readonly signal: string | undefined
+  readonly at: Date
+}
+
+/** Bytes of the output from an offset on. */
+export interface Passage extends Excerpt {
+  /** How many bytes between the offset asked for and the first returned are gone. */
+  readonly gap: number
+}
+
+export class Terminal {
+  readonly id: string
+  readonly command: readonly string[]
+  readonly cwd: string
+  readonly pid: number
+  readonly createdAt = new Date()
+  /** Resolves with the exit, when every byte has been read and the master is closed; never rejects. */
+  readonly ended: Promise<TerminalExit>
+  readonly #output = new TerminalOutput(() => this.#reader.wake())
+  readonly #child: Leader
+  readonly #pty: Pty
+  readonly #reader: Reader
+  readonly #line: number
+  readonly #over = Promise.withResolvers<void>()
+  #window: WindowSize
+  #scrollback: number
+  #sent = 0
+  #exit: TerminalExit | undefined
+  #closing: Promise<void> | undefined
+
+  /** Takes over the child and both ends of the terminal. */
+  constructor(spec: TerminalSpec, child: Leader, pty: Pty, reader: Reader) {
+    this.id = spec.id
+    this.command = spec.command
+    this.cwd = spec.cwd
+    this.pid = child.pid
+    this.#window = spec.window
+    this.#scrollback = spec.scrollback
+    this.#child = child
+    this.#pty = pty
+    this.#reader = reader
+    this.#line = reader.add(pty.master, this.#output.ring, {
+      news: () => this.#output.grown(),
+      over: () => this.#over.resolve(),
+    })
+    this.ended = this.#live()
+  }
+
+  get alive(): boolean {
+    return this.#exit === undefined
+  }
+
+  /** How it ended; undefined while it lives. */
+  get exit(): TerminalExit | undefined {
+    return this.#exit
+  }
+
+  get window(): WindowSize {
+    return this.#window
+  }
+
+  /** Bytes that are shown again to whoever attaches, and that `tail` returns at most. */
+  get scrollback(): number {
+    return this.#scrollback
+  }
+
+  /** Bytes it has ever written: the offset of the next. */
+  get head(): number {
+    return this.#output.head
+  }
+
+  /** Clients that follow it. */
+  get attached(): number {
+    return this.#output.attached
+  }
+
+  /** Bytes of input that the program has not taken yet. */
+  get queued(): number {
+    return this.alive ? this.#sent - this.#output.ring.written : 0
+  }
+
+  /**
+   * A place in the output for a client that follows it: the scrollback, or what came after `since`, then
+   * everything to come. `ready` is called when there may be more to read, and at the end. The client closes it.
+   */
+  attach(ready: () => void, since?: number): Attachment {
+    return this.#output.attach(this.#scrollback, since, ready)
+  }
+
+  /** Queues bytes for the program, all or none. Throws conflict after the exit, rate_limited above 1 MiB. */
+  input(bytes: Uint8Array): void {
+    this.#admit()
+    const { queued } = this
+    if (queued + bytes.byteLength > INPUT_BYTES) {
+      const sentence =
+        `terminal ${this.id} has ${queued} bytes of input that its program has not read; ` +
+        `with these ${bytes.byteLength} there would be more than ${INPUT_BYTES}`
+      const details = { id: this.id, queued, limit: INPUT_BYTES, unit: 'bytes of input' }
+      throw new Fault('rate_limited', sentence, { details, retryAfter: 1 })
+    }
+    if (bytes.byteLength === 0) return
+    this.#sent += bytes.byteLength
+    this.#reader.input(this.#line, bytes)
+  }
+
+  /** Throws bad_request outside the bounds, conflict after the exit. */
+  resize(cols: number, rows: number): void {
+    const window = checkedWindow(cols, rows)
+    this.#admit()
+    setWindowSize(this.#pty.master, window)
+    this.#window = window
+  }
+
+  /** The end of the output, at most the scrollback. */
+  tail(most: number): Excerpt {
+    return this.#output.tail(Math.min(most, this.#scrollback))
+  }
+
+  /**
+   * The output from an offset on, however far the ring reaches; waits for the first byte until `signal` aborts.
+   * An offset there has not been yet stands for the next byte.
+   */
+  async passage(from: number, most: number, signal: AbortSignal): Promise<Passage> {
+    const start = Math.min(from, this.head)
+    await this.#output.until(start, signal)
+    const excerpt = this.#output.range(start, most)
+    return { ...excerpt, gap: excerpt.offset - start }
+  }
+
+  /** Returns the bytes that this amounts to (contract 6). */
+  setScrollback(bytes: number): number {
+    return (this.#scrollback = scrollbackSize(bytes))
+  }
+
+  /** Forgets what has been written so far; what runs goes on. */
+  clear(): void {
+    this.#output.clear()
+  }
+
+  /** HUP to the group, KILL a second later; resolves when it has ended, or after 1 s more. */
+  close(): Promise<void> {
+    if (this.alive) this.#closing ??= hangUp(this.#child, foregroundGroup(this.#pty.master))
+    return this.#closed()
+  }
+
+  async #closed(): Promise<void> {
+    await this.#closing
+    const late = new AbortController()
+    await Promise.race([this.ended, sleep(KILLED_MS, undefined, { signal: late.signal }).catch(() => undefined)])
+    late.abort()
+  }
+
+  #admit(): void {
+    if (this.alive) return
+    throw new Fault('conflict', `terminal ${this.id} has ended; terminal_create opens a new one`, {
+      details: { id: this.id },
+    })
+  }
+
+  async #live(): Promise<TerminalExit> {
+    const { code, signal } = await this.#child.exited
+    closeSync(this.#pty.slave)
+    this.#reader.finish(this.#line)
+    const held = setTimeout(() => this.#reader.cut(this.#line), HELD_MS)
+    await this.#over.promise
+    clearTimeout(held)
+    closeSync(this.#pty.master)
+    const exit = { code, signal, at: new Date() }
+    this.#exit = exit
+    this.#output.finish()
+    void this.#release()
+    return exit
+  }
+
+  /** The number of the group is ours for as long as signals may still be sent to it. */
+  async #release(): Promise<void> {
+    await this.#closing
+    this.#child.release()
+  }
+}

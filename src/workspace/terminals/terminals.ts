@@ -1,0 +1,190 @@
+// The terminals of the workspace: those that live, under a limit, and those that have ended, until they are
+// deleted or the oldest have to go (contract 17). They outlive whoever looks at them; closing the workspace
+// hangs them up.
+
+import { closeSync } from 'node:fs'
+import { errnoOf, Fault, quote } from '../../fault.ts'
+import { openPty, type Pty } from '../../native/pty.ts'
+import type { Children } from '../child.ts'
+import { planCommand } from '../command.ts'
+import { Reader } from './reader.ts'
+import { checkedWindow, nextId, scrollbackSize, USUAL_WINDOW } from './sizes.ts'
+import { Terminal } from './terminal.ts'
+
+/** Ended terminals that are kept; the oldest go first. */
+export const KEPT_TERMINALS = 32
+
+export interface TerminalsOptions {
+  readonly children: Children
+  /** Terminals that may live at once (contract 15.4: 10, at most 64). */
+  readonly limit: number
+  /** Where they start unless they say otherwise. */
+  readonly workdir: string
+  readonly environment: Readonly<Record<string, string>>
+  /** The user's login shell. */
+  readonly shell: string
+}
+
+export interface TerminalRequest {
+  /** The shell unless given. One word alone may be a command line (contract 12). */
+  readonly command?: readonly string[] | undefined
+  readonly cols?: number | undefined
+  readonly rows?: number | undefined
+  readonly scrollbackSize?: number | undefined
+  readonly cwd?: string | undefined
+  readonly env?: Readonly<Record<string, string>> | undefined
+}
+
+export interface Terminals extends AsyncDisposable {
+  readonly limit: number
+  /** Throws rate_limited at the limit, unavailable where the system has no terminal left, and what the spawn says. */
+  create(request: TerminalRequest): Terminal
+  /** Throws not_found. */
+  get(id: string): Terminal
+  /** Oldest first. */
+  list(): Terminal[]
+  /** Forgets it at once and hangs it up; resolves when it has ended. Throws not_found. */
+  delete(id: string): Promise<void>
+  /** Hears of every terminal created from now on, before anything it writes is told to anybody. */
+  onCreated(listener: (terminal: Terminal) => void): Disposable
+}
+
+export function openTerminals(options: TerminalsOptions): Terminals {
+  return new TerminalTable(options)
+}
+
+class TerminalTable implements Terminals {
+  readonly #options: TerminalsOptions
+  readonly #reader = new Reader()
+  readonly #listeners = new Set<(terminal: Terminal) => void>()
+  /** Known to callers, by id, in the order of their start. */
+  readonly #known = new Map<string, Terminal>()
+  /** No longer known, but alive or followed: their ids mean them still. */
+  readonly #leaving = new Set<Terminal>()
+  #last = 0
+  #open = true
+
+  constructor(options: TerminalsOptions) {
+    this.#options = options
+  }
+
+  get limit(): number {
+    return this.#options.limit
+  }
+
+  create(request: TerminalRequest): Terminal {
+    const window = checkedWindow(request.cols ?? USUAL_WINDOW.cols, request.rows ?? USUAL_WINDOW.rows)
+    const command = request.command ?? [this.#options.shell]
+    const { argv } = planCommand(command, 'auto')
+    const id = this.#admit()
+    const cwd = request.cwd ?? this.#options.workdir
+    const pty = openPair(() => openPty(window))
+    const terminal = this.#start(pty, argv, { ...request, cwd }, (child) => {
+      const spec = { id: String(id), command, cwd, window, scrollback: scrollbackSize(request.scrollbackSize) }
+      return new Terminal(spec, child, pty, this.#reader)
+    })
+    this.#last = id
+    this.#known.set(terminal.id, terminal)
+    void terminal.ended.then(() => this.#dropOldest())
+    for (const listener of this.#listeners) listener(terminal)
+    return terminal
+  }
+
+  get(id: string): Terminal {
+    const terminal = this.#known.get(id)
+    if (terminal !== undefined) return terminal
+    const why = `it was never opened, was deleted, or has ended and ${KEPT_TERMINALS} others after it`
+    throw new Fault('not_found', `terminal ${quote(id)} is unknown: ${why}; terminal_list shows those there are`, {
+      details: { id },
+    })
+  }
+
+  list(): Terminal[] {
+    return [...this.#known.values()]
+  }
+
+  async delete(id: string): Promise<void> {
+    const terminal = this.get(id)
+    this.#forget(terminal)
+    await terminal.close()
+  }
+
+  onCreated(listener: (terminal: Terminal) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open = false
+    const terminals = [...this.#known.values(), ...this.#leaving]
+    await Promise.allSettled(terminals.map((terminal) => terminal.close()))
+    await this.#reader[Symbol.asyncDispose]()
+  }
+
+  /** The id of the next terminal. */
+  #admit(): number {
+    if (!this.#open) {
+      throw new Fault('unavailable', 'the daemon is stopping and opens no more terminals', { retryAfter: 5 })
+    }
+    const { limit } = this.#options
+    for (const one of this.#leaving) if (!one.alive && one.attached === 0) this.#leaving.delete(one)
+    const taken = new Set([...this.#leaving].map(({ id }) => id))
+    const id = nextId(this.#last, (one) => this.#known.has(one) || taken.has(one))
+    const alive = [...this.#known.values(), ...this.#leaving].filter((one) => one.alive).length
+    if (alive < limit && id !== undefined) return id
+    const why =
+      id === undefined
+        ? 'every terminal id is taken by a terminal that somebody still follows'
+        : `${alive} terminals are alive, which is the limit (limits.terminals is ${limit}); end one with terminal_delete`
+    throw new Fault('rate_limited', why, { details: { limit, alive, unit: 'terminals' }, retryAfter: 1 })
+  }
+
+  /** Starts the program on the terminal; whatever fails closes it. */
+  #start(
+    pty: Pty,
+    argv: readonly [string, ...string[]],
+    { cwd, env }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> | undefined },
+    make: (child: ReturnType<Children['spawnOn']>) => Terminal,
+  ): Terminal {
+    // The daemon's own window would be taken for this one's.
+    const { COLUMNS: _c, LINES: _l, ...inherited } = this.#options.environment
+    try {
+      const child = this.#options.children.spawnOn(pty.path, {
+        argv,
+        cwd,
+        env: { ...inherited, TERM: 'xterm-256color', PWD: cwd, ...env },
+      })
+      return make(child)
+    } catch (error) {
+      closeSync(pty.slave)
+      closeSync(pty.master)
+      throw error
+    }
+  }
+
+  #forget(terminal: Terminal): void {
+    this.#known.delete(terminal.id)
+    this.#leaving.add(terminal)
+  }
+
+  #dropOldest(): void {
+    const ended = this.list().filter((one) => !one.alive)
+    for (const oldest of ended.slice(0, -KEPT_TERMINALS)) this.#forget(oldest)
+  }
+}
+
+/** Why no pair could be opened, as what it says to the caller. */
+function openPair(open: () => Pty): Pty {
+  try {
+    return open()
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === undefined) throw error
+    const short = errno === 'ENOSPC' || errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM'
+    const problem = errno === 'ENOSPC' ? 'every one the system has is in use (sysctl kernel.pty.max)' : errno
+    const sentence = `a pseudo-terminal cannot be opened: ${problem}`
+    const details = { errno, ...(errno === 'ENOSPC' ? { sysctl: 'kernel.pty.max' } : {}) }
+    if (short) throw new Fault('unavailable', sentence, { details, retryAfter: 1, cause: error })
+    throw new Fault('spawn_failed', sentence, { details, cause: error })
+  }
+}
