@@ -48,10 +48,10 @@ function apiTable(): string {
 
 /** The README with its generated part renewed; prettier leaves that part alone. */
 function renewed(readme: string): string {
-  const parts = /^([\s\S]*<!-- api -->\n)[\s\S]*?(\n<!-- \/api -->[\s\S]*)$/.exec(readme)
+  const parts = /^([\s\S]*<!-- api -->\n)[\s\S]*?(<!-- \/api -->[\s\S]*)$/.exec(readme)
   if (parts === null) throw new Error('README.md has no marks <!-- api --> and <!-- /api --> around its API table')
   const [, before = '', after = ''] = parts
-  return `${before}<!-- prettier-ignore-start -->\n\n${apiTable()}\n\n<!-- prettier-ignore-end -->${after}`
+  return `${before}<!-- prettier-ignore-start -->\n\n${apiTable()}\n\n<!-- prettier-ignore-end -->\n${after}`
 }
 
 const present = readFileSync(README, 'utf8')
