@@ -12,7 +12,14 @@ import { getEnvironmentData, setEnvironmentData, type Transferable, Worker } fro
 import { type Packed, privateDirectory, unpack } from './unpack.ts'
 
 /** Worker entry points: files of src/threads, each bundled by build.mjs on its own. */
-export const WORKERS = ['tree-walker', 'content-scanner', 'json-parser', 'terminal-reader'] as const
+export const WORKERS = [
+  'tree-walker',
+  'content-scanner',
+  'json-parser',
+  'terminal-reader',
+  'inotify-reader',
+  'polling-watcher',
+] as const
 export type WorkerName = (typeof WORKERS)[number]
 
 export interface BuildFacts {

@@ -35,6 +35,8 @@ export interface Reading {
   readonly items: Iterable<Item>
   /** `items` come as they are read; breaking off the loop closes the directory. */
   readonly large: boolean
+  /** Tells the directory from another of the same name. */
+  readonly inode: number
 }
 
 /** Reads the directory; throws the system's error. Only the root of a walk may be a symbolic link. */
@@ -42,14 +44,15 @@ export function readDirectory({ path, raw }: Location, root = false): Reading {
   const where = raw ?? path
   const stats = root ? statSync(where) : lstatSync(where)
   // What has become a link since its parent was read is not followed.
-  if (stats.isSymbolicLink()) return { items: [], large: false }
-  if (stats.size > LARGE_DIRECTORY) return { items: readInPieces(where), large: true }
+  const inode = stats.ino
+  if (stats.isSymbolicLink()) return { items: [], large: false, inode }
+  if (stats.size > LARGE_DIRECTORY) return { items: readInPieces(where), large: true, inode }
   const items: Item[] = []
   for (const entry of readdirSync(where, { withFileTypes: true })) {
-    if (entry.name.includes('\uFFFD')) return { items: readRaw(where), large: false }
+    if (entry.name.includes('\uFFFD')) return { items: readRaw(where), large: false, inode }
     items.push({ name: entry.name, kind: kindOf(entry), raw: undefined })
   }
-  return { items, large: false }
+  return { items, large: false, inode }
 }
 
 /** A path below a location, keeping bytes where either part needs them. */

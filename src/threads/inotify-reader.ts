@@ -1,0 +1,89 @@
+// The inotify reader: one thread for all watchers, blocked in poll(2) over one descriptor for each and one
+// that wakes it when the main thread has said something. Its own event loop never turns: messages are taken
+// from their port when it wakes. It ends when it is told to, and must be before the process exits, for a
+// thread that is blocked in a native call cannot be terminated.
+
+import { readSync } from 'node:fs'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Fault, faultOfSystem } from '../fault.ts'
+import { pollReadable } from '../native/libc.ts'
+import { TreeWatch } from './watch/tree-watch.ts'
+import type { FromReader, ReaderStart, ToReader } from './watch/watch-job.ts'
+
+const { wakeup } = workerData as ReaderStart // given by reader-thread.ts alone
+const port = parentPort
+const watches = new Map<string, TreeWatch>()
+const counter = Buffer.alloc(8)
+
+/** Milliseconds the thread sleeps at most, as a number poll(2) takes. */
+const LONGEST_SLEEP = 3_600_000
+
+function post(message: FromReader): void {
+  port?.postMessage(message)
+}
+
+/** False when the thread is to end. */
+function handle(message: ToReader): boolean {
+  if (message.type === 'end') return false
+  const known = watches.get(message.id)
+  if (message.type === 'taken') known?.outbox.taken(message.count, message.bytes)
+  else if (message.type === 'close') {
+    watches.delete(message.id)
+    known?.[Symbol.dispose]()
+  } else {
+    guarded(message.id, message.job.root, () => void watches.set(message.id, new TreeWatch(message.job)))
+  }
+  return true
+}
+
+/** Does `work` for one watcher; what it throws ends that watcher and no other. */
+function guarded(id: string, path: string, work: () => void): void {
+  try {
+    work()
+  } catch (thrown) {
+    watches.get(id)?.[Symbol.dispose]()
+    watches.delete(id)
+    const error = faultOfSystem(thrown, path)
+    const known = error instanceof Fault
+    const { code, message, details } = known ? error : new Fault('internal_error', `watching failed: ${String(error)}`)
+    post({ type: 'failed', id, fault: { code, sentence: message, details } })
+  }
+}
+
+/** Takes what the main thread has sent; false when the thread is to end. */
+function hear(): boolean {
+  readSync(wakeup, counter)
+  if (port === null) return false
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    if (!handle(next.message as ToReader)) return false // sent by reader-thread.ts alone
+  }
+  return true
+}
+
+/** A slice for one watcher and what came of it. */
+function advance(id: string, watch: TreeWatch, readable: boolean): void {
+  const before = watch.started
+  watch.advance(performance.now(), readable)
+  const { coverage } = watch
+  if (!before && watch.started) post({ type: 'opened', id, coverage })
+  const batch = watch.outbox.send()
+  if (batch !== undefined) post({ type: 'told', id, ...batch, coverage })
+}
+
+function run(): void {
+  for (;;) {
+    const now = performance.now()
+    const due = [...watches.values()].reduce((first, watch) => Math.min(first, watch.due), now + LONGEST_SLEEP)
+    const entries = [...watches]
+    const fds = entries.map(([, { fd }]) => fd) // a negative one is passed over
+    const [woken, ...events] = pollReadable([wakeup, ...fds], Math.max(0, Math.ceil(due - now)))
+    if (woken !== 0 && !hear()) return
+    for (const [index, [id, watch]] of entries.entries()) {
+      if (watches.get(id) !== watch) continue
+      guarded(id, watch.path, () => advance(id, watch, events[index] !== 0))
+    }
+  }
+}
+
+run()
+for (const watch of watches.values()) watch[Symbol.dispose]()

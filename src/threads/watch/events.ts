@@ -1,0 +1,32 @@
+// What read(2) of an inotify descriptor returns, taken apart without touching the system.
+
+import { EVENT } from '../../native/inotify.ts'
+import { nameOfBytes } from './names.ts'
+
+export interface WatchEvent {
+  /** The watched directory; -1 for the notice that events were lost. */
+  readonly wd: number
+  readonly mask: number
+  /** Ties the two halves of a move together; 0 otherwise. */
+  readonly cookie: number
+  /** The entry it is about, as names.ts spells it; empty when it is the directory itself. */
+  readonly name: string
+}
+
+/** The events in the first `length` bytes. */
+export function parseEvents(bytes: Buffer, length: number): WatchEvent[] {
+  const events: WatchEvent[] = []
+  for (let at = 0; at + EVENT.name <= length;) {
+    const start = at + EVENT.name
+    const next = start + bytes.readUInt32LE(at + EVENT.length)
+    const nul = bytes.indexOf(0, start)
+    events.push({
+      wd: bytes.readInt32LE(at + EVENT.wd),
+      mask: bytes.readUInt32LE(at + EVENT.mask),
+      cookie: bytes.readUInt32LE(at + EVENT.cookie),
+      name: next === start ? '' : nameOfBytes(bytes, start, nul < 0 || nul > next ? next : nul),
+    })
+    at = next
+  }
+  return events
+}

@@ -1,0 +1,127 @@
+// One watcher on a file system that does not notify: chokidar looks at every file again and again, and what it
+// finds goes through the same windows and outbox as the kernel's events. It cannot tell a move from a removal
+// and a creation, and sees only the last of several changes between two looks.
+
+import { realpathSync } from 'node:fs'
+import { watch, type FSWatcher } from 'chokidar'
+import { forbiddenToWalks } from '../mounts.ts'
+import { renderChange, type Op } from './change.ts'
+import { exclusionOf } from './exclusions.ts'
+import { Outbox } from './outbox.ts'
+import type { Coverage, WatchJob } from './watch-job.ts'
+import { Windows } from './windows.ts'
+
+/** Milliseconds between two looks at one file. */
+const INTERVAL_MS = 1000
+
+export interface PollingEvents {
+  readonly ready: () => void
+  /** There is something in the outbox. */
+  readonly told: () => void
+}
+
+const OPS = {
+  add: ['create', false],
+  addDir: ['create', true],
+  change: ['write', false],
+  unlink: ['remove', false],
+  unlinkDir: ['remove', true],
+} as const satisfies Record<string, readonly [Op, boolean]>
+
+export class PollingWatch implements AsyncDisposable {
+  readonly outbox = new Outbox()
+  readonly #root: string
+  readonly #real: string
+  readonly #events: PollingEvents
+  readonly #watcher: FSWatcher
+  readonly #windows = new Windows((change) => this.outbox.put(renderChange(change)))
+  #timer: NodeJS.Timeout | undefined
+  #ready = false
+  #ended = false
+  #dirs = 0
+  #errors = 0
+  #problem: string | undefined
+
+  constructor(job: WatchJob, events: PollingEvents) {
+    this.#root = job.root
+    this.#real = realpathSync(job.root)
+    this.#events = events
+    const excluded = exclusionOf(job.globs, job.defaultExcludes)
+    const forbidden = forbiddenToWalks()
+    this.#watcher = watch(this.#real, {
+      usePolling: true,
+      interval: INTERVAL_MS,
+      binaryInterval: INTERVAL_MS,
+      followSymlinks: false,
+      ignorePermissionErrors: true,
+      ignored: (path, stats) => {
+        if (path === this.#real) return false
+        if (forbidden.has(path)) return true
+        const segments = path.slice(this.#real.length).split('/').filter(Boolean)
+        const name = segments.pop() ?? ''
+        return excluded({ segments }, name, stats?.isDirectory() ?? false)
+      },
+    })
+    this.#watcher.on('all', (event, path) => {
+      if (event in OPS) this.#note(event as keyof typeof OPS, path) // just looked up
+    })
+    this.#watcher.on('error', (error) => this.#fail(error))
+    this.#watcher.on('ready', () => {
+      this.#ready = true
+      events.ready()
+    })
+  }
+
+  get coverage(): Coverage {
+    return { dirs: this.#dirs, errors: this.#errors, unreadable: [], problem: this.#problem }
+  }
+
+  /** The main thread has room for more. */
+  resume(): void {
+    this.#turn()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true
+    clearTimeout(this.#timer)
+    await this.#watcher.close()
+  }
+
+  #note(event: keyof typeof OPS, real: string): void {
+    const [op, directory] = OPS[event]
+    if (event === 'addDir') this.#dirs++
+    else if (event === 'unlinkDir') this.#dirs--
+    if (!this.#ready || this.#ended) return
+    this.#windows.note({ path: this.#root + real.slice(this.#real.length), op, directory }, performance.now())
+    if (event === 'unlinkDir' && real === this.#real) this.#end()
+    else this.#turn()
+  }
+
+  /** Ends the windows that are due. While the outbox is full they wait; there is at most one for each path. */
+  #turn(): void {
+    if (this.#ended) return
+    this.#windows.end(performance.now(), this.outbox.room)
+    this.#events.told()
+    clearTimeout(this.#timer)
+    const { due } = this.#windows
+    if (due === undefined || this.outbox.full) return
+    this.#timer = setTimeout(() => this.#turn(), Math.max(1, due - performance.now()))
+  }
+
+  #end(): void {
+    this.#windows.flush()
+    this.outbox.put({ kind: 'ended' })
+    this.#ended = true
+    this.#events.told()
+    clearTimeout(this.#timer)
+    void this.#watcher.close()
+  }
+
+  #fail(error: unknown): void {
+    this.#errors++
+    if (this.#problem !== undefined) return
+    this.#problem = `part of the tree is not watched: ${error instanceof Error ? error.message : String(error)}`
+    this.outbox.put({ kind: 'overflow', message: this.#problem })
+    this.#events.told()
+  }
+}

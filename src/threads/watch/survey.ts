@@ -1,0 +1,160 @@
+// The watched tree as the disk has it. A directory is watched first and read after, so what appears in between
+// is seen twice rather than never (reliability W-03). The work is done in steps: a generator that rests after
+// every directory and every few entries, so that the owner can stop it while its changes find no room.
+
+import { lstatSync } from 'node:fs'
+import { errnoOf } from '../../fault.ts'
+import { readDirectory, type Item, type Reading } from '../directory.ts'
+import type { Change } from './change.ts'
+import type { Exclusion } from './exclusions.ts'
+import { watchLimit } from './limits.ts'
+import { locate, nameOfItem } from './names.ts'
+import type { Directory } from './tree.ts'
+import type { WatchTable } from './watch-table.ts'
+
+/** Entries between two rests. */
+const STINT = 64
+/** Paths of unreadable directories that are named. */
+const NAMED_ERRORS = 10
+/** What a directory answers that is not there any more. */
+const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+
+export interface SurveyOptions {
+  readonly table: WatchTable
+  readonly excluded: Exclusion
+  /** Directories never entered from above (contract 14). */
+  readonly forbidden: ReadonlySet<string>
+  /** Called when the system's limit keeps a directory from being watched; may throw. */
+  readonly limited: (reason: Error) => void
+}
+
+export class Survey {
+  readonly #options: SurveyOptions
+  errors = 0
+  unreadable: string[] = []
+
+  constructor(options: SurveyOptions) {
+    this.#options = options
+  }
+
+  excluded(directory: Directory, name: string, isDirectory: boolean): boolean {
+    return this.#options.excluded(directory, name, isDirectory)
+  }
+
+  /** Watches `top` and everything below, and tells of each entry if `tell` is given. */
+  *fill(top: Directory, tell?: (change: Change) => void): Generator<void> {
+    const waiting = [top]
+    let count = 0
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      yield
+      const reading = this.#open(next)
+      if (reading === undefined) continue
+      next.inode = reading.inode
+      for (const item of this.#admitted(next, reading)) {
+        const name = nameOfItem(item)
+        if (next.has(name)) continue // a directory that changes while it is read may name an entry twice
+        const below = next.add(name, item.kind === 'directory')
+        if (below !== undefined) waiting.push(below)
+        tell?.({ path: next.pathOf(name), op: 'create', directory: below !== undefined })
+        if (++count % STINT === 0) yield
+      }
+    }
+  }
+
+  /**
+   * Watches everything anew and tells how the disk differs from what is known: names, and the content of
+   * files whose inode changed at `since` (milliseconds of the clock) or later.
+   */
+  *compare(root: Directory, since: number, tell: (change: Change) => void): Generator<void> {
+    this.errors = 0
+    this.unreadable = []
+    const waiting = [root]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      yield
+      const reading = this.#open(next)
+      if (reading === undefined) continue // has gone since its parent was read: the parent's watch tells of it
+      if (next !== root && next.inode !== 0 && reading.inode !== next.inode) {
+        tell({ path: next.path, op: 'remove', directory: true })
+        tell({ path: next.path, op: 'create', directory: true })
+        next.clear()
+      }
+      next.inode = reading.inode
+      yield* this.#compareOne(next, reading, { since, tell, waiting })
+    }
+  }
+
+  *#compareOne(
+    directory: Directory,
+    reading: Reading,
+    { since, tell, waiting }: { since: number; tell: (change: Change) => void; waiting: Directory[] },
+  ): Generator<void> {
+    const gone = new Set(directory.names())
+    let count = 0
+    for (const item of this.#admitted(directory, reading)) {
+      if (++count % STINT === 0) yield
+      const name = nameOfItem(item)
+      const path = directory.pathOf(name)
+      const isDirectory = item.kind === 'directory'
+      const known = directory.directory(name)
+      gone.delete(name)
+      if (directory.has(name) && isDirectory === (known !== undefined)) {
+        if (known !== undefined) waiting.push(known)
+        else if (changedSince(path, since)) tell({ path, op: 'write', directory: false })
+        continue
+      }
+      if (directory.has(name)) tell({ path, op: 'remove', directory: known !== undefined })
+      const below = directory.add(name, isDirectory)
+      tell({ path, op: 'create', directory: isDirectory })
+      if (below !== undefined) yield* this.fill(below, tell)
+    }
+    for (const name of gone) {
+      if (++count % STINT === 0) yield
+      tell({ path: directory.pathOf(name), op: 'remove', directory: directory.directory(name) !== undefined })
+      directory.delete(name)
+    }
+  }
+
+  /** Watches the directory and begins to read it; undefined where that cannot be done. */
+  #open(directory: Directory): Reading | undefined {
+    const { path } = directory
+    if (directory.parent !== undefined && this.#options.forbidden.has(path)) return undefined
+    const errno = this.#options.table.arm(directory)
+    if (errno !== undefined) {
+      const limit = watchLimit(errno, locate(path).path)
+      if (limit !== undefined) this.#options.limited(limit)
+      else this.#complain(path, errno)
+      return undefined
+    }
+    try {
+      return readDirectory(locate(path), directory.parent === undefined)
+    } catch (error) {
+      this.#complain(path, errnoOf(error))
+      return undefined
+    }
+  }
+
+  *#admitted(directory: Directory, { items }: Reading): Generator<Item> {
+    try {
+      for (const item of items) {
+        if (!this.excluded(directory, nameOfItem(item), item.kind === 'directory')) yield item
+      }
+    } catch (error) {
+      this.#complain(directory.path, errnoOf(error)) // a large directory that went while it was read
+    }
+  }
+
+  #complain(path: string, errno: string | undefined): void {
+    if (GONE.has(errno)) return
+    this.errors++
+    if (this.unreadable.length < NAMED_ERRORS) this.unreadable.push(locate(path).path)
+  }
+}
+
+function changedSince(path: string, since: number): boolean {
+  const { path: text, raw } = locate(path)
+  try {
+    return lstatSync(raw ?? text).ctimeMs >= since
+  } catch {
+    return false // has gone since it was listed: its directory's watch tells of it
+  }
+}

@@ -1,0 +1,292 @@
+// One watcher: what the kernel says about its tree becomes changes, windows collect them, the outbox carries
+// them off. It never waits. `advance` does a slice of whatever is to be done, `due` says when it wants to be called again;
+// one thing is done after the other, so events are always read against a tree that is up to date.
+// Where events were lost, that is announced, and the differences to the disk are told (contract 17).
+
+import { readSync, realpathSync, statSync } from 'node:fs'
+import { Fault, errnoOf } from '../../fault.ts'
+import { IN, LONGEST_EVENT } from '../../native/inotify.ts'
+import { forbiddenToWalks } from '../mounts.ts'
+import { renderChange, type Change } from './change.ts'
+import { parseEvents, type WatchEvent } from './events.ts'
+import { exclusionOf } from './exclusions.ts'
+import { instanceLimit } from './limits.ts'
+import { Moves } from './moves.ts'
+import { Outbox } from './outbox.ts'
+import { Survey } from './survey.ts'
+import { Directory } from './tree.ts'
+import type { Coverage, WatchJob } from './watch-job.ts'
+import { WatchTable } from './watch-table.ts'
+import { Windows } from './windows.ts'
+
+/** Milliseconds of one slice: how long one watcher may keep the others waiting. */
+const SLICE_MS = 10
+/** Windows open at once; beyond that the kernel's queue has to hold what comes. */
+const MOST_WINDOWS = 5000
+/** Milliseconds between two looks at whether the root is still the same directory. */
+const ROOT_CHECK_MS = 1000
+/** Milliseconds until a tree that could not be watched completely is tried again. */
+const RETRY_MS = 5000
+/** The clock that stamps inodes is coarser than ours (design, measured facts). */
+const CLOCK_SLACK_MS = 100
+
+const LOST = 'events were lost: the kernel could hold no more; what follows are the differences, then ready'
+const UNMOUNTED = 'a file system inside the tree was unmounted; what follows are the differences, then ready'
+
+const buffer = Buffer.alloc(64 * 1024)
+
+export class TreeWatch implements Disposable {
+  readonly outbox = new Outbox()
+  readonly #root: Directory
+  readonly #identity: string
+  readonly #table: WatchTable
+  readonly #survey: Survey
+  readonly #windows = new Windows((change) => this.outbox.put(renderChange(change)))
+  readonly #moves = new Moves()
+  #steps: Generator<void> | undefined
+  #started = false
+  #ended = false
+  #problem: string | undefined
+  /** Clients know of the problem. */
+  #announced = false
+  #now = 0
+  #nextCheck = 0
+  #retryAt = Infinity
+  /** Milliseconds of the clock: everything that happened before has been heard of. */
+  #heardUntil = Date.now()
+
+  /** Throws the Fault of a root that cannot be watched. */
+  constructor(job: WatchJob) {
+    this.#root = new Directory(job.root)
+    this.#identity = identityOf(job.root)
+    this.#table = openTable()
+    this.#survey = new Survey({
+      table: this.#table,
+      excluded: exclusionOf(job.globs, job.defaultExcludes),
+      forbidden: forbiddenBelow(job.root),
+      limited: (reason) => this.#limited(reason),
+    })
+    this.#steps = this.#survey.fill(this.#root)
+  }
+
+  /** To be polled; -1: nothing is to be read at present. */
+  get fd(): number {
+    return this.#steps === undefined && !this.#blocked ? this.#table.fd : -1
+  }
+
+  get path(): string {
+    return this.#root.path
+  }
+
+  get started(): boolean {
+    return this.#started
+  }
+
+  /** When there is something to do without an event, by the monotonic clock. */
+  get due(): number {
+    if (this.#ended || this.outbox.full) return Infinity // until the main thread has taken something
+    const window = this.#windows.due ?? Infinity
+    if (this.#blocked) return window
+    return this.#steps === undefined ? Math.min(window, this.#nextCheck, this.#retryAt) : 0
+  }
+
+  get coverage(): Coverage {
+    const { errors, unreadable } = this.#survey
+    return { dirs: this.#table.size, errors, unreadable, problem: this.#problem }
+  }
+
+  get #blocked(): boolean {
+    return this.outbox.full || this.#windows.size >= MOST_WINDOWS
+  }
+
+  /** Does a slice. Throws what ends the watcher. */
+  advance(now: number, readable: boolean): void {
+    this.#now = now
+    if (this.#ended) return
+    this.#windows.end(now, this.outbox.room)
+    if (this.#steps === undefined && !this.#blocked) {
+      if (now >= this.#nextCheck) this.#checkRoot()
+      else if (now >= this.#retryAt) this.#steps = this.#resync(undefined)
+      else if (readable) this.#steps = this.#read()
+    }
+    while (this.#steps !== undefined && !this.#blocked) {
+      if (this.#steps.next().done === true) this.#finish()
+      this.#now = performance.now()
+      if (this.#now - now > SLICE_MS) return
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended = true
+    this.#steps?.return(undefined)
+    this.#steps = undefined
+    this.#table.close()
+  }
+
+  #finish(): void {
+    this.#steps = undefined
+    if (this.#started) return
+    if (this.#root.wd < 0) {
+      if (this.#survey.errors > 0)
+        throw new Fault('forbidden', `path ${this.#root.path} may not be read by this daemon`)
+      throw new Fault('not_found', `path ${this.#root.path} went while it was being watched`)
+    }
+    this.#started = true
+    this.#nextCheck = this.#now + ROOT_CHECK_MS
+  }
+
+  #read(): Generator<void> | undefined {
+    const before = Date.now()
+    let length: number
+    try {
+      length = readSync(this.#table.fd, buffer)
+    } catch (error) {
+      if (errnoOf(error) === 'EAGAIN') return undefined
+      throw error
+    }
+    const events = parseEvents(buffer, length)
+    const lost = events.findIndex(({ mask }) => (mask & IN.Q_OVERFLOW) !== 0)
+    // A read that left nothing behind: what is lost later happened later.
+    if (lost < 0 && length + LONGEST_EVENT < buffer.length) this.#heardUntil = before
+    return this.#handleAll(lost < 0 ? events : events.slice(0, lost), lost >= 0)
+  }
+
+  *#handleAll(events: readonly WatchEvent[], lost: boolean): Generator<void> {
+    for (const event of events) {
+      yield* this.#handle(event)
+      if (this.#ended) return
+      yield
+    }
+    if (lost) yield* this.#resync(LOST)
+  }
+
+  *#handle(event: WatchEvent): Generator<void> {
+    const { mask, name, wd } = event
+    const directory = this.#table.get(wd)
+    if (directory === undefined) return // an event from before its watch was given up
+    if (name === '') return yield* this.#handleSelf(directory, event)
+    if (this.#survey.excluded(directory, name, (mask & IN.ISDIR) !== 0)) return
+    if ((mask & (IN.DELETE | IN.MOVED_FROM)) !== 0) this.#vanish(directory, event)
+    else if ((mask & (IN.CREATE | IN.MOVED_TO)) !== 0) yield* this.#appear(directory, event)
+    else if (directory.has(name)) this.#alter(directory, event)
+  }
+
+  *#handleSelf(directory: Directory, { mask, wd }: WatchEvent): Generator<void> {
+    if ((mask & IN.IGNORED) !== 0) this.#table.lost(wd)
+    if (directory === this.#root && (mask & ~IN.ATTRIB & ~IN.ISDIR) !== 0) this.#checkRoot()
+    else if ((mask & IN.UNMOUNT) !== 0) yield* this.#resync(UNMOUNTED)
+  }
+
+  #vanish(parent: Directory, { name, mask, cookie }: WatchEvent): void {
+    if (!parent.has(name)) return
+    const path = parent.pathOf(name)
+    const directory = parent.directory(name)
+    if (directory !== undefined) this.#table.forget(directory)
+    parent.delete(name)
+    const moved = (mask & IN.MOVED_FROM) !== 0
+    this.#note({ path, op: moved ? 'rename' : 'remove', directory: directory !== undefined })
+    if (moved) this.#moves.left(cookie, path)
+  }
+
+  *#appear(parent: Directory, { name, mask, cookie }: WatchEvent): Generator<void> {
+    const path = parent.pathOf(name)
+    const isDirectory = (mask & IN.ISDIR) !== 0
+    const known = parent.directory(name)
+    const moved = (mask & IN.MOVED_TO) !== 0
+    // Reading its parent has told of it already, with everything below.
+    if (!moved && parent.has(name) && (known === undefined ? !isDirectory : isDirectory && known.wd >= 0)) return
+    if (known !== undefined) {
+      this.#table.forget(known)
+      this.#note({ path, op: 'remove', directory: true })
+    }
+    const from = moved ? this.#moves.arrived(cookie) : undefined
+    const rename = from === undefined ? undefined : this.#windows.pending(from)
+    if (rename?.op === 'rename' && rename.to === undefined) this.#note({ ...rename, to: path })
+    const below = parent.add(name, isDirectory)
+    this.#note({ path, op: 'create', directory: isDirectory, from })
+    if (below !== undefined) yield* this.#survey.fill(below, (change) => this.#note(change))
+  }
+
+  /** Closing counts as a write too, for memory maps are written without a word; but not beside what tells more. */
+  #alter(parent: Directory, { name, mask }: WatchEvent): void {
+    const path = parent.pathOf(name)
+    const directory = (mask & IN.ISDIR) !== 0
+    if ((mask & IN.MODIFY) !== 0) this.#note({ path, op: 'write', directory })
+    else if ((mask & IN.CLOSE_WRITE) === 0) this.#note({ path, op: 'unknown', directory })
+    else if (this.#windows.pending(path)?.op !== 'create') this.#note({ path, op: 'write', directory })
+  }
+
+  #note(change: Change): void {
+    this.#windows.note(change, this.#now)
+  }
+
+  /** Starts over with an empty queue, and tells what is different from what has been told; `message` announces it. */
+  *#resync(message: string | undefined): Generator<void> {
+    const since = this.#heardUntil - CLOCK_SLACK_MS
+    this.#windows.flush()
+    this.#moves.clear()
+    if (message !== undefined) this.outbox.put({ kind: 'overflow', message })
+    this.#heardUntil = Date.now()
+    this.#retryAt = Infinity
+    this.#problem = undefined
+    try {
+      this.#table.renew()
+    } catch (error) {
+      return this.#limited(instanceLimit(errnoOf(error)) ?? error)
+    }
+    yield* this.#survey.compare(this.#root, since, (change) => this.outbox.put(renderChange(change)))
+    if (this.#problem !== undefined) return
+    this.#announced = false
+    this.outbox.put({ kind: 'ready' })
+  }
+
+  /** Part of the tree cannot be watched: at the start that is refused, later it is announced and tried again. */
+  #limited(reason: unknown): void {
+    if (!this.#started || !(reason instanceof Fault)) throw reason
+    this.#retryAt = this.#now + RETRY_MS
+    if (this.#problem === undefined) this.#problem = `part of the tree is not watched: ${reason.message}`
+    if (this.#announced) return
+    this.#announced = true
+    this.outbox.put({ kind: 'overflow', message: this.#problem })
+  }
+
+  #checkRoot(): void {
+    this.#nextCheck = this.#now + ROOT_CHECK_MS
+    const watched = this.#root.wd >= 0 || this.#problem !== undefined
+    if (watched && identityOr(this.#root.path) === this.#identity) return
+    this.#note({ path: this.#root.path, op: 'remove', directory: true })
+    this.#windows.flush()
+    this.outbox.put({ kind: 'ended' })
+    this.#ended = true
+    this.#table.close()
+  }
+}
+
+function openTable(): WatchTable {
+  try {
+    return new WatchTable()
+  } catch (error) {
+    throw instanceLimit(errnoOf(error)) ?? error
+  }
+}
+
+function identityOf(path: string): string {
+  const { dev, ino } = statSync(path)
+  return `${dev}:${ino}`
+}
+
+function identityOr(path: string): string | undefined {
+  try {
+    return identityOf(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** The places that walks keep out of, as paths below a root that may be a link. */
+function forbiddenBelow(root: string): ReadonlySet<string> {
+  const real = realpathSync(root)
+  if (real === root) return forbiddenToWalks()
+  const below = [...forbiddenToWalks()].filter((path) => path.startsWith(`${real}/`))
+  return new Set(below.map((path) => root + path.slice(real.length)))
+}

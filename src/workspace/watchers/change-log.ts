@@ -1,0 +1,63 @@
+// The last changes of one watcher, for callers who poll: at most 10,000 and 4 MiB (contract 18), addressed by
+// number. What has gone from it is answered with a resync, never left out.
+
+export const KEPT_CHANGES = 10_000
+export const KEPT_BYTES = 4 * 1024 * 1024
+
+export class ChangeLog {
+  #texts: string[] = []
+  /** Index in #texts of the oldest that is kept; those before it wait to be cut off together. */
+  #start = 0
+  #bytes = 0
+  /** Number of the change that comes next. */
+  #next = 0
+  readonly #waiting = new Set<() => void>()
+
+  /** `json` is a change as JSON. */
+  append(json: string): void {
+    this.#texts.push(json)
+    this.#bytes += Buffer.byteLength(json)
+    this.#next++
+    while (this.#texts.length - this.#start > KEPT_CHANGES || this.#bytes > KEPT_BYTES) {
+      this.#bytes -= Buffer.byteLength(this.#texts[this.#start] ?? '')
+      this.#start++
+    }
+    if (this.#start <= KEPT_CHANGES) return
+    this.#texts = this.#texts.slice(this.#start)
+    this.#start = 0
+  }
+
+  get next(): number {
+    return this.#next
+  }
+
+  /** Number of the oldest change that is kept. */
+  get first(): number {
+    return this.#next - (this.#texts.length - this.#start)
+  }
+
+  /** At most `count` changes from number `from`, which must be kept. */
+  from(from: number, count: number): readonly string[] {
+    const at = this.#start + from - this.first
+    return this.#texts.slice(at, at + count)
+  }
+
+  /** Those who wait look again. */
+  wake(): void {
+    for (const look of this.#waiting) look()
+  }
+
+  /** Until somebody calls `wake`, the time is up or the signal aborts. */
+  async grown(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    const stop = () => resolve()
+    this.#waiting.add(stop)
+    signal.addEventListener('abort', stop, { once: true })
+    await promise
+    signal.removeEventListener('abort', stop)
+    this.#waiting.delete(stop)
+    clearTimeout(timer)
+  }
+}

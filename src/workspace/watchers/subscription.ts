@@ -1,0 +1,68 @@
+// One listener of all watchers: a queue of text frames (contract 8) that its owner takes when it can send. A
+// queue above its mark keeps the readers' batches unacknowledged, so a listener that stalls costs bounded
+// memory: the kernel's queue fills, overflows, and what was lost is told by difference (reliability W-07).
+
+/** Frames and bytes above which no more are asked for. */
+const MARK_FRAMES = 1000
+const MARK_BYTES = 512 * 1024
+
+export interface Subscription extends Disposable {
+  /** The next frame as JSON text; undefined: none now, and `readable` is called when there is one again. */
+  take(): string | undefined
+}
+
+export class FrameQueue implements Subscription {
+  #frames: string[] = []
+  #at = 0
+  #bytes = 0
+  #asked = true
+  readonly #readable: () => void
+  readonly #drained: () => void
+  readonly #gone: (queue: FrameQueue) => void
+
+  constructor(on: { readable: () => void; drained: () => void; gone: (queue: FrameQueue) => void }) {
+    this.#readable = on.readable
+    this.#drained = on.drained
+    this.#gone = on.gone
+  }
+
+  get aboveMark(): boolean {
+    return this.#frames.length - this.#at > MARK_FRAMES || this.#bytes > MARK_BYTES
+  }
+
+  push(frames: readonly string[]): void {
+    for (const frame of frames) {
+      this.#frames.push(frame)
+      this.#bytes += frame.length
+    }
+    if (!this.#asked || frames.length === 0) return
+    this.#asked = false
+    this.#readable()
+  }
+
+  take(): string | undefined {
+    const frame = this.#frames[this.#at]
+    if (frame === undefined) {
+      this.#frames = []
+      this.#at = 0
+      this.#asked = true
+      return undefined
+    }
+    const above = this.aboveMark
+    this.#at++
+    this.#bytes -= frame.length
+    if (this.#at > MARK_FRAMES) {
+      this.#frames = this.#frames.slice(this.#at)
+      this.#at = 0
+    }
+    if (above && !this.aboveMark) this.#drained()
+    return frame
+  }
+
+  [Symbol.dispose](): void {
+    this.#frames = []
+    this.#at = 0
+    this.#bytes = 0
+    this.#gone(this)
+  }
+}

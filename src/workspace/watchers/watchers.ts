@@ -1,0 +1,302 @@
+// All watchers of the daemon (contract 7, 17, 18): created, listed, deleted, heard by listeners frame by frame
+// or asked by callers who poll. Trees are watched in one thread; those on file systems that do not notify in
+// another. Closing a listener never ends a watcher (contract 15.7).
+
+import { randomBytes } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { Fault, faultOfSystem, quote } from '../../fault.ts'
+import { JsonText } from '../../json-text.ts'
+import { expandPatterns } from '../../threads/pattern-list.ts'
+import type { ShownChange } from '../../threads/watch/change.ts'
+import type { FromReader } from '../../threads/watch/watch-job.ts'
+import { badCursor, cursorOf, parseCursor } from './cursor.ts'
+import { notifies } from './file-system.ts'
+import { ReaderThread, type Mode } from './reader-thread.ts'
+import { FrameQueue, type Subscription } from './subscription.ts'
+import { LiveWatcher, type Watcher, type WatcherRequest } from './watcher.ts'
+
+export type { Subscription } from './subscription.ts'
+export type { Watcher, WatcherRequest } from './watcher.ts'
+
+/** Changes in one answer. */
+export const CHANGES_AT_ONCE = 1000
+
+export interface WatchersOptions {
+  /** Watchers at once; 5 unless given (contract 7). */
+  readonly limit?: number
+  /** Whether inotify sees every change at a path; decided by its file system unless given. */
+  readonly notifies?: (path: string) => Promise<boolean>
+}
+
+export { DEFAULT_EXCLUDES } from '../../threads/watch/exclusions.ts'
+
+export interface Changes {
+  readonly changes: JsonText<ShownChange[]>
+  readonly count: number
+  /** For the next question. */
+  readonly cursor: string
+  /** More is there already. */
+  readonly more: boolean
+  /** Why what lies between `since` and now cannot be told: look at the tree itself, and go on from `cursor`. */
+  readonly resync?: 'expired' | 'restarted'
+}
+
+export interface Watchers extends AsyncDisposable {
+  create(request: WatcherRequest, signal: AbortSignal): Promise<Watcher>
+  list(): readonly Watcher[]
+  /** Throws `not_found`. */
+  get(id: string): Watcher
+  delete(id: string): void
+  /** What happened after `since`; where nothing has, the first that does within `waitSeconds`. */
+  changes(id: string, question: { since: string; waitSeconds: number }, signal: AbortSignal): Promise<Changes>
+  /** Frames of all watchers, beginning with a `ready` for each; `readable` is called when `take` has one again. */
+  subscribe(readable: () => void): Subscription
+}
+
+export function openWatchers(options: WatchersOptions = {}): Watchers {
+  return new WatcherTable(options)
+}
+
+/** What a reader told and does not yet know to be taken. */
+interface Owed {
+  readonly id: string
+  readonly count: number
+  readonly bytes: number
+}
+
+class WatcherTable implements Watchers {
+  readonly #limit: number
+  readonly #notifies: (path: string) => Promise<boolean>
+  readonly #life = randomBytes(6).toString('hex')
+  readonly #watchers = new Map<string, LiveWatcher>()
+  readonly #opening = new Map<string, PromiseWithResolvers<void>>()
+  readonly #threads = new Map<Mode, ReaderThread>()
+  readonly #ends = new Set<Promise<void>>()
+  readonly #listeners = new Set<FrameQueue>()
+  #owed: Owed[] = []
+  #lastId = 0
+  #closed = false
+
+  constructor(options: WatchersOptions) {
+    this.#limit = options.limit ?? 5
+    this.#notifies = options.notifies ?? notifies
+  }
+
+  async create(request: WatcherRequest, signal: AbortSignal): Promise<Watcher> {
+    this.#admit()
+    const globs = expandPatterns('excludes', request.excludes)
+    const id = String(++this.#lastId)
+    const cursorAt = (watcher: string, next: number) => cursorOf({ life: this.#life, watcher, next })
+    // The place is taken before the first wait, so that two requests cannot share the last one.
+    const place = new LiveWatcher(id, request, { mode: 'inotify', cursorAt })
+    this.#watchers.set(id, place)
+    try {
+      const mode = await this.#modeOf(request.root)
+      signal.throwIfAborted()
+      const watcher = mode === place.mode ? place : new LiveWatcher(id, request, { mode, cursorAt })
+      this.#watchers.set(id, watcher)
+      await this.#start(watcher, globs, signal)
+      return watcher
+    } catch (error) {
+      this.#forget(id)
+      throw error
+    }
+  }
+
+  async #start(watcher: LiveWatcher, globs: readonly string[], signal: AbortSignal): Promise<void> {
+    const { id, root, defaultExcludes } = watcher
+    const opened = Promise.withResolvers<void>()
+    const leave = () => opened.reject(signal.reason)
+    this.#opening.set(id, opened)
+    signal.addEventListener('abort', leave, { once: true })
+    try {
+      this.#thread(watcher.mode).say({ type: 'open', id, job: { root, globs, defaultExcludes } })
+      await opened.promise
+    } finally {
+      signal.removeEventListener('abort', leave)
+      this.#opening.delete(id)
+    }
+  }
+
+  list(): readonly Watcher[] {
+    return [...this.#watchers.values()].filter(({ ready }) => ready)
+  }
+
+  get(id: string): LiveWatcher {
+    const watcher = this.#watchers.get(id)
+    if (watcher?.ready === true) return watcher
+    throw new Fault('not_found', `watcher ${quote(id)} does not exist`, { details: { id } })
+  }
+
+  delete(id: string): void {
+    const { log } = this.get(id)
+    this.#forget(id)
+    log.wake()
+  }
+
+  async changes(
+    id: string,
+    { since, waitSeconds }: { since: string; waitSeconds: number },
+    signal: AbortSignal,
+  ): Promise<Changes> {
+    const watcher = this.get(id)
+    const { log } = watcher
+    const place = parseCursor(since)
+    if (place.life !== this.#life) return answer(watcher, log.next, 'restarted')
+    if (place.watcher !== id) throw badCursor(since, `belongs to watcher ${place.watcher}; accepted is one of ${id}`)
+    if (place.next > log.next)
+      throw badCursor(since, 'was never given out; accepted is the `cursor` of an earlier answer')
+    if (place.next === log.next && watcher.active && waitSeconds > 0) await log.grown(waitSeconds * 1000, signal)
+    this.get(id)
+    if (place.next < log.first) return answer(watcher, log.next, 'expired')
+    return answer(watcher, place.next)
+  }
+
+  subscribe(readable: () => void): Subscription {
+    const queue = new FrameQueue({
+      readable,
+      drained: () => this.#settle(),
+      gone: (left) => {
+        this.#listeners.delete(left)
+        this.#settle()
+      },
+    })
+    this.#listeners.add(queue)
+    const known = [...this.#watchers.values()].filter(({ ready, active }) => ready && active)
+    queue.push(known.map((watcher) => watcher.readyFrame(false)))
+    return queue
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    for (const opened of this.#opening.values()) opened.reject(stopping())
+    for (const watcher of this.#watchers.values()) watcher.log.wake()
+    this.#watchers.clear()
+    for (const mode of this.#threads.keys()) this.#end(mode)
+    await Promise.all(this.#ends)
+  }
+
+  /** Makes room: a watcher whose root has gone gives its place up, the oldest first. */
+  #admit(): void {
+    if (this.#closed) throw stopping()
+    if (this.#watchers.size < this.#limit) return
+    const over = [...this.#watchers.values()].find(({ active }) => !active)
+    if (over === undefined) {
+      const sentence = `${this.#limit} watchers exist, which is the limit; delete one first`
+      throw new Fault('conflict', sentence, { details: { limit: this.#limit } })
+    }
+    this.delete(over.id)
+  }
+
+  async #modeOf(root: string): Promise<Mode> {
+    try {
+      if (!(await stat(root)).isDirectory()) {
+        throw new Fault('bad_request', `path ${quote(root)} is not a directory; accepted are directories`)
+      }
+      return (await this.#notifies(root)) ? 'inotify' : 'polling'
+    } catch (error) {
+      throw faultOfSystem(error, root)
+    }
+  }
+
+  #thread(mode: Mode): ReaderThread {
+    if (this.#closed) throw stopping()
+    const running = this.#threads.get(mode)
+    if (running !== undefined) return running
+    const thread = new ReaderThread(mode, {
+      heard: (message) => this.#hear(message),
+      failed: (reason) => this.#failed(mode, reason),
+    })
+    this.#threads.set(mode, thread)
+    return thread
+  }
+
+  #hear(message: FromReader): void {
+    const watcher = this.#watchers.get(message.id)
+    if (watcher === undefined) return // deleted; its thread will hear of it
+    const opened = this.#opening.get(message.id)
+    if (message.type === 'told') this.#tell(watcher, message)
+    else if (message.type === 'failed') {
+      const { code, sentence, details } = message.fault
+      const fault = new Fault(code, sentence, details === undefined ? {} : { details, retryAfter: 5 })
+      if (opened === undefined) this.#broken(watcher, fault)
+      else opened.reject(fault)
+    } else {
+      watcher.coverage = message.coverage
+      watcher.ready = true
+      this.#publish([watcher.readyFrame(false)])
+      opened?.resolve()
+    }
+  }
+
+  #tell(watcher: LiveWatcher, { id, items, bytes, coverage }: Extract<FromReader, { type: 'told' }>): void {
+    this.#publish(watcher.hear(items, coverage))
+    watcher.log.wake()
+    this.#owed.push({ id, count: items.length, bytes })
+    this.#settle()
+  }
+
+  #publish(frames: readonly string[]): void {
+    for (const listener of this.#listeners) listener.push(frames)
+  }
+
+  /** Acknowledges what was told as soon as every listener has room for more. */
+  #settle(): void {
+    for (const listener of this.#listeners) if (listener.aboveMark) return
+    const owed = this.#owed
+    this.#owed = []
+    for (const { id, count, bytes } of owed) {
+      const mode = this.#watchers.get(id)?.mode
+      if (mode !== undefined) this.#threads.get(mode)?.say({ type: 'taken', id, count, bytes })
+    }
+  }
+
+  /** A watcher that cannot go on says so, and stays to be seen. */
+  #broken(watcher: LiveWatcher, reason: Error): void {
+    watcher.active = false
+    this.#publish([watcher.overflowFrame(`watching has ended: ${reason.message}`)])
+    watcher.log.wake()
+  }
+
+  #failed(mode: Mode, reason: Error): void {
+    this.#end(mode)
+    for (const watcher of this.#watchers.values()) {
+      if (watcher.mode !== mode || !watcher.active) continue
+      this.#opening.get(watcher.id)?.reject(reason)
+      if (watcher.ready) this.#broken(watcher, reason)
+    }
+  }
+
+  #forget(id: string): void {
+    const watcher = this.#watchers.get(id)
+    if (watcher === undefined) return
+    this.#watchers.delete(id)
+    this.#threads.get(watcher.mode)?.say({ type: 'close', id })
+    if (![...this.#watchers.values()].some(({ mode }) => mode === watcher.mode)) this.#end(watcher.mode)
+  }
+
+  /** A thread without watchers goes: it holds some megabytes. */
+  #end(mode: Mode): void {
+    const thread = this.#threads.get(mode)
+    if (thread === undefined) return
+    this.#threads.delete(mode)
+    const end = thread[Symbol.asyncDispose]().finally(() => this.#ends.delete(end))
+    this.#ends.add(end)
+  }
+}
+
+function stopping(): Fault {
+  return new Fault('unavailable', 'the daemon is stopping and watches nothing more')
+}
+
+function answer(watcher: LiveWatcher, from: number, resync?: 'expired' | 'restarted'): Changes {
+  const texts = watcher.log.from(from, CHANGES_AT_ONCE)
+  const next = from + texts.length
+  return {
+    changes: new JsonText<ShownChange[]>([Buffer.from(`[${texts.join(',')}]`)]),
+    count: texts.length,
+    cursor: watcher.cursorAt(next),
+    more: next < watcher.log.next,
+    ...(resync === undefined ? {} : { resync }),
+  }
+}
