@@ -9,6 +9,7 @@ import type { Task } from '../workspace/task.ts'
 import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/tasks.ts'
 import { outputStream, taskStream } from './exec-frames.ts'
 import { entryOf, tailReport, taskEntry, taskReport, wholeReport } from './exec-task.ts'
+import { inputBytes } from './input-bytes.ts'
 
 /** Contract 5: `ttl_seconds` 0 stands for this. */
 const TTL_SECONDS = 300
@@ -190,19 +191,10 @@ export const execInput = operation({
         details: { field: 'input' },
       })
     }
-    const source = input.input === undefined ? (call.body ?? []) : [bytesOf(input.input, input.base64)]
+    const source = input.input === undefined ? (call.body ?? []) : [inputBytes(input.input, input.base64)]
     return { bytes_written: await task.input(source, input.eof, call.signal) }
   },
 })
-
-function bytesOf(input: string | Uint8Array, base64: boolean): Uint8Array {
-  if (!base64) return typeof input === 'string' ? Buffer.from(input) : input
-  const coded = (typeof input === 'string' ? input : Buffer.from(input).toString('latin1')).replace(/\s/g, '')
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(coded)) {
-    throw new Fault('bad_request', 'input is not base64, which base64 true announces', { details: { field: 'input' } })
-  }
-  return Buffer.from(coded, 'base64')
-}
 
 export const execDelete = operation({
   name: 'exec_delete',

@@ -37,6 +37,8 @@ export interface History {
   readonly oldest: number
   /** Copies these bytes; begins later where the first of them have been overwritten meanwhile. */
   copy(from: number, to: number): Excerpt
+  /** The bytes from an offset on where they lie, as far as they lie in one piece. */
+  view(from: number, most: number): Uint8Array
 }
 
 export class TerminalRing implements History {
@@ -69,6 +71,11 @@ export class TerminalRing implements History {
     bytes.set(this.bytes.subarray(0, bytes.byteLength - first), first)
     const lost = Math.min(Math.max(0, this.oldest - from), bytes.byteLength)
     return { offset: from + lost, bytes: bytes.subarray(lost) }
+  }
+
+  view(from: number, most: number): Uint8Array {
+    const start = from % RING_BYTES
+    return this.bytes.subarray(start, start + Math.min(most, this.head - from, RING_BYTES - start))
   }
 
   /** Bytes of input that the terminal has taken. */

@@ -81,7 +81,7 @@ function leadingHalf(bytes: Buffer): number {
 }
 
 /** How many bytes at the end begin a character that is not finished (at most 3). */
-function trailingHalf(bytes: Buffer): number {
+export function trailingHalf(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.byteLength); back++) {
     const byte = bytes[bytes.byteLength - back] ?? 0
     if (isContinuation(byte)) continue

@@ -1,52 +1,40 @@
-// One client's place in the output of one terminal: where it reads next, and up to where its bytes have left
-// the daemon. Replay and live output are one read, so there is no seam between them (design, "PTY"). What has
-// been read but not left holds the terminal back; closing the place releases it at once (reliability P-04).
-
-import type { Excerpt } from '../../threads/terminal-ring.ts'
-
-export interface Range {
-  readonly from: number
-  readonly to: number
-}
+// One client's place in the output of one terminal. Replay and live output are one read, so there is no seam
+// between them (design, "PTY"). While a place is far behind, the terminal is not read; closing the place
+// releases it at once (reliability P-04). Whoever reads, reads what it can send.
 
 /** What an attachment belongs to. */
 export interface Attached {
   readonly head: number
-  /** Every byte the terminal will ever write is there. */
-  readonly complete: boolean
-  copy(from: number, to: number): Excerpt
-  /** The attachment's `left` has moved. */
+  /** Set once every byte the terminal will ever write is there. */
+  readonly exitCode: number | undefined
+  /** Offset of the first byte there still is. */
+  readonly oldest: number
+  view(from: number, most: number): Uint8Array
+  /** An attachment's position has moved. */
   moved(): void
   detach(attachment: Attachment): void
 }
 
-export interface AttachmentStart {
-  /** Where reading begins. */
-  readonly from: number
-  /** The bytes that were there already: shown again rather than live. */
-  readonly replay: Range
-  /** Bytes that were asked for and are gone. */
-  readonly gap: Range | undefined
-  /** Called when there may be more to read, and when the terminal is complete. */
-  readonly ready: () => void
+/** Bytes of the output from an offset on. */
+export interface Passage {
+  /** Of the first byte. */
+  readonly offset: number
+  readonly bytes: Uint8Array
+  /** How many bytes between the offset asked for and the first returned are gone. */
+  readonly gap: number
 }
 
 export class Attachment implements Disposable {
-  readonly replay: Range
-  readonly gap: Range | undefined
   readonly #output: Attached
-  readonly #ready: () => void
+  readonly #wake: () => void
   #position: number
-  #left: number
   #open = true
 
-  constructor(output: Attached, start: AttachmentStart) {
-    this.replay = start.replay
-    this.gap = start.gap
+  /** `wake` is called when there may be more to read, and at the end. */
+  constructor(output: Attached, position: number, wake: () => void) {
     this.#output = output
-    this.#ready = start.ready
-    this.#position = start.from
-    this.#left = start.from
+    this.#wake = wake
+    this.#position = position
   }
 
   /** Offset of the byte that `read` returns next. */
@@ -54,41 +42,34 @@ export class Attachment implements Disposable {
     return this.#position
   }
 
-  /** Everything below has left the daemon. */
-  get left(): number {
-    return this.#left
+  /** Offset behind the newest byte. */
+  get end(): number {
+    return this.#output.head
   }
 
-  /** Bytes that can be read now. */
-  get waiting(): number {
-    return this.#open ? this.#output.head - this.#position : 0
+  /** Known once the terminal has ended and its last byte can be read. */
+  get exitCode(): number | undefined {
+    return this.#output.exitCode
   }
 
-  /** Every byte has been read and there will be no more: the exit comes next. */
-  get done(): boolean {
-    return this.#output.complete && this.#position === this.#output.head
-  }
-
-  /** The next bytes, a copy of the caller's own; undefined where there are none now. */
-  read(most: number): Excerpt | undefined {
-    const count = Math.min(most, this.waiting)
-    if (count <= 0) return undefined
-    const excerpt = this.#output.copy(this.#position, this.#position + count)
-    this.#position += count
-    return excerpt
-  }
-
-  /** Bytes up to `offset` have left, or have been consumed where the client says so. Never moves back. */
-  ack(offset: number): void {
-    const left = Math.min(offset, this.#position)
-    if (!this.#open || !(left > this.#left)) return
-    this.#left = left
+  /**
+   * The next bytes, in one piece of at most `most`; undefined where there are none now. They lie where the
+   * terminal writes, and are the caller's until its turn of the loop ends.
+   */
+  read(most: number): Passage | undefined {
+    if (!this.#open) return undefined
+    const offset = Math.max(this.#position, this.#output.oldest)
+    const bytes = this.#output.view(offset, most)
+    if (bytes.byteLength === 0) return undefined
+    const gap = offset - this.#position
+    this.#position = offset + bytes.byteLength
     this.#output.moved()
+    return { offset, bytes, gap }
   }
 
   /** For the output alone. */
   notify(): void {
-    this.#ready()
+    this.#wake()
   }
 
   [Symbol.dispose](): void {

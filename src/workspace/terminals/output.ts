@@ -3,7 +3,7 @@
 // (contract 17). A complete output shrinks to what can still be asked for.
 
 import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal-ring.ts'
-import { Attachment, type Attached, type Range } from './attachment.ts'
+import { Attachment, type Attached } from './attachment.ts'
 
 /** What a complete output keeps: contract 18's 256 KiB. */
 const KEPT_BYTES = 256 * 1024
@@ -17,7 +17,7 @@ export class TerminalOutput implements Attached {
   #history: TerminalRing | Remains = new TerminalRing()
   /** History before it was cleared away. */
   #floor = 0
-  #complete = false
+  #exitCode: number | undefined
 
   /** `wake` makes the reader look at the limit again. */
   constructor(wake: () => void) {
@@ -35,29 +35,35 @@ export class TerminalOutput implements Attached {
     return this.#history.head
   }
 
-  get complete(): boolean {
-    return this.#complete
+  /** Known once every byte is there. */
+  get exitCode(): number | undefined {
+    return this.#exitCode
   }
 
   get attached(): number {
     return this.#attachments.size
   }
 
-  /** Offset of the first byte that can be asked for. */
+  /** Offset of the first byte there still is. */
   get oldest(): number {
-    return Math.max(this.#floor, this.#history.oldest)
+    return this.#history.oldest
   }
 
-  copy(from: number, to: number): Excerpt {
-    return this.#history.copy(from, to)
+  /** Offset of the first byte that is shown to those who come now. */
+  get shown(): number {
+    return Math.max(this.#floor, this.oldest)
+  }
+
+  view(from: number, most: number): Uint8Array {
+    return this.#history.view(from, most)
   }
 
   /** The last bytes, at most `most`. */
   tail(most: number): Excerpt {
     for (let left = COPIES; ; left--) {
       const { head } = this
-      const from = Math.max(this.oldest, head - most)
-      const excerpt = this.copy(from, head)
+      const from = Math.max(this.shown, head - most)
+      const excerpt = this.#history.copy(from, head)
       if (excerpt.offset === from || left === 1) return excerpt
     }
   }
@@ -66,24 +72,22 @@ export class TerminalOutput implements Attached {
   range(from: number, most: number): Excerpt {
     for (let left = COPIES; ; left--) {
       const { head } = this
-      const start = Math.min(Math.max(from, this.oldest), head)
-      const excerpt = this.copy(start, Math.min(head, start + most))
+      const start = Math.min(Math.max(from, this.shown), head)
+      const excerpt = this.#history.copy(start, Math.min(head, start + most))
       if (excerpt.offset === start || left === 1) return excerpt
     }
   }
 
   /**
-   * Begins `back` bytes before the end, or at `since` where that is given and an offset there ever was. What
-   * is below the ring is reported as a gap.
+   * Begins `back` bytes before the end, or at `since` where that is given and an offset there has been; in
+   * either case not below the ring.
    */
-  attach(back: number, since: number | undefined, ready: () => void): Attachment {
+  attach(back: number, since: number | undefined, wake: () => void): Attachment {
     // The reader is stopped while the start is chosen, or a flood might overwrite it meanwhile.
     this.#limit(Math.min(this.head, this.#lowest()))
-    const { head, oldest } = this
-    const known = since !== undefined && since <= head ? since : undefined
-    const from = Math.max(known ?? head - back, oldest)
-    const gap: Range | undefined = known === undefined || known >= from ? undefined : { from: known, to: from }
-    const attachment = new Attachment(this, { from, replay: { from, to: head }, gap, ready })
+    const { head } = this
+    const wanted = since !== undefined && since <= head ? since : head - back
+    const attachment = new Attachment(this, Math.max(wanted, this.shown), wake)
     this.#attachments.add(attachment)
     this.moved()
     return attachment
@@ -101,7 +105,7 @@ export class TerminalOutput implements Attached {
 
   /** Resolves once there is a byte at `offset`, the output is complete, or `signal` aborts. */
   async until(offset: number, signal: AbortSignal): Promise<void> {
-    while (this.head <= offset && !this.#complete && !signal.aborted) {
+    while (this.head <= offset && this.#exitCode === undefined && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#waiters.add(resolve)
       signal.addEventListener('abort', () => resolve(), { once: true })
@@ -122,24 +126,24 @@ export class TerminalOutput implements Attached {
   }
 
   /** The reader has appended the last. */
-  finish(): void {
-    this.#complete = true
+  finish(exitCode: number): void {
+    this.#exitCode = exitCode
     this.grown()
     this.#shrink()
   }
 
   #lowest(): number {
     let lowest = NO_LIMIT
-    for (const { left } of this.#attachments) lowest = Math.min(lowest, left + AHEAD_BYTES)
+    for (const { position } of this.#attachments) lowest = Math.min(lowest, position + AHEAD_BYTES)
     return lowest
   }
 
   #limit(offset: number): void {
-    if (!this.#complete && this.ring.setLimit(offset)) this.#wake()
+    if (this.#exitCode === undefined && this.ring.setLimit(offset)) this.#wake()
   }
 
   #shrink(): void {
-    if (!this.#complete || this.#attachments.size > 0 || this.#history instanceof Remains) return
+    if (this.#exitCode === undefined || this.#attachments.size > 0 || this.#history instanceof Remains) return
     this.#history = new Remains(this.tail(KEPT_BYTES))
   }
 }
@@ -158,5 +162,9 @@ class Remains implements History {
 
   copy(from: number, to: number): Excerpt {
     return { offset: from, bytes: Buffer.from(this.#bytes.subarray(from - this.oldest, to - this.oldest)) }
+  }
+
+  view(from: number, most: number): Uint8Array {
+    return this.#bytes.subarray(from - this.oldest, from - this.oldest + most)
   }
 }

@@ -82,7 +82,7 @@ export class Reader implements AsyncDisposable {
 
   #start(): Running {
     const pipe = openPipe()
-    const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer as SharedArrayBuffer }
+    const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer }
     const worker = startWorker('terminal-reader', start)
     // No listener for `error`: a reader that has failed ends the daemon, since its terminals cannot be served.
     worker.on('message', (message: FromReader) => this.#hear(message))

@@ -33,10 +33,10 @@ export function scrollbackSize(wanted: number | undefined): number {
 }
 
 /** The next free id after the last given, round and round (contract 17); undefined where none is. */
-export function nextId(last: number, taken: (id: string) => boolean): number | undefined {
+export function nextId(last: number, taken: (id: number) => boolean): number | undefined {
   for (let step = 0; step < MOST_ID; step++) {
     const id = ((last + step) % MOST_ID) + 1
-    if (!taken(String(id))) return id
+    if (!taken(id)) return id
   }
   return undefined
 }

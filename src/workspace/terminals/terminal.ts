@@ -10,7 +10,7 @@ import { Fault } from '../../fault.ts'
 import { foregroundGroup, setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Excerpt } from '../../threads/terminal-ring.ts'
 import type { Leader } from '../leader.ts'
-import type { Attachment } from './attachment.ts'
+import type { Attachment, Passage } from './attachment.ts'
 import { hangUp } from './closing.ts'
 import { TerminalOutput } from './output.ts'
 import type { Reader } from './reader.ts'
@@ -24,7 +24,8 @@ export const INPUT_BYTES = 1024 * 1024
 const KILLED_MS = 1000
 
 export interface TerminalSpec {
-  readonly id: string
+  /** 1 to 255: the byte that names it in a frame. */
+  readonly id: number
   /** As requested, or the shell: what the replies show. */
   readonly command: readonly string[]
   readonly cwd: string
@@ -40,14 +41,8 @@ export interface TerminalExit {
   readonly at: Date
 }
 
-/** Bytes of the output from an offset on. */
-export interface Passage extends Excerpt {
-  /** How many bytes between the offset asked for and the first returned are gone. */
-  readonly gap: number
-}
-
 export class Terminal {
-  readonly id: string
+  readonly id: number
   readonly command: readonly string[]
   readonly cwd: string
   readonly pid: number
@@ -119,10 +114,10 @@ export class Terminal {
 
   /**
    * A place in the output for a client that follows it: the scrollback, or what came after `since`, then
-   * everything to come. `ready` is called when there may be more to read, and at the end. The client closes it.
+   * everything to come. `wake` is called when there may be more to read, and at the end. The client closes it.
    */
-  attach(ready: () => void, since?: number): Attachment {
-    return this.#output.attach(this.#scrollback, since, ready)
+  attach({ since, wake }: { readonly since?: number | undefined; readonly wake: () => void }): Attachment {
+    return this.#output.attach(this.#scrollback, since, wake)
   }
 
   /** Queues bytes for the program, all or none. Throws conflict after the exit, rate_limited above 1 MiB. */
@@ -133,7 +128,7 @@ export class Terminal {
       const sentence =
         `terminal ${this.id} has ${queued} bytes of input that its program has not read; ` +
         `with these ${bytes.byteLength} there would be more than ${INPUT_BYTES}`
-      const details = { id: this.id, queued, limit: INPUT_BYTES, unit: 'bytes of input' }
+      const details = { id: String(this.id), queued, limit: INPUT_BYTES, unit: 'bytes of input' }
       throw new Fault('rate_limited', sentence, { details, retryAfter: 1 })
     }
     if (bytes.byteLength === 0) return
@@ -155,14 +150,18 @@ export class Terminal {
   }
 
   /**
-   * The output from an offset on, however far the ring reaches; waits for the first byte until `signal` aborts.
-   * An offset there has not been yet stands for the next byte.
+   * The output from an offset on, however far the ring reaches, a copy. An offset there has not been yet
+   * stands for the next byte.
    */
-  async passage(from: number, most: number, signal: AbortSignal): Promise<Passage> {
+  passage(from: number, most: number): Passage {
     const start = Math.min(from, this.head)
-    await this.#output.until(start, signal)
     const excerpt = this.#output.range(start, most)
     return { ...excerpt, gap: excerpt.offset - start }
+  }
+
+  /** Resolves once there is something to be read from `from` on, the terminal has ended, or `signal` aborts. */
+  until(from: number, signal: AbortSignal): Promise<void> {
+    return this.#output.until(Math.min(from, this.head), signal)
   }
 
   /** Returns the bytes that this amounts to (contract 6). */
@@ -191,7 +190,7 @@ export class Terminal {
   #admit(): void {
     if (this.alive) return
     throw new Fault('conflict', `terminal ${this.id} has ended; terminal_create opens a new one`, {
-      details: { id: this.id },
+      details: { id: String(this.id) },
     })
   }
 
@@ -205,7 +204,7 @@ export class Terminal {
     closeSync(this.#pty.master)
     const exit = { code, signal, at: new Date() }
     this.#exit = exit
-    this.#output.finish()
+    this.#output.finish(code)
     void this.#release()
     return exit
   }

@@ -39,12 +39,12 @@ export interface Terminals extends AsyncDisposable {
   readonly limit: number
   /** Throws rate_limited at the limit, unavailable where the system has no terminal left, and what the spawn says. */
   create(request: TerminalRequest): Terminal
-  /** Throws not_found. */
-  get(id: string): Terminal
+  /** Ids travel as strings too (contract 12 row 20). Throws not_found. */
+  get(id: number | string): Terminal
   /** Oldest first. */
   list(): Terminal[]
   /** Forgets it at once and hangs it up; resolves when it has ended. Throws not_found. */
-  delete(id: string): Promise<void>
+  delete(id: number | string): Promise<void>
   /** Hears of every terminal created from now on, before anything it writes is told to anybody. */
   onCreated(listener: (terminal: Terminal) => void): Disposable
 }
@@ -58,7 +58,7 @@ class TerminalTable implements Terminals {
   readonly #reader = new Reader()
   readonly #listeners = new Set<(terminal: Terminal) => void>()
   /** Known to callers, by id, in the order of their start. */
-  readonly #known = new Map<string, Terminal>()
+  readonly #known = new Map<number, Terminal>()
   /** No longer known, but alive or followed: their ids mean them still. */
   readonly #leaving = new Set<Terminal>()
   #last = 0
@@ -80,7 +80,7 @@ class TerminalTable implements Terminals {
     const cwd = request.cwd ?? this.#options.workdir
     const pty = openPair(() => openPty(window))
     const terminal = this.#start(pty, argv, { ...request, cwd }, (child) => {
-      const spec = { id: String(id), command, cwd, window, scrollback: scrollbackSize(request.scrollbackSize) }
+      const spec = { id, command, cwd, window, scrollback: scrollbackSize(request.scrollbackSize) }
       return new Terminal(spec, child, pty, this.#reader)
     })
     this.#last = id
@@ -90,20 +90,24 @@ class TerminalTable implements Terminals {
     return terminal
   }
 
-  get(id: string): Terminal {
-    const terminal = this.#known.get(id)
+  get(id: number | string): Terminal {
+    const terminal = typeof id === 'number' || /^[1-9]\d{0,2}$/.test(id) ? this.#known.get(Number(id)) : undefined
     if (terminal !== undefined) return terminal
     const why = `it was never opened, was deleted, or has ended and ${KEPT_TERMINALS} others after it`
-    throw new Fault('not_found', `terminal ${quote(id)} is unknown: ${why}; terminal_list shows those there are`, {
-      details: { id },
-    })
+    throw new Fault(
+      'not_found',
+      `terminal ${quote(String(id))} is unknown: ${why}; terminal_list shows those there are`,
+      {
+        details: { id: String(id) },
+      },
+    )
   }
 
   list(): Terminal[] {
     return [...this.#known.values()]
   }
 
-  async delete(id: string): Promise<void> {
+  async delete(id: number | string): Promise<void> {
     const terminal = this.get(id)
     this.#forget(terminal)
     await terminal.close()

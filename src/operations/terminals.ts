@@ -1,0 +1,262 @@
+// Terminals: open, list, look back, end (contract 6); and, in a toolset that is off by default, type into one
+// and resize it (contract 15.3). Whoever holds a socket follows them there; `terminal_scrollback` with `from`
+// is the way for everybody else.
+
+import type { Static } from 'typebox'
+import { Fault } from '../fault.ts'
+import { operation, type Call } from '../operation.ts'
+import { argv, content, environment, flag, id, number, optional, path, Type, whole } from '../schema.ts'
+import { MOST_CELLS, MOST_SCROLLBACK, USUAL_SCROLLBACK, USUAL_WINDOW } from '../workspace/terminals/sizes.ts'
+import { INPUT_BYTES, type Terminal } from '../workspace/terminals/terminal.ts'
+import type { Terminals } from '../workspace/terminals/terminals.ts'
+import type { Workspace } from '../workspace/workspace.ts'
+import { bodyBytes, inputBytes } from './input-bytes.ts'
+import { entryOf, scrollbackReport, scrollbackShape, terminalEntry } from './terminal-report.ts'
+
+/** Longest wait of one call: below the minute after which clients give up (mcp.md). */
+const MOST_WAIT_SECONDS = 50
+/** Clients ask for more than there can be; it is what there is. */
+const ANY_SIZE = 2 ** 31 - 1
+
+const terminalId = id('The terminal, as terminal_create and terminal_list name it.')
+const cells = (what: string, usual?: number) =>
+  whole(`${what} of the window.`, {
+    minimum: 1,
+    maximum: MOST_CELLS,
+    ...(usual === undefined ? {} : { default: usual }),
+  })
+
+/** The workspace opens them; until its type says so, it is said here. */
+function terminalsOf(call: Call): Terminals {
+  return (call.workspace as Workspace & { readonly terminals: Terminals }).terminals
+}
+
+export const terminalCreate = operation({
+  name: 'terminal_create',
+  title: 'Open a terminal',
+  summary: 'Starts a program, or a shell, in a terminal of its own.',
+  scope: 'terminal',
+  input: Type.Object({
+    command: optional(argv('The program with its arguments, or one command line. The login shell unless given.')),
+    cols: cells('Columns', USUAL_WINDOW.cols),
+    rows: cells('Rows', USUAL_WINDOW.rows),
+    scrollback_size: whole(
+      `Bytes of output shown again to whoever attaches, at most ${MOST_SCROLLBACK}. 0: ${USUAL_SCROLLBACK}.`,
+      { minimum: 0, maximum: ANY_SIZE, default: 0 },
+    ),
+    cwd: optional(path('Where it starts; the working directory of the daemon unless given.')),
+    env: optional(environment('Variables laid over those it inherits. TERM is xterm-256color unless given.')),
+  }),
+  output: terminalEntry,
+  aliases: { cmd: 'command', shell: 'command' },
+  routes: [{ method: 'POST', path: '/terminals', status: 201 }],
+  tool: {
+    hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
+    description:
+      'Open a terminal (pseudo-terminal, tty) with a shell or an interactive program in the workspace and return its id. ' +
+      'It lives until its program exits or terminal_delete ends it, whether or not anybody looks. Read what it prints with terminal_scrollback. ' +
+      'To run a command and get its output and exit code, use exec_run instead; this is for programs that need a terminal and for people who watch.',
+  },
+  statuses: [404],
+  async run({ scrollback_size, ...input }, call) {
+    return entryOf(terminalsOf(call).create({ ...input, scrollbackSize: scrollback_size }))
+  },
+})
+
+export const terminalList = operation({
+  name: 'terminal_list',
+  title: 'List terminals',
+  summary: 'Lists the terminals that live, and those that have ended and are still kept.',
+  scope: 'terminal',
+  input: Type.Object({}),
+  output: Type.Object({ terminals: Type.Array(terminalEntry, { description: 'Oldest first' }) }),
+  routes: [{ method: 'GET', path: '/terminals' }],
+  tool: {
+    hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    description:
+      'List the terminals of the workspace: id, command, window size, whether alive, exit code and times, oldest first. ' +
+      'Those that have ended are kept for a while so that their output can still be read with terminal_scrollback.',
+  },
+  run: (_input, call) => Promise.resolve({ terminals: terminalsOf(call).list().map(entryOf) }),
+})
+
+const scrollbackInput = Type.Object({
+  id: terminalId,
+  bytes: whole('At most this many bytes: the last, or with from the first. 0: all there are.', {
+    minimum: 0,
+    maximum: ANY_SIZE,
+    default: 0,
+  }),
+  text: flag('Answer with text instead of base64. Escape sequences stay in it.', false),
+  from: optional(
+    whole('Begin at this offset in all the terminal ever printed: 0 at first, then the next of the answer before.', {
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+    }),
+  ),
+  wait_seconds: number('With from: wait this long for something new, or for the end.', {
+    minimum: 0,
+    maximum: MOST_WAIT_SECONDS,
+    default: 0,
+  }),
+})
+
+export const terminalScrollback = operation({
+  name: 'terminal_scrollback',
+  title: 'Read a terminal',
+  summary: 'Returns what a terminal has printed: its last bytes, or everything since an offset.',
+  scope: 'terminal',
+  input: scrollbackInput,
+  output: scrollbackShape,
+  aliases: { terminal_id: 'id' },
+  routes: [{ method: 'GET', path: '/terminals/:id/scrollback' }],
+  tool: {
+    hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    description:
+      'Read what a terminal printed, as base64 or with text true as text. Without from: its last output. ' +
+      'To follow it: from 0, then from the next of each answer, with wait_seconds to wait for new output; ' +
+      'alive false and from equal to to mean that it has ended and all is read. ' +
+      'gap_bytes says how much was printed too long ago to be kept. Reading does not consume anything.',
+  },
+  statuses: [404],
+  run: (input, call) => lookBack(terminalsOf(call).get(input.id), input, call.signal),
+})
+
+async function lookBack(terminal: Terminal, input: Static<typeof scrollbackInput>, signal: AbortSignal) {
+  const most = input.bytes === 0 ? ANY_SIZE : input.bytes
+  const { from, wait_seconds, text } = input
+  if (from === undefined) return scrollbackReport(terminal, { ...terminal.tail(most), gap: 0 }, text)
+  if (wait_seconds > 0) {
+    await terminal.until(from, AbortSignal.any([signal, AbortSignal.timeout(wait_seconds * 1000)]))
+  }
+  return scrollbackReport(terminal, terminal.passage(from, most), text)
+}
+
+export const terminalDelete = operation({
+  name: 'terminal_delete',
+  title: 'End a terminal',
+  summary: 'Hangs a terminal up with what runs in it, and forgets it.',
+  scope: 'terminal',
+  input: Type.Object({ id: terminalId }),
+  output: Type.Object({ terminal_id: Type.String() }),
+  aliases: { terminal_id: 'id' },
+  routes: [{ method: 'DELETE', path: '/terminals/:id' }],
+  tool: {
+    hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
+    description:
+      'Close, stop or kill a terminal by its id and forget its output. Its programs get SIGHUP and, 1 s later, SIGKILL; ' +
+      'the answer comes when they are gone. Read the output with terminal_scrollback first if it is still wanted.',
+  },
+  statuses: [404],
+  async run(input, call) {
+    await terminalsOf(call).delete(input.id)
+    return { terminal_id: input.id }
+  },
+})
+
+const effective = Type.Object({
+  terminal_id: Type.String(),
+  scrollback_size: Type.Integer({ description: 'Bytes, as in effect', minimum: 1, maximum: MOST_SCROLLBACK }),
+})
+
+export const scrollbackResize = operation({
+  name: 'terminal_scrollback_resize',
+  title: 'Set the scrollback',
+  summary: 'Sets how many bytes of output a terminal shows again.',
+  scope: 'terminal',
+  input: Type.Object({
+    id: terminalId,
+    scrollback_size: whole(`Bytes, at most ${MOST_SCROLLBACK}. 0: ${USUAL_SCROLLBACK}.`, {
+      minimum: 0,
+      maximum: ANY_SIZE,
+    }),
+  }),
+  output: effective,
+  routes: [{ method: 'PATCH', path: '/terminals/:id/scrollback' }],
+  statuses: [404],
+  async run(input, call) {
+    return {
+      terminal_id: input.id,
+      scrollback_size: terminalsOf(call).get(input.id).setScrollback(input.scrollback_size),
+    }
+  },
+})
+
+export const scrollbackClear = operation({
+  name: 'terminal_scrollback_clear',
+  title: 'Clear the scrollback',
+  summary: 'Forgets what a terminal has printed so far; what runs in it goes on.',
+  scope: 'terminal',
+  input: Type.Object({ id: terminalId }),
+  output: effective,
+  routes: [{ method: 'DELETE', path: '/terminals/:id/scrollback' }],
+  statuses: [404],
+  async run(input, call) {
+    const terminal = terminalsOf(call).get(input.id)
+    terminal.clear()
+    return { terminal_id: input.id, scrollback_size: terminal.scrollback }
+  },
+})
+
+export const terminalInput = operation({
+  name: 'terminal_input',
+  title: 'Type into a terminal',
+  summary: 'Types bytes into a terminal.',
+  scope: 'terminal',
+  input: Type.Object({
+    id: terminalId,
+    input: optional(content('The text to type. Enter is \\r, Ctrl-C is \\u0003, Escape is \\u001b.')),
+    base64: flag('input is base64.', false),
+  }),
+  output: Type.Object({
+    terminal_id: Type.String(),
+    bytes_written: Type.Integer({ description: 'Bytes taken for the program', minimum: 0 }),
+  }),
+  aliases: { terminal_id: 'id', data: 'input' },
+  routes: [{ method: 'POST', path: '/terminals/:id/input', body: 'bytes' }],
+  tool: {
+    hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
+    toolset: 'terminal',
+    description:
+      'Type text or keys into a terminal: answer a prompt, enter a command, press a key. End a line with \\r. ' +
+      'The answer does not wait for any effect: read it with terminal_scrollback and wait_seconds. ' +
+      `At most ${INPUT_BYTES / 1024 / 1024} MiB may wait for the program to read it; all of the text is taken, or none.`,
+  },
+  statuses: [404, 409],
+  async run(input, call) {
+    const terminal = terminalsOf(call).get(input.id)
+    if (input.input === undefined && call.body === undefined) {
+      throw new Fault('bad_request', 'input is missing (also taken: data); accepted is a string', {
+        details: { field: 'input' },
+      })
+    }
+    const bytes =
+      input.input === undefined ? await bodyBytes(call.body ?? [], INPUT_BYTES) : inputBytes(input.input, input.base64)
+    terminal.input(bytes)
+    return { terminal_id: input.id, bytes_written: bytes.byteLength }
+  },
+})
+
+export const terminalResize = operation({
+  name: 'terminal_resize',
+  title: 'Resize a terminal',
+  summary: 'Sets the window size of a terminal; the program in the foreground is told.',
+  scope: 'terminal',
+  input: Type.Object({ id: terminalId, cols: cells('Columns'), rows: cells('Rows') }),
+  output: Type.Object({ terminal_id: Type.String(), cols: Type.Integer(), rows: Type.Integer() }),
+  aliases: { terminal_id: 'id' },
+  routes: [{ method: 'POST', path: '/terminals/:id/resize' }],
+  tool: {
+    hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
+    toolset: 'terminal',
+    description:
+      'Set the number of columns and rows of a terminal. Programs that draw the whole screen redraw for it; ' +
+      'a wider window keeps long lines from being broken in what terminal_scrollback returns.',
+  },
+  statuses: [404, 409],
+  async run(input, call) {
+    const terminal = terminalsOf(call).get(input.id)
+    terminal.resize(input.cols, input.rows)
+    return { terminal_id: input.id, ...terminal.window }
+  },
+})
