@@ -47,7 +47,7 @@ async function row({ print }: Bench, subject: Subject, asked: Asked): Promise<Ro
   print(`${asked.measure}, ${CONNECTIONS} connections`)
   const request = requestText(asked.method, asked.path, AUTHORIZATION, asked.body)
   const perSecond = (port: number) => async () =>
-    (await load.run({ port, request, connections: CONNECTIONS, ms: ROUND_MS })).requestsPerSecond
+    (await load.run({ port, request, connections: CONNECTIONS, ms: ROUND_MS, awake: true })).requestsPerSecond
   const samples = await interleaved(ROUNDS, { ours: perSecond(subject.port), echo: perSecond(echo.port) })
   const floor = floorOf('node:http echo', samples.echo)
   return {
