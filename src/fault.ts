@@ -15,6 +15,7 @@ export const FAULT_STATUS = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
+  upgrade_required: 426,
   rate_limited: 429,
   internal_error: 500,
   command_not_found: 500,

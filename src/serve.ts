@@ -51,7 +51,10 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     workdir: config.workdir,
   })
   const door = stack.use(
-    await listen({ gate, catalog, credentials, json, targets: workspace.targets, mcp, log }, config),
+    await listen(
+      { gate, catalog, credentials, json, targets: workspace.targets, mcp, upgrades: () => undefined, log },
+      config,
+    ),
   )
   const signal = nextSignal()
   announce(config, door, token)

@@ -2,7 +2,6 @@
 // Origin, then the credential, then the path; nothing is looked up or read for a stranger (reliability A-01).
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { randomUUID } from 'node:crypto'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Caller } from '../caller.ts'
 import { Fault } from '../fault.ts'
@@ -16,9 +15,11 @@ import { sendJson } from './json-reply.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
 import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
 import { forward } from './forward.ts'
-import { faultBody } from './reply.ts'
+import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget } from './refusal.ts'
+import { newRequestId } from './request-id.ts'
 import { answerRest, type Exchange } from './rest.ts'
 import { openRouter } from './router.ts'
+import { isWebSocket, openUpgrades, type UpgradeRoutes } from './upgrade.ts'
 
 export interface ServerParts {
   readonly gate: Gate
@@ -27,6 +28,8 @@ export interface ServerParts {
   readonly json: JsonReader
   readonly targets: Targets
   readonly mcp: McpEndpoint
+  /** Who answers a WebSocket upgrade of a path. */
+  readonly upgrades: UpgradeRoutes
   readonly log: Log
 }
 
@@ -50,8 +53,6 @@ const KEEP_ALIVE_MS = 75_000
 const HEADERS_MS = 10_000
 /** How often Node looks for connections past their header time (H-01: closed by 10 + 5 s). */
 const CHECK_MS = 5_000
-/** How long a refused body is drained to nothing, so that the refusal is read before the connection ends. */
-const LINGER_MS = 2_000
 
 /** Paths that MCP clients probe after a 401; anything but a JSON 404 leads them into OAuth (mcp.md 1.5). */
 const OAUTH_PROBES = new Set([
@@ -71,6 +72,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
     maxHeaderSize: 16 * 1024,
     noDelay: true,
     insecureHTTPParser: false,
+    shouldUpgradeCallback: isWebSocket, // any other upgrade (h2c) is declined by answering as usual
   })
   const origins = { origins: rules.origins, allowedHosts: rules.allowedHosts, bound: rules.host, port: rules.port }
   const answer = openAnswering(parts, rules, origins)
@@ -78,6 +80,8 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   server.on('checkContinue', (request, response) => void answer(request, response))
   server.on('checkExpectation', (request, response) => void answer(request, response))
   server.on('clientError', refuseMalformed)
+  const upgrades = openUpgrades(parts, origins, rules.accessLog)
+  server.on('upgrade', upgrades.take)
   await listen(server, rules)
   const address = server.address() as AddressInfo
   origins.port = address.port
@@ -91,6 +95,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
       const { promise, resolve } = Promise.withResolvers<void>()
       server.close(() => resolve())
       server.closeAllConnections()
+      upgrades[Symbol.dispose]()
       await promise
     },
   }
@@ -122,6 +127,9 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     const place = parts.targets.resolve(path)
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)
     if (place.path === '/mcp') return await parts.mcp(known)
+    if (parts.upgrades(place.path) !== undefined) {
+      throw new Fault('upgrade_required', `${place.path} is a WebSocket: open it with an upgrade request`)
+    }
     const found = router.find(method, place.path)
     if (found === undefined) {
       throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`, {
@@ -139,7 +147,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
   }
 
   return async (request, response) => {
-    const requestId = randomUUID()
+    const requestId = newRequestId()
     const began = performance.now()
     const headers: Record<string, string> = { 'x-request-id': requestId }
     const gone = new AbortController()
@@ -148,7 +156,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
       if (!response.writableFinished) gone.abort(LEFT)
     })
     request.on('error', () => undefined)
-    const { path, query } = split(request.url ?? '/')
+    const { path, query } = splitTarget(request.url ?? '/')
     try {
       if (passDoor(request, response, path, origins, headers)) {
         await serve(
@@ -178,17 +186,6 @@ const LEFT = new Error('the client has left')
 
 /** Whoever asks an operation that is open to all. */
 const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefined }
-
-/** Path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
-function split(target: string): { path: string; query: string } {
-  const local = target.replace(/^https?:\/\/[^/?#]*/i, '')
-  const mark = local.indexOf('?')
-  const path = mark < 0 ? local : local.slice(0, mark)
-  return {
-    path: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path,
-    query: mark < 0 ? '' : local.slice(mark + 1),
-  }
-}
 
 /** Host, Origin, preflight and probes. True if the request goes on; false if it is answered already. */
 function passDoor(
@@ -237,18 +234,9 @@ async function identify(parts: ServerParts, exchange: Omit<Exchange, 'caller'>):
     address: request.socket.remoteAddress,
     status: verdict.status,
   })
-  const { request_id: _, ...fixed } = faultBody(REFUSALS[verdict.status], '')
-  const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
-  const headers = { ...exchange.headers, 'www-authenticate': challenge, connection: 'close' }
-  const retry = verdict.retryAfter === undefined ? {} : { 'retry-after': String(verdict.retryAfter) }
-  await sendJson(response, verdict.status, fixed, { ...headers, ...retry })
+  const { status, body, headers } = refusalOfStranger(verdict)
+  await sendJson(response, status, body, { ...exchange.headers, ...headers })
   return undefined
-}
-
-const REFUSALS = {
-  400: new Fault('bad_request', 'the request has more than one Authorization header; exactly one is accepted'),
-  401: new Fault('unauthorized', 'a valid credential is needed: send it as "Authorization: Bearer <token>"'),
-  429: new Fault('rate_limited', 'this address failed to authenticate too often; try again later'),
 }
 
 async function refuse(
@@ -261,16 +249,8 @@ async function refuse(
     response.destroy() // half a reply must not pass for a whole one
     return
   }
-  const retry = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
-  await sendJson(response, fault.status, faultBody(fault, requestId), { ...headers, ...retry })
-}
-
-function asFault(error: unknown, requestId: string, log: Log): Fault {
-  if (error instanceof Fault) return error
-  log.error('internal_error', { request_id: requestId, stack: error instanceof Error ? error.stack : String(error) })
-  return new Fault('internal_error', 'the daemon failed; its log has the reason under this request id', {
-    cause: error,
-  })
+  const { status, body, headers: more } = refusalOfFault(fault, requestId)
+  await sendJson(response, status, body, { ...headers, ...more })
 }
 
 /** A request answered before its body was read: the rest is drained to nothing for a moment, then cut. */
@@ -279,13 +259,6 @@ function endUnreadBody(request: IncomingMessage, response: ServerResponse): void
   if (response.writableFinished) end()
   else response.once('finish', end)
   request.resume()
-}
-
-/** Says that no more is coming, and closes once the other side has had a moment to read what came. */
-function closeSoon(socket: Socket, last = ''): void {
-  const cut = setTimeout(() => socket.destroy(), LINGER_MS)
-  socket.once('close', () => clearTimeout(cut))
-  socket.end(last)
 }
 
 /** What Node's parser refuses. The error listener is first: a reset here must not end the daemon (X-01). */

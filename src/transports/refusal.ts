@@ -1,0 +1,67 @@
+// What every door says to those it turns away (contract 0): the fixed bodies for a missing or wrong credential,
+// the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
+
+import type { Socket } from 'node:net'
+import { Fault } from '../fault.ts'
+import type { Log } from '../log.ts'
+import type { Verdict } from './credentials.ts'
+import { faultBody } from './reply.ts'
+
+/** How long a refused body is drained to nothing, so that the refusal is read before the connection ends. */
+const LINGER_MS = 2_000
+
+const STRANGERS = {
+  400: new Fault('bad_request', 'the request has more than one Authorization header; exactly one is accepted'),
+  401: new Fault('unauthorized', 'a valid credential is needed: send it as "Authorization: Bearer <token>"'),
+  429: new Fault('rate_limited', 'this address failed to authenticate too often; try again later'),
+}
+
+type Refused = Extract<Verdict, { ok: false }>
+
+export interface Refusal {
+  readonly status: number
+  readonly body: object
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** One fixed body, whatever was wrong with the credential. */
+export function refusalOfStranger(verdict: Refused): Refusal {
+  const { request_id: _, ...body } = faultBody(STRANGERS[verdict.status], '')
+  const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
+  const retry = verdict.retryAfter === undefined ? {} : { 'retry-after': String(verdict.retryAfter) }
+  const headers = { 'www-authenticate': challenge, connection: 'close', ...retry }
+  return { status: verdict.status, body, headers }
+}
+
+export function refusalOfFault(fault: Fault, requestId: string): Refusal {
+  const retry = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
+  // RFC 9110 15.5.22 and RFC 6455 4.2.2: what to upgrade to.
+  const upgrade = fault.status === 426 ? { upgrade: 'websocket', 'sec-websocket-version': '13' } : {}
+  return { status: fault.status, body: faultBody(fault, requestId), headers: { ...retry, ...upgrade } }
+}
+
+export function asFault(error: unknown, requestId: string, log: Log): Fault {
+  if (error instanceof Fault) return error
+  log.error('internal_error', { request_id: requestId, stack: error instanceof Error ? error.stack : String(error) })
+  return new Fault('internal_error', 'the daemon failed; its log has the reason under this request id', {
+    cause: error,
+  })
+}
+
+/** Says that no more is coming, and closes once the other side has had a moment to read what came. */
+export function closeSoon(socket: Socket, last = '', lingerMs = LINGER_MS): void {
+  const cut = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(cut))
+  socket.end(last)
+}
+
+/** Path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
+export function splitTarget(target: string): { path: string; query: string } {
+  const local = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const mark = local.indexOf('?')
+  const path = mark < 0 ? local : local.slice(0, mark)
+  return {
+    path: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path,
+    query: mark < 0 ? '' : local.slice(mark + 1),
+  }
+}

@@ -1,0 +1,246 @@
+// One connected client: its channels (one per terminal), its watcher frames, and the pump that sends them in
+// turns while the connection takes them (design.md, PTY over /ws). Disposing it frees every terminal from it;
+// terminals and watchers live on (contract 8, 15.7).
+
+import type { WebSocket } from 'ws'
+import { Fault } from '../../fault.ts'
+import type { Log } from '../../log.ts'
+import { Channel, type Outgoing } from './channel.ts'
+import { errorFrame, readBinary, readText, type Command, type Refused } from './frames.ts'
+import { openLiveness, type Liveness } from './liveness.ts'
+import { openMinuteBudget, openPongs } from './pongs.ts'
+import type { SocketOptions } from './options.ts'
+import type { LiveTerminal, LiveTerminals, LiveWatchers, WatcherFrames } from './ports.ts'
+
+/** Nothing more is handed to a connection that holds this much (design.md). */
+const HIGH_WATER_BYTES = 128 * 1024
+/** Sent in one go before other clients and requests have their turn. */
+const TURN_BYTES = 512 * 1024
+/** Watcher frames go first in each round, but only this much of them, so that a flood starves no terminal. */
+const WATCH_TURN_BYTES = 16 * 1024
+/** Contract 17. */
+const ERRORS_A_MINUTE = 100
+/** A credential that ends keeps its sockets this much longer (contract 15.8). */
+const EXPIRY_GRACE_MS = 60_000
+
+export interface ClientParts {
+  readonly socket: WebSocket
+  readonly options: SocketOptions
+  /** Undefined where the credential does not reach terminals. */
+  readonly terminals: LiveTerminals | undefined
+  /** Undefined where the credential does not reach watchers. */
+  readonly watchers: LiveWatchers | undefined
+  /** Epoch milliseconds at which the credential ends; undefined: never. */
+  readonly expiresAt: number | undefined
+  readonly log: Log
+  /** Called once, when the client is no longer served. */
+  readonly onGone: () => void
+}
+
+export class Client implements Disposable {
+  readonly #socket: WebSocket
+  readonly #parts: ClientParts
+  readonly #channels = new Map<number, Channel>()
+  /** Terminals that took over an id whose old channel is not at its end yet. */
+  readonly #successors = new Map<number, LiveTerminal>()
+  /** Channels that may have something to send, in the order of their turns. */
+  readonly #ready = new Set<Channel>()
+  readonly #watch: WatcherFrames | undefined
+  readonly #liveness: Liveness
+  readonly #tooManyErrors = openMinuteBudget(ERRORS_A_MINUTE)
+  #watchLeft = WATCH_TURN_BYTES
+  #scheduled = false
+  /** The connection holds all it may; `took` goes on. */
+  #full = false
+  #gone = false
+
+  constructor(parts: ClientParts) {
+    const { socket } = parts
+    this.#socket = socket
+    this.#parts = parts
+    this.#liveness = openLiveness(socket)
+    this.#watch = parts.watchers?.subscribe(() => this.#schedule())
+    const answerPing = openPongs(socket, () => this.close(1008, 'too many pings'))
+    socket.on('error', () => undefined) // the connection's end is told by `close`
+    socket.on('close', () => this[Symbol.dispose]())
+    socket.on('ping', (payload) => {
+      this.#liveness.heard()
+      answerPing(payload)
+    })
+    socket.on('pong', (payload) => this.#liveness.ponged(payload))
+    socket.on('message', (frame: Buffer, binary) => {
+      this.#liveness.heard()
+      if (!this.#gone) this.#receive(frame, binary)
+    })
+  }
+
+  get mode(): SocketOptions['mode'] {
+    return this.#parts.options.mode
+  }
+
+  /** Sends what the terminal printed and prints, up to its exit. */
+  attach(terminal: LiveTerminal, since = this.#parts.options.since.get(terminal.id)): void {
+    const old = this.#channels.get(terminal.id)
+    if (old !== undefined && !old.ended) {
+      this.#successors.set(terminal.id, terminal)
+      return
+    }
+    const wake = (): void => {
+      this.#ready.add(channel)
+      this.#schedule()
+    }
+    const { acks } = this.#parts.options
+    // The first wake can come only after attach has returned: `channel` is set by then.
+    const channel: Channel = new Channel(terminal, { acks, since, wake: () => queueMicrotask(wake) })
+    this.#channels.set(terminal.id, channel)
+    wake()
+  }
+
+  /** One tick of the hub's clock: what is due by now? */
+  tick(): void {
+    const { expiresAt } = this.#parts
+    if (expiresAt !== undefined && Date.now() > expiresAt + EXPIRY_GRACE_MS) this.close(4401, 'the credential expired')
+    const unacknowledged = Math.max(0, ...this.#channels.values().map((channel) => channel.tick()))
+    const due = this.#liveness.tick(unacknowledged)
+    if (due === undefined) return
+    const unread = this.#socket.bufferedAmount > 0
+    this.close(1013, due === 'dead' ? 'no ping was answered for 45 s' : 'nothing was taken for 60 s')
+    if (due === 'dead' && !unread) this.#socket.terminate() // else the close frame waits behind what is unread
+  }
+
+  /** Says why and frees everything at once; the connection ends when the client answers, or a while later. */
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+    this[Symbol.dispose]()
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#watch?.[Symbol.dispose]()
+    for (const channel of this.#channels.values()) channel[Symbol.dispose]()
+    this.#channels.clear()
+    this.#ready.clear()
+    this.#successors.clear()
+    this.#parts.onGone()
+  }
+
+  #receive(frame: Buffer, binary: boolean): void {
+    const command = binary ? readBinary(frame) : readText(frame)
+    if (command.type === 'refused') {
+      this.#refuse(command)
+      return
+    }
+    try {
+      this.#run(command)
+    } catch (error) {
+      this.#refuse(this.#refusalOf(error, command.id))
+    }
+  }
+
+  #run(command: Command): void {
+    const { terminals } = this.#parts
+    if (terminals === undefined) throw new Fault('forbidden', 'this credential does not allow terminals')
+    if (command.type === 'close') {
+      // Whether it could be closed is told when it is known; everything else is told at once.
+      terminals.delete(command.id).catch((error: unknown) => this.#refuse(this.#refusalOf(error, command.id)))
+      return
+    }
+    const channel = this.#channels.get(command.id)
+    if (channel === undefined) throw new Fault('not_found', `there is no terminal ${command.id}`)
+    if (command.type === 'ack') {
+      channel.acknowledge(command.offset)
+      this.#ready.add(channel)
+      this.#schedule()
+      return
+    }
+    if (channel.ended) throw new Fault('conflict', `terminal ${command.id} has ended`)
+    if (this.#liveness.awaits(command.id)) throw new Fault('conflict', `the id ${command.id} is being reused`)
+    if (command.type === 'input') channel.terminal.input(command.bytes)
+    else channel.terminal.resize(command.cols, command.rows)
+  }
+
+  /** Error frames overtake output. They are bounded by their number a minute. */
+  #refuse(fault: Omit<Refused, 'type' | 'code'> & { readonly code: string }): void {
+    if (this.#gone) return
+    if (this.#tooManyErrors()) this.close(1008, `more than ${ERRORS_A_MINUTE} refused frames in a minute`)
+    else this.#send(errorFrame(fault))
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#gone) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    let left = TURN_BYTES
+    this.#full = false
+    while (!this.#gone && this.#socket.readyState === this.#socket.OPEN) {
+      if (this.#socket.bufferedAmount >= HIGH_WATER_BYTES) {
+        this.#full = true
+        return
+      }
+      if (left <= 0) {
+        this.#scheduled = true
+        setImmediate(() => {
+          this.#scheduled = false
+          this.#pump()
+        })
+        return
+      }
+      const size = this.#sendNext()
+      if (size === 0) return
+      left -= size
+    }
+  }
+
+  /** Sends what is next in turn; 0 where there is nothing. */
+  #sendNext(): number {
+    if (this.#watchLeft > 0) {
+      const text = this.#watch?.take()
+      this.#watchLeft -= text?.length ?? 0
+      if (text !== undefined) return this.#send(text)
+    }
+    this.#watchLeft = WATCH_TURN_BYTES
+    for (const channel of this.#ready) {
+      this.#ready.delete(channel)
+      const frame = channel.take()
+      if (frame === undefined) continue
+      const size = this.#send(frame)
+      if (channel.ended) this.#confirmEnd(channel)
+      else this.#ready.add(channel) // behind the others
+      return size
+    }
+    const text = this.#watch?.take()
+    return text === undefined ? 0 : this.#send(text)
+  }
+
+  /** Until the client has seen the exit, what it sends to this id is meant for the old terminal (P-14). */
+  #confirmEnd(channel: Channel): void {
+    const { id } = channel.terminal
+    this.#liveness.awaitPong(id)
+    const successor = this.#successors.get(id)
+    this.#successors.delete(id)
+    if (successor !== undefined) this.attach(successor, 0)
+  }
+
+  #send(frame: Outgoing): number {
+    const size = frame.length
+    this.#socket.send(frame, { binary: typeof frame !== 'string' }, () => {
+      this.#liveness.took(size)
+      if (this.#full) this.#schedule()
+    })
+    return size
+  }
+
+  #refusalOf(error: unknown, id: number): { code: string; message: string; id: string } {
+    const named = { id: String(id) }
+    if (error instanceof Fault) return { code: error.code, message: error.message, ...named }
+    this.#parts.log.error('socket_failed', { stack: error instanceof Error ? error.stack : String(error) })
+    return { code: 'internal_error', message: 'the daemon failed; its log has the reason', ...named }
+  }
+}

@@ -1,0 +1,130 @@
+// The frames of /ws (contract 8, 17, 18), both ways. Binary: one id byte, then a terminal's raw bytes. Text:
+// JSON with a `channel`. Pure: what came is read into a command or into the sentence that refuses it, and what
+// goes out is made into text or bytes.
+
+import { quote } from '../../fault.ts'
+
+/** What a client asked for. */
+export type Command =
+  | { readonly type: 'input'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly type: 'resize'; readonly id: number; readonly cols: number; readonly rows: number }
+  | { readonly type: 'close'; readonly id: number }
+  | { readonly type: 'ack'; readonly id: number; readonly offset: number }
+
+/** A frame that is answered with an error frame. */
+export interface Refused {
+  readonly type: 'refused'
+  readonly code: 'bad_request' | 'payload_too_large'
+  readonly message: string
+  /** The terminal meant, where it could be read. */
+  readonly id?: string
+  /** The client's own name for the frame, given back (reliability X-09). */
+  readonly requestId?: string
+}
+
+/** Longest text frame that is parsed: the commands have fewer than 200 bytes. */
+const TEXT_BYTES = 16 * 1024
+/** A request id longer than this is not given back. */
+const REQUEST_ID_LENGTH = 128
+/** Columns and rows of a terminal (reliability P-12). */
+export const LARGEST_SIDE = 1_000
+
+export function readBinary(frame: Uint8Array): Command | Refused {
+  const id = frame[0]
+  if (id === undefined) return bad('an empty binary frame names no terminal: the first byte is its id')
+  if (frame.length === 1) return bad(`the binary frame for terminal ${id} has no bytes after the id`, { id })
+  return { type: 'input', id, bytes: frame.subarray(1) }
+}
+
+export function readText(frame: Uint8Array): Command | Refused {
+  if (frame.length > TEXT_BYTES) {
+    const message = `a text frame has ${frame.length} bytes; at most ${TEXT_BYTES} are accepted`
+    return { type: 'refused', code: 'payload_too_large', message }
+  }
+  const fields = objectOf(Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8'))
+  if (fields === undefined) return bad('a text frame must be a JSON object')
+  const known = { id: fields['id'], requestId: fields['request_id'] }
+  const { channel = 'terminal', type } = fields
+  if (channel !== 'terminal') return bad(`channel is ${quote(channel)}; accepted is "terminal"`, known)
+  if (type !== 'resize' && type !== 'close' && type !== 'ack') {
+    return bad(`type is ${quote(type)}; accepted are "resize", "close" and "ack"`, known)
+  }
+  const id = idOf(fields['id'])
+  if (id === undefined) return bad(`id is ${quote(fields['id'])}; accepted is 0 to 255, as number or string`, known)
+  if (type === 'close') return { type, id }
+  if (type === 'ack') {
+    const offset = wholeNumber(fields['offset'], Number.MAX_SAFE_INTEGER)
+    if (offset === undefined) return bad(`offset is ${quote(fields['offset'])}; accepted is a whole number`, known)
+    return { type, id, offset }
+  }
+  const cols = wholeNumber(fields['cols'], LARGEST_SIDE)
+  const rows = wholeNumber(fields['rows'], LARGEST_SIDE)
+  if (cols === undefined || rows === undefined || cols === 0 || rows === 0) {
+    const given = `cols is ${quote(fields['cols'])} and rows is ${quote(fields['rows'])}`
+    return bad(`${given}; accepted are whole numbers from 1 to ${LARGEST_SIDE}`, known)
+  }
+  return { type, id, cols, rows }
+}
+
+function bad(message: string, from: { readonly id?: unknown; readonly requestId?: unknown } = {}): Refused {
+  const id = idOf(from.id)
+  const { requestId } = from
+  return {
+    type: 'refused',
+    code: 'bad_request',
+    message,
+    ...(id === undefined ? {} : { id: String(id) }),
+    ...(typeof requestId === 'string' && requestId.length <= REQUEST_ID_LENGTH ? { requestId } : {}),
+  }
+}
+
+function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A terminal's id, as the SDK (string) or the Swift SDK (number) sends it; 0 is legal and never given out. */
+export function idOf(value: unknown): number | undefined {
+  const id = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value
+  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id <= 255 ? id : undefined
+}
+
+function wholeNumber(value: unknown, most: number): number | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most ? value : undefined
+}
+
+/** The terminal's bytes, copied behind its id byte. */
+export function outputFrame(id: number, bytes: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(1 + bytes.length)
+  frame[0] = id
+  frame.set(bytes, 1)
+  return frame
+}
+
+/** Stands before replayed bytes: what follows up to `to` was printed before the client came. */
+export function replayFrame(id: number, from: number, to: number): string {
+  return JSON.stringify({ channel: 'terminal', type: 'replay', id: String(id), from, to })
+}
+
+/** The bytes from `from` up to `to` are gone: the ring had moved on. */
+export function gapFrame(id: number, from: number, to: number): string {
+  return JSON.stringify({ channel: 'terminal', type: 'gap', id: String(id), from, to })
+}
+
+export function exitFrame(id: number, code: number): string {
+  return JSON.stringify({ channel: 'terminal', type: 'exit', id: String(id), code })
+}
+
+export function errorFrame(fault: {
+  readonly code: string
+  readonly message: string
+  readonly id?: string
+  readonly requestId?: string
+}): string {
+  const { code, message, id, requestId } = fault
+  return JSON.stringify({ channel: 'error', code, message, id, request_id: requestId })
+}

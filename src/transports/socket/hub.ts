@@ -1,0 +1,127 @@
+// The clients of /ws. Decides who is admitted, lets a newcomer replace older clients (contract 8 and 17), hands
+// each the terminals that exist and those that are created, and keeps the clock that finds the dead ones.
+
+import type { IncomingMessage } from 'node:http'
+import { WebSocketServer, type WebSocket } from 'ws'
+import { mayUse, type Caller } from '../../caller.ts'
+import { Fault } from '../../fault.ts'
+import type { Log } from '../../log.ts'
+import { Client } from './client.ts'
+import { readOptions, type SocketOptions } from './options.ts'
+import type { Connection, UpgradeRoute } from '../upgrade.ts'
+import { checkHandshake } from './handshake.ts'
+import type { LiveTerminals, LiveWatchers } from './ports.ts'
+
+/** Largest message of a client (issue: 1 MiB in). */
+const MESSAGE_BYTES = 1024 * 1024
+/** Frames a message may come in (reliability X-03). */
+const FRAGMENTS = 4_096
+/** How long a closing connection may take to answer, or to read what is before the close frame. */
+const CLOSE_MS = 20_000
+const SOCKET_OPTIONS = {
+  noServer: true,
+  clientTracking: true,
+  perMessageDeflate: false, // reliability X-04
+  maxPayload: MESSAGE_BYTES,
+  maxFragments: FRAGMENTS,
+  autoPong: false, // pongs.ts
+  closeTimeout: CLOSE_MS,
+}
+/** Sockets per credential; some 60 KiB each at rest (reliability X-10: a thousand). */
+export const SOCKETS_PER_CREDENTIAL = 1_024
+
+export interface HubParts {
+  readonly terminals: LiveTerminals
+  readonly watchers: LiveWatchers
+  readonly log: Log
+}
+
+export interface HubRules {
+  /** What a client that names no mode gets (contract 8). */
+  readonly mode: SocketOptions['mode']
+  readonly socketsPerCredential: number
+  /** Length of a tick; 1,000 but in tests. */
+  readonly tickMs: number
+}
+
+export const USUAL_RULES: HubRules = { mode: 'replace', socketsPerCredential: SOCKETS_PER_CREDENTIAL, tickMs: 1_000 }
+
+export interface SocketHub extends AsyncDisposable {
+  /** Makes the request a client. Throws a Fault, while it is still plain HTTP, where it is not admitted. */
+  readonly accept: UpgradeRoute
+  /** Closes every client with 1001; from now on nobody is admitted (reliability C-01). */
+  goAway(): void
+  readonly size: number
+}
+
+export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): SocketHub {
+  const { terminals, watchers, log } = parts
+  const clients = new Map<Client, Caller>()
+  const viewing = new Set<Client>()
+  let open = true
+  const server = new WebSocketServer(SOCKET_OPTIONS)
+
+  const created = terminals.onCreated((terminal) => {
+    for (const client of viewing) client.attach(terminal, 0)
+  })
+  const clock = setInterval(() => {
+    for (const client of clients.keys()) client.tick()
+  }, rules.tickMs)
+
+  const admit = (caller: Caller): void => {
+    if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new sockets', { retryAfter: 5 })
+    if (!mayUse(caller, 'terminal') && !mayUse(caller, 'watch')) {
+      const details = { scope: 'terminal' }
+      throw new Fault('forbidden', 'this credential allows neither terminals nor watchers', { details })
+    }
+    const held = clients.values().reduce((sum, { id }) => sum + (id === caller.id ? 1 : 0), 0)
+    if (held < rules.socketsPerCredential) return
+    const details = { limit: rules.socketsPerCredential, unit: 'sockets' }
+    const sentence = `this credential has ${held} sockets open; that is the most accepted`
+    throw new Fault('rate_limited', sentence, { details, retryAfter: 1 })
+  }
+
+  const welcome = (socket: WebSocket, caller: Caller, options: SocketOptions): void => {
+    if (options.mode === 'replace') replaceOlder(clients.keys())
+    const views = mayUse(caller, 'terminal')
+    const client: Client = new Client({
+      socket,
+      options,
+      terminals: views ? terminals : undefined,
+      watchers: mayUse(caller, 'watch') ? watchers : undefined,
+      expiresAt: caller.expiresAt,
+      log,
+      onGone: () => [clients, viewing].forEach((group) => group.delete(client)),
+    })
+    clients.set(client, caller)
+    if (!views) return
+    viewing.add(client)
+    for (const terminal of terminals.list()) client.attach(terminal)
+  }
+
+  return {
+    accept(request: IncomingMessage, { socket, head, caller, query }: Connection) {
+      admit(caller)
+      checkHandshake(request)
+      const options = readOptions(query, rules.mode)
+      server.handleUpgrade(request, socket, head, (webSocket) => welcome(webSocket, caller, options))
+    },
+    goAway() {
+      open = false
+      for (const client of clients.keys()) client.close(1001, 'the daemon is stopping')
+    },
+    get size() {
+      return clients.size
+    },
+    async [Symbol.asyncDispose]() {
+      this.goAway()
+      clearInterval(clock)
+      created[Symbol.dispose]()
+      for (const webSocket of server.clients) webSocket.terminate()
+    },
+  }
+}
+
+function replaceOlder(clients: Iterable<Client>): void {
+  for (const client of clients) if (client.mode === 'replace') client.close(4000, 'replaced')
+}

@@ -1,0 +1,138 @@
+// The door for WebSocket upgrades. Node leaves the connection to us from the first moment, so the first
+// statement hears its errors (reliability X-01). Then the questions of every request, in the same order: Host and
+// Origin, the credential (by header or `?token=`, contract 0), the path. A refusal is a plain HTTP answer, and
+// the query, which may hold a token, reaches no log (reliability A-09).
+
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Caller } from '../caller.ts'
+import { Fault } from '../fault.ts'
+import type { Log } from '../log.ts'
+import type { Targets } from '../workspace/targets.ts'
+import type { Credentials } from './credentials.ts'
+import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
+import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
+
+/** A connection that asks to become a WebSocket, its caller known. */
+export interface Connection {
+  readonly socket: Duplex
+  /** What came behind the request's headers. */
+  readonly head: Buffer
+  readonly caller: Caller
+  /** Without the token. */
+  readonly query: URLSearchParams
+}
+
+/** Takes the connection over, or throws a Fault while it is still plain HTTP. */
+export type UpgradeRoute = (request: IncomingMessage, connection: Connection) => void | Promise<void>
+
+/** Who takes the upgrade of a path (without its /runtimes prefix); undefined: nobody. */
+export type UpgradeRoutes = (path: string) => UpgradeRoute | undefined
+
+export interface UpgradeParts {
+  readonly credentials: Credentials
+  readonly targets: Targets
+  readonly upgrades: UpgradeRoutes
+  readonly log: Log
+}
+
+export interface Upgrades extends Disposable {
+  readonly take: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
+/** How long a refused connection may take to close (reliability X-02: destroyed within 1 s). */
+const LINGER_MS = 800
+
+export function isWebSocket(request: IncomingMessage): boolean {
+  return /(^|,)\s*websocket\s*(,|$)/i.test(request.headers.upgrade ?? '')
+}
+
+/** `origins` is read anew for each request: its port is known once the server listens. */
+export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLog: boolean): Upgrades {
+  const connections = new Set<Duplex>()
+
+  const serve = async (request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<number> => {
+    refuseForeign(request, origins)
+    const { path, query: text } = splitTarget(request.url ?? '/')
+    const query = new URLSearchParams(text)
+    const tokens = query.getAll('token')
+    query.delete('token')
+    if (tokens.length > 1) throw new Fault('bad_request', 'the query has more than one token; one is accepted')
+    const pending = parts.credentials.judge(request, { queryToken: tokens[0] })
+    const verdict = pending instanceof Promise ? await pending : pending
+    if (!verdict.ok) {
+      const { reason, status } = verdict
+      parts.log.warn('unauthorized', { request_id: requestId, reason, address: request.socket.remoteAddress, status })
+      return answer(socket, refusalOfStranger(verdict), requestId)
+    }
+    if (socket.destroyed) return 0
+    const place = parts.targets.resolve(path)
+    if (place.remote !== undefined) throw new Fault('not_supported', 'sockets of other runtimes are not passed on')
+    const route = parts.upgrades(place.path)
+    if (route === undefined) {
+      throw new Fault('not_found', `no WebSocket is served at ${JSON.stringify(path.slice(0, 200))}`)
+    }
+    await route(request, { socket, head, caller: verdict.caller, query })
+    return 101
+  }
+
+  const take = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const requestId = randomUUID({ disableEntropyCache: true })
+    let status = 0
+    try {
+      status = await serve(request, socket, head, requestId)
+    } catch (error) {
+      status = answer(socket, refusalOfFault(asFault(error, requestId, parts.log), requestId), requestId)
+    }
+    if (!accessLog) return
+    const { path } = splitTarget(request.url ?? '/')
+    parts.log.info('upgrade', { request_id: requestId, method: request.method, path, status })
+  }
+
+  return {
+    take(request, socket, head) {
+      socket.on('error', () => socket.destroy()) // stays for the connection's life
+      connections.add(socket)
+      socket.once('close', () => connections.delete(socket))
+      void take(request, socket, head)
+    },
+    [Symbol.dispose]() {
+      for (const socket of connections) socket.destroy()
+    },
+  }
+}
+
+function refuseForeign(request: IncomingMessage, origins: OriginRules): void {
+  const badHost = refuseHost(request.headersDistinct['host'] ?? [], origins)
+  if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
+  const { origin } = request.headers
+  if (origin === undefined || originAllowed(origin, origins)) return
+  const named = JSON.stringify(origin.slice(0, 200))
+  throw new Fault('forbidden', `pages of the origin ${named} may not connect; cors.origins names those that may`, {
+    details: { field: 'Origin' },
+  })
+}
+
+/** A plain HTTP answer on the bare connection, which then ends. Returns its status. */
+function answer(socket: Duplex, refusal: Refusal, requestId: string): number {
+  const body = JSON.stringify(refusal.body)
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-request-id': requestId,
+    ...refusal.headers,
+    connection: 'close',
+    'content-length': String(Buffer.byteLength(body)),
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const { status } = refusal
+  socket.resume() // what still comes is dropped, or closing would reset the connection before the answer is read
+  closeSoon(
+    socket as Socket,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`,
+    LINGER_MS,
+  ) // Node gives its own sockets
+  return status
+}

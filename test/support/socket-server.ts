@@ -1,0 +1,199 @@
+// The upgrade door and the hub of clients on a server of their own, with terminals and watchers that the test
+// plays: what they print, when they end and what was typed into them is the test's to say.
+
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { Fault } from '../../src/fault.ts'
+import { openLog } from '../../src/log.ts'
+import { openCredentials } from '../../src/transports/credentials.ts'
+import type { JwtOptions } from '../../src/transports/jwt.ts'
+import { openSocketHub, USUAL_RULES, type HubRules, type SocketHub } from '../../src/transports/socket/hub.ts'
+import type { LiveTerminal, LiveTerminals, LiveWatchers, OutputCursor } from '../../src/transports/socket/ports.ts'
+import { isWebSocket, openUpgrades } from '../../src/transports/upgrade.ts'
+import { openTargets } from '../../src/workspace/targets.ts'
+import { TOKEN } from './daemon.ts'
+
+/** A terminal that keeps everything; `ring` bytes of it can be read, as far as nobody holds it back. */
+export class PlayedTerminal implements LiveTerminal {
+  readonly id: number
+  readonly ring: number
+  readonly wakes = new Set<() => void>()
+  readonly typed: string[] = []
+  readonly sizes: string[] = []
+  output = Buffer.alloc(0)
+  exitCode: number | undefined
+  attached = 0
+
+  constructor(id: number, ring = Infinity) {
+    this.id = id
+    this.ring = ring
+  }
+
+  print(bytes: string | Buffer): void {
+    this.output = Buffer.concat([this.output, Buffer.from(bytes)])
+    for (const wake of this.wakes) wake()
+  }
+
+  exit(code: number): void {
+    this.exitCode = code
+    for (const wake of this.wakes) wake()
+  }
+
+  attach({ since, wake }: { since: number | undefined; wake: () => void }): OutputCursor {
+    return new PlayedCursor(this, since, wake)
+  }
+
+  input(bytes: Uint8Array): void {
+    if (this.exitCode !== undefined) throw new Fault('conflict', `terminal ${this.id} has ended`)
+    this.typed.push(Buffer.from(bytes).toString())
+  }
+
+  resize(cols: number, rows: number): void {
+    this.sizes.push(`${cols}x${rows}`)
+  }
+}
+
+class PlayedCursor implements OutputCursor {
+  readonly #terminal: PlayedTerminal
+  readonly #wake: () => void
+  position: number
+
+  constructor(terminal: PlayedTerminal, since: number | undefined, wake: () => void) {
+    this.#terminal = terminal
+    this.#wake = wake
+    this.position = Math.max(since !== undefined && since <= this.end ? since : 0, this.#oldest)
+    terminal.wakes.add(wake)
+    terminal.attached++
+  }
+
+  get end(): number {
+    return this.#terminal.output.length
+  }
+
+  get #oldest(): number {
+    return Math.max(0, this.end - this.#terminal.ring)
+  }
+
+  get exitCode(): number | undefined {
+    return this.#terminal.exitCode
+  }
+
+  read(most: number): { offset: number; bytes: Buffer; gap: number } | undefined {
+    const offset = Math.max(this.position, this.#oldest)
+    const bytes = this.#terminal.output.subarray(offset, offset + most)
+    if (bytes.length === 0) return undefined
+    const gap = offset - this.position
+    this.position = offset + bytes.length
+    return { offset, bytes, gap }
+  }
+
+  [Symbol.dispose](): void {
+    this.#terminal.wakes.delete(this.#wake)
+    this.#terminal.attached--
+  }
+}
+
+export class PlayedTerminals implements LiveTerminals {
+  readonly #known = new Map<number, PlayedTerminal>()
+  readonly #listeners = new Set<(terminal: LiveTerminal) => void>()
+
+  create(id: number, ring?: number): PlayedTerminal {
+    const terminal = new PlayedTerminal(id, ring)
+    this.#known.set(id, terminal)
+    for (const listener of this.#listeners) listener(terminal)
+    return terminal
+  }
+
+  list(): Iterable<PlayedTerminal> {
+    return this.#known.values()
+  }
+
+  async delete(id: number): Promise<void> {
+    const terminal = this.#known.get(id)
+    if (terminal === undefined) throw new Fault('not_found', `terminal ${id} is unknown`)
+    this.#known.delete(id)
+    terminal.exit(129)
+  }
+
+  onCreated(listener: (terminal: LiveTerminal) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+}
+
+export class PlayedWatchers implements LiveWatchers {
+  readonly ready: string[] = []
+  readonly #queues = new Set<{ frames: string[]; readable: () => void }>()
+
+  tell(frame: object): void {
+    for (const { frames, readable } of this.#queues) {
+      frames.push(JSON.stringify(frame))
+      readable()
+    }
+  }
+
+  get subscribers(): number {
+    return this.#queues.size
+  }
+
+  subscribe(readable: () => void): { take(): string | undefined; [Symbol.dispose](): void } {
+    const queue = { frames: [...this.ready], readable }
+    this.#queues.add(queue)
+    readable()
+    return {
+      take: () => queue.frames.shift(),
+      [Symbol.dispose]: () => void this.#queues.delete(queue),
+    }
+  }
+}
+
+export interface SocketServer {
+  readonly port: number
+  readonly url: string
+  readonly hub: SocketHub
+  readonly terminals: PlayedTerminals
+  readonly watchers: PlayedWatchers
+}
+
+interface Owner {
+  teardown(handler: () => Promise<void>): unknown
+}
+
+export interface ServerOptions {
+  readonly rules?: Partial<HubRules>
+  readonly origins?: readonly string[]
+  readonly jwt?: JwtOptions
+  readonly failedAuthPerSecond?: number
+}
+
+/** Without a token `url` needs one in the query or a header. */
+export async function openSocketServer(t: Owner, options: ServerOptions = {}): Promise<SocketServer> {
+  const log = openLog('silent')
+  const terminals = new PlayedTerminals()
+  const watchers = new PlayedWatchers()
+  const hub = openSocketHub({ terminals, watchers, log }, { ...USUAL_RULES, ...options.rules })
+  const { jwt, failedAuthPerSecond = 0 } = options
+  const credentials = await openCredentials({ token: TOKEN, jwt, failedAuthPerSecond })
+  const targets = openTargets({ far: { url: 'http://127.0.0.1:1', token: 'x' } })
+  const server = createServer({ shouldUpgradeCallback: isWebSocket })
+  const origins = { origins: options.origins ?? [], allowedHosts: [], bound: '127.0.0.1', port: 0 }
+  const upgrades = openUpgrades(
+    { credentials, targets, log, upgrades: (path) => (path === '/ws' ? hub.accept : undefined) },
+    origins,
+    false,
+  )
+  server.on('upgrade', upgrades.take)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  origins.port = port
+  t.teardown(async () => {
+    await hub[Symbol.asyncDispose]()
+    upgrades[Symbol.dispose]()
+    await credentials[Symbol.asyncDispose]()
+    server.close()
+    server.closeAllConnections()
+  })
+  return { port, url: `ws://127.0.0.1:${port}/ws`, hub, terminals, watchers }
+}
