@@ -57,7 +57,8 @@ export function takeIn<I extends TObject>(
       fixed ?? (given.has(name) ? readField(name, field, given.get(name)) : defaultOf(name, field, rules.defaults))
     if (value !== undefined) input[name] = value
   }
-  if (!validator(op.input).Check(asText(fields, input))) throw firstFailure(op, fields, asText(fields, input))
+  if (Object.keys(fields).length > 0 && !validator(op.input).Check(asText(fields, input)))
+    throw firstFailure(op, fields, asText(fields, input))
   return { input: input as Static<I>, ignored }
 }
 
@@ -135,8 +136,22 @@ function readPath(name: string, value: unknown): unknown {
 
 /** Splits at commas, except inside braces: `*.{js,ts},*.go` is two globs. */
 export function splitList(value: string): string[] {
-  return value
-    .split(/,(?![^{]*\})/)
+  const items: string[] = []
+  let end = value.length
+  let inside = false
+  // From the end, so that each comma knows the brace that follows it without looking ahead again.
+  for (let at = value.length - 1; at >= 0; at--) {
+    const char = value[at]
+    if (char === '}') inside = true
+    else if (char === '{') inside = false
+    else if (char === ',' && !inside) {
+      items.push(value.slice(at + 1, end))
+      end = at
+    }
+  }
+  items.push(value.slice(0, end))
+  return items
+    .toReversed()
     .map((item) => item.trim())
     .filter((item) => item !== '')
 }
@@ -148,7 +163,8 @@ function readList(value: unknown): unknown {
 }
 
 function readArgv(name: string, value: unknown): unknown {
-  const words: unknown = typeof value === 'string' ? [value] : value
+  const one = asString(value)
+  const words: unknown = typeof one === 'string' ? [one] : Array.isArray(one) ? one.map(asString) : one
   if (Array.isArray(words)) {
     if (words.length === 0 || words[0] === '') {
       throw bad(name, `${name} is empty; accepted is a command as an array of arguments, or as one string`, value)
@@ -157,6 +173,11 @@ function readArgv(name: string, value: unknown): unknown {
     if (bad_ >= 0) throw bad(name, `${name}[${bad_}] contains a NUL character, which no argument can carry`, undefined)
   }
   return words
+}
+
+/** A long script in a body above 1 MiB comes as bytes (see schema.ts); an argument is text. */
+function asString(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : value
 }
 
 function readContent(name: string, value: unknown): unknown {
@@ -185,7 +206,7 @@ function readEnvironment(name: string, value: unknown): unknown {
 
 function bad(field: string, sentence: string, got: unknown): Fault {
   return new Fault('bad_request', sentence, {
-    details: got === undefined ? { field } : { field, got: gist(got) },
+    details: { field: field.slice(0, 200), ...(got === undefined ? {} : { got: gist(got) }) },
   })
 }
 

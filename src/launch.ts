@@ -5,9 +5,18 @@
 import { getRawAsset } from 'node:sea'
 import { Script } from 'node:vm'
 
+/** Dear to load, and not needed before the first caller shows a credential. */
+const LATE = new Set(['node:crypto'])
+
 // The bundle is ASCII (esbuild escapes the rest), so the text is taken byte for byte.
 const text = Buffer.from(getRawAsset('main.js')).toString('latin1')
 const script = new Script(text, { filename: 'workspace-runtime', cachedData: Buffer.from(getRawAsset('main.cache')) })
 // build.mjs has made the bundle a function of its one need: `require`, for Node's own modules.
 const main = script.runInThisContext() as (require: (name: string) => unknown) => void
-main((name) => process.getBuiltinModule(name))
+main((name) => (LATE.has(name) ? late(name) : process.getBuiltinModule(name)))
+
+/** The module, loaded when something of it is first used; imports are read where they are used. */
+function late(name: string): unknown {
+  let real: object | undefined
+  return new Proxy({}, { get: (_, key) => Reflect.get((real ??= process.getBuiltinModule(name) as object), key) })
+}

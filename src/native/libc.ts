@@ -5,30 +5,48 @@
 
 import { readdirSync } from 'node:fs'
 import { constants } from 'node:os'
-import { loadKoffi } from './koffi.ts'
+import { loadKoffi, type LibraryHandle } from './koffi.ts'
 
-const koffi = loadKoffi()
+let opened: { readonly koffi: ReturnType<typeof loadKoffi>; readonly library: LibraryHandle } | undefined
+
+/** koffi and the C library, opened by the first call: a start, which makes none, does not pay for them. */
+function native(): NonNullable<typeof opened> {
+  if (opened === undefined) {
+    const koffi = loadKoffi()
+    opened = { koffi, library: koffi.load(null) }
+  }
+  return opened
+}
+
+type NativeFunction = ReturnType<LibraryHandle['func']>
+export type NativeCall = (...parameters: Parameters<NativeFunction>) => ReturnType<NativeFunction>
 
 /** The C library this process already runs on: glibc or musl, whichever Node was linked with. */
-export const libc = koffi.load(null)
-
-/** A function of the C library, or undefined where this version lacks it. */
-export function optionalFunction(signature: string): ReturnType<typeof libc.func> | undefined {
-  try {
-    return libc.func(signature)
-  } catch {
-    return undefined
-  }
+export const libc = {
+  /** A function of it, looked up when it is first called. */
+  func(signature: string): NativeCall {
+    let found: NativeFunction | undefined
+    return (...parameters) => (found ??= native().library.func(signature))(...parameters)
+  },
+  /** Whether this version has it. */
+  has(signature: string): boolean {
+    try {
+      native().library.func(signature)
+      return true
+    } catch {
+      return false
+    }
+  },
 }
 
 /** Where `bytes` lies. The caller keeps `bytes` referenced for as long as the address is in use. */
 export function addressOf(bytes: Uint8Array): bigint {
-  return koffi.address(bytes)
+  return native().koffi.address(bytes)
 }
 
 /** errno of the call just made; read before anything else can change it. */
 export function lastErrno(): number {
-  return koffi.errno()
+  return native().koffi.errno()
 }
 
 const ERRNO_NAMES: ReadonlyMap<number, string> = reversed(constants.errno)

@@ -3,7 +3,7 @@
 // descriptors 0 to 2 exactly those given here, or one terminal as all three; everything else this process has
 // open is close-on-exec.
 
-import { addressOf, libc, optionalFunction, systemError } from './libc.ts'
+import { addressOf, libc, systemError } from './libc.ts'
 
 /** Both C libraries need 336 and 80 bytes; the rest is room for their future. */
 const ATTRIBUTES_BYTES = 512
@@ -26,9 +26,10 @@ const actionsDestroy = libc.func('int posix_spawn_file_actions_destroy(void *act
 const addDup2 = libc.func('int posix_spawn_file_actions_adddup2(void *actions, int fd, int as)')
 const addOpen = libc.func('int posix_spawn_file_actions_addopen(void *actions, int as, str path, int flags, int mode)')
 /** glibc 2.29, musl 1.1.24; Node itself runs on glibc 2.28. */
-const addChdir = optionalFunction('int posix_spawn_file_actions_addchdir_np(void *actions, str path)')
+const ADD_CHDIR = 'int posix_spawn_file_actions_addchdir_np(void *actions, str path)'
+const addChdir = libc.func(ADD_CHDIR)
 
-const attributes = makeAttributes()
+let attributes: Buffer | undefined
 
 /** The same for every child, so made once; never destroyed. */
 function makeAttributes(): Buffer {
@@ -72,11 +73,13 @@ export interface OnTerminal {
 
 export type Program = NamedProgram & (Pipes | OnTerminal)
 
-/** Whether the directory can be changed in the child; the tests set it to prove the other way. */
-export const spawnAbilities = { chdir: addChdir !== undefined }
+/** Whether the directory can be changed in the child, found out at the first; the tests set it to prove the other way. */
+export const spawnAbilities: { chdir: boolean | undefined } = { chdir: undefined }
 
 /** Starts the program and returns its pid; throws with the errno of whatever failed up to and including exec. */
 export function startProgram(program: Program): number {
+  attributes ??= makeAttributes()
+  spawnAbilities.chdir ??= libc.has(ADD_CHDIR)
   const { block: argvBlock, pointers: argv } = stringVector(program.argv)
   const { block: envBlock, pointers: envp } = stringVector(program.environment)
   const pid = Buffer.alloc(4) // pid_t
@@ -96,7 +99,7 @@ export function startProgram(program: Program): number {
 }
 
 function addActions(actions: Buffer, program: Program, failed: (result: number) => void): void {
-  if (spawnAbilities.chdir && addChdir !== undefined) failed(addChdir(actions, program.cwd))
+  if (spawnAbilities.chdir === true) failed(addChdir(actions, program.cwd))
   if ('terminal' in program) {
     // Opened after setsid, which is what makes it the controlling terminal.
     failed(addOpen(actions, 0, program.terminal, O_RDWR, 0))
@@ -115,7 +118,7 @@ function addActions(actions: Buffer, program: Program, failed: (result: number) 
  * does not yield. Nothing in the daemon uses relative paths, on any thread.
  */
 function inDirectory(cwd: string, start: () => number): number {
-  if (spawnAbilities.chdir) return start()
+  if (spawnAbilities.chdir === true) return start()
   const before = process.cwd()
   process.chdir(cwd)
   try {

@@ -64,8 +64,8 @@ export async function openCredentials(options: CredentialOptions): Promise<Crede
 
 /** Compares digests of equal length in constant time; the token itself is not kept (reliability A-02). */
 export function rawTokenCheck(token: string): (digest: Uint8Array) => boolean {
-  const expected = digestOf(token)
-  return (digest) => timingSafeEqual(digest, expected)
+  let expected: Buffer | undefined // made at the first question: a start needs no cryptography
+  return (digest) => timingSafeEqual(digest, (expected ??= digestOf(token)))
 }
 
 export function digestOf(candidate: string): Buffer {

@@ -1,8 +1,7 @@
 // Hands a request on to another daemon (contract 1, configured targets): same method, path below the prefix,
 // body and reply streamed both ways. Our caller's credential stays here; the target gets its own.
 
-import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import http, { type IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { errnoOf, Fault } from '../fault.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
@@ -33,7 +32,9 @@ export async function forward(remote: RemoteTarget, path: string, exchange: Exch
   const { request, response, query } = exchange
   const search = query.size === 0 ? '' : `?${query.toString()}`
   const url = new URL(`${remote.url.pathname.replace(/\/$/, '')}${path}${search}`, remote.url)
-  const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+  // Loaded only here: TLS takes a tenth of a start, and few daemons have such a target.
+  const { request: begin } = url.protocol === 'https:' ? await import('node:https') : http
+  const outgoing = begin(url, {
     method: request.method,
     headers: { ...kept(request.headers), authorization: `Bearer ${remote.token}` },
     signal: exchange.signal,

@@ -50,7 +50,6 @@ export interface Children extends AsyncDisposable {
 
 /** Opens the one place that starts processes and hears of their ends. Main thread only; one per daemon. */
 export function openChildren(): Children {
-  closeAllOnExec()
   return new ChildTable()
 }
 
@@ -61,9 +60,9 @@ class ChildTable implements Children {
   readonly #running = new Map<number, Leader>()
   readonly #held = new Map<number, Leader>()
   readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#held.has(pid)) : undefined
-  readonly #settle = loginDefaults()
   readonly #onEnd = () => this.#collect()
   readonly #gone = (pid: number) => void this.#held.delete(pid)
+  #settle: ReturnType<typeof loginDefaults> | undefined
   #recheck: NodeJS.Timeout | undefined
   #closed = false
 
@@ -85,6 +84,8 @@ class ChildTable implements Children {
 
   #admit<C extends Leader>(begin: () => C): C {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is stopping and starts no more processes')
+    if (this.#settle === undefined) closeAllOnExec()
+    this.#settle ??= loginDefaults()
     const child = begin()
     this.#settle(child.pid)
     this.#running.set(child.pid, child)

@@ -92,7 +92,7 @@ const VOLATILE: Readonly<Record<string, { readonly form: RegExp; readonly mark: 
   created_at: { form: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, mark: '<time>' },
   started_at: { form: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, mark: '<time>' },
   exited_at: { form: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, mark: '<time>' },
-  request_id: { form: /^[0-9a-f-]{36}$/, mark: '<request>' },
+  request_id: { form: /^[0-9a-f]{16}-[0-9a-z]+$/, mark: '<request>' },
   id: { form: /^\d+$/, mark: '<id>' },
   guest_pid: { form: /^\d+$/, mark: '<pid>' },
   cpu_user_ms: { form: /^\d+(\.\d+)?$/, mark: '<ms>' },
