@@ -97,9 +97,27 @@ export function faultOfSystem(error: unknown, path: string): unknown {
 /** How a long string is shown that was parsed off the main thread and came back as bytes. */
 const LONG_TEXT = '… a long string …'
 
+/** What is shown of a value at most, in characters. */
+const SHOWN = 120
+
 /** A value as it appears in an error sentence: JSON, cut at 120 characters. */
 export function quote(value: unknown): string {
-  const text =
-    JSON.stringify(value, (_, item: unknown) => (item instanceof Uint8Array ? LONG_TEXT : item)) ?? String(value)
-  return text.length <= 120 ? text : `${text.slice(0, 117)}…`
+  const text = sketch(value, SHOWN)
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN - 3)}…`
+}
+
+/** The JSON of `value`, given up once it is longer than `room`: what came may be megabytes, or very deep. */
+function sketch(value: unknown, room: number): string {
+  if (value instanceof Uint8Array) return JSON.stringify(LONG_TEXT)
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, Math.max(room, 0) + 1))
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
+  const [begin, end] = Array.isArray(value) ? '[]' : '{}'
+  let text = begin ?? ''
+  for (const key in value) {
+    if (text.length > room) break
+    if (text.length > 1) text += ','
+    if (!Array.isArray(value)) text += `${sketch(key, room - text.length)}:`
+    text += sketch((value as Readonly<Record<string, unknown>>)[key], room - text.length)
+  }
+  return `${text}${end ?? ''}`
 }
