@@ -103,4 +103,27 @@ t.test('unknown fields are named over REST and refused over MCP (contract 18)', 
 
 t.test('lists split at commas outside braces', async (t) => {
   t.strictSame(splitList('a, b,,*.{c,d}'), ['a', 'b', '*.{c,d}'])
+  t.strictSame(splitList('{a,b},c}d,{e,f'), ['{a,b},c}d', '{e', 'f'], 'the brace that follows decides')
+})
+
+t.test('S-03 a list of a million commas is read in one pass', async (t) => {
+  t.strictSame(splitList(','.repeat(1_000_000)), [], 'looking ahead at each comma took hours')
+})
+
+t.test('E-08 a script that came as bytes is an argument like any other', async (t) => {
+  const script = Buffer.from('echo é')
+  t.match(read({ command: ['sh', '-c', script] }).input, { command: ['sh', '-c', 'echo é'] })
+  t.match(read({ command: script }).input, { command: ['echo é'] })
+  t.match(refusal({ command: ['a', Buffer.from('b\0')] }), /command\[1\] contains a NUL/)
+})
+
+t.test('H-06 a refusal is short and quick, whatever came', async (t) => {
+  let deep: unknown = []
+  for (let i = 0; i < 200_000; i++) deep = [deep]
+  t.match(refusal({ path: deep }), /^bad_request: path is \[\[\[/)
+  try {
+    read({ ['k'.repeat(1_000_000)]: 1 }, { unknown: 'refuse' })
+  } catch (error) {
+    t.ok(JSON.stringify((error as Fault).details).length < 1000, 'the name of the field is cut')
+  }
 })
