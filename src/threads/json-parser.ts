@@ -1,6 +1,6 @@
 // Parses request bodies above 1 MiB off the main thread (contract 18). Long strings go back as UTF-8 bytes
-// whose memory is handed over, so that the main thread copies nothing large; a body of too many values is
-// refused, because even receiving it would hold the loop.
+// whose memory is handed over, so that the main thread copies nothing large; a body of too many values, of
+// too much short text or too deep is refused, because even receiving it would hold the loop, or fail there.
 
 import { parentPort } from 'node:worker_threads'
 
@@ -17,6 +17,12 @@ const LONG_STRING = 256 * 1024
 
 /** No request of ours has more values; receiving this many takes about 20 ms. */
 const MOST_VALUES = 100_000
+
+/** Names and strings that are copied, UTF-16 units together: receiving so many takes about 10 ms. */
+const MOST_TEXT = 4 * 1024 * 1024
+
+/** No request of ours nests deeper than a dozen levels; some 4,000 overflow the stack of the receiver. */
+const MOST_LEVELS = 1000
 
 parentPort?.on('message', ({ id, bytes }: ParseRequest) => {
   const transfer: ArrayBuffer[] = []
@@ -38,18 +44,36 @@ function parse(id: number, bytes: Uint8Array, transfer: ArrayBuffer[]): ParseRep
 
 /** Replaces long strings by their bytes, in place; level by level, since nesting may be deep. */
 function lighten(box: object, transfer: ArrayBuffer[]): string | undefined {
-  const open: Record<string, unknown>[] = [box as Record<string, unknown>]
-  let values = 0
-  for (let holder = open.pop(); holder !== undefined; holder = open.pop()) {
-    for (const [key, value] of Object.entries(holder)) {
-      if (++values > MOST_VALUES) return `it holds more than ${MOST_VALUES} values`
-      if (typeof value === 'object' && value !== null) open.push(value as Record<string, unknown>)
-      else if (typeof value === 'string' && value.length > LONG_STRING && value.isWellFormed()) {
-        const encoded = new TextEncoder().encode(value)
-        holder[key] = encoded
-        transfer.push(encoded.buffer)
+  let level: Record<string, unknown>[] = [box as Record<string, unknown>]
+  const sum = { values: 0, text: 0 }
+  for (let levels = 0; level.length > 0; levels++) {
+    if (levels > MOST_LEVELS) return `it nests deeper than ${MOST_LEVELS} levels`
+    const below: Record<string, unknown>[] = []
+    for (const holder of level) {
+      for (const key of Object.keys(holder)) {
+        if (++sum.values > MOST_VALUES) return `it holds more than ${MOST_VALUES} values`
+        sum.text += key.length + lightenOne(holder, key, transfer, below)
+        if (sum.text > MOST_TEXT) return `its names and shorter strings have more than ${MOST_TEXT} characters`
       }
     }
+    level = below
   }
   return undefined
+}
+
+/** Returns the characters that are copied. */
+function lightenOne(
+  holder: Record<string, unknown>,
+  key: string,
+  transfer: ArrayBuffer[],
+  below: Record<string, unknown>[],
+): number {
+  const value = holder[key]
+  if (typeof value === 'object' && value !== null) below.push(value as Record<string, unknown>)
+  if (typeof value !== 'string') return 0
+  if (value.length <= LONG_STRING || !value.isWellFormed()) return value.length > LONG_STRING ? 0 : value.length
+  const encoded = new TextEncoder().encode(value)
+  Object.defineProperty(holder, key, { value: encoded, enumerable: true }) // not by assignment: it may be `__proto__`
+  transfer.push(encoded.buffer)
+  return 0
 }

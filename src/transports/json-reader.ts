@@ -45,6 +45,7 @@ export function openJsonReader(): JsonReader {
       idle = setTimeout(() => void stop(), IDLE_MS).unref()
     })
     started.on('error', failAll)
+    started.on('messageerror', failAll) // a reply that cannot be received: whose it was, nobody knows
     return started
   }
 
