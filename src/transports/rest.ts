@@ -57,12 +57,13 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
 
 /** Query fields; a repeated key becomes an array. */
 function fieldsOf(query: URLSearchParams): Record<string, unknown> {
-  const fields: Record<string, unknown> = {}
-  for (const key of new Set(query.keys())) {
-    const values = query.getAll(key)
-    fields[key] = values.length === 1 ? values[0] : values
-  }
-  return fields
+  // Not by assignment: a key may be `__proto__`.
+  return Object.fromEntries(
+    [...new Set(query.keys())].map((key) => {
+      const values = query.getAll(key)
+      return [key, values.length === 1 ? values[0] : values]
+    }),
+  )
 }
 
 /** The JSON body's fields; none where the body is empty, whatever its content type says (contract 14). */
