@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 
 export interface Load {
   readonly requestsPerSecond: number
-  /** Milliseconds of each answer; at a pace counted from the moment the request was due. */
+  /** Milliseconds of each answer, counted from when its request was due. */
   readonly latencies: readonly number[]
 }
 
@@ -14,7 +14,7 @@ export interface LoadOptions {
   readonly request: string
   readonly connections: number
   readonly ms: number
-  /** Milliseconds from one request of a connection to the next; as fast as it answers unless given. */
+  /** Milliseconds from one request of a connection to the next, or more where it answers later; 0 unless given. */
   readonly paceMs?: number
   /** The client never sleeps, which takes a core: for figures that count requests a second. */
   readonly awake?: boolean
@@ -70,7 +70,7 @@ async function drive(options: LoadOptions, began: number, latencies: number[]): 
     const now = performance.now()
     latencies.push(now - due)
     if (now >= began + ms) return resolve()
-    due = Math.max(due + paceMs, paceMs === 0 ? now : 0)
+    due = Math.max(due + paceMs, now)
     if (due - now < 1) send()
     else timer = setTimeout(send, due - now)
   }

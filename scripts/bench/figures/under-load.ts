@@ -1,4 +1,4 @@
-// Figure 9: GET /files/stat, one every 2 ms, while 50 commands start, a tree of 100,000 files is walked and a
+// Figure 9: GET /files/stat, at most one every 2 ms, while 50 commands start, a tree of 100,000 files is walked and a
 // content search runs, over and over; beside the same alone. Times count from when a request was due.
 
 import { download } from '../download.ts'
