@@ -15,6 +15,7 @@ import { openCredentials, type JwtOptions } from './transports/credentials.ts'
 import { openJsonReader } from './transports/json-reader.ts'
 import { mcpEndpoint } from './transports/mcp/endpoint.ts'
 import { openServer, type FrontDoor } from './transports/server.ts'
+import { openSocketHub } from './transports/socket/hub.ts'
 import { openWorkspace } from './workspace/workspace.ts'
 
 /** What runs may go on for this long after the first signal (reliability C-01: exit within 15 s). */
@@ -50,11 +51,10 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     serverInfo: { name: 'workspace-runtime', version },
     workdir: config.workdir,
   })
+  const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
+  const upgrades = (path: string) => (path === '/ws' ? sockets.accept : undefined)
   const door = stack.use(
-    await listen(
-      { gate, catalog, credentials, json, targets: workspace.targets, mcp, upgrades: () => undefined, log },
-      config,
-    ),
+    await listen({ gate, catalog, credentials, json, targets: workspace.targets, mcp, upgrades, log }, config),
   )
   const signal = nextSignal()
   announce(config, door, token)
@@ -63,7 +63,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   process.once('SIGINT', () => process.exit(1))
   gate.close()
   door.stopAccepting()
-  await gate.idle(AbortSignal.timeout(GRACE_MS))
+  await Promise.all([sockets.goAway(), gate.idle(AbortSignal.timeout(GRACE_MS))])
   const force = setTimeout(() => process.exit(0), FORCE_MS)
   await stack.disposeAsync()
   clearTimeout(force)
@@ -102,6 +102,8 @@ function workspaceOptions(config: Config): Parameters<typeof openWorkspace>[0] {
     ownBin: fileURLToPath(new URL('../node_modules/.bin', import.meta.url)),
     commandVariables: file.exec?.env ?? {},
     execs: file.limits?.execs ?? 50,
+    terminals: file.limits?.terminals ?? 10,
+    watchers: file.limits?.watchers ?? 5,
     durable: file.files?.durable ?? true,
     engine: file.search?.engine ?? 'auto',
     ripgrep: ripgrepPath(),

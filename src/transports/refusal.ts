@@ -16,6 +16,9 @@ const STRANGERS = {
   429: new Fault('rate_limited', 'this address failed to authenticate too often; try again later'),
 }
 
+/** With 426: what to upgrade to (RFC 9110 15.5.22, RFC 6455 4.2.2). */
+const UPGRADE = { connection: 'Upgrade, close', upgrade: 'websocket', 'sec-websocket-version': '13' }
+
 type Refused = Extract<Verdict, { ok: false }>
 
 export interface Refusal {
@@ -35,8 +38,7 @@ export function refusalOfStranger(verdict: Refused): Refusal {
 
 export function refusalOfFault(fault: Fault, requestId: string): Refusal {
   const retry = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
-  // RFC 9110 15.5.22 and RFC 6455 4.2.2: what to upgrade to.
-  const upgrade = fault.status === 426 ? { upgrade: 'websocket', 'sec-websocket-version': '13' } : {}
+  const upgrade = fault.status === 426 ? UPGRADE : {}
   return { status: fault.status, body: faultBody(fault, requestId), headers: { ...retry, ...upgrade } }
 }
 

@@ -122,8 +122,8 @@ function answer(socket: Duplex, refusal: Refusal, requestId: string): number {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
     'x-request-id': requestId,
-    ...refusal.headers,
     connection: 'close',
+    ...refusal.headers,
     'content-length': String(Buffer.byteLength(body)),
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)

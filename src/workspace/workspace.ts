@@ -8,7 +8,9 @@ import { openContentSearch, type ContentSearch, type EngineChoice } from './cont
 import { openFileWriter, type FileWriter } from './file-writer.ts'
 import { openTargets, type Targets } from './targets.ts'
 import { openTasks, type Tasks } from './tasks.ts'
+import { openTerminals, type Terminals } from './terminals/terminals.ts'
 import { openWalkers, type Walkers } from './walkers.ts'
+import { openWatchers, type Watchers } from './watchers/watchers.ts'
 
 export interface Workspace extends AsyncDisposable {
   /** Where commands start unless the request says otherwise (contract 15.4). */
@@ -19,6 +21,8 @@ export interface Workspace extends AsyncDisposable {
   readonly shell: string
   readonly children: Children
   readonly tasks: Tasks
+  readonly terminals: Terminals
+  readonly watchers: Watchers
   readonly walkers: Walkers
   readonly search: ContentSearch
   readonly writer: FileWriter
@@ -35,6 +39,9 @@ export interface WorkspaceOptions {
   /** Variables every command gets besides. */
   readonly commandVariables: Readonly<Record<string, string>>
   readonly execs: number
+  /** Alive at once. */
+  readonly terminals: number
+  readonly watchers: number
   readonly durable: boolean
   readonly engine: EngineChoice
   readonly ripgrep: string | undefined
@@ -50,6 +57,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
   const children = stack.use(openChildren())
   const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment }))
+  const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell }))
+  const watchers = stack.use(openWatchers({ limit: options.watchers }))
   const walkers = stack.use(
     openWalkers({ home: { home: environment['HOME'], configHome: environment['XDG_CONFIG_HOME'] } }),
   )
@@ -61,6 +70,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     shell,
     children,
     tasks,
+    terminals,
+    watchers,
     walkers,
     search,
     writer,

@@ -27,6 +27,8 @@ const SOCKET_OPTIONS = {
   autoPong: false, // pongs.ts
   closeTimeout: CLOSE_MS,
 }
+/** How long clients may take to answer the close when the daemon stops. */
+const GOING_MS = 2_000
 /** Sockets per credential; some 60 KiB each at rest (reliability X-10: a thousand). */
 export const SOCKETS_PER_CREDENTIAL = 1_024
 
@@ -49,8 +51,8 @@ export const USUAL_RULES: HubRules = { mode: 'replace', socketsPerCredential: SO
 export interface SocketHub extends AsyncDisposable {
   /** Makes the request a client. Throws a Fault, while it is still plain HTTP, where it is not admitted. */
   readonly accept: UpgradeRoute
-  /** Closes every client with 1001; from now on nobody is admitted (reliability C-01). */
-  goAway(): void
+  /** Closes every client with 1001; from now on nobody is admitted (reliability C-01). Resolves when all have left. */
+  goAway(): Promise<void>
   readonly size: number
 }
 
@@ -106,20 +108,28 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       const options = readOptions(query, rules.mode)
       server.handleUpgrade(request, socket, head, (webSocket) => welcome(webSocket, caller, options))
     },
-    goAway() {
+    async goAway() {
       open = false
       for (const client of clients.keys()) client.close(1001, 'the daemon is stopping')
+      const cut = setTimeout(() => server.clients.forEach((socket) => socket.terminate()), GOING_MS)
+      await Promise.all(Array.from(server.clients, closed))
+      clearTimeout(cut)
     },
     get size() {
       return clients.size
     },
     async [Symbol.asyncDispose]() {
-      this.goAway()
       clearInterval(clock)
       created[Symbol.dispose]()
-      for (const webSocket of server.clients) webSocket.terminate()
+      await this.goAway()
     },
   }
+}
+
+async function closed(socket: WebSocket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.once('close', () => resolve())
+  await promise
 }
 
 function replaceOlder(clients: Iterable<Client>): void {

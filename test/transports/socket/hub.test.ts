@@ -305,7 +305,7 @@ t.test('limits: sockets per credential, and none while stopping', async (t) => {
   one.socket.close()
   await until('one has left', () => hub.size === 1)
   const again = await view(t, url, '&mode=shared')
-  hub.goAway()
+  await hub.goAway()
   t.match(await again.closed(), { code: 1001 })
   t.match(await refusedUpgrade(`${url}?token=${TOKEN}`), { status: 503 })
 })
