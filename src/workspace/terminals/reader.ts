@@ -59,7 +59,7 @@ export class Reader implements AsyncDisposable {
     this.#post({ type: 'input', line, bytes: Uint8Array.from(bytes) })
   }
 
-  /** The program has ended and nobody here holds the slave: what is left is read, up to the end. */
+  /** The program has ended and the slave is about to be closed here: what is left is read, up to the end. */
   finish(line: number): void {
     this.#post({ type: 'finish', line })
   }

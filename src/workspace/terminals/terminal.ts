@@ -196,8 +196,9 @@ export class Terminal {
 
   async #live(): Promise<TerminalExit> {
     const { code, signal } = await this.#child.exited
-    closeSync(this.#pty.slave)
+    // In this order: the reader has to know what the hang-up means when it sees it.
     this.#reader.finish(this.#line)
+    closeSync(this.#pty.slave)
     const held = setTimeout(() => this.#reader.cut(this.#line), HELD_MS)
     await this.#over.promise
     clearTimeout(held)

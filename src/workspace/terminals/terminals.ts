@@ -4,7 +4,7 @@
 
 import { closeSync } from 'node:fs'
 import { errnoOf, Fault, quote } from '../../fault.ts'
-import { openPty, type Pty } from '../../native/pty.ts'
+import { openPty, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Children } from '../child.ts'
 import { planCommand } from '../command.ts'
 import { Reader } from './reader.ts'
@@ -78,7 +78,7 @@ class TerminalTable implements Terminals {
     const { argv } = planCommand(command, 'auto')
     const id = this.#admit()
     const cwd = request.cwd ?? this.#options.workdir
-    const pty = openPair(() => openPty(window))
+    const pty = openPair(window)
     const terminal = this.#start(pty, argv, { ...request, cwd }, (child) => {
       const spec = { id, command, cwd, window, scrollback: scrollbackSize(request.scrollbackSize) }
       return new Terminal(spec, child, pty, this.#reader)
@@ -177,18 +177,26 @@ class TerminalTable implements Terminals {
   }
 }
 
-/** Why no pair could be opened, as what it says to the caller. */
-function openPair(open: () => Pty): Pty {
+function openPair(window: WindowSize): Pty {
   try {
-    return open()
+    return openPty(window)
   } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === undefined) throw error
-    const short = errno === 'ENOSPC' || errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM'
-    const problem = errno === 'ENOSPC' ? 'every one the system has is in use (sysctl kernel.pty.max)' : errno
-    const sentence = `a pseudo-terminal cannot be opened: ${problem}`
-    const details = { errno, ...(errno === 'ENOSPC' ? { sysctl: 'kernel.pty.max' } : {}) }
-    if (short) throw new Fault('unavailable', sentence, { details, retryAfter: 1, cause: error })
-    throw new Fault('spawn_failed', sentence, { details, cause: error })
+    throw openFault(error)
   }
+}
+
+/** Why no pair could be opened, as what it says to the caller. Pure. */
+export function openFault(error: unknown): unknown {
+  const errno = errnoOf(error)
+  if (errno === undefined) return error
+  const sentence = 'a pseudo-terminal cannot be opened'
+  if (errno === 'ENOSPC') {
+    const details = { errno, sysctl: 'kernel.pty.max' }
+    const why = 'every one the system has is in use (sysctl kernel.pty.max)'
+    return new Fault('unavailable', `${sentence}: ${why}`, { details, retryAfter: 1, cause: error })
+  }
+  const short = errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM'
+  const more = { details: { errno }, cause: error }
+  if (short) return new Fault('unavailable', `${sentence} now (${errno})`, { ...more, retryAfter: 1 })
+  return new Fault('spawn_failed', `${sentence} (${errno})`, more)
 }
