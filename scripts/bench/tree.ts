@@ -20,6 +20,8 @@ export const RARE_FILES = 20
 
 export function makeTree(): Tree {
   const path = mkdtempSync(join(place(), 'workspace-runtime-tree-'))
+  const remove = (): void => rmSync(path, { recursive: true, force: true })
+  process.once('exit', remove) // an interrupted run disposes of nothing, and this is memory
   const directories = [path]
   for (let i = 1; i < DIRECTORIES; i++) {
     const directory = join(directories[Math.floor((i - 1) / 10)] ?? path, `dir${i}`)
@@ -34,7 +36,7 @@ export function makeTree(): Tree {
   writeFileSync(join(path, '.gitignore'), '*.log\n/build/\nnode_modules/\n')
   for (let i = 100; i < DIRECTORIES; i += 1000)
     writeFileSync(join(directories[i] ?? path, '.gitignore'), '*.tmp\n!keep.tmp\n')
-  return { path, files: FILES, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+  return { path, files: FILES, [Symbol.dispose]: remove }
 }
 
 function place(): string {
