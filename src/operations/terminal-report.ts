@@ -88,10 +88,9 @@ export function scrollbackReport(
   }
 }
 
-/** Less the beginning of a character whose rest may still come: the next call gets it whole. */
-function wholeCharacters(passage: Passage, terminal: Terminal): Buffer {
+/** Less the beginning of a character whose rest may still come: a later call gets it whole. */
+export function wholeCharacters(passage: Passage, terminal: Terminal): Buffer {
   const bytes = Buffer.from(passage.bytes)
   const more = terminal.alive || passage.offset + bytes.byteLength < terminal.head
-  const half = more ? trailingHalf(bytes) : 0
-  return half < bytes.byteLength ? bytes.subarray(0, bytes.byteLength - half) : bytes
+  return bytes.subarray(0, bytes.byteLength - (more ? trailingHalf(bytes) : 0))
 }

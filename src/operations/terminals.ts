@@ -4,17 +4,18 @@
 
 import type { Static } from 'typebox'
 import { Fault } from '../fault.ts'
-import { operation, type Call } from '../operation.ts'
+import { operation } from '../operation.ts'
 import { argv, content, environment, flag, id, number, optional, path, Type, whole } from '../schema.ts'
+import type { Passage } from '../workspace/terminals/attachment.ts'
 import { MOST_CELLS, MOST_SCROLLBACK, USUAL_SCROLLBACK, USUAL_WINDOW } from '../workspace/terminals/sizes.ts'
 import { INPUT_BYTES, type Terminal } from '../workspace/terminals/terminal.ts'
-import type { Terminals } from '../workspace/terminals/terminals.ts'
-import type { Workspace } from '../workspace/workspace.ts'
 import { bodyBytes, inputBytes } from './input-bytes.ts'
-import { entryOf, scrollbackReport, scrollbackShape, terminalEntry } from './terminal-report.ts'
+import { entryOf, scrollbackReport, scrollbackShape, terminalEntry, wholeCharacters } from './terminal-report.ts'
 
 /** Longest wait of one call: below the minute after which clients give up (mcp.md). */
 const MOST_WAIT_SECONDS = 50
+/** The longest character of UTF-8. */
+const CHARACTER_BYTES = 4
 /** Clients ask for more than there can be; it is what there is. */
 const ANY_SIZE = 2 ** 31 - 1
 
@@ -25,11 +26,6 @@ const cells = (what: string, usual?: number) =>
     maximum: MOST_CELLS,
     ...(usual === undefined ? {} : { default: usual }),
   })
-
-/** The workspace opens them; until its type says so, it is said here. */
-function terminalsOf(call: Call): Terminals {
-  return (call.workspace as Workspace & { readonly terminals: Terminals }).terminals
-}
 
 export const terminalCreate = operation({
   name: 'terminal_create',
@@ -59,7 +55,7 @@ export const terminalCreate = operation({
   },
   statuses: [404],
   async run({ scrollback_size, ...input }, call) {
-    return entryOf(terminalsOf(call).create({ ...input, scrollbackSize: scrollback_size }))
+    return entryOf(call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
   },
 })
 
@@ -77,7 +73,7 @@ export const terminalList = operation({
       'List the terminals of the workspace: id, command, window size, whether alive, exit code and times, oldest first. ' +
       'Those that have ended are kept for a while so that their output can still be read with terminal_scrollback.',
   },
-  run: (_input, call) => Promise.resolve({ terminals: terminalsOf(call).list().map(entryOf) }),
+  run: (_input, call) => Promise.resolve({ terminals: call.workspace.terminals.list().map(entryOf) }),
 })
 
 const scrollbackInput = Type.Object({
@@ -119,17 +115,27 @@ export const terminalScrollback = operation({
       'gap_bytes says how much was printed too long ago to be kept. Reading does not consume anything.',
   },
   statuses: [404],
-  run: (input, call) => lookBack(terminalsOf(call).get(input.id), input, call.signal),
+  run: (input, call) => lookBack(call.workspace.terminals.get(input.id), input, call.signal),
 })
 
 async function lookBack(terminal: Terminal, input: Static<typeof scrollbackInput>, signal: AbortSignal) {
-  const most = input.bytes === 0 ? ANY_SIZE : input.bytes
   const { from, wait_seconds, text } = input
+  const most = input.bytes === 0 ? ANY_SIZE : input.bytes
   if (from === undefined) return scrollbackReport(terminal, { ...terminal.tail(most), gap: 0 }, text)
-  if (wait_seconds > 0) {
-    await terminal.until(from, AbortSignal.any([signal, AbortSignal.timeout(wait_seconds * 1000)]))
+  // One character at least, or a caller who reads text would never get past it.
+  const passage = () => terminal.passage(from, text ? Math.max(most, CHARACTER_BYTES) : most)
+  if (wait_seconds === 0) return scrollbackReport(terminal, passage(), text)
+  const waits = AbortSignal.any([signal, AbortSignal.timeout(wait_seconds * 1000)])
+  await terminal.until(from, waits)
+  // The beginning of a character alone is nothing to be read yet.
+  for (let now = passage(); text && isHalf(now, terminal) && !waits.aborted; now = passage()) {
+    await terminal.until(now.offset + now.bytes.byteLength, waits)
   }
-  return scrollbackReport(terminal, terminal.passage(from, most), text)
+  return scrollbackReport(terminal, passage(), text)
+}
+
+function isHalf(passage: Passage, terminal: Terminal): boolean {
+  return passage.bytes.byteLength > 0 && wholeCharacters(passage, terminal).byteLength === 0
 }
 
 export const terminalDelete = operation({
@@ -149,7 +155,7 @@ export const terminalDelete = operation({
   },
   statuses: [404],
   async run(input, call) {
-    await terminalsOf(call).delete(input.id)
+    await call.workspace.terminals.delete(input.id)
     return { terminal_id: input.id }
   },
 })
@@ -177,7 +183,7 @@ export const scrollbackResize = operation({
   async run(input, call) {
     return {
       terminal_id: input.id,
-      scrollback_size: terminalsOf(call).get(input.id).setScrollback(input.scrollback_size),
+      scrollback_size: call.workspace.terminals.get(input.id).setScrollback(input.scrollback_size),
     }
   },
 })
@@ -192,7 +198,7 @@ export const scrollbackClear = operation({
   routes: [{ method: 'DELETE', path: '/terminals/:id/scrollback' }],
   statuses: [404],
   async run(input, call) {
-    const terminal = terminalsOf(call).get(input.id)
+    const terminal = call.workspace.terminals.get(input.id)
     terminal.clear()
     return { terminal_id: input.id, scrollback_size: terminal.scrollback }
   },
@@ -224,7 +230,7 @@ export const terminalInput = operation({
   },
   statuses: [404, 409],
   async run(input, call) {
-    const terminal = terminalsOf(call).get(input.id)
+    const terminal = call.workspace.terminals.get(input.id)
     if (input.input === undefined && call.body === undefined) {
       throw new Fault('bad_request', 'input is missing (also taken: data); accepted is a string', {
         details: { field: 'input' },
@@ -255,7 +261,7 @@ export const terminalResize = operation({
   },
   statuses: [404, 409],
   async run(input, call) {
-    const terminal = terminalsOf(call).get(input.id)
+    const terminal = call.workspace.terminals.get(input.id)
     terminal.resize(input.cols, input.rows)
     return { terminal_id: input.id, ...terminal.window }
   },
