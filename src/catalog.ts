@@ -8,7 +8,19 @@ import { fileList, fileStream } from './operations/list.ts'
 import { searchFiles } from './operations/search-files.ts'
 import { searchContent, searchInit } from './operations/search.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
+import {
+  scrollbackClear,
+  scrollbackResize,
+  terminalCreate,
+  terminalDelete,
+  terminalInput,
+  terminalList,
+  terminalResize,
+  terminalScrollback,
+} from './operations/terminals.ts'
+import { watcherCreate, watcherDelete, watcherGet, watcherList } from './operations/watchers.ts'
 
+/** Everything, whatever is switched on. */
 export const catalog = [
   fileList,
   fileRead,
@@ -25,10 +37,33 @@ export const catalog = [
   execInput,
   execDelete,
   execDeleteAll,
+  terminalCreate,
+  terminalList,
+  terminalScrollback,
+  terminalDelete,
+  watcherCreate,
+  watcherList,
+  watcherGet,
+  watcherDelete,
+  // in toolsets that are off by default
+  terminalInput,
+  terminalResize,
   // REST alone from here on
   fileStream,
   execAttach,
+  scrollbackResize,
+  scrollbackClear,
   health,
   runtimeInfo,
   runtimeTargets,
 ] as unknown as readonly Operation[] // each is an Operation of its own schemas; the gate types the input by them
+
+/** Toolsets besides the 23 tools, each off until asked for (contract 15.3). */
+export const TOOLSETS: readonly string[] = [
+  ...new Set(catalog.flatMap((op) => (op.tool?.toolset === undefined ? [] : [op.tool.toolset]))),
+]
+
+/** What is offered with these toolsets switched on, over REST as over MCP. */
+export function catalogWith(toolsets: readonly string[]): readonly Operation[] {
+  return catalog.filter((op) => op.tool?.toolset === undefined || toolsets.includes(op.tool.toolset))
+}

@@ -198,7 +198,8 @@ export function loadConfig(line: CommandLine): Config {
     host: given('host', 'RUNTIME_HOST') ?? file.host ?? '127.0.0.1',
     port: readPort(given('port', 'RUNTIME_PORT')) ?? file.port ?? 9990,
     tokenFile: given('token-file', 'RUNTIME_TOKEN_FILE') ?? file.token_file,
-    token,
+    // A flag beats the environment: with --token-file the variable does not count.
+    token: line.flags['token-file'] === undefined ? token : undefined,
     workdir: workdir === undefined ? defaultWorkdir(home) : checkedWorkdir(workdir),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
     stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),

@@ -38,7 +38,7 @@ export interface Tool<I> {
   readonly defaults?: Partial<I>
   /** Input fields that only REST has. */
   readonly hidden?: readonly (keyof I & string)[]
-  /** Toolsets other than `core` are off until asked for (contract 15.3). */
+  /** Named: the operation is off, over REST too, until this toolset is asked for (contract 15.3). */
   readonly toolset?: string
 }
 

@@ -4,7 +4,7 @@
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { type Assets, buildFacts, ripgrepPath } from './assets.ts'
-import { catalog } from './catalog.ts'
+import { catalogWith, TOOLSETS } from './catalog.ts'
 import type { Config } from './config.ts'
 import { errnoOf } from './fault.ts'
 import { openGate } from './invoke.ts'
@@ -36,6 +36,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     stateDirectory: config.stateDirectory,
   })
   const jwt = await jwtOptions(config)
+  const catalog = catalogWith(checkedToolsets(file.toolsets ?? []))
   const workspace = stack.use(await openWorkspace(workspaceOptions(config)))
   const limits = { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
   const gate = openGate(workspace, limits, log)
@@ -128,6 +129,12 @@ async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
     ...(jwt.issuer === undefined ? {} : { issuer: jwt.issuer }),
     toleranceSeconds: jwt.tolerance_seconds ?? 60,
   }
+}
+
+function checkedToolsets(names: readonly string[]): readonly string[] {
+  const unknown = names.find((name) => !TOOLSETS.includes(name))
+  if (unknown === undefined) return names
+  throw new StartError(`there is no toolset ${JSON.stringify(unknown)}; there are: ${TOOLSETS.join(', ')}`)
 }
 
 function nextSignal(): Promise<string> {

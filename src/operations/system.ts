@@ -5,7 +5,16 @@ import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
 
 /** Names of what this daemon can do; the contract leaves the vocabulary open. */
-export const CAPABILITIES = ['files', 'search', 'exec', 'mcp'] as const
+export const CAPABILITIES = [
+  'files',
+  'search',
+  'exec',
+  'terminal',
+  'terminal_scrollback',
+  'watcher',
+  'mcp',
+  'ws_shared',
+] as const
 
 /** Of the wire described in the contract; raised when a client must tell the difference. */
 const PROTOCOL_VERSION = 1

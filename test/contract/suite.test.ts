@@ -4,8 +4,9 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { catalog } from '../../src/catalog.ts'
+import { catalogWith } from '../../src/catalog.ts'
 import { startDaemon, type Daemon } from '../support/daemon.ts'
+import { until } from '../support/until.ts'
 import { CASES, type Case } from './cases.ts'
 import { DOORS, settled, type Answer, type Ask } from './doors.ts'
 
@@ -107,6 +108,81 @@ t.test('exec_get, exec_list, exec_input, exec_delete and exec_delete_all of a ta
   }
 })
 
+t.test('terminal_create, terminal_list, terminal_scrollback and terminal_delete (contract 6)', async (t) => {
+  for (const [door, ask] of Object.entries(DOORS)) {
+    await layOut()
+    const body = { command: ['sh', '-c', 'printf hello; exec cat'], cols: 100, rows: 30, cwd: dir }
+    const terminal = {
+      id: '<id>',
+      command: body.command,
+      cols: 100,
+      rows: 30,
+      alive: true,
+      exit_code: 0,
+      scrollback_size: 65536,
+      created_at: '<time>',
+      pid: '<pid>',
+      cwd: '<dir>',
+    }
+    const made = await ask(daemon, { method: 'POST', path: '/terminals', body, tool: 'terminal_create', args: body })
+    t.equal(made.status, door === 'REST' ? 201 : 200)
+    t.strictSame(settled(made.body, dir), { success: true, ...terminal }, `${door}: created`)
+    const listed = await ask(daemon, { method: 'GET', path: '/terminals', tool: 'terminal_list' })
+    t.strictSame(settled(listed.body, dir), { success: true, terminals: [terminal] }, `${door}: listed`)
+    const id = String(made.body['id'])
+    const look = { method: 'GET', path: `/terminals/${id}/scrollback`, tool: 'terminal_scrollback', args: { id } }
+    await until('the program has printed', async () => (await ask(daemon, look)).body['size'] === 5)
+    const seen = { scrollback: 'aGVsbG8=', encoding: 'base64', size: 5, alive: true, exit_code: 0 }
+    const ring = { scrollback_size: 65536, max_scrollback_size: 262144, from: 0, to: 5, next: 5, gap_bytes: 0 }
+    t.strictSame((await ask(daemon, look)).body, { success: true, ...seen, ...ring }, `${door}: looked at`)
+    const end = { method: 'DELETE', path: `/terminals/${id}`, tool: 'terminal_delete', args: { id } }
+    t.strictSame((await ask(daemon, end)).body, { success: true, terminal_id: id }, `${door}: deleted`)
+    const gone = await ask(daemon, end)
+    t.match(gone.body, { success: false, code: 'not_found' }, `${door}: gone`)
+  }
+})
+
+t.test('watcher_create, watcher_list, watcher_get and watcher_delete (contract 7, 12 row 6)', async (t) => {
+  for (const [door, ask] of Object.entries(DOORS)) {
+    await layOut()
+    const watcher = {
+      id: '<id>',
+      root: '<dir>',
+      path: '<dir>',
+      dirs: 3,
+      dir_count: 3,
+      excludes: ['*.log'],
+      default_excludes: true,
+      active: true,
+      recursive: true,
+      mode: 'inotify',
+      created_at: '<time>',
+      cursor: '<cursor>',
+    }
+    const body = { path: dir, excludes: ['*.log'] }
+    const made = await ask(daemon, { method: 'POST', path: '/watchers', body, tool: 'watcher_create', args: body })
+    t.equal(made.status, door === 'REST' ? 201 : 200)
+    t.strictSame(settled(made.body, dir), { success: true, watcher, ...watcher }, `${door}: created`)
+    const listed = await ask(daemon, { method: 'GET', path: '/watchers', tool: 'watcher_list' })
+    t.strictSame(settled(listed.body, dir), { success: true, watchers: [watcher] }, `${door}: listed`)
+    const id = String(made.body['id'])
+    const get = { method: 'GET', path: `/watchers/${id}`, tool: 'watcher_get', args: { id } }
+    t.strictSame(settled((await ask(daemon, get)).body, dir), { success: true, watcher, ...watcher }, `${door}: got`)
+    writeFileSync(join(dir, 'new.txt'), 'x')
+    const since = { since: String(made.body['cursor']), wait_seconds: 10 }
+    const query = new URLSearchParams({ ...since, wait_seconds: '10' }).toString()
+    const changed = await ask(daemon, { ...get, path: `${get.path}?${query}`, args: { id, ...since } })
+    t.match(
+      settled(changed.body, dir),
+      { changes: [{ path: '<dir>/new.txt', op: 'write', created: true }], count: 1 },
+      door,
+    )
+    const end = { ...get, method: 'DELETE', tool: 'watcher_delete' }
+    t.match((await ask(daemon, end)).body, { success: true }, `${door}: deleted`)
+    t.match((await ask(daemon, end)).body, { success: false, code: 'not_found' }, `${door}: gone`)
+  }
+})
+
 t.test('the streams, which REST alone has, to the letter (contract 2 and 5)', async (t) => {
   await layOut()
   const files = await daemon.call('GET', `/files/stream?path=${dir}&light=true&bogus=1`)
@@ -149,13 +225,14 @@ t.test('the streams, which REST alone has, to the letter (contract 2 and 5)', as
   }
 })
 
-t.test('every tool is asked here, and every refusal has its body', async (t) => {
-  const tools = catalog.flatMap((op) => (op.tool === undefined ? [] : [op.name]))
-  for (const name of tools)
-    t.ok(
-      CASES.some((one) => one.op === name),
-      name,
-    )
+t.test('every tool is asked here', async (t) => {
+  const tools = catalogWith([]).flatMap((op) => (op.tool === undefined ? [] : [op.name]))
+  const asked = new Set(CASES.map((one) => one.op))
+  const others = tools.filter((name) => !asked.has(name))
+  t.ok(
+    others.every((name) => /^(terminal|watcher)_/.test(name)),
+    'the rest is asked above',
+  )
   t.strictSame(tools, [
     'file_list',
     'file_read',
@@ -172,5 +249,13 @@ t.test('every tool is asked here, and every refusal has its body', async (t) => 
     'exec_input',
     'exec_delete',
     'exec_delete_all',
+    'terminal_create',
+    'terminal_list',
+    'terminal_scrollback',
+    'terminal_delete',
+    'watcher_create',
+    'watcher_list',
+    'watcher_get',
+    'watcher_delete',
   ])
 })

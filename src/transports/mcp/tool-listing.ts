@@ -22,9 +22,9 @@ export interface ToolDescription {
   readonly annotations: object
 }
 
-/** The tools among the operations. Toolsets other than `core` are off (contract 15.3). */
+/** The tools among the operations offered. */
 export function openTools(catalog: readonly Operation[]): Tools {
-  const offered = catalog.filter((op) => op.tool !== undefined && (op.tool.toolset ?? 'core') === 'core')
+  const offered = catalog.filter((op) => op.tool !== undefined)
   const byName = new Map(offered.map((op) => [op.name, op]))
   const described = new Map<Operation, ToolDescription>()
   const describe = (op: Operation): ToolDescription => {

@@ -1,7 +1,7 @@
 // The real catalogue as tools: what every client accepts (mcp.md 3.5, 4.3), tool by tool.
 
 import t from 'tap'
-import { catalog } from '../../../src/catalog.ts'
+import { catalogWith } from '../../../src/catalog.ts'
 import { instructions } from '../../../src/transports/mcp/instructions.ts'
 import { openTools } from '../../../src/transports/mcp/tool-listing.ts'
 import { ANYONE } from './fixture.ts'
@@ -20,9 +20,9 @@ interface Listed {
   readonly annotations: Readonly<Record<string, unknown>>
 }
 
-const tools = openTools(catalog).list(ANYONE, true) as readonly Listed[]
+const tools = openTools(catalogWith([])).list(ANYONE, true) as readonly Listed[]
 
-/** Contract 11, as far as its operations exist; the table of hints is readOnly, destructive, idempotent, openWorld. */
+/** Contract 11: exactly these, in this order (15.3); the table of hints is readOnly, destructive, idempotent, openWorld. */
 const TOOLS: readonly (readonly [name: string, required: readonly string[], hints: string])[] = [
   ['file_list', [], 'r-i-'],
   ['file_read', ['path'], 'r-i-'],
@@ -39,6 +39,14 @@ const TOOLS: readonly (readonly [name: string, required: readonly string[], hint
   ['exec_input', ['id'], '-d-o'],
   ['exec_delete', ['id'], '-di-'],
   ['exec_delete_all', [], '-di-'],
+  ['terminal_create', [], '---o'],
+  ['terminal_list', [], 'r-i-'],
+  ['terminal_scrollback', ['id'], 'r-i-'],
+  ['terminal_delete', ['id'], '-di-'],
+  ['watcher_create', ['path'], '----'],
+  ['watcher_list', [], 'r-i-'],
+  ['watcher_get', ['id'], 'r-i-'],
+  ['watcher_delete', ['id'], '--i-'],
 ]
 
 t.test('the tools, their required arguments and their hints', (t) => {

@@ -113,18 +113,6 @@ const large = operation({
   },
 })
 
-const extra = operation({
-  name: 'extra',
-  title: 'Extra',
-  summary: 'Off by default.',
-  scope: 'none',
-  input: Type.Object({}),
-  output: Type.Object({}),
-  routes: [{ method: 'GET', path: '/extra' }],
-  tool: { hints: READ, description: 'Off by default.', toolset: 'more' },
-  run: () => Promise.resolve({}),
-})
-
 const restOnly = operation({
   name: 'rest_only',
   title: 'REST only',
@@ -136,7 +124,7 @@ const restOnly = operation({
   run: () => Promise.resolve({}),
 })
 
-export const catalog = [note, write, wait, large, extra, restOnly] as unknown as readonly Operation[]
+export const catalog = [note, write, wait, large, restOnly] as unknown as readonly Operation[]
 
 export const ANYONE: Caller = { id: 'token', scopes: 'all', expiresAt: undefined }
 export const READER: Caller = { id: 'reader', scopes: new Set(['files:read']), expiresAt: undefined }
