@@ -165,6 +165,8 @@ export interface ServerOptions {
   readonly origins?: readonly string[]
   readonly jwt?: JwtOptions
   readonly failedAuthPerSecond?: number
+  /** Real ones instead of those that the test plays. */
+  readonly live?: { readonly terminals?: LiveTerminals; readonly watchers?: LiveWatchers }
 }
 
 /** Without a token `url` needs one in the query or a header. */
@@ -172,7 +174,7 @@ export async function openSocketServer(t: Owner, options: ServerOptions = {}): P
   const log = openLog('silent')
   const terminals = new PlayedTerminals()
   const watchers = new PlayedWatchers()
-  const hub = openSocketHub({ terminals, watchers, log }, { ...USUAL_RULES, ...options.rules })
+  const hub = openSocketHub({ terminals, watchers, log, ...options.live }, { ...USUAL_RULES, ...options.rules })
   const { jwt, failedAuthPerSecond = 0 } = options
   const credentials = await openCredentials({ token: TOKEN, jwt, failedAuthPerSecond })
   const targets = openTargets({ far: { url: 'http://127.0.0.1:1', token: 'x' } })
