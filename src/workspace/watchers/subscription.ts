@@ -1,6 +1,7 @@
-// One listener of all watchers: a queue of text frames (contract 8) that its owner takes when it can send. A
-// queue above its mark keeps the readers' batches unacknowledged, so a listener that stalls costs bounded
-// memory: the kernel's queue fills, overflows, and what was lost is told by difference (reliability W-07).
+// The listeners of all watchers, each with a queue of text frames (contract 8) that its owner takes when it
+// can send. A queue above its mark keeps the readers' batches unacknowledged, so a listener that stalls costs
+// bounded memory: the kernel's queue fills, overflows, and what was lost is told by difference (reliability
+// W-07).
 
 /** Frames and bytes above which no more are asked for. */
 const MARK_FRAMES = 1000
@@ -11,11 +12,11 @@ export interface Subscription extends Disposable {
   take(): string | undefined
 }
 
-export class FrameQueue implements Subscription {
+class FrameQueue implements Subscription {
   #frames: string[] = []
   #at = 0
   #bytes = 0
-  #asked = true
+  #asked = false
   readonly #readable: () => void
   readonly #drained: () => void
   readonly #gone: (queue: FrameQueue) => void
@@ -64,5 +65,40 @@ export class FrameQueue implements Subscription {
     this.#at = 0
     this.#bytes = 0
     this.#gone(this)
+  }
+}
+
+export class Audience {
+  readonly #queues = new Set<FrameQueue>()
+  readonly #caughtUp: () => void
+
+  /** `caughtUp` is called when a listener may have been the last that was behind. */
+  constructor(caughtUp: () => void) {
+    this.#caughtUp = caughtUp
+  }
+
+  /** True while any listener has enough to take. */
+  get behind(): boolean {
+    for (const queue of this.#queues) if (queue.aboveMark) return true
+    return false
+  }
+
+  /** A new listener, whose queue begins with `first`. */
+  join(readable: () => void, first: readonly string[]): Subscription {
+    const queue = new FrameQueue({
+      readable,
+      drained: this.#caughtUp,
+      gone: (left) => {
+        this.#queues.delete(left)
+        this.#caughtUp()
+      },
+    })
+    this.#queues.add(queue)
+    queue.push(first)
+    return queue
+  }
+
+  tell(frames: readonly string[]): void {
+    for (const queue of this.#queues) queue.push(frames)
   }
 }

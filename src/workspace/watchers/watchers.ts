@@ -12,7 +12,7 @@ import type { FromReader } from '../../threads/watch/watch-job.ts'
 import { badCursor, cursorOf, parseCursor } from './cursor.ts'
 import { notifies } from './file-system.ts'
 import { ReaderThread, type Mode } from './reader-thread.ts'
-import { FrameQueue, type Subscription } from './subscription.ts'
+import { Audience, type Subscription } from './subscription.ts'
 import { LiveWatcher, type Watcher, type WatcherRequest } from './watcher.ts'
 
 export type { Subscription } from './subscription.ts'
@@ -49,7 +49,10 @@ export interface Watchers extends AsyncDisposable {
   delete(id: string): void
   /** What happened after `since`; where nothing has, the first that does within `waitSeconds`. */
   changes(id: string, question: { since: string; waitSeconds: number }, signal: AbortSignal): Promise<Changes>
-  /** Frames of all watchers, beginning with a `ready` for each; `readable` is called when `take` has one again. */
+  /**
+   * Frames of all watchers, beginning with a `ready` for each. Take until there is none; then `readable` is
+   * called once there is one again. A listener that takes nothing holds the watchers up: dispose it in time.
+   */
   subscribe(readable: () => void): Subscription
 }
 
@@ -72,7 +75,7 @@ class WatcherTable implements Watchers {
   readonly #opening = new Map<string, PromiseWithResolvers<void>>()
   readonly #threads = new Map<Mode, ReaderThread>()
   readonly #ends = new Set<Promise<void>>()
-  readonly #listeners = new Set<FrameQueue>()
+  readonly #audience = new Audience(() => this.#settle())
   #owed: Owed[] = []
   #lastId = 0
   #closed = false
@@ -153,18 +156,11 @@ class WatcherTable implements Watchers {
   }
 
   subscribe(readable: () => void): Subscription {
-    const queue = new FrameQueue({
-      readable,
-      drained: () => this.#settle(),
-      gone: (left) => {
-        this.#listeners.delete(left)
-        this.#settle()
-      },
-    })
-    this.#listeners.add(queue)
     const known = [...this.#watchers.values()].filter(({ ready, active }) => ready && active)
-    queue.push(known.map((watcher) => watcher.readyFrame(false)))
-    return queue
+    return this.#audience.join(
+      readable,
+      known.map((watcher) => watcher.readyFrame(false)),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -224,25 +220,21 @@ class WatcherTable implements Watchers {
     } else {
       watcher.coverage = message.coverage
       watcher.ready = true
-      this.#publish([watcher.readyFrame(false)])
+      this.#audience.tell([watcher.readyFrame(false)])
       opened?.resolve()
     }
   }
 
   #tell(watcher: LiveWatcher, { id, items, bytes, coverage }: Extract<FromReader, { type: 'told' }>): void {
-    this.#publish(watcher.hear(items, coverage))
+    this.#audience.tell(watcher.hear(items, coverage))
     watcher.log.wake()
     this.#owed.push({ id, count: items.length, bytes })
     this.#settle()
   }
 
-  #publish(frames: readonly string[]): void {
-    for (const listener of this.#listeners) listener.push(frames)
-  }
-
   /** Acknowledges what was told as soon as every listener has room for more. */
   #settle(): void {
-    for (const listener of this.#listeners) if (listener.aboveMark) return
+    if (this.#audience.behind) return
     const owed = this.#owed
     this.#owed = []
     for (const { id, count, bytes } of owed) {
@@ -254,7 +246,7 @@ class WatcherTable implements Watchers {
   /** A watcher that cannot go on says so, and stays to be seen. */
   #broken(watcher: LiveWatcher, reason: Error): void {
     watcher.active = false
-    this.#publish([watcher.overflowFrame(`watching has ended: ${reason.message}`)])
+    this.#audience.tell([watcher.overflowFrame(`watching has ended: ${reason.message}`)])
     watcher.log.wake()
   }
 

@@ -1,0 +1,113 @@
+// What happens when more happens than can be carried: the kernel's queue overflows, the main loop is blocked,
+// a listener takes nothing. It is announced, memory stays bounded, and the account ends equal to the disk.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { Account, scratch, watch, watchersOf, write } from '../../support/account.ts'
+import { until } from '../../support/until.ts'
+
+const QUEUE = '/proc/sys/fs/inotify/max_queued_events'
+const NO_SYSCTL: string | false = mayLower() ? false : `${QUEUE} may not be written here`
+
+function mayLower(): boolean {
+  try {
+    writeFileSync(QUEUE, readFileSync(QUEUE))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Kernel queues opened during `work` hold 64 events. */
+async function withShortQueue<T>(work: () => Promise<T>): Promise<T> {
+  const before = readFileSync(QUEUE)
+  writeFileSync(QUEUE, '64')
+  try {
+    return await work()
+  } finally {
+    writeFileSync(QUEUE, before)
+  }
+}
+
+/** Keeps the main thread from doing anything. */
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+async function account(t: Test, root: string): Promise<Account> {
+  const watchers = watchersOf(t)
+  return new Account(t, watchers, await watch(watchers, root))
+}
+
+/** An overflow, its differences, and a ready that ends them. */
+function announced(t: Test, { frames, overflows }: Account): void {
+  t.ok(overflows.length > 0, 'overflow is announced')
+  t.match(
+    frames.findLast(({ type }) => type !== 'change'),
+    { type: 'ready', resync: true },
+  )
+}
+
+for (const round of [1, 2, 3, 4, 5]) {
+  t.test(`W-02 the loop is blocked for 2 s while 200,000 events happen, round ${round} of 5`, async (t) => {
+    const root = scratch(t)
+    const told = await account(t, root)
+    const writing = write('churn', root, 50_000) // create, open for writing, write, remove: four events each
+    block(2000)
+    await until('overflow within 1 s', () => told.overflows.length > 0, 1000)
+    await writing
+    await told.settled()
+    announced(t, told)
+    t.equal(told.paths.size, 100)
+  })
+}
+
+t.test(
+  'W-02 the queue of the kernel holds 64 events: overflow, then the differences',
+  { skip: NO_SYSCTL },
+  async (t) => {
+    const root = scratch(t)
+    writeFileSync(join(root, 'before'), '')
+    const told = await withShortQueue(() => account(t, root))
+    await write('create', root, 10_000)
+    await write('rename', root, 10_000)
+    await told.settled()
+    t.equal(told.paths.size, 10_001)
+    announced(t, told)
+  },
+)
+
+for (const seed of [11, 12]) {
+  const name = `W-02 random changes on a queue of 64, seed ${seed}: contents, replaced directories, removals`
+  t.test(name, { skip: NO_SYSCTL }, async (t) => {
+    const root = scratch(t)
+    const tree = join(root, 'tree')
+    for (const path of [tree, join(root, 'outside')]) mkdirSync(path, { recursive: true })
+    await write('random', root, 1500, seed)
+    const told = await withShortQueue(() => account(t, tree))
+    await write('random', root, 2000, seed + 100)
+    await told.settled()
+    t.pass(`${told.overflows.length} overflows`)
+  })
+}
+
+t.test(
+  'W-07 a listener stalls during 1,000,000 events: memory is bounded, then overflow and the account',
+  async (t) => {
+    const root = scratch(t)
+    const told = await account(t, root)
+    await write('churn', root, 2000)
+    await told.settled()
+    told.paused = true
+    const before = process.memoryUsage.rss()
+    let peak = before
+    const sampling = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 100)
+    await write('storm', root, 1_000_000)
+    clearInterval(sampling)
+    t.ok(peak - before < 32 * 1024 * 1024, `resident memory grew by ${Math.round((peak - before) / 1024 / 1024)} MiB`)
+    told.paused = false
+    await told.settled()
+    announced(t, told)
+  },
+)
