@@ -2,11 +2,12 @@
 // one lstat and, for a link, one readlink.
 
 import { lstat, readlink } from 'node:fs/promises'
-import type { Stats } from 'node:fs'
+import { lstatSync, type Stats } from 'node:fs'
 import { basename } from 'node:path'
 import { extensionOf, isCodeFile } from './code-files.ts'
 import { writeMode } from './file-mode.ts'
 import { faultOfPath } from './missing-path.ts'
+import { onlyLocal } from './mounts.ts'
 import { specialType } from './regular-file.ts'
 
 export interface FileFacts {
@@ -29,7 +30,7 @@ export interface FileFacts {
 
 export async function statPath(path: string): Promise<FileFacts> {
   try {
-    const stats = await lstat(path)
+    const stats = onlyLocal() ? lstatSync(path) : await lstat(path)
     const name = basename(path) || '/'
     const type = stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'file'
     const extension = type === 'directory' ? '' : extensionOf(name)

@@ -7,7 +7,7 @@ import { mkdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../src/fault.ts'
-import { parseMountPoints } from '../../src/workspace/mounts.ts'
+import { allLocal, parseMountPoints } from '../../src/workspace/mounts.ts'
 import { PROTECTED, removePath } from '../../src/workspace/removal.ts'
 import { bind, ground, NO_MOUNTS } from '../support/mounting.ts'
 import { refused } from '../support/refused.ts'
@@ -120,4 +120,13 @@ t.test('a caller who has left stops it', async (t) => {
   const dir = t.testdir({ tree: { a: 'x' } })
   await t.rejects(removePath(join(dir, 'tree'), AbortSignal.abort(new Error('left'))), /left/)
   t.ok(existsSync(join(dir, 'tree/a')))
+})
+
+t.test('mounts that may keep a call waiting are told from local ones', async (t) => {
+  const line = (type: string) => `27 1 254:0 / /x rw,relatime shared:1 - ${type} source rw`
+  t.equal(allLocal(['ext4', 'proc', 'overlay', 'tmpfs'].map(line).join('\n')), true)
+  for (const type of ['nfs4', 'fuse.sshfs', '9p', 'autofs', 'cifs', 'virtiofs', 'unheard-of']) {
+    t.equal(allLocal([line('ext4'), line(type)].join('\n')), false, type)
+  }
+  t.equal(allLocal(''), false)
 })
