@@ -9,7 +9,13 @@ import { openLog } from '../../src/log.ts'
 import { openCredentials } from '../../src/transports/credentials.ts'
 import type { JwtOptions } from '../../src/transports/jwt.ts'
 import { openSocketHub, USUAL_RULES, type HubRules, type SocketHub } from '../../src/transports/socket/hub.ts'
-import type { LiveTerminal, LiveTerminals, LiveWatchers, OutputCursor } from '../../src/transports/socket/ports.ts'
+import type {
+  LiveTerminal,
+  LiveTerminals,
+  LiveWatchers,
+  OutputCursor,
+  WatcherFrames,
+} from '../../src/transports/socket/ports.ts'
 import { isWebSocket, openUpgrades } from '../../src/transports/upgrade.ts'
 import { openTargets } from '../../src/workspace/targets.ts'
 import { TOKEN } from './daemon.ts'
@@ -124,12 +130,14 @@ export class PlayedTerminals implements LiveTerminals {
 
 export class PlayedWatchers implements LiveWatchers {
   readonly ready: string[] = []
-  readonly #queues = new Set<{ frames: string[]; readable: () => void }>()
+  readonly #queues = new Set<{ readonly frames: string[]; told: boolean; readonly readable: () => void }>()
 
   tell(frame: object): void {
-    for (const { frames, readable } of this.#queues) {
-      frames.push(JSON.stringify(frame))
-      readable()
+    for (const queue of this.#queues) {
+      queue.frames.push(JSON.stringify(frame))
+      if (queue.told) continue
+      queue.told = true
+      queue.readable()
     }
   }
 
@@ -137,12 +145,15 @@ export class PlayedWatchers implements LiveWatchers {
     return this.#queues.size
   }
 
-  subscribe(readable: () => void): { take(): string | undefined; [Symbol.dispose](): void } {
-    const queue = { frames: [...this.ready], readable }
+  subscribe(readable: () => void): WatcherFrames {
+    const queue = { frames: [...this.ready], told: true, readable }
     this.#queues.add(queue)
-    readable()
     return {
-      take: () => queue.frames.shift(),
+      take() {
+        const frame = queue.frames.shift()
+        if (frame === undefined) queue.told = false
+        return frame
+      },
       [Symbol.dispose]: () => void this.#queues.delete(queue),
     }
   }

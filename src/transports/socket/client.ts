@@ -60,6 +60,7 @@ export class Client implements Disposable {
     this.#parts = parts
     this.#liveness = openLiveness(socket)
     this.#watch = parts.watchers?.subscribe(() => this.#schedule())
+    this.#schedule() // it may have frames already, and calls only after it had none
     const answerPing = openPongs(socket, () => this.close(1008, 'too many pings'))
     socket.on('error', () => undefined) // the connection's end is told by `close`
     socket.on('close', () => this[Symbol.dispose]())

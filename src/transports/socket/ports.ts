@@ -34,11 +34,11 @@ export interface LiveTerminals {
 
 /** Watcher frames for one client, as JSON text. While nobody takes them their watchers wait, in bounded memory. */
 export interface WatcherFrames extends Disposable {
-  /** The next frame; undefined where there is none now. */
+  /** The next frame; undefined where there is none now, and from then on `readable` tells of the next. */
   take(): string | undefined
 }
 
 export interface LiveWatchers {
-  /** Begins with a `ready` for each watcher. `readable` is called when `take` has one again, and maybe at once. */
+  /** Begins with a `ready` for each watcher, to be taken without being told. */
   subscribe(readable: () => void): WatcherFrames
 }
