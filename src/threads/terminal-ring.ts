@@ -55,6 +55,13 @@ export class TerminalRing implements History {
     if (shared === undefined) this.#store(LIMIT, NO_LIMIT)
   }
 
+  /** As new, for another terminal. Nobody else may be using it. */
+  reset(): void {
+    for (const cell of [HEAD, WRITTEN]) this.#store(cell, 0)
+    this.#store(LIMIT, NO_LIMIT)
+    Atomics.store(this.#cells, RESTING, 0)
+  }
+
   get head(): number {
     return this.#load(HEAD)
   }

@@ -4,6 +4,7 @@
 
 import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal-ring.ts'
 import { Attachment, type Attached } from './attachment.ts'
+import type { Rings } from './rings.ts'
 
 /** What a complete output keeps: contract 18's 256 KiB. */
 const KEPT_BYTES = 256 * 1024
@@ -14,13 +15,16 @@ export class TerminalOutput implements Attached {
   readonly #wake: () => void
   readonly #attachments = new Set<Attachment>()
   readonly #waiters = new Set<() => void>()
-  #history: TerminalRing | Remains = new TerminalRing()
+  readonly #rings: Rings
+  #history: TerminalRing | Remains
   /** History before it was cleared away. */
   #floor = 0
   #exitCode: number | undefined
 
   /** `wake` makes the reader look at the limit again. */
-  constructor(wake: () => void) {
+  constructor(rings: Rings, wake: () => void) {
+    this.#rings = rings
+    this.#history = rings.take()
     this.#wake = wake
   }
 
@@ -144,7 +148,9 @@ export class TerminalOutput implements Attached {
 
   #shrink(): void {
     if (this.#exitCode === undefined || this.#attachments.size > 0 || this.#history instanceof Remains) return
+    const { ring } = this
     this.#history = new Remains(this.tail(KEPT_BYTES))
+    this.#rings.give(ring)
   }
 }
 

@@ -17,6 +17,7 @@ import {
   type ToReader,
 } from '../../threads/terminal-messages.ts'
 import type { TerminalRing } from '../../threads/terminal-ring.ts'
+import { Rings } from './rings.ts'
 
 export interface LineEvents {
   /** The ring has more bytes. */
@@ -40,11 +41,14 @@ interface Running {
 const BYTE = Buffer.alloc(1)
 
 export class Reader implements AsyncDisposable {
+  /** For its lines. */
+  readonly rings = new Rings()
   readonly #lines = new Map<number, Line>()
   readonly #cells = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES))
   readonly #stop = () => this.#sayStop()
   #running: Running | undefined
   #last = 0
+  #closed = false
 
   /** From now on the master is the reader's until `over`. Returns the line's number. */
   add(master: number, ring: TerminalRing, events: LineEvents): number {
@@ -75,6 +79,7 @@ export class Reader implements AsyncDisposable {
   }
 
   #post(message: ToReader): void {
+    if (this.#closed) return
     this.#running ??= this.#start()
     this.#running.worker.postMessage(message, message.type === 'input' ? [message.bytes.buffer as ArrayBuffer] : [])
     this.wake()
@@ -115,6 +120,7 @@ export class Reader implements AsyncDisposable {
 
   /** Masters still with the reader are the callers' to close after this. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
     if (this.#running === undefined) return
     const { pipe, ended } = this.#running
     this.#sayStop()

@@ -49,7 +49,7 @@ export class Terminal {
   readonly createdAt = new Date()
   /** Resolves with the exit, when every byte has been read and the master is closed; never rejects. */
   readonly ended: Promise<TerminalExit>
-  readonly #output = new TerminalOutput(() => this.#reader.wake())
+  readonly #output: TerminalOutput
   readonly #child: Leader
   readonly #pty: Pty
   readonly #reader: Reader
@@ -72,6 +72,7 @@ export class Terminal {
     this.#child = child
     this.#pty = pty
     this.#reader = reader
+    this.#output = new TerminalOutput(reader.rings, () => reader.wake())
     this.#line = reader.add(pty.master, this.#output.ring, {
       news: () => this.#output.grown(),
       over: () => this.#over.resolve(),
