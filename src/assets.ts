@@ -8,7 +8,13 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getAsset, getRawAsset } from 'node:sea'
-import { getEnvironmentData, setEnvironmentData, type Transferable, Worker } from 'node:worker_threads'
+import {
+  getEnvironmentData,
+  setEnvironmentData,
+  type ResourceLimits,
+  type Transferable,
+  Worker,
+} from 'node:worker_threads'
 import { type Packed, privateDirectory, unpack } from './unpack.ts'
 
 /** Worker entry points: files of src/threads, each bundled by build.mjs on its own. */
@@ -94,8 +100,13 @@ export function unpackAll(
 }
 
 /** Starts a worker of src/threads. The caller owns it and terminates it. */
-export function startWorker(name: WorkerName, workerData: unknown, transferList: Transferable[] = []): Worker {
-  const options = { workerData, name, transferList }
+export function startWorker(
+  name: WorkerName,
+  workerData: unknown,
+  transferList: Transferable[] = [],
+  resourceLimits: ResourceLimits = {},
+): Worker {
+  const options = { workerData, name, transferList, resourceLimits }
   return built === undefined
     ? new Worker(new URL(`./threads/${name}.ts`, import.meta.url), options)
     : new Worker(getAsset(`threads/${name}.js`, 'utf8'), { ...options, eval: true })

@@ -58,6 +58,7 @@ export class Survey {
         tell?.({ path: next.pathOf(name), op: 'create', directory: below !== undefined })
         if (++count % STINT === 0) yield
       }
+      next.pack()
     }
   }
 
@@ -80,6 +81,7 @@ export class Survey {
       }
       next.inode = reading.inode
       yield* this.#compareOne(next, reading, { since, tell, waiting })
+      next.pack()
     }
   }
 

@@ -12,7 +12,9 @@ export class Directory implements Place {
   wd = -1
   /** Tells it from another directory that took its name. */
   inode = 0
-  #entries: Map<string, Directory | undefined> | undefined
+  #directories: Map<string, Directory> | undefined
+  /** Names of what is no directory: a set, or, while nothing happens there, the names joined by slashes. */
+  #files: Set<string> | string | undefined
 
   /** `name` is the path of the root, and the entry's name below it. */
   constructor(name: string, parent?: Directory) {
@@ -36,32 +38,48 @@ export class Directory implements Place {
   }
 
   has(name: string): boolean {
-    return this.#entries?.has(name) ?? false
+    return this.#directories?.has(name) === true || this.#unpacked().has(name)
   }
 
   /** The directory of that name; undefined where there is none, or something else. */
   directory(name: string): Directory | undefined {
-    return this.#entries?.get(name)
+    return this.#directories?.get(name)
   }
 
-  /** Adds an entry; returns it where it is a directory. */
+  /** Adds an entry in place of any other of its name; returns it where it is a directory. */
   add(name: string, directory: boolean): Directory | undefined {
-    const entry = directory ? new Directory(name, this) : undefined
-    this.#entries ??= new Map() // most directories of most trees are leaves, and many are empty
-    this.#entries.set(name, entry)
+    this.delete(name)
+    if (!directory) {
+      this.#unpacked().add(name)
+      return undefined
+    }
+    const entry = new Directory(name, this)
+    this.#directories ??= new Map()
+    this.#directories.set(name, entry)
     return entry
   }
 
   delete(name: string): void {
-    this.#entries?.delete(name)
+    if (this.#directories?.delete(name) !== true) this.#unpacked().delete(name)
   }
 
   clear(): void {
-    this.#entries = undefined
+    this.#directories = undefined
+    this.#files = undefined
   }
 
-  names(): Iterable<string> {
-    return this.#entries?.keys() ?? []
+  names(): string[] {
+    return [...(this.#directories?.keys() ?? []), ...this.#unpacked()]
+  }
+
+  /** Holds the names in little memory until they are asked for: most directories of a large tree stay as they are. */
+  pack(): void {
+    if (typeof this.#files === 'object') this.#files = this.#files.size === 0 ? undefined : [...this.#files].join('/')
+  }
+
+  #unpacked(): Set<string> {
+    if (typeof this.#files !== 'object') this.#files = new Set(this.#files?.split('/'))
+    return this.#files
   }
 
   /** This directory and all known below it. */
@@ -69,7 +87,7 @@ export class Directory implements Place {
     const waiting: Directory[] = [this]
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       yield next
-      for (const entry of next.#entries?.values() ?? []) if (entry !== undefined) waiting.push(entry)
+      for (const entry of next.#directories?.values() ?? []) waiting.push(entry)
     }
   }
 }
