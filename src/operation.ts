@@ -42,7 +42,10 @@ export interface Tool<I> {
   readonly toolset?: string
 }
 
-/** One event of a stream. `bytes` travels as base64 in `data`; `rendered` is finished NDJSON lines. */
+/**
+ * One event of a stream. `bytes` travels as base64 in `data`; `rendered` is finished NDJSON lines. The memory
+ * of either is the reader's until it asks for the next frame; whoever keeps it longer copies it.
+ */
 export type Frame =
   | { readonly event: string; readonly data: Readonly<Record<string, unknown>> }
   | { readonly event: string; readonly bytes: Uint8Array }

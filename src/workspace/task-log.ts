@@ -12,6 +12,7 @@ import {
   type Excerpt,
   type OutputBudget,
   type StreamName,
+  type TailPiece,
 } from './task-output.ts'
 
 export interface LogChunk {
@@ -28,6 +29,8 @@ const JOINED_BYTES = 64 * 1024
 
 interface Link {
   readonly chunk: LogChunk
+  /** Its place in the order of both streams. */
+  readonly order: number
   next: Link | undefined
 }
 
@@ -45,8 +48,10 @@ export class TaskLog {
   readonly #readers = new Set<LogReader>()
   readonly #pace: (paused: boolean) => void
   /** The newest link only: readers hold what they have not read, nobody holds the rest. */
-  #last: Link = { chunk: { stream: 'stdout', bytes: Buffer.alloc(0) }, next: undefined }
+  #last: Link = { chunk: { stream: 'stdout', bytes: Buffer.alloc(0) }, order: -1, next: undefined }
   #order = 0
+  /** Pieces before this one are in other hands too, and stay until nobody holds them. */
+  #lent = 0
   #paused = false
   #pacing = true
   #ended = false
@@ -54,7 +59,7 @@ export class TaskLog {
   constructor(options: TaskLogOptions) {
     const { budget } = options
     const stream = () => ({
-      tail: new Tail(options.keepLogs ? KEPT_TAIL_BYTES : TAIL_BYTES, budget),
+      tail: new Tail(options.keepLogs ? KEPT_TAIL_BYTES : TAIL_BYTES, budget, (piece) => this.#free(piece)),
       head: options.head ? new Head(HEAD_BYTES, budget) : undefined,
       slabs: new Slabs(),
       total: 0,
@@ -81,9 +86,10 @@ export class TaskLog {
     const bytes = kept.slabs.place(came)
     const follows = this.#last.chunk.stream === stream
     kept.total += bytes.byteLength
-    kept.head?.append(bytes)
-    kept.tail.append(this.#order++, bytes, follows)
-    const link: Link = { chunk: { stream, bytes }, next: undefined }
+    const order = this.#order++
+    if (kept.head?.append(bytes) === true) this.#lent = this.#order
+    kept.tail.append(order, bytes, follows)
+    const link: Link = { chunk: { stream, bytes }, order, next: undefined }
     this.#last.next = link
     this.#last = link
     for (const reader of this.#readers) reader.came(costOf(bytes))
@@ -103,6 +109,7 @@ export class TaskLog {
   }
 
   tail(stream: StreamName): Excerpt {
+    this.#lent = this.#order
     return this.#streams[stream].tail.excerpt(this.total(stream))
   }
 
@@ -129,8 +136,8 @@ export class TaskLog {
       ...stderr.tail.pieces().map(({ order, bytes }) => ({ order, chunk: { stream: 'stderr' as const, bytes } })),
     ].sort((a, b) => a.order - b.order)
     let first: Link | undefined
-    for (const { chunk } of kept.toReversed()) first = { chunk, next: first }
-    const start: Link = { chunk: this.#last.chunk, next: first }
+    for (const { chunk, order } of kept.toReversed()) first = { chunk, order, next: first }
+    const start: Link = { chunk: this.#last.chunk, order: -1, next: first }
     const reader = new LogReader(this, start, this.#last, {
       stdout: stdout.total - stdout.tail.bytes,
       stderr: stderr.total - stderr.tail.bytes,
@@ -138,6 +145,16 @@ export class TaskLog {
     this.#readers.add(reader)
     this.repace()
     return reader
+  }
+
+  /**
+   * Gives a large piece's memory back at once. Left to the garbage collector, a program that prints a
+   * gigabyte has some hundred MiB of such pieces lying about.
+   */
+  #free({ order, own }: TailPiece): void {
+    if (own === undefined || order < this.#lent) return
+    for (const reader of this.#readers) if (reader.position <= order) return
+    own.transfer(0)
   }
 
   /** For readers only. */
@@ -182,6 +199,11 @@ export class LogReader {
     for (let link = start.next; link !== undefined; link = link.next) this.#behind += costOf(link.chunk.bytes)
   }
 
+  /** Everything before this place has been read and is done with. */
+  get position(): number {
+    return this.#at.order
+  }
+
   get behind(): number {
     return this.#behind
   }
@@ -203,7 +225,7 @@ export class LogReader {
     if (this.#closed) return
     this.#closed = true
     this.#live = undefined
-    this.#at = { chunk: this.#at.chunk, next: undefined }
+    this.#at = { ...this.#at, next: undefined }
     this.#log.forget(this)
     this.wake()
   }

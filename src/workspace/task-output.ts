@@ -89,17 +89,19 @@ export class Head {
     this.#budget = budget
   }
 
-  append(piece: Buffer): void {
-    if (this.#full) return
+  /** True if it keeps some of the piece. */
+  append(piece: Buffer): boolean {
+    if (this.#full) return false
     const granted = this.#budget.take(Math.min(piece.byteLength, this.#limit - this.#bytes))
     this.#full = granted < piece.byteLength
-    if (granted === 0) return
+    if (granted === 0) return false
     const kept = piece.subarray(0, granted)
     const last = this.#pieces.at(-1)
     const joined = last === undefined ? undefined : adjoined(last, kept)
     if (joined === undefined) this.#pieces.push(kept)
     else this.#pieces[this.#pieces.length - 1] = joined
     this.#bytes += granted
+    return true
   }
 
   excerpt(total: number): Excerpt {
@@ -118,20 +120,31 @@ export interface TailPiece {
   /** Place in the order of both streams. */
   readonly order: number
   readonly bytes: Buffer
+  /** The memory behind it, where nothing but this piece lies in it. */
+  readonly own: ArrayBuffer | undefined
+}
+
+function ownMemory({ buffer, byteLength }: Buffer): ArrayBuffer | undefined {
+  return byteLength === buffer.byteLength && byteLength >= SMALL_BYTES && buffer instanceof ArrayBuffer
+    ? buffer
+    : undefined
 }
 
 /** The last `limit` bytes, less where the shared budget is used up, but never less than TAIL_BYTES. */
 export class Tail {
   readonly #limit: number
   readonly #budget: OutputBudget
+  readonly #drop: (piece: TailPiece) => void
   #pieces: TailPiece[] = []
   #first = 0
   #bytes = 0
   #paid = 0
 
-  constructor(limit: number, budget: OutputBudget) {
+  /** `drop` is told of each piece that has left for good. */
+  constructor(limit: number, budget: OutputBudget, drop: (piece: TailPiece) => void) {
     this.#limit = limit
     this.#budget = budget
+    this.#drop = drop
   }
 
   get bytes(): number {
@@ -142,8 +155,8 @@ export class Tail {
   append(order: number, piece: Buffer, follows: boolean): void {
     const last = this.#pieces.at(-1)
     const joined = last === undefined || !follows ? undefined : adjoined(last.bytes, piece)
-    if (last === undefined || joined === undefined) this.#pieces.push({ order, bytes: piece })
-    else this.#pieces[this.#pieces.length - 1] = { order: last.order, bytes: joined }
+    if (last === undefined || joined === undefined) this.#pieces.push({ order, bytes: piece, own: ownMemory(piece) })
+    else this.#pieces[this.#pieces.length - 1] = { order: last.order, bytes: joined, own: undefined }
     this.#bytes += piece.byteLength
     this.#trim()
   }
@@ -171,11 +184,12 @@ export class Tail {
       if (oldest === undefined) break
       const excess = this.#bytes - bound
       if (excess > 0 && excess < oldest.bytes.byteLength) {
-        this.#pieces[this.#first] = { order: oldest.order, bytes: oldest.bytes.subarray(excess) }
+        this.#pieces[this.#first] = { ...oldest, bytes: oldest.bytes.subarray(excess) }
         this.#bytes -= excess
       } else {
         this.#bytes -= oldest.bytes.byteLength
         this.#first++
+        this.#drop(oldest)
       }
     }
     if (this.#first > 64 && this.#first * 2 > this.#pieces.length) {

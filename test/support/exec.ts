@@ -87,10 +87,15 @@ export interface Collected {
   readonly frames: Frame[]
 }
 
+/** A frame's memory is its reader's only until the next is asked for. */
+function copied(frame: Frame): Frame {
+  return 'bytes' in frame ? { event: frame.event, bytes: Buffer.from(frame.bytes) } : frame
+}
+
 /** Reads a stream to its end. */
 export async function collect(stream: AsyncIterator<Frame>): Promise<Collected> {
   const frames: Frame[] = []
-  for (let step = await stream.next(); step.done !== true; step = await stream.next()) frames.push(step.value)
+  for (let step = await stream.next(); step.done !== true; step = await stream.next()) frames.push(copied(step.value))
   const events = frames.map((frame) => ('event' in frame ? frame.event : ''))
   const of = (name: string) =>
     Buffer.concat(frames.flatMap((frame) => ('bytes' in frame && frame.event === name ? [frame.bytes] : [])))
