@@ -2,8 +2,7 @@
 // not UTF-8, the end of the root, and the polling twin with its cursors.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { appendFile, chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { CHANGES_AT_ONCE, openWatchers, type Watchers } from '../../../src/workspace/watchers/watchers.ts'
@@ -22,22 +21,23 @@ const ops = (account: Account) =>
 
 t.test('create, write, remove, rename, attributes: one change each', async (t) => {
   const { account, at } = await watched(t)
-  await writeFile(at('empty'), '')
+  writeFileSync(at('empty'), '')
   await account.change(at('empty'), 'create')
-  await appendFile(at('empty'), 'text')
+  appendFileSync(at('empty'), 'text')
   await account.change(at('empty'), 'write')
-  await chmod(at('empty'), 0o600)
+  chmodSync(at('empty'), 0o600)
   await account.change(at('empty'), 'unknown')
-  await rename(at('empty'), at('moved'))
+  renameSync(at('empty'), at('moved'))
   await account.change(at('moved'), 'create')
-  await rm(at('moved'))
+  rmSync(at('moved'))
   await account.change(at('moved'), 'remove')
   t.same(ops(account), ['create empty', 'write empty', 'unknown empty', 'rename empty', 'create moved', 'remove moved'])
 })
 
 t.test('a new file with content is one write that says created; attributes add nothing to it', async (t) => {
   const { account, at } = await watched(t)
-  execFileSync('sh', ['-c', `echo text > ${at('new')}; chmod 600 ${at('new')}`])
+  writeFileSync(at('new'), 'text')
+  chmodSync(at('new'), 0o600)
   t.match(await account.change(at('new'), 'write'), { channel: 'watcher', watcher_id: '1', created: true })
   writeFileSync(at('later'), 'x')
   await account.change(at('later'), 'write')
@@ -123,10 +123,10 @@ t.test('names that are not UTF-8 are shown with U+FFFD, and exactly in base64', 
   const { account, root, at } = await watched(t)
   const bytes = Buffer.from([0x64, 0xff])
   const directory = Buffer.concat([Buffer.from(`${root}/`), bytes])
-  await mkdir(directory)
+  mkdirSync(directory)
   const told = await account.change(at('d\uFFFD'), 'create')
   t.equal(Buffer.from(told.path_base64 ?? '', 'base64').compare(directory), 0)
-  await writeFile(Buffer.concat([directory, Buffer.from('/f\xfe', 'latin1')]), '')
+  writeFileSync(Buffer.concat([directory, Buffer.from('/f\xfe', 'latin1')]), '')
   t.ok(await account.change(at('d\uFFFD/f\uFFFD'), 'create'), 'and below it')
   execFileSync('rm', ['-r', root])
 })
@@ -206,7 +206,7 @@ t.test('W-08 cursors: valid, old, from before a restart, future, garbage', async
   const ask = (since: string, waitSeconds = 0) => watchers.changes(watcher.id, { since, waitSeconds }, never)
   const start = watcher.cursor
   t.match(await ask(start), { count: 0, cursor: start, more: false })
-  for (let i = 0; i < CHANGES_AT_ONCE + 5; i++) writeFileSync(at(`f${i}`), '')
+  for (let i = 0; i < CHANGES_AT_ONCE + 5; i++) mkdirSync(at(`f${i}`)) // one event each
   await account.settled()
   const first = await ask(start)
   t.match(first, { count: CHANGES_AT_ONCE, more: true, resync: undefined })
@@ -219,7 +219,7 @@ t.test('W-08 cursors: valid, old, from before a restart, future, garbage', async
   await t.rejects(ask(`${life}-2-${next}`), { code: 'bad_request' }, 'of another watcher')
   await t.rejects(ask('garbage'), { code: 'bad_request' })
   t.match(await ask(`0123456789ab-${id}-3`), { resync: 'restarted', count: 0, cursor: rest.cursor })
-  for (let i = 0; i < 10_000; i++) writeFileSync(at(`g${i}`), '')
+  for (let i = 0; i < 10_000; i++) mkdirSync(at(`g${i}`))
   await account.settled()
   t.match(await ask(start), { resync: 'expired', count: 0, more: false })
 })
