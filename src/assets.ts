@@ -15,6 +15,7 @@ import {
   type Transferable,
   Worker,
 } from 'node:worker_threads'
+import { StartError } from './start-error.ts'
 import { type Packed, privateDirectory, unpack } from './unpack.ts'
 
 /** Worker entry points: files of src/threads, each bundled by build.mjs on its own. */
@@ -59,18 +60,21 @@ export interface Assets extends Disposable {
 /**
  * Makes the unpacked parts available; main calls it before anything else starts. `directory` is the private
  * cache; where it cannot be used, one below the system's temporary directory is made and removed at the end.
+ * Without ripgrep we serve (search has its own engine), without the native library nothing can be started.
  */
 export function openAssets(options: { readonly directory: string }): Assets {
   if (built === undefined) return { problems: [], [Symbol.dispose]: () => {} }
   const packed = built.parts.map((part): Packed => ({ ...part, read: () => new Uint8Array(getRawAsset(part.name)) }))
   const { paths, problems, temporary } = unpackAll(options.directory, packed)
-  setEnvironmentData(PATHS, paths)
-  return {
-    problems,
-    [Symbol.dispose]: () => {
-      if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
-    },
+  const dispose = (): void => {
+    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
   }
+  if (paths['koffi.node'] === undefined) {
+    dispose()
+    throw new StartError(`${problems[0]}; set XDG_CACHE_HOME to a folder where files may be written and executed`)
+  }
+  setEnvironmentData(PATHS, paths)
+  return { problems, [Symbol.dispose]: dispose }
 }
 
 /** Unpacks into `directory`, and what fails there into a temporary one. Exported for its test. */

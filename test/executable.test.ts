@@ -71,6 +71,15 @@ t.test('it runs commands and searches with what it carries', async (t) => {
   t.match(lines[0], /^workspace-runtime: ready on http:/)
 })
 
+t.test('C-08 where nothing can be unpacked the start ends with one line that says what to change', (t) => {
+  const blocked = join(t.testdir({ blocked: '' }), 'blocked')
+  const env = { RUNTIME_TOKEN: 't'.repeat(40), XDG_CACHE_HOME: blocked, TMPDIR: blocked, HOME: blocked }
+  const { stderr, status } = spawnSync(EXECUTABLE, ['--port', '0'], { env, encoding: 'utf8', timeout: 15_000 })
+  t.equal(status, 2)
+  t.match(stderr, /^workspace-runtime: koffi\.node cannot be unpacked: [^\n]*; set XDG_CACHE_HOME [^\n]*\n$/)
+  t.end()
+})
+
 t.test('where the cache cannot be written it serves all the same, and leaves nothing behind', async (t) => {
   const directory = t.testdir({ 'in-the-way': '' })
   const temporary = join(directory, 'tmp')
