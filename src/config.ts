@@ -2,7 +2,7 @@
 // process.env. A wrong value ends the start with exit code 2 and one line that names it.
 
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
-import { homedir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Type, type Static } from 'typebox'
@@ -19,13 +19,18 @@ const limit = (description: string, fallback: number, maximum: number) =>
 /** The configuration file; published as JSON Schema. Every key may be left out. */
 export const configSchema = Type.Object(
   {
-    host: Type.Optional(Type.String({ description: 'Address to listen on', default: '127.0.0.1' })),
+    host: Type.Optional(Type.String({ description: 'Address to listen on', default: '127.0.0.1', minLength: 1 })),
     port: Type.Optional(
       Type.Integer({ description: 'Port; 0 takes any free one', default: 9990, minimum: 0, maximum: 65535 }),
     ),
-    token_file: Type.Optional(Type.String({ description: 'File that holds the raw token, 32 characters or more' })),
+    token_file: Type.Optional(
+      Type.String({ description: 'File that holds the raw token, 32 characters or more', minLength: 1 }),
+    ),
     workdir: Type.Optional(
-      Type.String({ description: 'Where commands start; default /root if usable, else the home directory, else /' }),
+      Type.String({
+        description: 'Where commands start; default /root if usable, else the home directory, else /',
+        minLength: 1,
+      }),
     ),
     log_level: Type.Optional(
       Type.Enum([...LOG_LEVELS], { description: 'Least level that is logged', default: 'info' }),
@@ -168,10 +173,16 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     const { values, positionals } = parseArgs({ args: [...args], options: FLAGS, allowPositionals: true, strict: true })
     return { words: positionals, flags: values }
   } catch (error) {
-    const name = /'(--?[^'\s]+)/.exec(String(error))?.[1] ?? ''
-    const close = nearest(name.replace(/^-+/, ''), Object.keys(FLAGS))
-    const hint = close === undefined ? 'see --help' : `did you mean --${close}?`
-    throw new StartError(`${(error as Error).message.split('.')[0] ?? 'the command line is wrong'}; ${hint}`)
+    const name = /'(?:-\w, )?(--?[^'\s]+)/.exec(String(error))?.[1] ?? ''
+    const known = Object.keys(FLAGS)
+    if (known.some((flag) => name === `--${flag}`)) {
+      const valued = !['version', 'help'].includes(name.slice(2))
+      throw new StartError(valued ? `${name} needs a value: ${name}=VALUE; see --help` : `${name} takes no value`)
+    }
+    const close = nearest(name.replace(/^-+/, ''), known)
+    throw new StartError(
+      `there is no option ${name}; ${close === undefined ? 'see --help' : `did you mean --${close}?`}`,
+    )
   }
 }
 
@@ -186,13 +197,15 @@ export function loadConfig(line: CommandLine): Config {
   const environment = { ...env } as Readonly<Record<string, string>> // a copy has no undefined values
   env['UV_THREADPOOL_SIZE'] ??= FILE_THREADS
   const given = (flag: string, variable: string): string | undefined => {
-    const value = line.flags[flag]
-    return typeof value === 'string' ? value : env[variable]
+    const [value, name] = flag in line.flags ? [line.flags[flag], `--${flag}`] : [env[variable], variable]
+    // An empty address would be every address, an empty folder the one the daemon happens to be started in.
+    if (value === '') throw new StartError(`${name} is empty; give it a value or leave it out`)
+    return typeof value === 'string' ? value : undefined
   }
   const path = given('config', 'RUNTIME_CONFIG')
   const file = path === undefined ? {} : readConfigFile(path)
   const toolsets = line.flags['toolsets']
-  const home = env['HOME'] ?? homedir()
+  const home = [env['HOME'] ?? '', accountHome()].find(isAbsolute) ?? '/'
   const workdir = given('workdir', 'RUNTIME_WORKDIR') ?? file.workdir
   return Object.freeze({
     host: given('host', 'RUNTIME_HOST') ?? file.host ?? '127.0.0.1',
@@ -221,12 +234,18 @@ function readConfigFile(path: string): ConfigFile {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    const why = errnoOf(error) ?? (error instanceof Error ? error.message : String(error))
-    throw new StartError(`the configuration file ${path} cannot be read as JSON: ${why}`)
+    throw new StartError(`the configuration file ${path} cannot be read as JSON: ${errnoOf(error) ?? unquoted(error)}`)
   }
   const check = Compile(configSchema)
   if (check.Check(value)) return value
   throw new StartError(`the configuration file ${path} is wrong: ${firstProblem([...check.Errors(value)])}`)
+}
+
+/** The parser quotes the text around the fault, over several lines, and a token of `targets` may be in it. */
+function unquoted(error: unknown): string {
+  return String(error)
+    .replace(/^SyntaxError: /, '')
+    .replace(/, (\.\.\.)?"[^]*$/, '')
 }
 
 /** TypeBox says of a key that the schema does not know only that its "schema is false". */
@@ -256,10 +275,11 @@ function readLevel(text: string | undefined): LogLevel | undefined {
 
 /** `/root` if it can be entered, else the home directory, else `/` (contract 15.4). */
 function defaultWorkdir(home: string): string {
-  return ['/root', home, safeHome()].find((path) => path !== '' && usable(path)) ?? '/'
+  return ['/root', home, accountHome()].find((path) => isAbsolute(path) && usable(path)) ?? '/'
 }
 
-function safeHome(): string {
+/** The home directory as the system knows it; a user of a container often has no account, and none. */
+function accountHome(): string {
   try {
     return userInfo().homedir
   } catch {

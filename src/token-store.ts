@@ -19,6 +19,8 @@ const SECRET_MINIMUM_BYTES = 32
 /** Largest secret or key set file; the same cap as for a fetched key set (reliability A-07). */
 const FILE_MAXIMUM_BYTES = 256 * 1024
 const TOKEN_NAME = 'token'
+/** What an operator can do where no token can be kept. */
+const WAYS = 'give one with --token-file or RUNTIME_TOKEN, or a writable XDG_STATE_HOME'
 
 export interface LoadedToken {
   readonly token: string
@@ -121,7 +123,7 @@ async function ownDirectory(directory: string): Promise<void> {
     return await stat(directory)
   })
   if (facts === undefined) {
-    throw new StartError(`no token is configured and none can be kept in ${directory}: ${failure}; give --token-file`)
+    throw new StartError(`no token is configured and none can be kept in ${directory}: ${failure}; ${WAYS}`)
   }
   if (facts.uid !== ourselves() && facts.uid !== 0) {
     throw new StartError(`the state directory ${directory} belongs to user ${facts.uid}, not to this daemon's user`)
@@ -156,7 +158,7 @@ async function createWhole(directory: string, path: string, content: string): Pr
   const draft = join(directory, `.${TOKEN_NAME}.${randomBytes(8).toString('hex')}~`)
   const [, failure] = await attempt(async () => await writeNew(draft, content))
   if (failure !== undefined) {
-    throw new StartError(`no token is configured and none can be kept in ${directory}: ${failure}; give --token-file`)
+    throw new StartError(`no token is configured and none can be kept in ${directory}: ${failure}; ${WAYS}`)
   }
   const [, refused] = await attempt(async () => await link(draft, path))
   await unlink(draft)

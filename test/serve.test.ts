@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { COMMAND, startDaemon, TOKEN } from './support/daemon.ts'
@@ -34,6 +34,8 @@ t.test('A-03 what is wrong ends the start with exit code 2 and one clear line', 
     'empty-token': '',
     'short-token': 'short\n',
     'broken.json': '{"port": ',
+    'quoted.json': `{"token":\n${TOKEN}}`,
+    'nohost.json': '{"host": ""}',
     'unknown.json': '{"prot": 1}',
     'wrong.json': '{"limits": {"execs": 1000}}',
     'keys.json': '{"jwt": {"secret_file": "/x", "jwks_url": "https://keys.example"}}',
@@ -48,7 +50,12 @@ t.test('A-03 what is wrong ends the start with exit code 2 and one clear line', 
     ['a short token file', ['--token-file', join(dir, 'short-token')], {}, /short-token/],
     ['no token file', ['--token-file', join(dir, 'nowhere')], {}, /nowhere/],
     ['a token file that is a folder', ['--token-file', dir], {}, /token file/],
-    ['an unknown flag', ['--prot', '1'], {}, /--prot.*did you mean --port\?/],
+    ['an unknown flag', ['--prot', '1'], {}, /no option --prot; did you mean --port\?/],
+    ['a flag without its value', ['--host'], {}, /--host needs a value/],
+    ['a value for a flag that has none', ['--help=1'], {}, /--help takes no value/],
+    ['an empty address, which would be every one', ['--host='], {}, /--host is empty/],
+    ['an empty address from the environment', [], { RUNTIME_HOST: '' }, /RUNTIME_HOST is empty/],
+    ['an empty address in the file', ['--config', join(dir, 'nohost.json')], {}, /nohost\.json is wrong: host /],
     ['an unknown command', ['sevre'], {}, /no command "sevre"/],
     ['a port out of range', ['--port', '65536'], {}, /port is "65536"; accepted is a number from 0 to 65535/],
     ['a port from the environment', [], { RUNTIME_PORT: 'x' }, /port is "x"/],
@@ -60,6 +67,12 @@ t.test('A-03 what is wrong ends the start with exit code 2 and one clear line', 
       ['--config', join(dir, 'broken.json')],
       {},
       /broken\.json cannot be read as JSON/,
+    ],
+    [
+      'configuration that is not JSON is not quoted',
+      ['--config', join(dir, 'quoted.json')],
+      {},
+      /quoted\.json cannot be read as JSON: [^:\n]*\n$/,
     ],
     ['configuration that is not there', ['--config', join(dir, 'nowhere.json')], {}, /nowhere\.json .*ENOENT/],
     [
@@ -93,6 +106,18 @@ t.test('a port in use is one clear line', async (t) => {
   const second = await run(['--port', String(daemon.port)], { RUNTIME_TOKEN: TOKEN, HOME: daemon.directory })
   t.match(second, { code: 2, stderr: /port \d+ on 127\.0\.0\.1 is in use; choose another with --port/ })
 })
+
+t.test(
+  'C-08 an empty or missing HOME is none: the account tells, and nothing is kept where we were started',
+  async (t) => {
+    const cwd = t.testdir()
+    for (const env of [{ HOME: '' }, { HOME: 'relative' }]) {
+      const daemon = await startDaemon(t, { cwd, env: { ...env, XDG_STATE_HOME: '', XDG_CACHE_HOME: '' } })
+      t.equal(await daemon.stop(), 0)
+    }
+    t.strictSame(readdirSync(cwd), [])
+  },
+)
 
 t.test('--version and --help', async (t) => {
   const { stdout, stderr, code } = await run(['--version'], {})

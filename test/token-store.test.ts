@@ -154,7 +154,7 @@ t.test('a kept token that others could read or replace', async (t) => {
   writeFileSync(join(open, 'plain'), '')
   t.match(
     await refusal(loadToken({ stateDirectory: join(open, 'plain', 'below') })),
-    /none can be kept in .*: ENOTDIR; give --token-file/,
+    /none can be kept in .*: ENOTDIR; give one with --token-file or RUNTIME_TOKEN, or a writable XDG_STATE_HOME/,
   )
 })
 
