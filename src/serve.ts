@@ -22,6 +22,8 @@ import { openWorkspace } from './workspace/workspace.ts'
 const GRACE_MS = 10_000
 /** After that everything is closed by force; what still hangs then is left behind. */
 const FORCE_MS = 4_000
+/** npm passes a Ctrl-C on within some 10 ms; nobody presses it twice in this time. */
+const SAME_CTRL_C_MS = 150
 
 /** Serves until a signal; ends the process. Throws StartError for what the operator must change. */
 export async function serve(config: Config, assets: Assets): Promise<void> {
@@ -59,9 +61,9 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   )
   const signal = nextSignal()
   announce(config, door, token)
-  log.info('stopping', { signal: await signal })
-  process.once('SIGTERM', () => process.exit(1))
-  process.once('SIGINT', () => process.exit(1))
+  const first = await signal
+  exitAtNextSignal(first)
+  log.info('stopping', { signal: first })
   gate.close()
   door.stopAccepting()
   await Promise.all([sockets.goAway(), gate.idle(AbortSignal.timeout(GRACE_MS))])
@@ -139,9 +141,18 @@ function checkedToolsets(names: readonly string[]): readonly string[] {
 
 function nextSignal(): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
-  process.once('SIGTERM', () => resolve('SIGTERM'))
-  process.once('SIGINT', () => resolve('SIGINT'))
+  process.on('SIGTERM', () => resolve('SIGTERM'))
+  process.on('SIGINT', () => resolve('SIGINT'))
   return promise
+}
+
+/** A second signal ends at once. Under npm one Ctrl-C arrives twice: from the terminal, and passed on by npm. */
+function exitAtNextSignal(first: string): void {
+  const heard = performance.now()
+  process.once('SIGTERM', () => process.exit(1))
+  process.on('SIGINT', () => {
+    if (first !== 'SIGINT' || performance.now() - heard > SAME_CTRL_C_MS) process.exit(1)
+  })
 }
 
 /** Contract 15.5: one line with address, port and token file; the token itself only for a person at a terminal. */

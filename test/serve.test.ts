@@ -227,6 +227,29 @@ t.test('C-01 a second signal ends at once', async (t) => {
   t.ok(performance.now() - began < 3_000)
 })
 
+t.test('C-01 one Ctrl-C under npm arrives twice and is one', async (t) => {
+  const daemon = await startDaemon(t)
+  const running = daemon.call('POST', '/exec', { command: ['sh', '-c', 'sleep 0.5; echo done'] })
+  await until('the command runs', async () => (await daemon.call('GET', '/exec')).body.tasks.length === 1)
+  daemon.process.kill('SIGINT')
+  daemon.process.kill('SIGINT')
+  t.match(await running, { status: 200, body: { stdout: 'done\n' } })
+  t.equal(await daemon.stop('SIGCONT'), 0)
+})
+
+t.test('C-01 npm start: a signal to npm alone ends the daemon, with its exit code', async (t) => {
+  const home = t.testdir()
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home, npm_config_update_notifier: 'false' }
+  const npm = spawn('npm', ['start', '--silent', '--', '--port', '0'], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  let stderr = ''
+  npm.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  await until('it is ready', () => stderr.includes('ready on'), 20_000)
+  npm.kill('SIGTERM')
+  await once(npm, 'close') // its stderr is the daemon's too: closed when both are gone
+  t.equal(npm.exitCode, 0)
+  t.match(stderr, /"stopping"/)
+})
+
 t.test('a configured target is reached under its id, with its own token (contract 1)', async (t) => {
   const far = await startDaemon(t, { env: { RUNTIME_TOKEN: 'far-token-0123456789abcdef0123456789' } })
   const targets = {
