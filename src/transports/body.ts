@@ -15,6 +15,26 @@ const LEAST_BYTES_PER_SECOND = 1024
 
 let buffered = 0
 
+/**
+ * What one request's body takes of that. Held until the request has been worked on, not only while the body
+ * comes in: parsing is slower than receiving, and what waits for it is memory as well.
+ */
+export class BodyRoom implements Disposable {
+  #bytes = 0
+
+  /** False where the shared room is used up; the bytes count all the same, until they are given back. */
+  take(bytes: number): boolean {
+    this.#bytes += bytes
+    buffered += bytes
+    return buffered <= SHARED_BYTES
+  }
+
+  [Symbol.dispose](): void {
+    buffered -= this.#bytes
+    this.#bytes = 0
+  }
+}
+
 /** True where the request announces a body of at least one byte. */
 export function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
@@ -42,7 +62,7 @@ export function refuseCoding(request: IncomingMessage): void {
  * Reads the whole body. Throws payload_too_large above `limit` (before reading where the length is
  * announced), unavailable where the shared budget is used up, timeout where the body stalls.
  */
-export async function readBody(request: IncomingMessage, limit: number, hint = ''): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, room: BodyRoom, limit: number, hint = ''): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > limit) throw tooLarge(announced, limit, hint)
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
@@ -57,10 +77,10 @@ export async function readBody(request: IncomingMessage, limit: number, hint = '
   }, STALL_MS)
   const take = (chunk: Buffer): void => {
     size += chunk.byteLength
-    buffered += chunk.byteLength
+    const fits = room.take(chunk.byteLength)
     if (size > limit) reject(tooLarge(size, limit, hint))
-    else if (buffered > SHARED_BYTES) reject(crowded())
-    else chunks.push(chunk)
+    else if (fits) chunks.push(chunk)
+    else reject(crowded())
   }
   const end = (): void =>
     resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size))
@@ -70,7 +90,6 @@ export async function readBody(request: IncomingMessage, limit: number, hint = '
     return await promise
   } finally {
     clearInterval(watch)
-    buffered -= size
     request.off('data', take).off('end', end).off('close', cut)
     request.pause()
   }

@@ -6,7 +6,7 @@ import type { Caller } from '../caller.ts'
 import { Fault } from '../fault.ts'
 import type { Gate } from '../invoke.ts'
 import { EventStream } from '../operation.ts'
-import { hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
+import { BodyRoom, hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
 import { sendStream } from './event-stream.ts'
 import type { JsonReader } from './json-reader.ts'
 import { sendJson } from './json-reply.ts'
@@ -37,7 +37,8 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   const { op, route, parameters } = match
   const { request, response } = exchange
   const streamed = route.body === 'bytes'
-  const body = streamed ? {} : await readFields(request, rules)
+  using room = new BodyRoom()
+  const body = streamed ? {} : await readFields(request, rules, room)
   const { value, ignored } = await rules.gate.invoke(op, {
     raw: { ...fieldsOf(exchange.query), ...body, ...parameters },
     rules: { unknown: 'report', ...(route.fixed === undefined ? {} : { fixed: route.fixed }) },
@@ -47,6 +48,7 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
     requestId: exchange.requestId,
     via: 'rest',
   })
+  room[Symbol.dispose]()
   if (value instanceof EventStream) {
     await sendStream(response, value, { headers: exchange.headers, ignored })
     return
@@ -67,10 +69,14 @@ function fieldsOf(query: URLSearchParams): Record<string, unknown> {
 }
 
 /** The JSON body's fields; none where the body is empty, whatever its content type says (contract 14). */
-async function readFields(request: IncomingMessage, rules: RestRules): Promise<Record<string, unknown>> {
+async function readFields(
+  request: IncomingMessage,
+  rules: RestRules,
+  room: BodyRoom,
+): Promise<Record<string, unknown>> {
   if (!hasBody(request) || request.method === 'GET' || request.method === 'HEAD') return {}
   refuseCoding(request)
-  const bytes = await readBody(request, rules.bodyBytes)
+  const bytes = await readBody(request, room, rules.bodyBytes)
   if (bytes.byteLength === 0) return {}
   const type = mediaType(request)
   if (type !== 'application/json') {

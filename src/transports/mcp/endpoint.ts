@@ -5,7 +5,7 @@ import type { Caller } from '../../caller.ts'
 import { Fault } from '../../fault.ts'
 import type { Gate } from '../../invoke.ts'
 import type { Operation } from '../../operation.ts'
-import { readBody, refuseCoding } from '../body.ts'
+import { BodyRoom, readBody, refuseCoding } from '../body.ts'
 import type { JsonReader } from '../json-reader.ts'
 import { sendJson, sendPieces } from '../json-reply.ts'
 import { faultBody, successBody } from '../reply.ts'
@@ -53,14 +53,17 @@ export function mcpEndpoint(parts: McpParts): McpEndpoint {
     }
     if (door.kind === 'refused')
       return await send(exchange, atDoor(headers, refusalOf(door.status, door.sentence)), headers)
+    using room = new BodyRoom()
     let body: unknown
     try {
       refuseCoding(request)
-      body = await parts.json.parse(await readBody(request, BODY_BYTES, LARGER))
+      body = await parts.json.parse(await readBody(request, room, BODY_BYTES, LARGER))
     } catch (error) {
       return await send(exchange, atDoor(headers, bodyRefusal(error)), headers)
     }
-    await send(exchange, await engine.handle({ body, headers, caller, requestId, closed: exchange.signal }), headers)
+    const outcome = await engine.handle({ body, headers, caller, requestId, closed: exchange.signal })
+    room[Symbol.dispose]()
+    await send(exchange, outcome, headers)
   }
 }
 
