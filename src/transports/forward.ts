@@ -30,8 +30,14 @@ const CONNECT_MS = 5_000
 /** Resolves when the reply has been passed on; throws unavailable while nothing has been sent. */
 export async function forward(remote: RemoteTarget, path: string, exchange: Exchange): Promise<void> {
   const { request, response, query } = exchange
-  const search = query.size === 0 ? '' : `?${query.toString()}`
-  const url = new URL(`${remote.url.pathname.replace(/\/$/, '')}${path}${search}`, remote.url)
+  if (exchange.caller.scopes !== 'all') {
+    // The target would see a credential of ours that allows everything.
+    throw new Fault(
+      'forbidden',
+      'this credential is limited to some scopes, and other runtimes take unlimited ones only',
+    )
+  }
+  const url = addressAt(remote, path, query)
   // Loaded only here: TLS takes a tenth of a start, and few daemons have such a target.
   const { request: begin } = url.protocol === 'https:' ? await import('node:https') : http
   const outgoing = begin(url, {
@@ -63,6 +69,18 @@ export async function forward(remote: RemoteTarget, path: string, exchange: Exch
     clearTimeout(connected)
     outgoing.on('error', () => undefined).destroy()
   }
+}
+
+/** Always on the target and below its own path, whatever `path` is: `//elsewhere/` and `/..` are paths too. */
+function addressAt(remote: RemoteTarget, path: string, query: URLSearchParams): URL {
+  const url = new URL(remote.url)
+  const base = url.pathname.replace(/\/$/, '')
+  url.pathname = `${base}${path}`
+  url.search = query.toString()
+  if (!url.pathname.startsWith(`${base}/`)) {
+    throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`)
+  }
+  return url
 }
 
 function kept(headers: IncomingMessage['headers']): IncomingMessage['headers'] {

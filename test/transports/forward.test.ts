@@ -1,0 +1,49 @@
+// Requests handed on to another daemon: only to it, only below its path, and only for callers who may do
+// everything there too.
+
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import t from 'tap'
+import { startDaemon, TOKEN } from '../support/daemon.ts'
+import { HS256, jwtOf } from '../support/jwt.ts'
+import { rawExchange } from '../support/raw-http.ts'
+
+t.test('a target gets what is its own and nothing else', async (t) => {
+  const seen: IncomingMessage[] = []
+  const server = createServer((request, response) => {
+    seen.push(request)
+    response.end('{"success":true}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close().closeAllConnections())
+  const port = (server.address() as AddressInfo).port
+  const directory = t.testdir({})
+  const secret = join(directory, 'secret')
+  writeFileSync(secret, HS256, { mode: 0o600 })
+  const daemon = await startDaemon(t, {
+    config: {
+      jwt: { secret_file: secret },
+      targets: { far: { url: `http://127.0.0.1:${port}/base`, token: 'far-token' } },
+    },
+  })
+  const ask = async (path: string, token = TOKEN): Promise<number> => {
+    const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`
+    return (await rawExchange(daemon.port, head)).status
+  }
+
+  t.equal(await ask('/runtimes/far/files?path=/a%20b&x=1'), 200)
+  t.match(seen.at(-1), { url: '/base/files?path=%2Fa+b&x=1', headers: { authorization: 'Bearer far-token' } })
+  t.equal(await ask('/runtimes/far//elsewhere.example/files'), 200)
+  t.equal(seen.at(-1)?.url, '/base//elsewhere.example/files', 'a path that looks like a host is a path')
+  for (const path of ['/runtimes/far/../up', '/runtimes/far/%2e%2e/up', '/runtimes/far/..']) {
+    t.equal(await ask(path), 404, path)
+  }
+  t.equal(seen.length, 2)
+
+  const exp = Math.floor(Date.now() / 1000) + 600
+  t.equal(await ask('/runtimes/far/exec', jwtOf({ exp, scope: 'files:read' })), 403, 'limited to some scopes')
+  t.equal(seen.length, 2)
+  t.equal(await ask('/runtimes/far/exec', jwtOf({ exp })), 200, 'unlimited')
+})
