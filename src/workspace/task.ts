@@ -49,6 +49,9 @@ export interface TaskEnd {
 /** The end of a process that not even SIGKILL ends (stuck in the kernel): nobody waits for it for ever. */
 const UNDYING: ChildExit = { code: 137, signal: 'SIGKILL', cpuUserMs: 0, cpuSystemMs: 0, maxRssBytes: 0 }
 
+/** What a word takes besides its characters: a command may have 65,536 of them. */
+const WORD_BYTES = 32
+
 export class Task {
   readonly id: string
   readonly spec: TaskSpec
@@ -56,6 +59,7 @@ export class Task {
   readonly startedAt = new Date()
   /** Resolves once, with the end; never rejects. */
   readonly finished: Promise<TaskEnd>
+  readonly #commandBytes: number
   readonly #child: Child
   readonly #log: TaskLog
   readonly #pipes: TaskPipes
@@ -72,6 +76,7 @@ export class Task {
     this.id = id
     this.spec = spec
     this.pid = child.pid
+    this.#commandBytes = spec.command.reduce((sum, word) => sum + word.length + WORD_BYTES, 0)
     this.#child = child
     const pace = (paused: boolean): void => this.#pipes.pause(paused)
     this.#log = new TaskLog({ keepLogs: spec.keepLogs, head: whole, budget, pace })
@@ -98,7 +103,7 @@ export class Task {
 
   /** Bytes of output kept, and those of the command, which may be a long script. */
   get keptBytes(): number {
-    return this.#log.keptBytes + this.spec.command.reduce((sum, word) => sum + word.length, 0)
+    return this.#log.keptBytes + this.#commandBytes
   }
 
   /** The beginning of the stream where it was kept (`whole`), else its tail. */
