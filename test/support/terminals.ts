@@ -82,14 +82,14 @@ export const printed = (client: Follower, text: string | RegExp): Promise<void> 
     typeof text === 'string' ? client.text().includes(text) : text.test(client.text()),
   )
 
-/** Waits until a number stays the same for a while: something has come to rest. */
+/** Waits until a number has grown and stays the same for a while: something has come to rest. */
 export async function settled(what: string, value: () => number, ms = 100): Promise<number> {
   let last = Number.NaN
   await until(`${what} comes to rest`, async () => {
     const before = value()
     await pause(ms)
     last = value()
-    return last === before
+    return last > 0 && last === before
   })
   return last
 }
