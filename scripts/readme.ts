@@ -1,10 +1,11 @@
-// Writes the parts of README.md that are projections of the code: the API table out of the catalogue, between
-// the marks `<!-- api -->` and `<!-- /api -->`. With --check nothing is written; a README that differs is
-// exit code 1.
+// Writes the parts of README.md that are projections of the code, each between its marks: the API table out of
+// the catalogue (`<!-- api -->` to `<!-- /api -->`) and the keys of the configuration file out of its schema
+// (`<!-- config -->`). With --check nothing is written; a README that differs is exit code 1.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { catalog } from '../src/catalog.ts'
+import { configSchema } from '../src/config.ts'
 import type { Operation } from '../src/operation.ts'
 
 const README = join(import.meta.dirname, '../README.md')
@@ -37,7 +38,8 @@ function fieldText(op: Operation, name: string, schema: FieldSchema): string {
 function row(op: Operation): string {
   const fields = Object.entries(op.input.properties).map(([name, schema]) => fieldText(op, name, schema as FieldSchema))
   const routes = op.routes.map(({ method, path }) => code(`${method} ${path}`)).join('<br>')
-  const tool = op.tool === undefined ? '' : code(op.name)
+  const toolset = op.tool?.toolset === undefined ? '' : ` (toolset ${code(op.tool.toolset)})`
+  const tool = op.tool === undefined ? '' : `${code(op.name)}${toolset}`
   return `| ${[routes, tool, op.summary, fields.join(', ')].map(cell).join(' | ')} |`
 }
 
@@ -46,19 +48,50 @@ function apiTable(): string {
   return [...head, ...catalog.map(row)].join('\n')
 }
 
-/** The README with its generated part renewed; prettier leaves that part alone. */
-function renewed(readme: string): string {
-  const parts = /^([\s\S]*<!-- api -->\n)[\s\S]*?(<!-- \/api -->[\s\S]*)$/.exec(readme)
-  if (parts === null) throw new Error('README.md has no marks <!-- api --> and <!-- /api --> around its API table')
-  const [, before = '', after = ''] = parts
-  return `${before}<!-- prettier-ignore-start -->\n\n${apiTable()}\n\n<!-- prettier-ignore-end -->\n${after}`
+/** What the walk below needs of the configuration's schema. */
+interface ConfigKey extends FieldSchema {
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, ConfigKey>>
+}
+
+/** These stand in the table of flags, with the same name. */
+const WITH_FLAG = ['host', 'port', 'token_file', 'workdir', 'log_level', 'toolsets']
+
+/** The leaves below `schema`, each a row named by its path. */
+function keyRows(schema: ConfigKey, path: readonly string[]): string[] {
+  if (schema.properties !== undefined) {
+    return Object.entries(schema.properties).flatMap(([name, key]) => keyRows(key, [...path, name]))
+  }
+  const { minimum, maximum } = schema
+  const bounds = maximum === undefined ? '' : ` (${minimum ?? 0}–${maximum})`
+  const words = schema.enum === undefined ? '' : `: ${schema.enum.map((word) => code(String(word))).join(', ')}`
+  const fallback = schema.default === undefined ? '' : code(JSON.stringify(schema.default))
+  return [
+    `| ${[code(path.join('.')), `${schema.description}${words}`, `${fallback}${bounds}`].map(cell).join(' | ')} |`,
+  ]
+}
+
+function configTable(): string {
+  const rows = Object.entries(configSchema.properties).flatMap(([name, key]) =>
+    WITH_FLAG.includes(name) ? [] : keyRows(key as ConfigKey, [name]),
+  )
+  return ['| File key | What it sets | Default |', '| --- | --- | --- |', ...rows].join('\n')
+}
+
+/** `readme` with the part between the marks of `name` renewed; prettier leaves that part alone. */
+function renewed(readme: string, name: string, table: string): string {
+  const [open, close] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`]
+  const [start, end] = [readme.indexOf(open), readme.indexOf(close)]
+  if (start < 0 || end < start) throw new Error(`README.md has no marks ${open.trim()} and ${close} around a table`)
+  const part = `<!-- prettier-ignore-start -->\n\n${table}\n\n<!-- prettier-ignore-end -->\n`
+  return readme.slice(0, start) + open + part + readme.slice(end)
 }
 
 const present = readFileSync(README, 'utf8')
-const wanted = renewed(present)
+const wanted = renewed(renewed(present, 'api', apiTable()), 'config', configTable())
 if (!process.argv.includes('--check')) {
   writeFileSync(README, wanted)
 } else if (wanted !== present) {
-  console.error('README.md differs from the catalogue: run `npm run readme`')
+  console.error('README.md differs from the code: run `npm run readme`')
   process.exitCode = 1
 }

@@ -45,12 +45,16 @@ export const configSchema = Type.Object(
           jwks_file: Type.Optional(Type.String({ description: 'File with a JSON Web Key Set' })),
           jwks_url: Type.Optional(Type.String({ description: 'URL of a JSON Web Key Set' })),
           algorithms: Type.Optional(
-            Type.Array(Type.String(), { description: 'Accepted signature algorithms', minItems: 1 }),
+            Type.Array(Type.String(), {
+              description:
+                'Accepted signature algorithms; default HS256 with a secret, the common public-key ones with a key set',
+              minItems: 1,
+            }),
           ),
-          audience: Type.Optional(Type.String({ description: 'Required aud' })),
-          issuer: Type.Optional(Type.String({ description: 'Required iss' })),
+          audience: Type.Optional(Type.String({ description: 'Audience (`aud`) a token must name' })),
+          issuer: Type.Optional(Type.String({ description: 'Issuer (`iss`) a token must name' })),
           tolerance_seconds: Type.Optional(
-            Type.Integer({ description: 'Clock tolerance', default: 60, minimum: 0, maximum: 60 }),
+            Type.Integer({ description: 'Seconds by which clocks may differ', default: 60, minimum: 0, maximum: 60 }),
           ),
         },
         closed,
@@ -60,13 +64,17 @@ export const configSchema = Type.Object(
       Type.Object(
         {
           origins: Type.Optional(
-            Type.Array(Type.String(), { description: 'Origins of pages that may call; "*" admits all' }),
+            Type.Array(Type.String(), {
+              description: 'Origins of web pages that may call, besides our own on loopback; `"*"`: all',
+            }),
           ),
         },
         closed,
       ),
     ),
-    allowed_hosts: Type.Optional(Type.Array(Type.String(), { description: 'Host names served' })),
+    allowed_hosts: Type.Optional(
+      Type.Array(Type.String(), { description: 'Names accepted in the Host header; on loopback besides its own' }),
+    ),
     limits: Type.Optional(
       Type.Object(
         {
@@ -112,7 +120,7 @@ export const configSchema = Type.Object(
       Type.Object(
         {
           env: Type.Optional(
-            Type.Record(Type.String(), Type.String(), { description: 'Variables every command gets' }),
+            Type.Record(Type.String(), Type.String(), { description: 'Object of variables that every command gets' }),
           ),
         },
         closed,
@@ -123,7 +131,7 @@ export const configSchema = Type.Object(
         Type.String({ pattern: '^[a-z][a-z0-9_-]{0,63}$' }),
         Type.Object({ url: Type.String(), token: Type.String() }, closed),
         {
-          description: 'Other daemons, reached under /runtimes/<id>/',
+          description: 'Other daemons as `{"<id>": {"url", "token"}}`, reached under `/runtimes/<id>/`',
         },
       ),
     ),

@@ -18,7 +18,9 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
   --log-level LEVEL    debug info warn error silent    (RUNTIME_LOG_LEVEL, info)
   --toolsets A,B       toolsets beyond the 23 tools
   --version            print the versions
-  --help               print this
+  -h, --help           print this
+
+RUNTIME_TOKEN may hold the token itself. SIGTERM or Ctrl-C ends it orderly, a second one at once.
 `
 
 async function run(args: readonly string[]): Promise<void> {
