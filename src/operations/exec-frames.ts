@@ -3,9 +3,9 @@
 
 import { Fault } from '../fault.ts'
 import { EventStream, type Frame } from '../operation.ts'
-import { shortText } from '../workspace/output-text.ts'
-import type { Task } from '../workspace/task.ts'
-import type { LogReader } from '../workspace/task-log.ts'
+import { shortText } from '../workspace/exec/output-text.ts'
+import type { Task } from '../workspace/exec/task.ts'
+import type { LogReader } from '../workspace/exec/task-log.ts'
 import { exitOf } from './exec-task.ts'
 
 export interface Watch {

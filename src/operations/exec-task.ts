@@ -4,9 +4,9 @@
 import type { Static } from 'typebox'
 import type { Rendered } from '../operation.ts'
 import { optional, Type } from '../schema.ts'
-import { outputText } from '../workspace/output-text.ts'
-import type { Task } from '../workspace/task.ts'
-import type { Excerpt } from '../workspace/task-output.ts'
+import { outputText } from '../workspace/exec/output-text.ts'
+import type { Task } from '../workspace/exec/task.ts'
+import type { Excerpt } from '../workspace/exec/task-output.ts'
 
 const text = (description: string) => Type.String({ description })
 const yes = (description: string) => optional(Type.Boolean({ description }))

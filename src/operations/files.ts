@@ -3,11 +3,11 @@
 
 import { operation, type Call } from '../operation.ts'
 import { choice, content, flag, optional, path, Type, whole } from '../schema.ts'
-import { makeDirectories } from '../workspace/directory.ts'
-import { statPath } from '../workspace/file-facts.ts'
-import { MODE_PATTERN, readMode } from '../workspace/file-mode.ts'
-import { readFile, READ_BYTES } from '../workspace/file-reader.ts'
-import { PROTECTED, removePath } from '../workspace/removal.ts'
+import { makeDirectories } from '../workspace/files/directory.ts'
+import { statPath } from '../workspace/files/file-facts.ts'
+import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
+import { readFile, READ_BYTES } from '../workspace/files/file-reader.ts'
+import { PROTECTED, removePath } from '../workspace/files/removal.ts'
 
 /** A line number has no upper bound of its own; this is the largest exact integer. */
 const MOST_LINES = Number.MAX_SAFE_INTEGER

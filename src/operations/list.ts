@@ -2,7 +2,7 @@
 
 import { EventStream, operation } from '../operation.ts'
 import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
-import { CONTENT_BUDGET, listFiles, streamFiles } from '../workspace/listing.ts'
+import { CONTENT_BUDGET, listFiles, streamFiles } from '../workspace/listing/listing.ts'
 
 const input = Type.Object({
   path: path('Directory to list.', { default: '/' }),

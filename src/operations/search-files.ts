@@ -2,7 +2,7 @@
 
 import { operation } from '../operation.ts'
 import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
-import { searchNames } from '../workspace/name-search.ts'
+import { searchNames } from '../workspace/listing/name-search.ts'
 
 export const searchFiles = operation({
   name: 'search_files',

@@ -5,7 +5,7 @@ import type { Static } from 'typebox'
 import { Fault, quote } from '../fault.ts'
 import { operation } from '../operation.ts'
 import { flag, list, number, optional, path, text, Type, whole } from '../schema.ts'
-import type { ContentQuery } from '../workspace/content-search.ts'
+import type { ContentQuery } from '../workspace/search/content-search.ts'
 
 const shown = {
   line: Type.Integer({ description: 'Line number, from 1' }),

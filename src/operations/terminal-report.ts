@@ -3,7 +3,7 @@
 
 import type { Static } from 'typebox'
 import { optional, Type } from '../schema.ts'
-import { shortText, trailingHalf } from '../workspace/output-text.ts'
+import { shortText, trailingHalf } from '../workspace/exec/output-text.ts'
 import type { Passage } from '../workspace/terminals/attachment.ts'
 import { MOST_SCROLLBACK } from '../workspace/terminals/sizes.ts'
 import type { Terminal } from '../workspace/terminals/terminal.ts'

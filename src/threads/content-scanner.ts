@@ -6,12 +6,12 @@ import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errnoOf, Fault } from '../fault.ts'
-import type { ScanOrder } from './content-query.ts'
-import { lineMatcher, type LineMatcher } from './line-matcher.ts'
-import type { LineRecord } from './line-record.ts'
-import { LineScan } from './line-scan.ts'
-import { searchedFiles, type SearchedFile } from './searched-files.ts'
-import { TextWindows } from './text-windows.ts'
+import type { ScanOrder } from './scan/content-query.ts'
+import { lineMatcher, type LineMatcher } from './scan/line-matcher.ts'
+import type { LineRecord } from './scan/line-record.ts'
+import { LineScan } from './scan/line-scan.ts'
+import { searchedFiles, type SearchedFile } from './scan/searched-files.ts'
+import { TextWindows } from './scan/text-windows.ts'
 
 export type FromScanner =
   | { readonly type: 'lines'; readonly lines: readonly LineRecord[] }

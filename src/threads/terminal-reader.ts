@@ -6,9 +6,9 @@ import { readSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { POLLIN } from '../native/libc.ts'
 import { PollSet } from '../native/poll-set.ts'
-import { TerminalLine } from './terminal-line.ts'
-import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal-messages.ts'
-import { TerminalRing } from './terminal-ring.ts'
+import { TerminalLine } from './terminal/line.ts'
+import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal/messages.ts'
+import { TerminalRing } from './terminal/ring.ts'
 
 /** Main is told of news at most this often: a flood costs it a message each time, an echo none of the wait. */
 const NEWS_MS = 2

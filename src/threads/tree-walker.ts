@@ -4,12 +4,12 @@
 
 import { parentPort } from 'node:worker_threads'
 import { Fault } from '../fault.ts'
-import { hashNamed } from './file-bytes.ts'
-import { Ground } from './ground.ts'
-import { Listing } from './listing.ts'
-import { NameSearch } from './name-search.ts'
-import { Output } from './output.ts'
-import type { Batch, FaultNotice, FromWalker, Job, ListJob, NameJob, Summary, ToWalker } from './walk-job.ts'
+import { hashNamed } from './walk/file-bytes.ts'
+import { Ground } from './walk/ground.ts'
+import { Listing } from './walk/listing.ts'
+import { NameSearch } from './walk/name-search.ts'
+import { Output } from './walk/output.ts'
+import type { Batch, FaultNotice, FromWalker, Job, ListJob, NameJob, Summary, ToWalker } from './walk/walk-job.ts'
 
 /** Milliseconds of one turn. A walk that finds nothing answers with an empty batch after it. */
 const TURN = 15

@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net'
 import { Fault } from '../fault.ts'
 import type { Log } from '../log.ts'
-import type { Verdict } from './credentials.ts'
+import type { Verdict } from './credentials/credentials.ts'
 import { faultBody } from './reply.ts'
 
 /** How long a refused body is drained to nothing, so that the refusal is read before the connection ends. */

@@ -11,7 +11,7 @@ import type { Caller } from '../caller.ts'
 import { Fault } from '../fault.ts'
 import type { Log } from '../log.ts'
 import type { Targets } from '../workspace/targets.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials } from './credentials/credentials.ts'
 import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
 import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
 

@@ -2,14 +2,14 @@
 // It composes; the parts decide. Disposing it ends every process that the daemon started.
 
 import { accessSync, constants } from 'node:fs'
-import { openChildren, type Children } from './child.ts'
-import { childEnvironment, loginShell, loginUser } from './child-environment.ts'
-import { openContentSearch, type ContentSearch, type EngineChoice } from './content-search.ts'
-import { openFileWriter, type FileWriter } from './file-writer.ts'
+import { openChildren, type Children } from './processes/child.ts'
+import { childEnvironment, loginShell, loginUser } from './processes/child-environment.ts'
+import { openContentSearch, type ContentSearch, type EngineChoice } from './search/content-search.ts'
+import { openFileWriter, type FileWriter } from './files/file-writer.ts'
 import { openTargets, type Targets } from './targets.ts'
-import { openTasks, type Tasks } from './tasks.ts'
+import { openTasks, type Tasks } from './exec/tasks.ts'
 import { openTerminals, type Terminals } from './terminals/terminals.ts'
-import { openWalkers, type Walkers } from './walkers.ts'
+import { openWalkers, type Walkers } from './listing/walkers.ts'
 import { openWatchers, type Watchers } from './watchers/watchers.ts'
 
 export interface Workspace extends AsyncDisposable {

@@ -11,8 +11,8 @@ import t, { type Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
 import { fileDelete, fileMkdir, fileOperations, fileRead, fileStat, fileWrite } from '../../src/operations/files.ts'
-import { openFileWriter } from '../../src/workspace/file-writer.ts'
-import { openWalkers } from '../../src/workspace/walkers.ts'
+import { openFileWriter } from '../../src/workspace/files/file-writer.ts'
+import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 
 type Raw = Readonly<Record<string, unknown>>

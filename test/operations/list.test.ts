@@ -8,7 +8,7 @@ import { JsonText } from '../../src/json-text.ts'
 import { EventStream, type Call, type Operation } from '../../src/operation.ts'
 import { fileList, fileStream } from '../../src/operations/list.ts'
 import { searchFiles } from '../../src/operations/search-files.ts'
-import { openWalkers } from '../../src/workspace/walkers.ts'
+import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 
 const walkers = openWalkers({ home: { home: undefined, configHome: undefined } })

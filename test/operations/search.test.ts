@@ -4,7 +4,7 @@ import t from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent, searchInit } from '../../src/operations/search.ts'
-import type { SearchStatus } from '../../src/workspace/content-search.ts'
+import type { SearchStatus } from '../../src/workspace/search/content-search.ts'
 
 const op = searchContent as unknown as Operation
 

@@ -9,9 +9,9 @@ import { ripgrepPath } from '../../src/assets.ts'
 import { takeIn } from '../../src/intake.ts'
 import type { Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent } from '../../src/operations/search.ts'
-import { openChildren } from '../../src/workspace/child.ts'
-import { openContentSearch, type ContentSearch, type EngineChoice } from '../../src/workspace/content-search.ts'
-import type { SearchResult } from '../../src/workspace/search-result.ts'
+import { openChildren } from '../../src/workspace/processes/child.ts'
+import { openContentSearch, type ContentSearch, type EngineChoice } from '../../src/workspace/search/content-search.ts'
+import type { SearchResult } from '../../src/workspace/search/search-result.ts'
 
 export const children = openChildren()
 t.teardown(() => children[Symbol.asyncDispose]())

@@ -6,9 +6,9 @@ import type { Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import { JsonText, jsonPieces } from '../../src/json-text.ts'
 import { EventStream, type Call, type Frame, type Operation } from '../../src/operation.ts'
-import { openChildren } from '../../src/workspace/child.ts'
-import { isDead, parseStat } from '../../src/workspace/process-table.ts'
-import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/tasks.ts'
+import { openChildren } from '../../src/workspace/processes/child.ts'
+import { isDead, parseStat } from '../../src/workspace/processes/process-table.ts'
+import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/exec/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 
 /** Every field an exec operation answers with. */

@@ -1,7 +1,7 @@
 // Requests and answers of listings, for the tests of what makes them.
 
 import { JsonText } from '../../src/json-text.ts'
-import { CONTENT_BUDGET, type ListFrame, type ListRequest } from '../../src/workspace/listing.ts'
+import { CONTENT_BUDGET, type ListFrame, type ListRequest } from '../../src/workspace/listing/listing.ts'
 
 export interface Listed {
   readonly name: string

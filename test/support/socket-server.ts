@@ -6,8 +6,8 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { Fault } from '../../src/fault.ts'
 import { openLog } from '../../src/log.ts'
-import { openCredentials } from '../../src/transports/credentials.ts'
-import type { JwtOptions } from '../../src/transports/jwt.ts'
+import { openCredentials } from '../../src/transports/credentials/credentials.ts'
+import type { JwtOptions } from '../../src/transports/credentials/jwt.ts'
 import { openSocketHub, USUAL_RULES, type HubRules, type SocketHub } from '../../src/transports/socket/hub.ts'
 import type {
   LiveTerminal,

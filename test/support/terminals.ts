@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { openChildren } from '../../src/workspace/child.ts'
+import { openChildren } from '../../src/workspace/processes/child.ts'
 import type { Terminal } from '../../src/workspace/terminals/terminal.ts'
 import { openTerminals, type Terminals, type TerminalsOptions } from '../../src/workspace/terminals/terminals.ts'
 import { until } from './until.ts'

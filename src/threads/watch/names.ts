@@ -2,7 +2,7 @@
 // the bytes are UTF-8, otherwise NUL and one character for each byte, which no name can be by itself. Paths
 // are such names joined by slashes, so every path is one string that leads back to its exact bytes.
 
-import type { Item, Location } from '../directory.ts'
+import type { Item, Location } from '../walk/directory.ts'
 
 /** Stands before the bytes of a name that is not UTF-8. */
 const MARK = '\0'

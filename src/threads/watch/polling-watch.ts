@@ -4,7 +4,7 @@
 
 import { realpathSync } from 'node:fs'
 import { watch, type FSWatcher } from 'chokidar'
-import { forbiddenToWalks } from '../mounts.ts'
+import { forbiddenToWalks } from '../walk/mounts.ts'
 import { renderChange, type Op } from './change.ts'
 import { exclusionOf } from './exclusions.ts'
 import { Outbox } from './outbox.ts'

@@ -4,7 +4,7 @@
 
 import { lstatSync } from 'node:fs'
 import { errnoOf } from '../../fault.ts'
-import { readDirectory, type Item, type Reading } from '../directory.ts'
+import { readDirectory, type Item, type Reading } from '../walk/directory.ts'
 import type { Change } from './change.ts'
 import type { Exclusion } from './exclusions.ts'
 import { watchLimit } from './limits.ts'

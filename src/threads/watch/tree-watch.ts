@@ -6,7 +6,7 @@
 import { readSync, realpathSync, statSync } from 'node:fs'
 import { Fault, errnoOf } from '../../fault.ts'
 import { IN, LONGEST_EVENT } from '../../native/inotify.ts'
-import { forbiddenToWalks } from '../mounts.ts'
+import { forbiddenToWalks } from '../walk/mounts.ts'
 import { renderChange, type Change } from './change.ts'
 import { parseEvents, type WatchEvent } from './events.ts'
 import { exclusionOf } from './exclusions.ts'

@@ -1,7 +1,7 @@
 // What the watcher knows of the tree: every directory with its watch descriptor, and the names in it. That is
 // what clients have been told, so after a loss of events the difference to the disk can be told too.
 
-import type { Place } from '../ignore-rules.ts'
+import type { Place } from '../walk/ignore-rules.ts'
 import { textOfName } from './names.ts'
 
 /** A directory below the watched root, or the root itself. */

@@ -4,8 +4,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf } from '../../fault.ts'
-import type { Leader } from '../leader.ts'
-import { isDead, processes } from '../process-table.ts'
+import type { Leader } from '../processes/leader.ts'
+import { isDead, processes } from '../processes/process-table.ts'
 
 /** From HUP to KILL (contract 17). */
 const GRACE_MS = 1000

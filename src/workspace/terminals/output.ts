@@ -2,7 +2,7 @@
 // wait for more. It sets the reader's limit: at most 256 KiB beyond the slowest client, none without clients
 // (contract 17). A complete output shrinks to what can still be asked for.
 
-import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal-ring.ts'
+import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal/ring.ts'
 import { Attachment, type Attached } from './attachment.ts'
 import type { Rings } from './rings.ts'
 

@@ -15,8 +15,8 @@ import {
   type FromReader,
   type ReaderStart,
   type ToReader,
-} from '../../threads/terminal-messages.ts'
-import type { TerminalRing } from '../../threads/terminal-ring.ts'
+} from '../../threads/terminal/messages.ts'
+import type { TerminalRing } from '../../threads/terminal/ring.ts'
 import { Rings } from './rings.ts'
 
 export interface LineEvents {

@@ -1,7 +1,7 @@
 // Rings in turn: a terminal that has ended leaves its ring to the next. The reader thread has little reason to
 // collect garbage, so memory it once shared would stay for long after everybody is done with it.
 
-import { TerminalRing } from '../../threads/terminal-ring.ts'
+import { TerminalRing } from '../../threads/terminal/ring.ts'
 
 /** Rings that wait for a terminal; what is beyond is left to the garbage collector. */
 const SPARE_RINGS = 4

@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { openChildren } from '../../../src/workspace/child.ts'
+import { openChildren } from '../../../src/workspace/processes/child.ts'
 import { fileLimit, setFileLimit } from '../../../src/native/process.ts'
 import { KEPT_TERMINALS, openFault, openTerminals } from '../../../src/workspace/terminals/terminals.ts'
 import { follow, openTestTerminals, script, whole } from '../../support/terminals.ts'

@@ -1,0 +1,46 @@
+// What a content search asks for, as both engines take it: ripgrep through its command line, the built-in
+// engine through a worker's start value. The fields are those of contract 3, already checked and filled in.
+
+import type { GitHome } from '../walk/walk-job.ts'
+
+export interface ContentQuery {
+  /** 1 to 1,000 characters, without NUL and line breaks: the search goes line by line. */
+  readonly pattern: string
+  /** A directory or a file, absolute and normalised. */
+  readonly path: string
+  readonly caseSensitive: boolean
+  readonly regex: boolean
+  readonly wholeWord: boolean
+  /** Matching lines at most; one more is looked for, to know whether the answer is whole. */
+  readonly maxResults: number
+  readonly timeoutSeconds: number
+  /** Lines shown before and after each match. */
+  readonly contextLines: number
+  /** Extensions without their dot; empty: every file. */
+  readonly fileTypes: readonly string[]
+  readonly includeHidden: boolean
+  /** Whether ignore files count. */
+  readonly ignoreRules: boolean
+  /** Globs in .gitignore syntax, relative to `path`, braces expanded, none of them negated. */
+  readonly ignorePatterns: readonly string[]
+}
+
+/** What `path` turned out to be, and what the walk below it must know. */
+export interface SearchTarget {
+  readonly kind: 'directory' | 'file'
+  /** The directory searched, or the one that holds the file. */
+  readonly directory: string
+  /** Base name of the file; empty for a directory. */
+  readonly name: string
+  /** Whether `directory` lies in a git repository: only then do ignore files above it count (contract 16). */
+  readonly inRepository: boolean
+  /** Paths relative to `directory` that no walk from it may enter (contract 14: /proc, /sys, /dev). */
+  readonly barred: readonly string[]
+}
+
+/** What the content scanner is started with. */
+export interface ScanOrder {
+  readonly query: ContentQuery
+  readonly target: SearchTarget
+  readonly home: GitHome
+}

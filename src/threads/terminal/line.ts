@@ -1,0 +1,101 @@
+// One terminal as the reader thread has it: its master, its ring, and the input that waits for it. Reading
+// stops at the ring's limit, writing where the kernel takes no more; neither ever waits by itself.
+
+import { addressOf, POLLIN } from '../../native/libc.ts'
+import { readMaster, writeMaster } from '../../native/pty.ts'
+import { STEP_BYTES, type TerminalRing } from './ring.ts'
+
+export const POLLOUT = 0x004
+/** A line that is ready without anything to be moved is left alone this long, instead of asked without pause. */
+export const REST_MS = 20
+
+export class TerminalLine {
+  readonly #master: number
+  readonly #ring: TerminalRing
+  /** Of the ring's bytes, which `#ring` keeps alive. */
+  readonly #address: bigint
+  readonly #queue: Uint8Array[] = []
+  #restUntil = 0
+  #ended = false
+  #over = false
+
+  constructor(master: number, ring: TerminalRing) {
+    this.#master = master
+    this.#ring = ring
+    this.#address = addressOf(ring.bytes)
+  }
+
+  get master(): number {
+    return this.#master
+  }
+
+  /** Nothing will come any more. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Until when this line is to be left alone (ms); 0 where it is not. */
+  restsUntil(now: number): number {
+    return this.#restUntil > now ? this.#restUntil : 0
+  }
+
+  /** What to wait for: POLLIN, POLLOUT, both or nothing. */
+  wants(now: number): number {
+    if (this.restsUntil(now) > 0) return 0
+    return (this.#ring.rests(this.#ended) ? 0 : POLLIN) | (this.#queue.length > 0 ? POLLOUT : 0)
+  }
+
+  enqueue(bytes: Uint8Array): void {
+    if (bytes.byteLength > 0) this.#queue.push(bytes)
+  }
+
+  /** The program has ended; the end of the terminal is the end of its output from now on. */
+  finish(): void {
+    this.#ended = true
+  }
+
+  /** Moves what can be moved, one step's worth in each direction. True where the ring has more than before. */
+  serve(reported: number, now: number): boolean {
+    const wrote = (reported & POLLOUT) !== 0 && this.#write()
+    const before = this.#ring.head
+    const end = (reported & ~POLLOUT) !== 0 && this.#read(STEP_BYTES) === 'over'
+    const grown = this.#ring.head > before
+    if (end && this.#ended) this.#over = true
+    // Where nobody has the slave open although we hold it (vhangup), or the kernel is of two minds.
+    else if (end || (!wrote && !grown)) this.#restUntil = now + REST_MS
+    return grown
+  }
+
+  /** Takes what is there this moment (the kernel holds far less than a step), and no more after it. */
+  cut(): void {
+    this.#ended = true
+    this.#read(STEP_BYTES)
+    this.#over = true
+  }
+
+  #read(most: number): 'over' | 'later' {
+    for (let total = 0; total < most;) {
+      const { position, count } = this.#ring.room(this.#ended)
+      if (count === 0) return 'later'
+      const got = readMaster(this.#master, this.#address + BigInt(position), count)
+      if (typeof got !== 'number') return got
+      this.#ring.appended(got)
+      total += got
+    }
+    return 'later'
+  }
+
+  /** True where the terminal has taken something. */
+  #write(): boolean {
+    let taken = 0
+    for (let bytes = this.#queue[0]; bytes !== undefined && taken < STEP_BYTES; bytes = this.#queue[0]) {
+      const moved = writeMaster(this.#master, bytes)
+      if (typeof moved !== 'number') break
+      taken += moved
+      this.#ring.wrote(moved)
+      if (moved < bytes.byteLength) this.#queue[0] = bytes.subarray(moved)
+      else this.#queue.shift()
+    }
+    return taken > 0
+  }
+}

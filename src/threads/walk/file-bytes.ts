@@ -1,0 +1,107 @@
+// Reading of regular files from the walker's thread. Every open is non-blocking and takes no link, and what
+// was opened is looked at before a byte is read, so that a FIFO or a device never holds the thread
+// (reliability F-01, F-02).
+
+import { createHash } from 'node:crypto'
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { Fault, errnoOf, faultOfSystem, quote } from '../../fault.ts'
+
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
+const NO_LINK = constants.O_NOFOLLOW
+
+/** Bytes of text in one entry of a listing (contract 2, read limit). */
+export const CONTENT_BYTES = 10 * 1024 * 1024
+/** Where a NUL makes a file binary, as git looks for one. */
+const BINARY_PROBE = 8192
+/** Bytes hashed between two looks at the clock. */
+const HASH_CHUNK = 256 * 1024
+
+/** Opens what must be a regular file, hands over its descriptor, and closes it. */
+function withRegular<T>(path: string | Buffer, flags: number, use: (fd: number, stats: Stats) => T): T | undefined {
+  const fd = openSync(path, flags)
+  try {
+    const stats = fstatSync(fd)
+    return stats.isFile() ? use(fd, stats) : undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The text of a small file; empty where there is none, undefined where it cannot be read or is too large. */
+export function readSmallFile(path: string, limit: number): string | undefined {
+  try {
+    return withRegular(path, FLAGS | NO_LINK, (fd, { size }) =>
+      size > limit ? undefined : readUpTo(fd, size, limit)?.toString('utf8'),
+    )
+  } catch (error) {
+    const code = errnoOf(error)
+    return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' ? '' : undefined
+  }
+}
+
+/** Everything up to the end of the file, whatever `size` promised, or undefined beyond `limit` bytes. */
+function readUpTo(fd: number, size: number, limit: number): Buffer | undefined {
+  const chunks: Buffer[] = []
+  for (let total = 0; total <= limit;) {
+    const chunk = Buffer.allocUnsafe(Math.max(1024, size + 1 - total))
+    const read = readSync(fd, chunk)
+    if (read === 0) return Buffer.concat(chunks, total)
+    chunks.push(chunk.subarray(0, read))
+    total += read
+  }
+  return undefined
+}
+
+/** Why the content of a file is left out of a listing. */
+export type Skipped = 'binary' | 'oversize' | 'budget' | 'unreadable'
+
+/** The content of a regular file that is text and fits `budget` bytes, or why not. */
+export function readContent(path: string | Buffer, budget: number): Buffer | Skipped {
+  try {
+    return withRegular(path, FLAGS | NO_LINK, (fd, { size }) => contentOf(fd, size, budget)) ?? 'unreadable'
+  } catch {
+    return 'unreadable'
+  }
+}
+
+function contentOf(fd: number, size: number, budget: number): Buffer | Skipped {
+  const probe = Buffer.allocUnsafe(BINARY_PROBE)
+  const read = readSync(fd, probe, 0, BINARY_PROBE, 0)
+  if (probe.subarray(0, read).includes(0)) return 'binary'
+  if (size > CONTENT_BYTES) return 'oversize'
+  if (size > budget) return 'budget'
+  // The file may have grown since; what no longer fits is left out.
+  return readUpTo(fd, size, Math.min(CONTENT_BYTES, budget)) ?? (budget < CONTENT_BYTES ? 'budget' : 'oversize')
+}
+
+/** SHA-256 of the open regular file, in steps; each `yield` is a point where the walk may rest. */
+export function* hashSteps(path: string | Buffer, follow = false): Generator<void, string> {
+  const fd = openSync(path, follow ? FLAGS : FLAGS | NO_LINK)
+  try {
+    const stats = fstatSync(fd)
+    if (!stats.isFile()) throw notRegular(path)
+    const hash = createHash('sha256')
+    const chunk = Buffer.allocUnsafe(Math.min(HASH_CHUNK, Math.max(4096, stats.size + 1)))
+    for (;;) {
+      const read = readSync(fd, chunk)
+      if (read === 0) return hash.digest('hex')
+      hash.update(chunk.subarray(0, read))
+      yield
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function notRegular(path: string | Buffer): Fault {
+  return new Fault('not_regular', `path ${quote(path.toString())} is not a regular file; only those have a hash`)
+}
+
+/** The hash of the file a caller named: a link is followed, failures are faults. */
+export function* hashNamed(path: string): Generator<void, string> {
+  try {
+    return yield* hashSteps(path, true)
+  } catch (error) {
+    throw faultOfSystem(error, path)
+  }
+}

@@ -1,0 +1,165 @@
+// What every walk stands on, whatever it makes of the entries: where it starts, which directories it may
+// enter, which entries the ignore rules leave out, and what it could not read. Links are never followed
+// below the root (contract 14), unreadable places are counted and named, and the walk rests in time.
+
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
+import { Fault, errnoOf, faultOfSystem, quote } from '../../fault.ts'
+import { below, readDirectory, type Item, type Location } from './directory.ts'
+import { GitRules } from './git-rules.ts'
+import { isIgnored, rulesOfGlobs, within, type Place, type Scope } from './ignore-rules.ts'
+import { forbiddenToWalks, isWithin } from './mounts.ts'
+import type { RuleChoice } from './walk-job.ts'
+
+/** Entries looked at between two looks at the clock; about half a millisecond. */
+const STINT = 1000
+/** The work of trying one rule, in entries. */
+const RULE = 1 / 16
+/** Paths of unreadable places that the answer names. */
+const NAMED_ERRORS = 10
+
+/** A directory that a walk has entered or is going to. */
+export class Directory implements Location, Place {
+  readonly path: string
+  readonly raw: Buffer | undefined
+  /** 0 for the root of the walk. */
+  readonly depth: number
+  /** Ignore rules in force; complete once the directory has been entered. */
+  scope: Scope | undefined
+  readonly #parent: Directory | readonly string[]
+  readonly #name: string
+  #segments: readonly string[] | undefined
+
+  constructor(location: Location, name: string, parent: Directory | readonly string[]) {
+    this.path = location.path
+    this.raw = location.raw
+    this.#parent = parent
+    this.#name = name
+    this.depth = parent instanceof Directory ? parent.depth + 1 : 0
+    this.scope = parent instanceof Directory ? parent.scope : undefined
+  }
+
+  /** Of the real path; made only for the few rules that look at more than a name. */
+  get segments(): readonly string[] {
+    if (this.#parent instanceof Directory) this.#segments ??= [...this.#parent.segments, this.#name]
+    return this.#segments ?? (this.#parent as readonly string[])
+  }
+}
+
+export class Ground {
+  readonly root: Directory
+  errors = 0
+  readonly unreadable: string[] = []
+  readonly #git: GitRules | undefined
+  readonly #patterns: Scope | undefined
+  readonly #forbidden: ReadonlySet<string>
+  readonly #real: string
+  #work = 0
+
+  /** Throws the Fault of a root that is missing, not a directory, or closed to us. */
+  constructor(path: string, rules: RuleChoice) {
+    this.#real = openRoot(path)
+    const segments = this.#real === '/' ? [] : this.#real.slice(1).split('/')
+    this.root = new Directory({ path, raw: undefined }, '', segments)
+    this.#patterns = within(rulesOfGlobs(rules.patterns), segments.length, undefined)
+    this.#git = rules.gitignore ? new GitRules(rules.home, (file) => this.complain(file)) : undefined
+    this.root.scope = this.#git?.above(this.#real)
+    this.#forbidden = forbiddenToWalks()
+  }
+
+  /** The entries of a directory before ignore rules, which are in force once this returns. */
+  enter(directory: Directory): Iterable<Item> {
+    try {
+      const reading = readDirectory(directory, directory.depth === 0)
+      if (this.#git !== undefined) this.#takeRules(this.#git, directory, reading.large ? undefined : reading.items)
+      return reading.large ? this.#guarded(reading.items, directory) : reading.items
+    } catch (error) {
+      this.#failed(error, directory.path)
+      return []
+    }
+  }
+
+  /** Whether the rules let an entry through. */
+  admits(directory: Directory, item: Item): boolean {
+    const isDirectory = item.kind === 'directory'
+    this.#work += ((this.#patterns?.cost ?? 0) + (directory.scope?.cost ?? 0)) * RULE
+    if (this.#patterns !== undefined && isIgnored(this.#patterns, directory, item.name, isDirectory)) return false
+    if (this.#git === undefined) return true
+    return item.name !== '.git' && !isIgnored(directory.scope, directory, item.name, isDirectory)
+  }
+
+  /** Asked before each entry; true now and then: the walk should see whether its turn is over. */
+  get tired(): boolean {
+    if (++this.#work < STINT) return false
+    this.#work = 0
+    return true
+  }
+
+  /** The directory to descend into, or undefined where walks from above do not go. */
+  descend(directory: Directory, item: Item): Directory | undefined {
+    const location = below(directory, item)
+    const child = new Directory(location, item.name, directory)
+    if (!this.#maybeForbidden(item.name)) return child
+    return this.#forbidden.has(`/${child.segments.join('/')}`) ? undefined : child
+  }
+
+  /** True where the kernel makes the files: they are not read. */
+  isPseudo(directory: Directory): boolean {
+    return isWithin(this.#forbidden, `/${directory.segments.join('/')}`)
+  }
+
+  complain(path: string): void {
+    this.errors++
+    if (this.unreadable.length < NAMED_ERRORS) this.unreadable.push(path)
+  }
+
+  /** Notes a failure, unless it only says that the entry is gone by now. */
+  #failed(error: unknown, path: string): void {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    if (code !== 'ENOENT') this.complain(path)
+  }
+
+  /** `items` undefined: the names are not known beforehand, so the rule files are looked for. */
+  #takeRules(git: GitRules, directory: Directory, items: Iterable<Item> | undefined): void {
+    let repository = items === undefined && existsSync(`${directory.path}/.git`)
+    let rules = items === undefined
+    for (const { name } of items ?? []) {
+      if (name === '.git') repository = true
+      else if (name === '.gitignore') rules = true
+    }
+    if (repository || rules) directory.scope = git.enter(this.#realPath(directory), directory.scope, repository, rules)
+  }
+
+  /** Rule files are read by the real path, which their depth is counted in. */
+  #realPath(directory: Directory): string {
+    return `/${directory.segments.join('/')}`
+  }
+
+  #maybeForbidden(name: string): boolean {
+    this.#lastNames ??= new Set([...this.#forbidden].map((path) => path.slice(path.lastIndexOf('/') + 1)))
+    return this.#lastNames.has(name)
+  }
+  #lastNames: Set<string> | undefined;
+
+  *#guarded(items: Iterable<Item>, directory: Directory): Generator<Item> {
+    try {
+      yield* items
+    } catch (error) {
+      this.#failed(error, directory.path)
+    }
+  }
+}
+
+/** The real path of a readable directory. */
+function openRoot(path: string): string {
+  try {
+    if (!statSync(path).isDirectory()) {
+      const sentence = `path ${quote(path)} is not a directory; accepted is an existing directory`
+      throw new Fault('bad_request', sentence, { details: { path } })
+    }
+    accessSync(path, constants.R_OK)
+    return realpathSync(path)
+  } catch (error) {
+    throw faultOfSystem(error, path)
+  }
+}

@@ -1,0 +1,211 @@
+// A listing as a walk (contract 2): it renders what it meets. Lines and the flat form go directory by
+// directory; the tree form keeps a frame for every directory that is open. A generator rests at each
+// `yield`; nothing of it is on the call stack, so depth has no limit but the file system's.
+
+import { lstatSync } from 'node:fs'
+import { below, type Item, type Location } from './directory.ts'
+import { extensionOf, isCodeFile } from './code-files.ts'
+import { contentPart, entryHead, extensionPart, jsonInside, statPart } from './entry.ts'
+import { hashSteps, readContent } from './file-bytes.ts'
+import type { Directory, Ground } from './ground.ts'
+import type { Output } from './output.ts'
+import type { ListJob } from './walk-job.ts'
+import { errnoOf } from '../../fault.ts'
+
+interface Frame {
+  readonly directory: Directory
+  readonly items: readonly Item[]
+  next: number
+}
+
+export class Listing {
+  readonly #job: ListJob
+  readonly #ground: Ground
+  readonly #output: Output
+  #count = 0
+  #truncated = false
+  #depthLimited = false
+  #budget: number
+  /** Nothing has been put since the last "[". */
+  #first = true
+
+  constructor(job: ListJob, ground: Ground, output: Output) {
+    this.#job = job
+    this.#ground = ground
+    this.#output = output
+    this.#budget = job.contentBudget
+  }
+
+  get count(): number {
+    return this.#count
+  }
+  get truncated(): boolean {
+    return this.#truncated
+  }
+  get depthLimited(): boolean {
+    return this.#depthLimited
+  }
+
+  run(): Generator<void, void> {
+    return this.#job.shape === 'tree' ? this.#tree() : this.#flat()
+  }
+
+  *#flat(): Generator<void, void> {
+    const pending = [this.#ground.root]
+    for (let directory = pending.pop(); directory !== undefined && !this.#truncated; directory = pending.pop()) {
+      const inside = insideOf(directory)
+      const children: Directory[] = []
+      const items = this.#job.shape === 'lines' ? this.#ground.enter(directory) : yield* this.#sorted(directory)
+      for (const item of items) {
+        if (this.#ground.tired || this.#output.full) yield
+        // A sorted directory has been sifted already.
+        if (this.#job.shape === 'lines' && !this.#ground.admits(directory, item)) continue
+        if (this.#shows(directory, item)) {
+          if (this.#full()) break
+          const text = this.#quick() ? this.#light(item, inside) : yield* this.#entry(directory, item, inside)
+          if (text !== undefined) this.#put(text, '}')
+        }
+        const child = this.#enterable(directory, item)
+        if (child !== undefined) children.push(child)
+      }
+      while (children.length > 0) pending.push(children.pop() as Directory) // so that the first comes out first
+    }
+  }
+
+  *#tree(): Generator<void, void> {
+    const open: Frame[] = [yield* this.#frame(this.#ground.root)]
+    for (let frame = open.at(-1); frame !== undefined; frame = open.at(-1)) {
+      const item = this.#truncated ? undefined : frame.items[frame.next++]
+      if (item === undefined) {
+        open.pop()
+        if (open.length > 0) this.#output.put(']}')
+        this.#first = false
+        continue
+      }
+      if (this.#ground.tired || this.#output.full) yield
+      if (!this.#shows(frame.directory, item) || this.#full()) continue
+      const inside = insideOf(frame.directory)
+      const text = this.#quick() ? this.#light(item, inside) : yield* this.#entry(frame.directory, item, inside)
+      if (text === undefined) continue
+      const child = this.#enterable(frame.directory, item)
+      this.#put(text, child === undefined ? '}' : ',"children":[')
+      if (child === undefined) continue
+      this.#first = true
+      open.push(yield* this.#frame(child))
+    }
+  }
+
+  *#frame(directory: Directory): Generator<void, Frame> {
+    return { directory, items: yield* this.#sorted(directory), next: 0 }
+  }
+
+  /**
+   * What the rules admit, by name. No more than the cap has room for is kept, so the directory may be of
+   * any size; of a larger one the names first read are the ones sorted, and the listing is truncated.
+   */
+  *#sorted(directory: Directory): Generator<void, Item[]> {
+    const kept: Item[] = []
+    let room = this.#job.cap - this.#count
+    for (const item of this.#ground.enter(directory)) {
+      if (this.#ground.tired) yield
+      if (!this.#ground.admits(directory, item)) continue
+      const shown = this.#shows(directory, item)
+      if (!shown && item.kind !== 'directory') continue
+      kept.push(item)
+      if (shown && --room < 0) break
+    }
+    return kept.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  }
+
+  /** Whether the request's filters keep an entry; a tree keeps its directories (contract 16). */
+  #shows(directory: Directory, item: Item): boolean {
+    const { codeOnly, pathPart, extensions } = this.#job.filter
+    if (item.kind === 'directory' && this.#job.shape === 'tree') return true
+    if (codeOnly || extensions.length > 0) {
+      if (item.kind === 'directory') return false
+      if (codeOnly && !isCodeFile(item.name)) return false
+      if (extensions.length > 0 && !extensions.includes(extensionOf(item.name).toLowerCase())) return false
+    }
+    return pathPart === '' || below(directory, item).path.toLowerCase().includes(pathPart)
+  }
+
+  #full(): boolean {
+    if (this.#count < this.#job.cap) return false
+    this.#truncated = true
+    return true
+  }
+
+  #enterable(directory: Directory, item: Item): Directory | undefined {
+    if (item.kind !== 'directory') return undefined
+    if (directory.depth + 1 < this.#job.maxDepth) return this.#ground.descend(directory, item)
+    this.#depthLimited = true
+    return undefined
+  }
+
+  #put(text: string, end: string): void {
+    this.#count++
+    if (this.#job.shape === 'lines') this.#output.put(`${text}${end}\n`)
+    else this.#output.put(this.#first ? text + end : `,${text}${end}`)
+    this.#first = false
+  }
+
+  /** True where no file has to be looked at. */
+  #quick(): boolean {
+    return this.#job.light && !this.#job.hash && !this.#job.content
+  }
+
+  #light(item: Item, inside: string): string {
+    const head = entryHead(item, inside)
+    return this.#job.extensions ? head + extensionPart(item) : head
+  }
+
+  /** The entry but for its closing brace, or undefined where it is gone by now. */
+  *#entry(directory: Directory, item: Item, inside: string): Generator<void, string | undefined> {
+    const location = below(directory, item)
+    let text = this.#light(item, inside)
+    if (!this.#job.light) {
+      const part = this.#statPart(item, location)
+      if (part === undefined) return undefined
+      text += part
+    }
+    if (item.kind !== 'file' || (!this.#job.content && !this.#job.hash)) return text
+    if (this.#ground.isPseudo(directory)) return `${text},"content_skipped":"pseudo_filesystem"`
+    if (this.#job.content) text += this.#contentPart(location)
+    if (this.#job.hash) text += yield* this.#hashPart(location)
+    return text
+  }
+
+  #statPart(item: Item, location: Location): string | undefined {
+    try {
+      const stats = lstatSync(location.raw ?? location.path, { throwIfNoEntry: false })
+      return stats === undefined ? undefined : statPart(item, stats.size, stats.mtimeMs)
+    } catch {
+      this.#ground.complain(location.path)
+      return ''
+    }
+  }
+
+  #contentPart(location: Location): string {
+    const content = readContent(location.raw ?? location.path, this.#budget)
+    if (typeof content === 'string') {
+      if (content === 'unreadable') this.#ground.complain(location.path)
+      return `,"content_skipped":"${content}"`
+    }
+    this.#budget -= content.byteLength
+    return contentPart(content)
+  }
+
+  *#hashPart(location: Location): Generator<void, string> {
+    try {
+      return `,"hash":"${yield* hashSteps(location.raw ?? location.path)}"`
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') this.#ground.complain(location.path)
+      return ''
+    }
+  }
+}
+
+/** The directory's path and a slash, as they stand inside a JSON string. */
+function insideOf(directory: Directory): string {
+  return jsonInside(directory.path === '/' ? '/' : `${directory.path}/`)
+}

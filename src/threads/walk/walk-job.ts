@@ -1,0 +1,107 @@
+// What passes between the main thread and the tree walker: jobs one way, batches of finished bytes the
+// other. A batch is asked for one at a time, so a slow reader slows its own walk and nothing else, and
+// walks in one worker take turns.
+
+import type { FaultCode, FaultDetails } from '../../fault.ts'
+
+/** A listing: contract 2, "List query", with every default filled in. */
+export interface ListJob {
+  readonly kind: 'list'
+  readonly path: string
+  /** `lines`: NDJSON in walk order; `flat` and `tree`: comma-joined JSON, sorted within a directory. */
+  readonly shape: 'lines' | 'flat' | 'tree'
+  /** 1 = direct children. */
+  readonly maxDepth: number
+  /** Entries after which the walk stops; Infinity: none. */
+  readonly cap: number
+  readonly light: boolean
+  readonly extensions: boolean
+  readonly hash: boolean
+  readonly content: boolean
+  /** Bytes of file content that one listing may carry. */
+  readonly contentBudget: number
+  readonly filter: ListFilter
+  readonly rules: RuleChoice
+}
+
+export interface ListFilter {
+  readonly codeOnly: boolean
+  /** Lower case; matched anywhere in the lower-case path; empty: everything. */
+  readonly pathPart: string
+  /** Lower case, with the dot; empty: every extension. */
+  readonly extensions: readonly string[]
+}
+
+/** Which ignore rules a walk obeys. */
+export interface RuleChoice {
+  readonly gitignore: boolean
+  /** Globs in .gitignore syntax, relative to the walk's root, braces already expanded. */
+  readonly patterns: readonly string[]
+  readonly home: GitHome
+}
+
+/** Where git keeps the user's own excludes; undefined: there are none. */
+export interface GitHome {
+  readonly home: string | undefined
+  readonly configHome: string | undefined
+}
+
+/** A name search: contract 3, /files/search/files. */
+export interface NameJob {
+  readonly kind: 'names'
+  readonly path: string
+  readonly q: string
+  readonly caseSensitive: boolean
+  readonly hidden: boolean
+  readonly cap: number
+  readonly rules: RuleChoice
+}
+
+/** SHA-256 of one regular file. */
+export interface HashJob {
+  readonly kind: 'hash'
+  readonly path: string
+}
+
+export type Job = ListJob | NameJob | HashJob
+
+/** What a finished walk says about itself. */
+export interface Summary {
+  /** Entries, nested ones too; for names: paths. */
+  readonly count: number
+  /** The cap was reached and there may be more. */
+  readonly truncated: boolean
+  /** Directories that were not entered because of `maxDepth`. */
+  readonly depthLimited: boolean
+  /** Directories, rule files and entries that could not be read. */
+  readonly errors: number
+  /** The first few of their paths. */
+  readonly unreadable: readonly string[]
+  /** Of a hash job: 64 hex digits. */
+  readonly sha256?: string
+}
+
+/** A piece of the answer. The last one carries the summary. */
+export interface Batch {
+  readonly bytes: Uint8Array
+  readonly end?: Summary
+}
+
+/** A Fault as it crosses the thread boundary. */
+export interface FaultNotice {
+  readonly code: FaultCode
+  readonly sentence: string
+  readonly details: FaultDetails | undefined
+}
+
+export type ToWalker =
+  | { readonly type: 'open'; readonly id: number; readonly job: Job }
+  | { readonly type: 'next'; readonly id: number }
+  | { readonly type: 'stop'; readonly id: number }
+
+export type FromWalker =
+  | { readonly type: 'opened'; readonly id: number }
+  | { readonly type: 'batch'; readonly id: number; readonly batch: Batch }
+  | { readonly type: 'failed'; readonly id: number; readonly fault: FaultNotice }
+  /** The walk was over when the batch was asked for. Every request has an answer, so that a stuck thread shows. */
+  | { readonly type: 'over'; readonly id: number }

@@ -1,0 +1,178 @@
+// Decides who a request comes from (contract 0 and 18; reliability AUTH): exactly one Authorization header with
+// a Bearer token, on /ws a token in the query as well, and every credential presented must be valid. The raw
+// token and JWTs seen lately are judged synchronously and always pass; only failures are counted per address.
+// A verdict names its reason for the log and never holds text of a credential.
+
+import { hash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Caller } from '../../caller.ts'
+import { StartError } from '../../start-error.ts'
+import { openFailedAttempts, type FailedAttempts } from './failed-attempts.ts'
+import { openJwtVerifier, type JwtOptions, type JwtVerifier } from './jwt.ts'
+
+export type { Caller } from '../../caller.ts'
+export type { JwtOptions } from './jwt.ts'
+
+export type Verdict =
+  | { readonly ok: true; readonly caller: Caller }
+  | {
+      readonly ok: false
+      readonly status: 400 | 401 | 429
+      /** For the log only. */
+      readonly reason: string
+      /** Seconds, with 429. */
+      readonly retryAfter?: number
+      /** A bearer token was presented and is not valid: WWW-Authenticate gets error="invalid_token". */
+      readonly sentInvalid: boolean
+    }
+
+export interface Credentials extends AsyncDisposable {
+  /** `queryToken`: the decoded `?token=`, only where the route reads it (contract 0: upgrades and /desktop). */
+  judge(request: IncomingMessage, options: { readonly queryToken: string | undefined }): Verdict | Promise<Verdict>
+}
+
+export interface CredentialOptions {
+  readonly token: string | undefined
+  readonly jwt: JwtOptions | undefined
+  /** Per remote address; 0: no limit. */
+  readonly failedAuthPerSecond: number
+}
+
+/** Longer candidates are refused before any hashing. */
+const CANDIDATE_LIMIT = 16 * 1024
+/** JWTs being verified at once, most of them waiting for a key set (at most 4.5 s). */
+const VERIFYING_LIMIT = 1_000
+const RAW_CALLER: Caller = Object.freeze({ id: 'token', scopes: 'all', expiresAt: undefined })
+const RAW_VERDICT: Verdict = Object.freeze({ ok: true, caller: RAW_CALLER })
+
+export async function openCredentials(options: CredentialOptions): Promise<Credentials> {
+  const { token, jwt, failedAuthPerSecond } = options
+  if (token === undefined && jwt === undefined) throw new StartError('no credential is configured: nobody could call')
+  const verifier = jwt === undefined ? undefined : await openJwtVerifier(jwt)
+  const judge = openJudge(
+    token === undefined ? () => false : rawTokenCheck(token),
+    verifier,
+    openFailedAttempts(failedAuthPerSecond),
+  )
+  return {
+    judge,
+    async [Symbol.asyncDispose]() {
+      await verifier?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Compares digests of equal length in constant time; the token itself is not kept (reliability A-02). */
+export function rawTokenCheck(token: string): (digest: Uint8Array) => boolean {
+  let expected: Buffer | undefined // made at the first question: a start needs no cryptography
+  return (digest) => timingSafeEqual(digest, (expected ??= digestOf(token)))
+}
+
+export function digestOf(candidate: string): Buffer {
+  return hash('sha256', candidate, 'buffer')
+}
+
+type Refusal = Omit<Extract<Verdict, { ok: false }>, 'ok'>
+
+const NOTHING_PRESENTED: Refusal = { status: 401, reason: 'no_credential', sentInvalid: false }
+const TWO_HEADERS: Refusal = { status: 400, reason: 'two_authorization_headers', sentInvalid: false }
+/** Another scheme, or no scheme at all; RFC 6750 3.1 keeps error="invalid_token" for bearer tokens. */
+const NOT_BEARER: Refusal = { status: 401, reason: 'not_one_bearer_token', sentInvalid: false }
+const TOO_LONG: Refusal = { status: 401, reason: 'token_too_long', sentInvalid: true }
+const UNKNOWN_TOKEN: Refusal = { status: 401, reason: 'unknown_token', sentInvalid: true }
+
+interface Candidate {
+  readonly token: string
+  /** The SHA-256 as a map key. */
+  readonly digest: string
+  readonly caller: Caller | undefined
+}
+
+function openJudge(
+  isRawToken: (digest: Uint8Array) => boolean,
+  jwt: JwtVerifier | undefined,
+  attempts: FailedAttempts,
+): Credentials['judge'] {
+  let verifying = 0
+
+  /** Counts a failure of this address; once it has too many, that is all it is told. */
+  const refuse = (refusal: Refusal, address: string): Verdict => {
+    const wait = attempts.count(address)
+    return wait === 0 ? { ok: false, ...refusal } : throttled(wait)
+  }
+  const verify = async (candidates: readonly Candidate[], verifier: JwtVerifier, address: string): Promise<Verdict> => {
+    const callers: Caller[] = []
+    verifying++
+    try {
+      for (const { token, digest, caller } of candidates) {
+        const answer = caller === undefined ? await verifier.verify(token, digest) : { caller }
+        if ('reason' in answer)
+          return refuse({ status: 401, reason: `jwt_${answer.reason}`, sentInvalid: true }, address)
+        callers.push(answer.caller)
+      }
+    } finally {
+      verifying--
+    }
+    return verdictOf(callers)
+  }
+  return (request, { queryToken }) => {
+    const presented = presentedBy(request.rawHeaders, queryToken)
+    if (presented === NOTHING_PRESENTED) return { ok: false, ...NOTHING_PRESENTED }
+    const address = request.socket.remoteAddress ?? ''
+    if ('status' in presented) return refuse(presented, address)
+    const candidates = presented.map((token) => recognise(token, isRawToken, jwt))
+    const unknown = candidates.filter(({ caller }) => caller === undefined)
+    if (unknown.length === 0) return verdictOf(candidates.flatMap(({ caller }) => caller ?? []))
+    if (jwt === undefined || !unknown.every(({ token }) => hasJwtForm(token))) return refuse(UNKNOWN_TOKEN, address)
+    const wait = verifying < VERIFYING_LIMIT ? attempts.wait(address) : 1
+    return wait === 0 ? verify(candidates, jwt, address) : throttled(wait)
+  }
+}
+
+function recognise(
+  token: string,
+  isRawToken: (digest: Uint8Array) => boolean,
+  jwt: JwtVerifier | undefined,
+): Candidate {
+  const bytes = digestOf(token)
+  if (isRawToken(bytes)) return { token, digest: '', caller: RAW_CALLER }
+  const digest = bytes.toString('latin1')
+  return { token, digest, caller: jwt?.recall(digest) }
+}
+
+/** All were valid: the header's caller comes first and counts. */
+function verdictOf([first]: readonly Caller[]): Verdict {
+  if (first === undefined) return { ok: false, ...NOTHING_PRESENTED }
+  return first === RAW_CALLER ? RAW_VERDICT : { ok: true, caller: first }
+}
+
+function throttled(retryAfter: number): Verdict {
+  return { ok: false, status: 429, reason: 'too_many_failures', retryAfter, sentInvalid: false }
+}
+
+/** The bearer tokens of a request, the header's first; or why it is refused whatever they are. */
+function presentedBy(rawHeaders: readonly string[], queryToken: string | undefined): readonly string[] | Refusal {
+  // Node keeps the first of several Authorization headers, so only the raw ones tell (reliability A-04).
+  let header: string | undefined
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length !== 13 || name.toLowerCase() !== 'authorization') continue
+    if (header !== undefined) return TWO_HEADERS
+    header = rawHeaders[at + 1] ?? ''
+  }
+  if (header === undefined && queryToken === undefined) return NOTHING_PRESENTED
+  const bearer = header === undefined ? undefined : bearerOf(header)
+  if (header !== undefined && bearer === undefined) return NOT_BEARER
+  const tokens = [bearer, queryToken].filter((token) => token !== undefined)
+  return tokens.some((token) => token.length > CANDIDATE_LIMIT) ? TOO_LONG : tokens
+}
+
+/** The token of `Bearer <token>`; undefined for another scheme, a missing token or a list. */
+export function bearerOf(header: string): string | undefined {
+  return /^bearer +([^ ]+) *$/i.exec(header)?.[1]
+}
+
+/** Three base64url parts, none empty: an unsigned token (`a.b.`) and an encrypted one (five parts) are none. */
+function hasJwtForm(token: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
+}

@@ -1,0 +1,106 @@
+// The signing keys behind a JWKS URL. Fetched when a token needs them and never more often than once in 30 s,
+// whatever key ids tokens claim; keys once read keep working for ten minutes while the URL is down, slow or
+// wrong (reliability A-07). Ages are monotonic, so a clock that jumps neither floods the URL nor ages the keys.
+// jose's own remote set is not used: it has no pause after a failed fetch and goes by the wall clock.
+
+import type * as Jose from 'jose'
+import { StartError } from '../../start-error.ts'
+
+type Jose = typeof Jose
+type LocalKeys = ReturnType<Jose['createLocalJWKSet']>
+
+/** Between the starts of two fetches (reliability A-07). */
+const PAUSE_MS = 30_000
+/** From this age on a use of the keys has them read again in the background … */
+const STALE_MS = 5 * 60_000
+/** … and beyond this one they are no longer believed: a key that was withdrawn must end some time. */
+const BELIEVED_MS = 10 * 60_000
+/** Below the 5 s in which a token with an unknown key id must have its answer. */
+const FETCH_DEADLINE_MS = 4_500
+const BODY_LIMIT_BYTES = 256 * 1024
+
+/** No set could be read, or the last good one is too old. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable'
+}
+
+export interface RemoteKeys extends AsyncDisposable {
+  /** The key that the header names; throws KeysUnavailable or one of jose's JWKS errors. */
+  find(header: Jose.CompactJWSHeaderParameters): Promise<Jose.CryptoKey>
+}
+
+export function checkedJwksUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url
+  throw new StartError('jwt.jwks_url is not accepted: it must be an http or https URL without user and password')
+}
+
+export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => performance.now()): RemoteKeys {
+  const closing = new AbortController()
+  let keys: LocalKeys | undefined
+  let readAt = -Infinity
+  let triedAt = -Infinity
+  let fetching: Promise<void> | undefined
+
+  const fetchOnce = async (): Promise<void> => {
+    try {
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(FETCH_DEADLINE_MS)])
+      // createLocalJWKSet judges the shape of whatever came.
+      keys = jose.createLocalJWKSet((await fetchJson(url, signal)) as Jose.JSONWebKeySet)
+      readAt = now()
+    } catch {
+      // The keys we have stay; whoever waits sees that nothing changed.
+    } finally {
+      fetching = undefined
+    }
+  }
+  /** Never rejects; resolves at once during the pause. */
+  const refresh = (): Promise<void> => {
+    if (fetching !== undefined) return fetching
+    if (closing.signal.aborted || now() - triedAt < PAUSE_MS) return Promise.resolve()
+    triedAt = now()
+    return (fetching = fetchOnce())
+  }
+  const believed = (): LocalKeys => {
+    if (keys !== undefined && now() - readAt <= BELIEVED_MS) return keys
+    throw new KeysUnavailable('the JSON Web Key Set could not be read')
+  }
+
+  return {
+    async find(header) {
+      const age = now() - readAt
+      if (age > BELIEVED_MS) await refresh()
+      // Owned by `fetching`, which disposal awaits.
+      else if (age > STALE_MS) void refresh()
+      const before = believed()
+      try {
+        return await before(header)
+      } catch (error) {
+        if (!(error instanceof jose.errors.JWKSNoMatchingKey)) throw error
+        await refresh()
+        const after = believed()
+        if (after === before) throw error
+        return await after(header)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      await fetching
+    },
+  }
+}
+
+async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
+  const headers = { accept: 'application/jwk-set+json, application/json' }
+  const response = await fetch(url, { signal, headers, redirect: 'error' })
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop early cancels the body. Counted after decompression.
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (response.status !== 200 || size > BODY_LIMIT_BYTES) break
+    chunks.push(chunk)
+  }
+  if (response.status !== 200 || size > BODY_LIMIT_BYTES) throw new KeysUnavailable('the JWKS answer is not accepted')
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+}

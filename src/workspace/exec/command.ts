@@ -1,0 +1,99 @@
+// From the command of a request to the argv that is started (contract 12, rows 1 and 2). Pure: nothing here
+// looks at the system. Arrays of two or more words run as they are; one word alone may be a command line.
+
+import { Fault, quote } from '../../fault.ts'
+
+export interface Plan {
+  readonly argv: readonly [string, ...string[]]
+  /** The caller does not wait for the end. */
+  readonly background: boolean
+  /** Index of the last word, where it is a shell's script after its -c flag: it may be handed over as a file. */
+  readonly script: number | undefined
+}
+
+/** MAX_ARG_STRLEN of Linux (32 pages of 4 KiB), less the final NUL: no single argument may be longer. */
+export const ARGUMENT_BYTES = 131_071
+
+const SHELL = '/bin/sh'
+const SHELLS = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'fish'])
+
+/** Anything a shell would read as more than one plain word. */
+const NEEDS_SHELL = /[\s|&;<>()$`\\"'*?[\]#~=!{}]/
+
+/** Options of shells that take the next word as their value. */
+const VALUED = new Set(['-o', '+o', '-O', '+O', '--rcfile', '--init-file'])
+
+/** Unknown modes are `auto`, never an error. */
+export function planCommand(words: readonly string[], mode: string): Plan {
+  const [first = '', ...rest] = words
+  if (first.trim() === '' && rest.length === 0) {
+    throw refusal('command is empty; accepted is a command as an array of arguments, or as one string')
+  }
+  const background = mode === 'background'
+  const asItIs = { argv: [first, ...rest] as const, background, script: ownScript(words) }
+  const line = (text: string): Plan => ({ argv: [SHELL, '-c', text], background, script: 2 })
+  if (mode === 'shell') return scriptFlag(words) === undefined ? line(words.join(' ')) : asItIs
+  if (rest.length > 0 || !NEEDS_SHELL.test(first)) return asItIs
+  return mode === 'direct' ? { ...asItIs, argv: splitWords(first) } : line(first)
+}
+
+/** The index of the script of `bash -lc script`, if nothing follows it. */
+function ownScript(words: readonly string[]): number | undefined {
+  const flag = scriptFlag(words)
+  return flag !== undefined && flag === words.length - 2 ? flag + 1 : undefined
+}
+
+/** The index of the flag by which a shell is given its script (`bash -lc …`, `/bin/sh -e -c …`). */
+export function scriptFlag(words: readonly string[]): number | undefined {
+  const program = words[0]?.slice(words[0].lastIndexOf('/') + 1)
+  if (program === undefined || !SHELLS.has(program)) return undefined
+  for (let i = 1; i < words.length; i++) {
+    const word = words[i] ?? ''
+    if (VALUED.has(word)) i++
+    else if (/^-[a-zA-Z]*c[a-zA-Z]*$/.test(word)) return i
+    else if (!/^[-+]./.test(word)) return undefined
+  }
+  return undefined
+}
+
+/** Splits a line into words as a shell does, quotes and backslashes respected, without any expansion. */
+export function splitWords(line: string): [string, ...string[]] {
+  const words: string[] = []
+  let word: string | undefined
+  for (let i = 0; i < line.length; i++) {
+    const char = line.charAt(i)
+    if (/\s/.test(char)) {
+      if (word !== undefined) words.push(word)
+      word = undefined
+    } else if (char === '"' || char === "'") {
+      const quoted = quotedPart(line, i)
+      word = (word ?? '') + quoted.text
+      i = quoted.end
+    } else if (char === '\\' && i + 1 < line.length) {
+      word = (word ?? '') + line.charAt(++i)
+    } else {
+      word = (word ?? '') + char
+    }
+  }
+  if (word !== undefined) words.push(word)
+  const [program, ...rest] = words
+  if (program === undefined || program === '') throw refusal(`command is ${quote(line)}, which names no program`)
+  return [program, ...rest]
+}
+
+/** The text between the quote at `start` and its partner at `end`. */
+function quotedPart(line: string, start: number): { text: string; end: number } {
+  const mark = line.charAt(start)
+  let text = ''
+  for (let i = start + 1; i < line.length; i++) {
+    const char = line.charAt(i)
+    if (char === mark) return { text, end: i }
+    const escapes = mark === '"' && char === '\\' && /["\\$`]/.test(line.charAt(i + 1))
+    text += escapes ? line.charAt(++i) : char
+  }
+  throw refusal(`command is ${quote(line)}, in which the quote ${mark} at character ${start + 1} is never closed`)
+}
+
+function refusal(sentence: string): Fault {
+  return new Fault('bad_request', sentence, { details: { field: 'command' } })
+}

@@ -1,0 +1,70 @@
+// Finished tasks whose process group may still have members. As long as it has, the number of the group stays
+// reserved, so that deleting the task can still end them; then it is given back. Finding out takes a walk
+// of /proc, so it is done off the path of any request, for all of them at once.
+
+import { isDead, processes } from '../processes/process-table.ts'
+import type { Task } from './task.ts'
+import { takeTurns } from '../files/turn.ts'
+
+/** After a task's end, and doubling while nothing changes. */
+const FIRST_LOOK_MS = 200
+const LAST_LOOK_MS = 10_000
+
+export class GroupWatch {
+  readonly #tasks = new Set<Task>()
+  #timer: NodeJS.Timeout | undefined
+  #delay = FIRST_LOOK_MS
+  #looking = false
+
+  /** Gives the task's number back once its group is gone. */
+  add(task: Task): void {
+    this.#tasks.add(task)
+    if (this.#delay > FIRST_LOOK_MS) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+    }
+    this.#delay = FIRST_LOOK_MS
+    this.#schedule()
+  }
+
+  /** Somebody else has released it. */
+  remove(task: Task): void {
+    this.#tasks.delete(task)
+  }
+
+  /** Looks now. */
+  async look(): Promise<void> {
+    const asked = [...this.#tasks]
+    if (asked.length === 0) return
+    const alive = new Set<number>()
+    const turn = takeTurns()
+    for (const entry of processes()) {
+      if (entry.pid !== entry.group && !isDead(entry)) alive.add(entry.group)
+      await turn()
+    }
+    for (const task of asked) {
+      if (alive.has(task.pid) || !this.#tasks.delete(task)) continue
+      task.releaseProcess()
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#tasks.clear()
+  }
+
+  #schedule(): void {
+    if (this.#looking || this.#timer !== undefined || this.#tasks.size === 0) return
+    this.#timer = setTimeout(() => void this.#next(), this.#delay)
+    this.#timer.unref()
+  }
+
+  async #next(): Promise<void> {
+    this.#timer = undefined
+    this.#looking = true
+    this.#delay = Math.min(this.#delay * 2, LAST_LOOK_MS)
+    await this.look()
+    this.#looking = false
+    this.#schedule()
+  }
+}

@@ -1,0 +1,106 @@
+// The two pipes a task's output comes through: read into its log while it runs, drained after its exit until
+// they end or are quiet, and from then on read to nothing as long as somebody holds them. Before the daemon
+// itself ends they are not closed from this side: their writers would die of SIGPIPE (reliability E-01).
+
+import type { Readable } from 'node:stream'
+import type { Child } from '../processes/child.ts'
+import type { StreamName } from './task-output.ts'
+
+/** Contract 16: "drain until quiet (500 ms at most)". */
+const DRAIN_MS = 500
+/** Nothing came and nothing waited twice, this far apart: quiet. */
+const QUIET_MS = 10
+/**
+ * What the process itself can have left in a pipe when it exited (/proc/sys/fs/pipe-max-size). What comes
+ * beyond is from others who hold the pipe.
+ */
+const PIPE_BYTES = 1024 * 1024
+
+export class TaskPipes {
+  readonly #child: Child
+  readonly #open = new Map<Readable, StreamName>()
+  readonly #ended = Promise.withResolvers<void>()
+  #take: ((stream: StreamName, bytes: Buffer) => void) | undefined
+  #came: Record<StreamName, number> = { stdout: 0, stderr: 0 }
+
+  constructor(child: Child, take: (stream: StreamName, bytes: Buffer) => void) {
+    this.#child = child
+    this.#take = take
+    for (const name of ['stdout', 'stderr'] as const) {
+      const pipe = child[name]
+      const gone = (): void => {
+        this.#open.delete(pipe)
+        if (this.#open.size === 0) this.#ended.resolve()
+      }
+      this.#open.set(pipe, name)
+      pipe.on('data', (bytes: Buffer) => {
+        this.#came[name] += bytes.byteLength
+        this.#take?.(name, bytes)
+      })
+      pipe.once('end', gone).once('close', gone).on('error', gone)
+    }
+  }
+
+  /** Resolves once both have ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  pause(paused: boolean): void {
+    for (const pipe of this.#open.keys()) {
+      if (paused) pipe.pause()
+      else pipe.resume()
+    }
+  }
+
+  /**
+   * After the exit: everything the process wrote has been taken once this resolves; then nothing more is.
+   * True when somebody still holds a pipe. Immediate where both end.
+   */
+  async drain(): Promise<boolean> {
+    this.pause(false)
+    this.#came = { stdout: 0, stderr: 0 }
+    const deadline = performance.now() + DRAIN_MS
+    let before = 0
+    let quiet = this.#idle()
+    for (;;) {
+      await this.#endWithin(QUIET_MS)
+      if (this.#open.size === 0) break
+      const came = this.#came.stdout + this.#came.stderr
+      const idle = this.#idle()
+      if (idle && quiet && came === before) break
+      // Late, yet what waits may still be the process's own: an idle moment or a full pipe's worth ends it.
+      if (performance.now() > deadline && (idle || this.#beyondExit())) break
+      quiet = idle
+      before = came
+    }
+    this.#take = undefined
+    return this.#open.size > 0
+  }
+
+  /** For the end of the daemon: those who still write get SIGPIPE. */
+  close(): void {
+    for (const pipe of this.#open.keys()) pipe.destroy()
+  }
+
+  /** Nothing waits in the kernel or in a stream's own buffer. */
+  #idle(): boolean {
+    return this.#child.outputIdle() && [...this.#open.keys()].every((pipe) => pipe.readableLength === 0)
+  }
+
+  #beyondExit(): boolean {
+    return [...this.#open.values()].every((name) => this.#came[name] > PIPE_BYTES)
+  }
+
+  /** Resolves when both have ended, or after `ms`. */
+  #endWithin(ms: number): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      void this.#ended.promise.then(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+}

@@ -1,0 +1,234 @@
+// One command: its process, its output, its end. A task is born running and finishes exactly once: after the
+// exit, after what ended it has ended the whole group, and after its output has been read (contract 16).
+// Data first, then the exit (reliability E-14).
+
+import type { Child, ChildExit } from '../processes/child.ts'
+import { endGroup, type GroupEnd } from './task-end.ts'
+import { INPUT_STALL_MS, TaskInput } from './task-input.ts'
+import { TaskLog, type LogReader } from './task-log.ts'
+import type { Excerpt, OutputBudget, StreamName } from './task-output.ts'
+import { TaskPipes } from './task-pipes.ts'
+
+export interface TaskSpec {
+  /** As requested: what the replies show. */
+  readonly command: readonly string[]
+  readonly mode: string
+  readonly cwd: string
+  /** Seconds until the group is ended; 0: never. */
+  readonly timeoutSeconds: number
+  /** Seconds the finished task is kept; -1: until it is deleted or pushed out. */
+  readonly ttlSeconds: number
+  readonly keepLogs: boolean
+}
+
+/** What matters at the start only, and is not kept. */
+export interface TaskStart extends TaskSpec {
+  /** Keep the first 16 MiB of each stream for the reply that waits for the end. */
+  readonly whole: boolean
+  /** What stdin begins with. */
+  readonly stdin: string | Uint8Array | undefined
+  /** stdin stays open after that, for `input`. */
+  readonly openStdin: boolean
+}
+
+export type TaskStatus = 'running' | 'exited' | 'failed'
+
+/** How a task ended. */
+export interface TaskEnd {
+  readonly status: 'exited' | 'failed'
+  readonly exitCode: number
+  readonly signal: string | undefined
+  readonly timedOut: boolean
+  /** Somebody outlived the process and holds its stdout or stderr. */
+  readonly stdioHeld: boolean
+  readonly error: string | undefined
+  readonly at: Date
+  readonly exit: ChildExit
+}
+
+/** The end of a process that not even SIGKILL ends (stuck in the kernel): nobody waits for it for ever. */
+const UNDYING: ChildExit = { code: 137, signal: 'SIGKILL', cpuUserMs: 0, cpuSystemMs: 0, maxRssBytes: 0 }
+
+/** What a word takes besides its characters: a command may have 65,536 of them. */
+const WORD_BYTES = 32
+
+export class Task {
+  readonly id: string
+  readonly spec: TaskSpec
+  readonly pid: number
+  readonly startedAt = new Date()
+  /** Resolves once, with the end; never rejects. */
+  readonly finished: Promise<TaskEnd>
+  readonly #commandBytes: number
+  readonly #child: Child
+  readonly #log: TaskLog
+  readonly #pipes: TaskPipes
+  readonly #input: TaskInput
+  readonly #timer: NodeJS.Timeout | undefined
+  readonly #undying = Promise.withResolvers<ChildExit>()
+  #end: TaskEnd | undefined
+  #ending: Promise<GroupEnd> | undefined
+  #timedOut = false
+  #released = false
+
+  constructor(id: string, start: TaskStart, child: Child, budget: OutputBudget) {
+    const { whole, stdin, openStdin, ...spec } = start
+    this.id = id
+    this.spec = spec
+    this.pid = child.pid
+    this.#commandBytes = spec.command.reduce((sum, word) => sum + word.length + WORD_BYTES, 0)
+    this.#child = child
+    const pace = (paused: boolean): void => this.#pipes.pause(paused)
+    this.#log = new TaskLog({ keepLogs: spec.keepLogs, head: whole, budget, pace })
+    this.#pipes = new TaskPipes(child, (stream, bytes) => this.#log.append(stream, bytes))
+    this.#input = new TaskInput(id, child.stdin)
+    if (spec.timeoutSeconds > 0) this.#timer = setTimeout(() => this.#timeOut(), spec.timeoutSeconds * 1000)
+    this.finished = this.#live()
+    if (child.stdin !== undefined) void this.#firstInput(stdin, openStdin)
+  }
+
+  get status(): TaskStatus {
+    return this.#end?.status ?? 'running'
+  }
+
+  /** How it ended; undefined while it runs. */
+  get end(): TaskEnd | undefined {
+    return this.#end
+  }
+
+  /** The ending of its group, once that was asked for. */
+  get ending(): Promise<GroupEnd> | undefined {
+    return this.#ending
+  }
+
+  /** Bytes of output kept, and those of the command, which may be a long script. */
+  get keptBytes(): number {
+    return this.#log.keptBytes + this.#commandBytes
+  }
+
+  /** The beginning of the stream where it was kept (`whole`), else its tail. */
+  head(stream: StreamName): Excerpt {
+    return this.#log.head(stream) ?? this.#log.tail(stream)
+  }
+
+  tail(stream: StreamName): Excerpt {
+    return this.#log.tail(stream)
+  }
+
+  /** Whoever asked for the `whole` output has it, or has left. Until then the heads stay, even after `release`. */
+  releaseHeads(): void {
+    this.#log.releaseHeads()
+  }
+
+  /** Everything kept, then everything to come. The caller closes it. */
+  read(): LogReader {
+    return this.#log.read()
+  }
+
+  /** Writes to stdin at the child's pace; returns the bytes written. */
+  async input(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    eof: boolean,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const written = await this.#input.write(source, { signal, stallMs: INPUT_STALL_MS })
+    if (eof) this.#input.end()
+    return written
+  }
+
+  /** Ends the group: TERM, 2 s, KILL. After the exit it ends whoever is left of the group. */
+  terminate(): Promise<GroupEnd> {
+    if (this.#released) return Promise.resolve({ killed: false, survived: false })
+    this.#input.end()
+    this.#ending ??= this.#endGroup()
+    return this.#ending
+  }
+
+  /** Gives up what is kept, and the process's number: survivors of the group live on unless they were ended. */
+  release(): void {
+    this.#log.releaseTails()
+    this.releaseProcess()
+  }
+
+  /** The process's number may belong to others from now on; nothing is signalled any more. */
+  releaseProcess(): void {
+    if (this.#released) return
+    this.#released = true
+    this.#child.release()
+  }
+
+  /** Resolves once nobody holds the task's stdout and stderr any more. */
+  get pipesEnded(): Promise<void> {
+    return this.#pipes.ended
+  }
+
+  /** For the end of the daemon. */
+  closePipes(): void {
+    this.#pipes.close()
+  }
+
+  async #endGroup(): Promise<GroupEnd> {
+    const end = await endGroup(this.#child)
+    if (end.survived) this.#undying.resolve(UNDYING)
+    return end
+  }
+
+  #timeOut(): void {
+    this.#timedOut = true
+    void this.terminate()
+  }
+
+  async #firstInput(stdin: string | Uint8Array | undefined, openStdin: boolean): Promise<void> {
+    const bytes = typeof stdin === 'string' ? Buffer.from(stdin) : stdin
+    // A child that does not read all it was given is no failure (`head -c1`).
+    if (bytes !== undefined) await this.#input.write([bytes]).catch(() => undefined)
+    if (!openStdin) this.#input.end()
+  }
+
+  async #live(): Promise<TaskEnd> {
+    const exit = await Promise.race([this.#child.exited, this.#undying.promise])
+    clearTimeout(this.#timer)
+    this.#input.finish()
+    const ended = await this.#ending
+    this.#log.endPacing()
+    const stdioHeld = await this.#pipes.drain()
+    this.#end = { ...outcomeOf(exit, this.#timedOut, ended, this.spec), stdioHeld, at: new Date(), exit }
+    this.#log.end()
+    return this.#end
+  }
+}
+
+type Outcome = Pick<TaskEnd, 'status' | 'exitCode' | 'signal' | 'timedOut' | 'error'>
+
+/** Contract 5 and 16: 124 after a timeout, 137 if KILL was needed, 128 + n after signal n. Pure. */
+export function outcomeOf(
+  exit: Pick<ChildExit, 'code' | 'signal'>,
+  timedOut: boolean,
+  ended: GroupEnd | undefined,
+  spec: Pick<TaskSpec, 'timeoutSeconds'>,
+): Outcome {
+  const { signal } = exit
+  const rest = ended?.survived === true ? '; some of its processes survived even that' : ''
+  if (timedOut) {
+    const how =
+      ended?.killed === true
+        ? 'SIGTERM was not enough, its group was ended with SIGKILL'
+        : 'its group was ended with SIGTERM'
+    const error = `timed out after ${spec.timeoutSeconds} s: ${how}${rest}`
+    return { status: 'failed', exitCode: ended?.killed === true ? 137 : 124, signal, timedOut, error }
+  }
+  if (ended !== undefined) {
+    // Clients take 0 for success (contract 5), and this was none, even where the program took TERM calmly.
+    const exitCode = exit.code === 0 ? (ended.killed ? 137 : 143) : exit.code
+    return {
+      status: 'failed',
+      exitCode,
+      signal,
+      timedOut,
+      error: `ended on request with ${ended.killed ? 'SIGKILL' : 'SIGTERM'}${rest}`,
+    }
+  }
+  if (signal === undefined) return { status: 'exited', exitCode: exit.code, signal, timedOut, error: undefined }
+  const why = signal === 'SIGKILL' ? ', which this daemon did not send (the kernel does when memory runs out)' : ''
+  return { status: 'failed', exitCode: exit.code, signal, timedOut, error: `ended by ${signal}${why}` }
+}

@@ -1,0 +1,238 @@
+// The commands of the workspace: those that run, under a limit, and those that finished, for as long as they
+// are kept (contract 5). A slot is held from the request on and is free again the moment the task ends or
+// is deleted. Closing ends every group: TERM, 2 s, KILL.
+
+import { Fault, quote } from '../../fault.ts'
+import type { Children } from '../processes/child.ts'
+import { planCommand } from './command.ts'
+import { GroupWatch } from './group-watch.ts'
+import { startable } from './script-file.ts'
+import { StartPace } from '../processes/start-pace.ts'
+import { Task, type TaskStart } from './task.ts'
+import { OutputBudget } from './task-output.ts'
+
+/** Finished tasks that are kept, and what their output may take together; the oldest go first. */
+export const KEPT_TASKS = 1000
+export const KEPT_BYTES = 64 * 1024 * 1024
+/** What heads and long tails may take over all tasks: beyond it output is cut, and flagged. */
+const BUDGET_BYTES = 128 * 1024 * 1024
+/** Processes that were forgotten with keep_process and still run. */
+const FORGOTTEN = 256
+
+export interface TasksOptions {
+  /** Tasks that may run at once (contract 15.4: 50, at most 256). */
+  readonly limit: number
+  /** Where commands start unless they say otherwise. */
+  readonly workdir: string
+  readonly environment: Readonly<Record<string, string>>
+  /** For scripts longer than an argument may be; /tmp unless given. */
+  readonly scratch?: string
+}
+
+export interface TaskRequest extends Omit<TaskStart, 'cwd'> {
+  readonly cwd: string | undefined
+  readonly env: Readonly<Record<string, string>> | undefined
+}
+
+export interface Tasks extends AsyncDisposable {
+  readonly limit: number
+  /** Tasks that hold a slot. */
+  readonly running: number
+  /** Starts a command. Throws rate_limited at the limit, bad_request, and what the spawn says. */
+  start(request: TaskRequest): Promise<Task>
+  /** Throws not_found. */
+  get(id: string): Task
+  /** Oldest first. */
+  list(): Task[]
+  /** Forgets the task at once and ends its group; resolves when the group is gone, or has survived SIGKILL. */
+  delete(id: string, options: { readonly keepProcess: boolean }): Promise<{ readonly survived: boolean }>
+  /** The same for every task; resolves with their number. */
+  deleteAll(): Promise<number>
+}
+
+export function openTasks(children: Children, options: TasksOptions): Tasks {
+  return new TaskTable(children, options)
+}
+
+class TaskTable implements Tasks {
+  readonly #children: Children
+  readonly #options: TasksOptions
+  readonly #budget = new OutputBudget(BUDGET_BYTES)
+  /** Known to callers, by id, in the order of their start. */
+  readonly #known = new Map<string, Task>()
+  /** In the order of their end, with the timer that forgets them. */
+  readonly #finished = new Map<Task, NodeJS.Timeout | undefined>()
+  /** No longer known, not yet gone. */
+  readonly #leaving = new Set<Task>()
+  /** Their stdout or stderr is still open, finished or not, known or not. */
+  readonly #piped = new Set<Task>()
+  readonly #groups = new GroupWatch()
+  readonly #pace = new StartPace()
+  #starting = 0
+  #last = 0
+  #open = true
+
+  constructor(children: Children, options: TasksOptions) {
+    this.#children = children
+    this.#options = options
+  }
+
+  get limit(): number {
+    return this.#options.limit
+  }
+
+  get running(): number {
+    return this.#starting + this.#known.size - this.#finished.size
+  }
+
+  async start(request: TaskRequest): Promise<Task> {
+    const plan = planCommand(request.command, request.mode)
+    this.#admit()
+    this.#starting++
+    try {
+      const command = await startable(plan, this.#options.scratch ?? '/tmp')
+      try {
+        await this.#pace.turn()
+        return this.#spawn(command.argv, request, () => void command[Symbol.asyncDispose]())
+      } catch (error) {
+        await command[Symbol.asyncDispose]()
+        throw error
+      }
+    } finally {
+      this.#starting--
+    }
+  }
+
+  get(id: string): Task {
+    const task = this.#known.get(id)
+    if (task !== undefined) return task
+    const why = 'it was never started, was deleted, or finished longer ago than its ttl_seconds'
+    throw new Fault('not_found', `task ${quote(id)} is unknown: ${why}; exec_list shows the tasks there are`, {
+      details: { id },
+    })
+  }
+
+  list(): Task[] {
+    return [...this.#known.values()]
+  }
+
+  async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<{ survived: boolean }> {
+    const task = this.get(id)
+    if (keepProcess && task.end === undefined && this.#leaving.size >= FORGOTTEN) {
+      throw new Fault('rate_limited', `${FORGOTTEN} forgotten processes run already, which is the most`, {
+        details: { limit: FORGOTTEN, unit: 'forgotten processes' },
+        retryAfter: 1,
+      })
+    }
+    this.#forget(task)
+    if (!keepProcess) return { survived: await this.#leave(task) }
+    void this.#gone(task)
+    return { survived: false }
+  }
+
+  async deleteAll(): Promise<number> {
+    const tasks = this.list()
+    for (const task of tasks) this.#forget(task)
+    await this.#leaveAll(tasks)
+    return tasks.length
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open = false
+    const tasks = [...this.list(), ...this.#leaving]
+    for (const task of this.list()) this.#forget(task)
+    await this.#leaveAll(tasks)
+    this.#groups.close()
+    for (const task of this.#piped) task.closePipes()
+  }
+
+  #admit(): void {
+    if (!this.#open)
+      throw new Fault('unavailable', 'the daemon is stopping and starts no more commands', { retryAfter: 5 })
+    const { limit } = this.#options
+    if (this.running < limit) return
+    throw new Fault(
+      'rate_limited',
+      `${this.running} commands run, which is the limit (limits.execs is ${limit}); end one with exec_delete, or wait`,
+      {
+        details: { limit, running: this.running, unit: 'running commands' },
+        retryAfter: 1,
+      },
+    )
+  }
+
+  #spawn(argv: readonly [string, ...string[]], request: TaskRequest, dispose: () => void): Task {
+    if (!this.#open) this.#admit()
+    const cwd = request.cwd ?? this.#options.workdir
+    const { env, ...start } = request
+    const child = this.#children.spawn({
+      argv,
+      cwd,
+      env: { ...this.#options.environment, PWD: cwd, ...env },
+      stdin: start.openStdin || start.stdin !== undefined ? 'pipe' : 'empty',
+    })
+    const task = new Task(String(++this.#last), { ...start, cwd }, child, this.#budget)
+    this.#known.set(task.id, task)
+    this.#piped.add(task)
+    void task.pipesEnded.then(() => this.#piped.delete(task))
+    void task.finished.then(() => {
+      dispose()
+      if (this.#known.has(task.id)) this.#keep(task)
+    })
+    return task
+  }
+
+  /** A finished task stays for its time, and as long as there is room. */
+  #keep(task: Task): void {
+    const { ttlSeconds } = task.spec
+    const timer = ttlSeconds < 0 ? undefined : setTimeout(() => this.#drop(task), ttlSeconds * 1000)
+    timer?.unref()
+    this.#finished.set(task, timer)
+    this.#groups.add(task)
+    let bytes = 0
+    for (const one of this.#finished.keys()) bytes += one.keptBytes
+    for (const oldest of this.#finished.keys()) {
+      if (oldest === task || (this.#finished.size <= KEPT_TASKS && bytes <= KEPT_BYTES)) break
+      bytes -= oldest.keptBytes
+      this.#drop(oldest)
+    }
+  }
+
+  /** Time or room is over: survivors of its group, if any, live on. */
+  #drop(task: Task): void {
+    this.#forget(task)
+    this.#groups.remove(task)
+    task.release()
+  }
+
+  #forget(task: Task): void {
+    clearTimeout(this.#finished.get(task))
+    this.#finished.delete(task)
+    this.#known.delete(task.id)
+  }
+
+  async #leaveAll(tasks: readonly Task[]): Promise<void> {
+    // One walk of /proc for those that are gone, instead of one for each.
+    await this.#groups.look()
+    await Promise.allSettled(tasks.map((task) => this.#leave(task)))
+  }
+
+  /** Ends a forgotten task's group; true when part of it survived that. */
+  async #leave(task: Task): Promise<boolean> {
+    const gone = this.#gone(task)
+    const { survived } = await task.terminate()
+    await gone
+    return survived
+  }
+
+  /** Follows a forgotten task to its end. */
+  async #gone(task: Task): Promise<void> {
+    this.#leaving.add(task)
+    await task.finished
+    // Whoever ends its group now has to be done with it first.
+    if (task.ending !== undefined) await task.ending
+    this.#groups.remove(task)
+    task.release()
+    this.#leaving.delete(task)
+  }
+}

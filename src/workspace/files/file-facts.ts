@@ -1,0 +1,59 @@
+// What a path is, without following a last symbolic link (contract 2, stat): the answer of stat, made of
+// one lstat and, for a link, one readlink.
+
+import { lstat, readlink } from 'node:fs/promises'
+import { lstatSync, type Stats } from 'node:fs'
+import { basename } from 'node:path'
+import { extensionOf, isCodeFile } from '../listing/code-files.ts'
+import { writeMode } from './file-mode.ts'
+import { faultOfPath } from './missing-path.ts'
+import { onlyLocal } from './mounts.ts'
+import { specialType } from './regular-file.ts'
+
+export interface FileFacts {
+  readonly name: string
+  readonly type: 'file' | 'directory' | 'symlink'
+  /** Bytes; 0 for a symbolic link, whose own content is its target. */
+  readonly size: number
+  /** ISO 8601. */
+  readonly modified: string
+  /** Octal, "0644". */
+  readonly permissions: string
+  readonly is_code: boolean
+  readonly uid: number
+  readonly gid: number
+  readonly extension?: string
+  readonly symlink_target?: string
+  /** Present where `type` is "file" for want of a better word. */
+  readonly special?: string
+}
+
+export async function statPath(path: string): Promise<FileFacts> {
+  try {
+    const stats = onlyLocal() ? lstatSync(path) : await lstat(path)
+    const name = basename(path) || '/'
+    const type = stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'file'
+    const extension = type === 'directory' ? '' : extensionOf(name)
+    const special = specialType(stats)
+    return {
+      name,
+      type,
+      size: type === 'symlink' ? 0 : stats.size,
+      modified: modifiedAt(stats),
+      permissions: writeMode(stats.mode),
+      is_code: type === 'file' && special === undefined && isCodeFile(name),
+      uid: stats.uid,
+      gid: stats.gid,
+      ...(extension === '' ? {} : { extension }),
+      ...(type === 'symlink' ? { symlink_target: await readlink(path) } : {}),
+      ...(special === undefined ? {} : { special }),
+    }
+  } catch (error) {
+    throw await faultOfPath(error, path)
+  }
+}
+
+/** A time outside what a Date holds (file systems can say anything) becomes the nearest it does hold. */
+function modifiedAt(stats: Stats): string {
+  return new Date(Math.min(Math.max(stats.mtimeMs, -8.64e15), 8.64e15)).toISOString()
+}

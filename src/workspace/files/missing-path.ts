@@ -1,0 +1,52 @@
+// What to say when a path does not exist: how far it does, and the name that was probably meant, so that a
+// model corrects itself in one step (mcp.md 4.3). Looking for it is bounded.
+
+import { opendir, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { nearest } from '../../nearest.ts'
+
+/** Names of the directory that are compared; more would take longer than an error is worth. */
+const MOST_NAMES = 300
+
+/** Shorter names are near to too many. */
+const SHORTEST_NAME = 3
+
+/** Like `faultOfSystem`; a missing path is explained. */
+export async function faultOfPath(error: unknown, path: string): Promise<unknown> {
+  if (error instanceof Fault || errnoOf(error) !== 'ENOENT') return faultOfSystem(error, path)
+  const parent = await deepestDirectory(dirname(path))
+  const wanted = parent === dirname(path) ? basename(path) : (path.slice(parent.length).split('/').find(Boolean) ?? '')
+  const close = wanted.length < SHORTEST_NAME ? undefined : nearest(wanted, await someNames(parent))
+  const reach = parent === dirname(path) ? '' : `; ${quote(parent)} is the last directory on the way that exists`
+  const hint = close === undefined ? '' : `. Did you mean ${quote(join(parent, close))}?`
+  return new Fault('not_found', `path ${quote(path)} does not exist${reach}${hint}`, {
+    details: { path, errno: 'ENOENT', ...(close === undefined ? {} : { nearest: join(parent, close) }) },
+    cause: error,
+  })
+}
+
+async function deepestDirectory(path: string): Promise<string> {
+  let at = path
+  while (
+    at !== '/' &&
+    !(await stat(at).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    ))
+  )
+    at = dirname(at)
+  return at
+}
+
+async function someNames(directory: string): Promise<string[]> {
+  const names: string[] = []
+  try {
+    for await (const entry of await opendir(directory)) {
+      if (names.push(entry.name) >= MOST_NAMES) break
+    }
+  } catch {
+    // A hint is not worth a second failure.
+  }
+  return names
+}

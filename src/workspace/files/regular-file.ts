@@ -1,0 +1,75 @@
+// The open guard (contract 18, reliability F-01 and F-02): what is opened for its content is a regular file.
+// `stat` comes first, so that FIFOs, devices and sockets are not even opened; the open itself does not
+// block, should one have taken the file's place in between; `fstat` then decides on what was really opened.
+
+import { constants, type Stats } from 'node:fs'
+import { open, realpath, stat, type FileHandle } from 'node:fs/promises'
+import { errnoOf, Fault, quote } from '../../fault.ts'
+import { faultOfPath } from './missing-path.ts'
+
+export interface RegularFile {
+  readonly handle: FileHandle
+  readonly stats: Stats
+}
+
+/** Regular by type, yet streams of the kernel: reading /proc/kmsg takes its lines away from the logger. */
+const KERNEL_STREAMS = new Set(['/proc/kmsg', '/proc/kcore'])
+
+const { O_NONBLOCK, O_NOCTTY } = constants
+
+/** Opens a regular file; the caller closes the handle. `flags` are those of open(2), access mode included. */
+export async function openRegular(path: string, flags: number): Promise<RegularFile> {
+  let handle: FileHandle | undefined
+  try {
+    await refuseSpecial(path, await stat(path))
+    handle = await open(path, flags | O_NONBLOCK | O_NOCTTY)
+    const stats = await handle.stat()
+    refuseType(path, stats)
+    return { handle, stats }
+  } catch (error) {
+    await handle?.close()
+    // ENXIO: a socket, or a FIFO without a reader, has taken the place of the file.
+    throw errnoOf(error) === 'ENXIO' ? notRegular(path, 'a socket or FIFO') : await faultOfPath(error, path)
+  }
+}
+
+/** Throws unless `stats`, taken of `path`, are those of a regular file with content of its own. */
+export async function refuseSpecial(path: string, stats: Stats): Promise<void> {
+  refuseType(path, stats)
+  // Only pseudo files, and a few real ones, have no blocks: no other file pays for the look.
+  if (stats.blocks === 0 && KERNEL_STREAMS.has(await realpath(path))) throw notRegular(path, 'a stream of the kernel')
+}
+
+/** True for files that the kernel makes up while they are read: their size says nothing. */
+export function isPseudo(stats: Stats): boolean {
+  return stats.blocks === 0
+}
+
+/** What stands at `path`, as sentences and `special` name it; undefined for files, directories and links. */
+export function specialType(stats: Stats): 'fifo' | 'socket' | 'character_device' | 'block_device' | undefined {
+  if (stats.isFIFO()) return 'fifo'
+  if (stats.isSocket()) return 'socket'
+  if (stats.isCharacterDevice()) return 'character_device'
+  if (stats.isBlockDevice()) return 'block_device'
+  return undefined
+}
+
+export function notRegular(path: string, kind: string): Fault {
+  return new Fault('not_regular', `path ${quote(path)} is ${kind}; accepted is a regular file`, {
+    details: { field: 'path', got: path },
+  })
+}
+
+function refuseType(path: string, stats: Stats): void {
+  if (stats.isFile()) return
+  if (stats.isDirectory()) {
+    throw new Fault(
+      'bad_request',
+      `path ${quote(path)} is a directory; accepted is a file (file_list lists directories)`,
+      {
+        details: { field: 'path', got: path },
+      },
+    )
+  }
+  throw notRegular(path, `a ${specialType(stats)?.replace('_', ' ') ?? 'special file'}`)
+}

@@ -1,0 +1,125 @@
+// Listings (contract 2): a request becomes a walk, and the walk's batches, rendered by the walker, become
+// the reply or the stream. Nothing here looks at an entry.
+
+import { Fault } from '../../fault.ts'
+import { JsonText } from '../../json-text.ts'
+import { expandPatterns } from '../../threads/walk/pattern-list.ts'
+import type { ListJob, Summary } from '../../threads/walk/walk-job.ts'
+import type { Walk } from './pulled-walk.ts'
+import type { Walkers } from './walkers.ts'
+
+/** Entries of one listing; a stream has no cap (contract 2 and 16). */
+export const ENTRY_CAP = 50_000
+/** Bytes of file content in one listing (contract 2). */
+export const CONTENT_BUDGET = 50 * 1024 * 1024
+
+export interface ListRequest {
+  readonly path: string
+  readonly nested: boolean
+  readonly flatten: boolean
+  readonly light: boolean
+  readonly include_hash: boolean
+  readonly include_content: boolean
+  readonly include_extensions: boolean
+  readonly code_files_only: boolean
+  readonly use_gitignore: boolean
+  readonly no_gitignore?: boolean
+  readonly max_depth: number
+  readonly path_filter: string
+  readonly include_ext: readonly string[]
+  readonly ignore_patterns: readonly string[]
+  readonly max_content_budget: number
+}
+
+/** One entry; the walker renders them, this is their type. */
+export interface Entry {
+  readonly name: string
+  readonly path: string
+  readonly type: 'file' | 'directory' | 'symlink'
+}
+
+/** What a listing says about itself beyond its entries; each only where there is something to say. */
+export interface Remarks {
+  readonly truncated?: true
+  readonly depth_limited?: true
+  readonly errors?: number
+  readonly unreadable?: string[]
+}
+
+/** The whole listing as one reply. */
+export async function listFiles(walkers: Walkers, request: ListRequest, signal: AbortSignal) {
+  const shape = request.nested && !request.flatten ? 'tree' : 'flat'
+  const { chunks, summary } = await walkers.gather(listJob(request, shape, walkers), signal)
+  const entries = new JsonText<Entry[]>([OPEN, ...chunks, CLOSE])
+  return { path: request.path, entries, count: summary.count, ...remarks(summary, request.nested) }
+}
+
+const OPEN = Buffer.from('[')
+const CLOSE = Buffer.from(']')
+
+/** A frame of the stream: an event of its own, or lines the walker has made. */
+export type ListFrame =
+  { readonly event: string; readonly data: Readonly<Record<string, unknown>> } | { readonly rendered: Uint8Array }
+
+/** The listing line by line. The root is looked at before this resolves, so refusals come with a status. */
+export async function streamFiles(
+  walkers: Walkers,
+  request: ListRequest,
+  signal: AbortSignal,
+): Promise<AsyncIterable<ListFrame>> {
+  const walk = await walkers.open(listJob(request, 'lines', walkers), signal)
+  return frames(walk, request, signal)
+}
+
+async function* frames(walk: Walk, request: ListRequest, signal: AbortSignal): AsyncGenerator<ListFrame> {
+  await using _ = walk
+  yield { event: 'start', data: { path: request.path } }
+  try {
+    for await (const { bytes, end } of walk) {
+      if (bytes.byteLength > 0) yield { rendered: bytes }
+      if (end !== undefined) yield { event: 'done', data: { count: end.count, ...remarks(end, true) } }
+    }
+  } catch (error) {
+    if (signal.aborted) throw error
+    const [code, sentence] = error instanceof Fault ? [error.code, error.message] : ['internal_error', String(error)]
+    yield { event: 'error', data: { error: sentence, code } }
+  }
+}
+
+/** The walk that a request asks for; throws `bad_request` for patterns that are too much. */
+export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: Walkers): ListJob {
+  return {
+    kind: 'list',
+    path: request.path,
+    shape,
+    maxDepth: request.nested ? request.max_depth : 1,
+    cap: shape === 'lines' ? Infinity : ENTRY_CAP,
+    light: request.light,
+    extensions: request.include_extensions,
+    hash: request.include_hash,
+    content: request.include_content,
+    contentBudget: Math.min(request.max_content_budget, CONTENT_BUDGET),
+    filter: {
+      codeOnly: request.code_files_only,
+      pathPart: request.path_filter.toLowerCase(),
+      extensions: request.include_ext.map((extension) => dotted(extension.toLowerCase())),
+    },
+    rules: {
+      gitignore: request.no_gitignore === undefined ? request.use_gitignore : !request.no_gitignore,
+      patterns: expandPatterns('ignore_patterns', request.ignore_patterns),
+      home: walkers.home,
+    },
+  }
+}
+
+function dotted(extension: string): string {
+  return extension.startsWith('.') ? extension : `.${extension}`
+}
+
+function remarks(summary: Summary, nested: boolean): Remarks {
+  return {
+    ...(summary.truncated && { truncated: true as const }),
+    ...(summary.depthLimited && nested && { depth_limited: true as const }),
+    ...(summary.errors > 0 && { errors: summary.errors, unreadable: [...summary.unreadable] }),
+  }
+}

@@ -1,0 +1,43 @@
+// Search of file names (contract 3, /files/search/files) as a walk; no ripgrep is needed for it.
+
+import { JsonText } from '../../json-text.ts'
+import { expandPatterns } from '../../threads/walk/pattern-list.ts'
+import type { NameJob } from '../../threads/walk/walk-job.ts'
+import type { Walkers } from './walkers.ts'
+
+export interface NameRequest {
+  readonly q: string
+  readonly path: string
+  readonly case_sensitive: boolean
+  readonly include_hidden: boolean
+  readonly no_gitignore: boolean
+  readonly use_gitignore?: boolean
+  readonly max_results: number
+  readonly ignore_patterns: readonly string[]
+}
+
+export async function searchNames(walkers: Walkers, request: NameRequest, signal: AbortSignal) {
+  const { q, path } = request
+  const job: NameJob = {
+    kind: 'names',
+    path,
+    q,
+    caseSensitive: request.case_sensitive,
+    hidden: request.include_hidden,
+    cap: request.max_results,
+    rules: {
+      gitignore: request.use_gitignore ?? !request.no_gitignore,
+      patterns: expandPatterns('ignore_patterns', request.ignore_patterns),
+      home: walkers.home,
+    },
+  }
+  const { chunks, summary } = await walkers.gather(job, signal)
+  return {
+    query: q,
+    path,
+    files: new JsonText<string[]>(chunks),
+    total_files: summary.count,
+    ...(summary.truncated && { truncated: true }),
+    ...(summary.errors > 0 && { errors: summary.errors, unreadable: [...summary.unreadable] }),
+  }
+}

@@ -1,0 +1,116 @@
+// The tree walkers: at most two threads for all walks of the daemon, started when needed and ended when
+// idle. A walk is pulled: two batches are asked for in advance, the next when one is taken, so memory per
+// walk is bounded and a reader that stops stops its walk. An aborted walk is released at once.
+
+import { availableParallelism } from 'node:os'
+import { Fault } from '../../fault.ts'
+import { ReplyMemory } from './reply-memory.ts'
+import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
+import { PulledWalk, type Walk } from './pulled-walk.ts'
+import { WalkerThread } from './walker-thread.ts'
+
+export interface WalkerOptions {
+  /** Where git keeps the user's own excludes. */
+  readonly home: GitHome
+  /** Threads at most; as many as processors, but no more than two, unless given. */
+  readonly threads?: number
+  /** Walks at once; 64 unless given. */
+  readonly walks?: number
+  /** Milliseconds without a walk after which a thread ends; 60,000 unless given. */
+  readonly idle?: number
+  /** Bytes of replies being gathered at one time; see ReplyMemory. */
+  readonly replyMemory?: number
+}
+
+/** Stuck threads that are left behind before new walks are refused. */
+const STUCK_THREADS = 4
+
+/** Everything a walk has said. */
+export interface Gathered {
+  readonly chunks: readonly Uint8Array[]
+  readonly summary: Summary
+}
+
+export interface Walkers extends AsyncDisposable {
+  readonly home: GitHome
+  /** Starts a walk; rejects with the Fault of a root that cannot be walked. */
+  open(job: Job, signal: AbortSignal): Promise<Walk>
+  /** Runs a walk to its end for an answer that is not streamed. */
+  gather(job: Job, signal: AbortSignal): Promise<Gathered>
+  /** SHA-256 of the regular file at `path`, as hex. */
+  hash(path: string, signal: AbortSignal): Promise<string>
+}
+
+export function openWalkers(options: WalkerOptions): Walkers {
+  return new WalkerPool(options)
+}
+
+class WalkerPool implements Walkers {
+  readonly home: GitHome
+  readonly #threads: number
+  readonly #limit: number
+  readonly #idle: number
+  readonly #memory: ReplyMemory
+  readonly #members = new Set<WalkerThread>()
+  #closed = false
+
+  constructor(options: WalkerOptions) {
+    this.home = options.home
+    this.#threads = options.threads ?? Math.min(2, availableParallelism())
+    this.#limit = options.walks ?? 64
+    this.#idle = options.idle ?? 60_000
+    this.#memory = new ReplyMemory(options.replyMemory)
+  }
+
+  async open(job: Job, signal: AbortSignal): Promise<Walk> {
+    signal.throwIfAborted()
+    const walk = new PulledWalk(this.#choose(), job, signal)
+    await walk.opened
+    return walk
+  }
+
+  async gather(job: Job, signal: AbortSignal): Promise<Gathered> {
+    await using walk = await this.open(job, signal)
+    using share = this.#memory.share()
+    const chunks: Uint8Array[] = []
+    for await (const { bytes, end } of walk) {
+      share.take(bytes.byteLength)
+      if (bytes.byteLength > 0) chunks.push(bytes)
+      if (end !== undefined) return { chunks, summary: end }
+    }
+    throw new Error('the walk ended without a summary')
+  }
+
+  async hash(path: string, signal: AbortSignal): Promise<string> {
+    const { sha256 } = (await this.gather({ kind: 'hash', path }, signal)).summary
+    if (sha256 !== undefined) return sha256
+    throw new Error('the walker ended a hash without a result')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    const members = [...this.#members]
+    this.#members.clear()
+    await Promise.all(members.map((member) => member.end(new Fault('unavailable', 'the daemon is shutting down'))))
+  }
+
+  /** The least busy thread that answers; a new one while there are fewer than allowed. */
+  #choose(): WalkerThread {
+    if (this.#closed) throw new Fault('unavailable', 'the daemon is shutting down')
+    const members = [...this.#members]
+    const walks = members.reduce((sum, { busy }) => sum + busy, 0)
+    if (walks >= this.#limit) {
+      const sentence = `${walks} listings and searches are running; accepted are ${this.#limit} at once`
+      throw new Fault('rate_limited', sentence, { details: { limit: this.#limit }, retryAfter: 1 })
+    }
+    const usable = members.filter((member) => !member.stuck)
+    const free = usable.toSorted((a, b) => a.busy - b.busy)[0]
+    if (free !== undefined && (free.busy === 0 || usable.length >= this.#threads)) return free
+    if (members.length - usable.length >= STUCK_THREADS) {
+      throw new Fault('unavailable', 'earlier walks hang in a file system that does not answer', { retryAfter: 10 })
+    }
+    const member = new WalkerThread(this.#idle, () => this.#members.delete(member))
+    this.#members.add(member)
+    return member
+  }
+}

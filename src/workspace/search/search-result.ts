@@ -1,0 +1,183 @@
+// Puts the answer of a content search together from line records, whichever engine found them. Pure. It
+// decides when enough is known, so that the engine can be stopped: one match more than wanted has been
+// seen and the last wanted one has its context, or the texts have used up their 8 MiB.
+
+import { posix } from 'node:path'
+import type { ContentQuery, SearchTarget } from '../../threads/scan/content-query.ts'
+import type { LineRecord } from '../../threads/scan/line-record.ts'
+
+/** Bytes (as UTF-16 halves: characters) of all texts in one answer; beyond it the answer counts as capped. */
+export const RESULT_CHARACTERS = 8 * 1024 * 1024
+
+/** Warnings told one by one; the rest are counted. */
+export const WARNINGS_TOLD = 20
+
+export interface ContentMatch {
+  line: number
+  column?: number
+  text: string
+  before?: string[]
+  after?: string[]
+  truncated?: true
+  lossy?: true
+}
+
+/** The flat form, which some clients read (contract 3). */
+export interface FlatMatch {
+  path: string
+  line_number: number
+  /** The text again: the SDK's command line prints this one. */
+  line: string
+  column?: number
+  text: string
+  truncated?: true
+  lossy?: true
+  lossy_name?: true
+  path_base64?: string
+}
+
+export interface SearchResult {
+  query: string
+  path: string
+  results: Record<string, ContentMatch[]>
+  matches: FlatMatch[]
+  total_matches: number
+  total_files: number
+  capped: boolean
+  engine: 'ripgrep' | 'builtin'
+  warnings?: string[]
+}
+
+interface Found {
+  readonly record: LineRecord
+  readonly match: ContentMatch
+}
+
+/** One answer in the making. */
+export class ResultCollector {
+  readonly #query: ContentQuery
+  readonly #target: SearchTarget
+  readonly #found: Found[] = []
+  readonly #warnings: string[] = []
+  #unsaid = 0
+  #capped = false
+  #characters = 0
+  /** The last lines of the file at hand, for the context of the next match. */
+  #recent: LineRecord[] = []
+  /** Matches of the file at hand that still lack lines after them. */
+  #open: Found[] = []
+
+  constructor(query: ContentQuery, target: SearchTarget) {
+    this.#query = query
+    this.#target = target
+  }
+
+  /** Matches found in the file `path` so far. */
+  countIn(path: string): number {
+    return this.#found.filter((found) => found.record.path === path).length
+  }
+
+  /** Takes the next record; true: nothing further is needed. */
+  add(record: LineRecord): boolean {
+    const around = this.#query.contextLines
+    if (around > 0) this.#place(record, around)
+    if (record.kind === 'match') {
+      if (this.#capped || this.#found.length >= this.#query.maxResults) this.#capped = true
+      else this.#accept(record, around)
+    }
+    if (around > 0) {
+      this.#recent.push(record)
+      if (this.#recent.length > around) this.#recent.shift()
+    }
+    if (this.#characters > RESULT_CHARACTERS) this.#capped = true
+    return this.#capped && (this.#open.length === 0 || this.#characters > RESULT_CHARACTERS)
+  }
+
+  /** Takes a last match although the answer is capped already; no context will come. */
+  addCapped(record: LineRecord): void {
+    if (this.#found.length < this.#query.maxResults) this.#accept(record, 0)
+  }
+
+  /** The answer lacks matches, for a reason that a warning gives. */
+  cap(warning: string): void {
+    this.#capped = true
+    this.warn(warning)
+  }
+
+  warn(warning: string): void {
+    if (this.#warnings.length < WARNINGS_TOLD) this.#warnings.push(warning)
+    else this.#unsaid++
+  }
+
+  result(engine: SearchResult['engine']): SearchResult {
+    const found = this.#found.toSorted((a, b) => compare(a.record.path, b.record.path) || a.record.line - b.record.line)
+    const byFile = new Map<string, ContentMatch[]>()
+    for (const { record, match } of found) {
+      const matches = byFile.get(record.path)
+      if (matches === undefined) byFile.set(record.path, [match])
+      else matches.push(match)
+    }
+    const warnings = this.#unsaid > 0 ? [...this.#warnings, `and ${this.#unsaid} more warnings`] : this.#warnings
+    return {
+      query: this.#query.pattern,
+      path: this.#query.path,
+      results: Object.fromEntries(byFile),
+      matches: found.map((one) => flatMatch(one, this.#target.directory)),
+      total_matches: found.length,
+      total_files: byFile.size,
+      capped: this.#capped,
+      engine,
+      ...(warnings.length > 0 ? { warnings } : {}),
+    }
+  }
+
+  /** Gives `record` as a line after to the matches it follows. */
+  #place(record: LineRecord, around: number): void {
+    if (this.#recent.at(-1)?.path !== record.path) {
+      this.#recent = []
+      this.#open = []
+    }
+    for (const { record: of, match } of this.#open) {
+      if (record.line > of.line + around) continue
+      match.after?.push(record.text)
+      this.#characters += record.text.length
+    }
+    this.#open = this.#open.filter(({ record: of }) => record.line < of.line + around)
+  }
+
+  #accept(record: LineRecord, around: number): void {
+    const match: ContentMatch = { line: record.line, text: record.text }
+    if (record.column !== undefined) match.column = record.column
+    if (record.truncated) match.truncated = true
+    if (record.lossy) match.lossy = true
+    this.#characters += record.text.length
+    const found = { record, match }
+    if (around > 0) {
+      match.before = this.#recent.filter((line) => line.line >= record.line - around).map((line) => line.text)
+      match.after = []
+      this.#characters += match.before.reduce((sum, text) => sum + text.length, 0)
+      this.#open.push(found)
+    }
+    this.#found.push(found)
+  }
+}
+
+function flatMatch({ record, match }: Found, directory: string): FlatMatch {
+  const { before: _before, after: _after, ...shown } = match
+  const flat: FlatMatch = {
+    path: posix.join(directory, record.path),
+    line_number: record.line,
+    ...shown,
+    line: shown.text,
+  }
+  if (record.pathBytes !== undefined) {
+    flat.lossy_name = true
+    const bytes = [Buffer.from(directory === '/' ? '/' : `${directory}/`), Buffer.from(record.pathBytes, 'base64')]
+    flat.path_base64 = Buffer.concat(bytes).toString('base64')
+  }
+  return flat
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

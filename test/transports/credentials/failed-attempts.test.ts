@@ -1,0 +1,41 @@
+// The budget of failures per address, on a clock that the test moves.
+
+import t from 'tap'
+import { openFailedAttempts } from '../../../src/transports/credentials/failed-attempts.ts'
+
+t.test('one second of failures at once, then as many as the rate refills', async (t) => {
+  let now = 0
+  const attempts = openFailedAttempts(20, () => now)
+  t.equal(attempts.wait('a'), 0, 'a stranger may try')
+  for (let n = 0; n < 20; n++) t.equal(attempts.count('a'), 0)
+  t.equal(attempts.count('a'), 1, 'the 21st is told to wait a whole second')
+  t.equal(attempts.wait('a'), 1)
+  t.equal(attempts.wait('b'), 0, 'another address is not touched')
+  now = 49
+  t.equal(attempts.wait('a'), 1)
+  now = 51
+  t.equal(attempts.wait('a'), 0, 'a twentieth of a second later one more is due')
+  t.equal(attempts.count('a'), 0)
+  t.equal(attempts.count('a'), 1)
+  now = 3_600_000
+  for (let n = 0; n < 20; n++) t.equal(attempts.count('a'), 0)
+  t.equal(attempts.count('a'), 1, 'the budget never grows beyond one second')
+})
+
+t.test('a low rate says how long to wait; 0 is no limit', async (t) => {
+  const none = openFailedAttempts(0, () => 0)
+  for (let n = 0; n < 100; n++) none.count('a')
+  t.equal(none.count('a'), 0)
+  t.equal(none.wait('a'), 0)
+  const one = openFailedAttempts(1, () => 0)
+  t.equal(one.count('a'), 0)
+  t.equal(one.wait('a'), 1)
+})
+
+t.test('memory is bounded: the address that failed first is forgotten', async (t) => {
+  const attempts = openFailedAttempts(1, () => 0)
+  for (let n = 0; n <= 10_000; n++) attempts.count(`address ${n}`)
+  t.equal(attempts.wait('address 0'), 0)
+  t.equal(attempts.wait('address 1'), 1)
+  t.equal(attempts.wait('address 10000'), 1)
+})

@@ -1,0 +1,42 @@
+// Contract 18, "Children's environment".
+
+import t from 'tap'
+import { childEnvironment, loginShell, loginUser } from '../../../src/workspace/processes/child-environment.ts'
+
+const user = { name: 'ada', home: '/home/ada', shell: '/bin/zsh' }
+const bin = '/srv/runtime/node_modules/.bin'
+
+t.test('what is about the daemon stays with the daemon', async (t) => {
+  const daemon = { RUNTIME_TOKEN: 'x', RUNTIME_PORT: '1', NOTIFY_SOCKET: '/n', LISTEN_FDS: '1', LISTEN_PID: '1', WATCHDOG_USEC: '1', CREDENTIALS_DIRECTORY: '/c', STATE_DIRECTORY: '/s', npm_config_x: '1', npm_lifecycle_event: 'start', LANG: 'C', GONE: undefined } // prettier-ignore
+  t.same(childEnvironment(daemon, undefined, bin), { LANG: 'C' })
+})
+
+t.test('PATH loses the own node_modules/.bin and nothing else', async (t) => {
+  const PATH = `${bin}:/work/node_modules/.bin:/usr/bin:${bin}/:/bin`
+  t.same(childEnvironment({ PATH }, undefined, bin), { PATH: '/work/node_modules/.bin:/usr/bin:/bin' })
+})
+
+t.test('the user database fills in what is absent', async (t) => {
+  t.same(childEnvironment({ USER: 'eve' }, user, bin), {
+    HOME: '/home/ada',
+    USER: 'eve',
+    LOGNAME: 'ada',
+    SHELL: '/bin/zsh',
+  })
+  t.same(childEnvironment({}, { ...user, shell: '' }, bin), { HOME: '/home/ada', USER: 'ada', LOGNAME: 'ada' })
+})
+
+t.test('the shell is the first of user, $SHELL, bash, sh that can be run', async (t) => {
+  const all = () => true
+  t.equal(loginShell({ SHELL: '/bin/fish' }, user, all), '/bin/zsh')
+  t.equal(loginShell({ SHELL: '/bin/fish' }, undefined, all), '/bin/fish')
+  t.equal(
+    loginShell({}, user, (path) => path !== '/bin/zsh'),
+    '/bin/bash',
+  )
+  t.equal(
+    loginShell({}, undefined, () => false),
+    '/bin/sh',
+  )
+  t.type(loginUser()?.name, 'string')
+})
