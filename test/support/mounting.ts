@@ -1,6 +1,6 @@
 // Mounts for the rows that need them, and a directory that is removed after they are undone.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +24,8 @@ export function ground(t: Test): Ground {
   const undo: Ground['undo'] = []
   t.teardown(async () => {
     for (const step of undo.reverse()) await step()
+    // What a test has closed is closed to its owner too, unless that is root.
+    if (NO_ROOT !== false) spawnSync('chmod', ['-R', 'u+rwX', dir])
     rmSync(dir, { recursive: true })
   })
   return { dir, undo }
