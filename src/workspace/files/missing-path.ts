@@ -1,7 +1,7 @@
 // What to say when a path does not exist: how far it does, and the name that was probably meant, so that a
 // model corrects itself in one step (mcp.md 4.3). Looking for it is bounded.
 
-import { opendir, stat } from 'node:fs/promises'
+import { opendir, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
 import { nearest } from '../../nearest.ts'
@@ -15,6 +15,13 @@ const SHORTEST_NAME = 3
 /** Like `faultOfSystem`; a missing path is explained. */
 export async function faultOfPath(error: unknown, path: string): Promise<unknown> {
   if (error instanceof Fault || errnoOf(error) !== 'ENOENT') return faultOfSystem(error, path)
+  const dangling = await readlink(path).catch(() => undefined)
+  if (dangling !== undefined) {
+    return new Fault('not_found', `path ${quote(path)} is a symbolic link to ${quote(dangling)}, which does not exist`, {
+      details: { path, errno: 'ENOENT', symlink_target: dangling },
+      cause: error,
+    })
+  }
   const parent = await deepestDirectory(dirname(path))
   const wanted = parent === dirname(path) ? basename(path) : (path.slice(parent.length).split('/').find(Boolean) ?? '')
   const close = wanted.length < SHORTEST_NAME ? undefined : nearest(wanted, await someNames(parent))
