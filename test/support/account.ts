@@ -80,18 +80,73 @@ function contentOf(path: string): string | undefined {
   }
 }
 
-export class Account {
-  readonly frames: Told[] = []
+/** The paths and contents of a tree as far as somebody has been told. */
+export class Ledger {
   readonly paths: Map<string, string>
   readonly #root: string
+
+  constructor(root: string) {
+    this.#root = root
+    this.paths = disk(root)
+  }
+
+  apply({ path, op, directory }: Pick<Told, 'path' | 'op' | 'directory'>): void {
+    if (op === 'remove' || op === 'rename') this.#drop(path, directory === true)
+    else {
+      const content = contentOf(path)
+      if (content !== undefined) this.paths.set(path, content)
+      else if (op === 'create') this.paths.set(path, 'gone') // and that it went will be told
+    }
+  }
+
+  /** Somebody who is told that what happened is not known any more looks for himself. */
+  relist(): void {
+    this.paths.clear()
+    for (const [path, content] of disk(this.#root)) this.paths.set(path, content)
+  }
+
+  #drop(path: string, directory: boolean): void {
+    this.paths.delete(path)
+    if (!directory) return
+    for (const known of this.paths.keys()) if (known.startsWith(`${path}/`)) this.paths.delete(known)
+  }
+
+  /** Differences between the account and the disk, a few of them. */
+  differences(): string[] {
+    const real = disk(this.#root)
+    const wrong: string[] = []
+    for (const [path, content] of real) {
+      if (this.paths.get(path) !== content) wrong.push(`${path}: ${content}, told: ${this.paths.get(path)}`)
+    }
+    for (const path of this.paths.keys()) if (!real.has(path)) wrong.push(`${path}: gone, not told`)
+    return wrong.slice(0, 20)
+  }
+
+  /** Waits until the account equals the disk; fails with the differences. `told` counts what was told so far. */
+  async settled(told: () => number, ms = 5000): Promise<void> {
+    const deadline = performance.now() + ms
+    for (let seen = -1; ; seen = told()) {
+      // Comparing costs time: not while more is coming.
+      if (seen === told()) {
+        const wrong = this.differences()
+        if (wrong.length === 0) return
+        if (performance.now() > deadline) throw new Error(`the account differs:\n${wrong.join('\n')}`)
+      }
+      await pause(WINDOW_MS)
+    }
+  }
+}
+
+export class Account {
+  readonly frames: Told[] = []
+  readonly #ledger: Ledger
   readonly #subscription: ReturnType<Watchers['subscribe']>
   readonly #watcher: Watcher
   #paused = false
 
   constructor(t: Test, watchers: Watchers, watcher: Watcher) {
-    this.#root = watcher.root
     this.#watcher = watcher
-    this.paths = disk(watcher.root)
+    this.#ledger = new Ledger(watcher.root)
     this.#subscription = watchers.subscribe(() => this.#read())
     this.#read()
     t.teardown(() => this.#subscription[Symbol.dispose]())
@@ -110,23 +165,16 @@ export class Account {
       const told = JSON.parse(frame) as Told // our own frames
       if (told.watcher_id !== this.#watcher.id) continue
       this.frames.push(told)
-      if (told.type === 'change') this.#apply(told)
+      if (told.type === 'change') this.#ledger.apply(told)
     }
   }
 
-  #apply({ path, op, directory }: Told): void {
-    if (op === 'remove' || op === 'rename') this.#drop(path, directory === true)
-    else {
-      const content = contentOf(path)
-      if (content !== undefined) this.paths.set(path, content)
-      else if (op === 'create') this.paths.set(path, 'gone') // and that it went will be told
-    }
+  get paths(): ReadonlyMap<string, string> {
+    return this.#ledger.paths
   }
 
-  #drop(path: string, directory: boolean): void {
-    this.paths.delete(path)
-    if (!directory) return
-    for (const known of this.paths.keys()) if (known.startsWith(`${path}/`)) this.paths.delete(known)
+  differences(): string[] {
+    return this.#ledger.differences()
   }
 
   get changes(): readonly Told[] {
@@ -137,29 +185,9 @@ export class Account {
     return this.frames.filter(({ type }) => type === 'overflow')
   }
 
-  /** Differences between the account and the disk, a few of them. */
-  differences(): string[] {
-    const real = disk(this.#root)
-    const wrong: string[] = []
-    for (const [path, content] of real) {
-      if (this.paths.get(path) !== content) wrong.push(`${path}: ${content}, told: ${this.paths.get(path)}`)
-    }
-    for (const path of this.paths.keys()) if (!real.has(path)) wrong.push(`${path}: gone, not told`)
-    return wrong.slice(0, 20)
-  }
-
   /** Waits until the account equals the disk; fails with the differences. */
-  async settled(ms = 5000): Promise<void> {
-    const deadline = performance.now() + ms
-    for (let seen = -1; ; seen = this.frames.length) {
-      // Comparing costs time: not while more is coming.
-      if (seen === this.frames.length) {
-        const wrong = this.differences()
-        if (wrong.length === 0) return
-        if (performance.now() > deadline) throw new Error(`the account differs:\n${wrong.join('\n')}`)
-      }
-      await pause(WINDOW_MS)
-    }
+  settled(ms = 5000): Promise<void> {
+    return this.#ledger.settled(() => this.frames.length, ms)
   }
 
   /** Waits for a change of `path`. */
