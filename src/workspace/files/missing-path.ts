@@ -17,10 +17,14 @@ export async function faultOfPath(error: unknown, path: string): Promise<unknown
   if (error instanceof Fault || errnoOf(error) !== 'ENOENT') return faultOfSystem(error, path)
   const dangling = await readlink(path).catch(() => undefined)
   if (dangling !== undefined) {
-    return new Fault('not_found', `path ${quote(path)} is a symbolic link to ${quote(dangling)}, which does not exist`, {
-      details: { path, errno: 'ENOENT', symlink_target: dangling },
-      cause: error,
-    })
+    return new Fault(
+      'not_found',
+      `path ${quote(path)} is a symbolic link to ${quote(dangling)}, which does not exist`,
+      {
+        details: { path, errno: 'ENOENT', symlink_target: dangling },
+        cause: error,
+      },
+    )
   }
   const parent = await deepestDirectory(dirname(path))
   const wanted = parent === dirname(path) ? basename(path) : (path.slice(parent.length).split('/').find(Boolean) ?? '')

@@ -1,7 +1,9 @@
 // What is said of a path that does not exist.
 
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import { faultOfPath } from '../../../src/workspace/files/missing-path.ts'
 
@@ -11,7 +13,9 @@ async function sentence(path: string): Promise<string> {
 }
 
 t.test('the nearest name, the last directory, or where a link leads', async (t) => {
-  const directory = t.testdir({ present: 'x' })
+  const directory = mkdtempSync(join(tmpdir(), 'missing-')) // short: sentences cut long paths
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  writeFileSync(`${directory}/present`, '')
   mkdirSync(`${directory}/below`)
   symlinkSync('nowhere', `${directory}/link`)
   t.match(await sentence(`${directory}/presnt`), `does not exist. Did you mean "${directory}/present"?`)
