@@ -3,11 +3,10 @@
 // bytes on the way never exceed the window; the rest stays in the terminal's ring, which bounds it.
 
 import { Fault } from '../../fault.ts'
-import { exitFrame, gapFrame, outputFrame, replayFrame } from './frames.ts'
+import type { FramePool } from './frame-pool.ts'
+import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame } from './frames.ts'
 import type { LiveTerminal, OutputCursor } from './ports.ts'
 
-/** Bytes of one binary frame: small, so that terminals take turns quickly (design.md; at most 64 KiB is allowed). */
-const CHUNK_BYTES = 16 * 1024
 /** Bytes a client may have unacknowledged per terminal (reliability 4, flow-control marks). */
 export const WINDOW_BYTES = 256 * 1024
 
@@ -47,8 +46,8 @@ export class Channel implements Disposable {
     return this.#ended
   }
 
-  /** The next frame, or undefined where there is none now or the window is used up. */
-  take(): Outgoing | undefined {
+  /** The next frame, or undefined where there is none now or the window is used up. Output is put into `pool`'s. */
+  take(pool: FramePool): Outgoing | undefined {
     const first = this.#next.shift()
     if (first !== undefined || this.#ended) return first
     const room = this.#acks ? WINDOW_BYTES - (this.#sent - this.#acked) : CHUNK_BYTES
@@ -56,7 +55,7 @@ export class Channel implements Disposable {
     const { id } = this.terminal
     const piece = this.#cursor.read(Math.min(room, CHUNK_BYTES))
     if (piece === undefined) return this.#end()
-    const frame = outputFrame(id, piece.bytes)
+    const frame = outputFrame(id, piece.bytes, pool.take())
     this.#sent = piece.offset + piece.bytes.length
     if (piece.gap === 0) return frame
     // What the ring dropped will never be acknowledged.

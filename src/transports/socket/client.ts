@@ -6,6 +6,7 @@ import type { WebSocket } from 'ws'
 import { Fault } from '../../fault.ts'
 import type { Log } from '../../log.ts'
 import { Channel, type Outgoing } from './channel.ts'
+import type { FramePool } from './frame-pool.ts'
 import { errorFrame, readBinary, readText, type Command, type Refused } from './frames.ts'
 import { openLiveness, type Liveness } from './liveness.ts'
 import { openMinuteBudget, openPongs } from './pongs.ts'
@@ -32,6 +33,7 @@ export interface ClientParts {
   readonly watchers: LiveWatchers | undefined
   /** Epoch milliseconds at which the credential ends; undefined: never. */
   readonly expiresAt: number | undefined
+  readonly pool: FramePool
   readonly log: Log
   /** Called once, when the client is no longer served. */
   readonly onGone: () => void
@@ -209,7 +211,7 @@ export class Client implements Disposable {
     this.#watchLeft = WATCH_TURN_BYTES
     for (const channel of this.#ready) {
       this.#ready.delete(channel)
-      const frame = channel.take()
+      const frame = channel.take(this.#parts.pool)
       if (frame === undefined) continue
       const size = this.#send(frame)
       if (channel.ended) this.#confirmEnd(channel)
@@ -231,8 +233,10 @@ export class Client implements Disposable {
 
   #send(frame: Outgoing): number {
     const size = frame.length
-    this.#socket.send(frame, { binary: typeof frame !== 'string' }, () => {
+    const binary = typeof frame !== 'string'
+    this.#socket.send(frame, { binary }, (error) => {
       this.#liveness.took(size)
+      if (binary && !(error instanceof Error)) this.#parts.pool.give(frame)
       if (this.#full) this.#schedule()
     })
     return size

@@ -97,12 +97,18 @@ function wholeNumber(value: unknown, most: number): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most ? value : undefined
 }
 
-/** The terminal's bytes, copied behind its id byte. */
-export function outputFrame(id: number, bytes: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(1 + bytes.length)
-  frame[0] = id
-  frame.set(bytes, 1)
-  return frame
+/** Bytes of output in one binary frame: small, so that terminals take turns quickly (design.md; 64 KiB is allowed). */
+export const CHUNK_BYTES = 16 * 1024
+
+/** The terminal's bytes, at most CHUNK_BYTES, copied into `room` behind its id byte. */
+export function outputFrame(
+  id: number,
+  bytes: Uint8Array,
+  room: Buffer = Buffer.allocUnsafe(1 + bytes.length),
+): Buffer {
+  room[0] = id
+  room.set(bytes, 1)
+  return room.subarray(0, 1 + bytes.length)
 }
 
 /** Stands before replayed bytes: what follows up to `to` was printed before the client came. */

@@ -7,6 +7,8 @@ import { mayUse, type Caller } from '../../caller.ts'
 import { Fault } from '../../fault.ts'
 import type { Log } from '../../log.ts'
 import { Client } from './client.ts'
+import { FramePool } from './frame-pool.ts'
+import { CHUNK_BYTES } from './frames.ts'
 import { readOptions, type SocketOptions } from './options.ts'
 import type { Connection, UpgradeRoute } from '../upgrade.ts'
 import { checkHandshake } from './handshake.ts'
@@ -61,6 +63,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   const clients = new Map<Client, Caller>()
   const viewing = new Set<Client>()
   let open = true
+  const pool = new FramePool(1 + CHUNK_BYTES)
   const server = new WebSocketServer(SOCKET_OPTIONS)
 
   const created = terminals.onCreated((terminal) => {
@@ -92,6 +95,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       terminals: views ? terminals : undefined,
       watchers: mayUse(caller, 'watch') ? watchers : undefined,
       expiresAt: caller.expiresAt,
+      pool,
       log,
       onGone: () => [clients, viewing].forEach((group) => group.delete(client)),
     })

@@ -8,7 +8,10 @@ export interface OutputCursor extends Disposable {
   readonly position: number
   /** Absolute offset behind the newest byte. */
   readonly end: number
-  /** What comes next, at most `maxBytes`; undefined where nothing is there now. `gap`: bytes lost before it. */
+  /**
+   * What comes next, at most `maxBytes`, to be copied before the turn of the loop ends; undefined where nothing
+   * is there now. `gap`: bytes lost before it.
+   */
   read(maxBytes: number): { readonly offset: number; readonly bytes: Uint8Array; readonly gap: number } | undefined
   /** The exit code once the terminal has ended and its last byte is in the ring. */
   readonly exitCode: number | undefined
