@@ -11,13 +11,14 @@ import { sendJson, sendPieces } from '../json-reply.ts'
 import { faultBody, successBody } from '../reply.ts'
 import type { Exchange } from '../rest.ts'
 import { openEngine, refused, type Outcome } from './engine.ts'
-import { PROTOCOL_VERSIONS, speakerOfHeaders } from './era.ts'
+import { PROTOCOL_VERSIONS, speakerOfHeaders, type Era } from './era.ts'
 import { RPC, type Refusal } from './errors.ts'
 import { doorOf, readHeaders, type EntryHeaders } from './http-entry.ts'
 import { instructions } from './instructions.ts'
 import { parseRefusal } from './json-rpc.ts'
 import type { ServerInfo } from './methods.ts'
 import { openTools, type Tools } from './tool-listing.ts'
+import { ReplyStream } from './reply-stream.ts'
 import { isLongReply, wirePieces } from './wire.ts'
 
 export interface McpParts {
@@ -61,17 +62,28 @@ export function mcpEndpoint(parts: McpParts): McpEndpoint {
     } catch (error) {
       return await send(exchange, atDoor(headers, bodyRefusal(error)), headers)
     }
-    const outcome = await engine.handle({ body, headers, caller, requestId, closed: exchange.signal })
+    using outlet = openStream(exchange, headers)
+    const outcome = await engine.handle({ body, headers, caller, requestId, outlet, closed: exchange.signal })
     room[Symbol.dispose]()
-    await send(exchange, outcome, headers)
+    if (outlet.opened && outcome.reply !== undefined) await outlet.end(outcome.reply)
+    else await send(exchange, outcome, headers)
   }
+}
+
+function openStream(exchange: Exchange, headers: EntryHeaders): ReplyStream {
+  const session = sessionOf(headers, speakerOfHeaders(headers).era)
+  return new ReplyStream(exchange.response, { ...exchange.headers, ...session }, headers.acceptsStream)
+}
+
+/** A caller's own session id comes back to it, except in the era that has none. */
+function sessionOf(headers: EntryHeaders, era: Era): Readonly<Record<string, string>> {
+  return era === 'modern' || headers.session === undefined ? {} : { 'mcp-session-id': headers.session }
 }
 
 async function send(exchange: Exchange, outcome: Outcome, headers: EntryHeaders): Promise<void> {
   const { response } = exchange
   const { status, reply, era } = outcome
-  const session = era === 'modern' || headers.session === undefined ? {} : { 'mcp-session-id': headers.session }
-  const extra = { ...exchange.headers, ...session, ...outcome.headers }
+  const extra = { ...exchange.headers, ...sessionOf(headers, era), ...outcome.headers }
   if (reply === undefined) {
     response.writeHead(status, { 'cache-control': 'no-store', 'content-length': '0', ...extra }).end()
   } else if (isLongReply(reply)) {

@@ -1,6 +1,6 @@
-// The protocol engine of /mcp: one parsed message and its headers in, a status and at most one reply out.
-// It walks the entry ladder from the shape of the message to its method (mcp.md 7), keeps nothing between
-// requests but the calls in progress, and knows no socket.
+// The protocol engine of /mcp: one parsed message and its headers in, a status and at most one reply out, and
+// through the outlet what goes ahead of that reply. It walks the entry ladder from the shape of the message to
+// its method (mcp.md 7), keeps nothing between requests but the calls in progress, and knows no socket.
 
 import type { Caller } from '../../caller.ts'
 import { checkModern } from './envelope.ts'
@@ -17,6 +17,8 @@ import {
   type RpcRequest,
 } from './json-rpc.ts'
 import { openMethods, type Answer, type Method, type MethodParts } from './methods.ts'
+import type { Outlet } from './outlet.ts'
+import { openProgress, progressToken } from './progress.ts'
 import { openRunningCalls, type RunningCalls } from './running-calls.ts'
 
 export interface Inbound {
@@ -24,6 +26,7 @@ export interface Inbound {
   readonly headers: EntryHeaders
   readonly caller: Caller
   readonly requestId: string
+  readonly outlet: Outlet
   /** Aborted when the connection of this request has gone; counts in the modern era only (contract 15.7). */
   readonly closed: AbortSignal
 }
@@ -58,10 +61,14 @@ export function openEngine(parts: MethodParts): Engine {
   })
 
   const run = async (method: Method, message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Answer> => {
-    const { caller, requestId, closed } = inbound
-    const exchange = { params: message.params, speaker, caller, requestId }
+    const { caller, requestId, closed, outlet } = inbound
+    const { id, params } = message
+    const token = method.long === true && outlet.streams ? progressToken(params) : undefined
+    if (method.long === true) outlet.offer()
+    using progress = token === undefined ? undefined : openProgress(token, outlet)
+    const exchange = { id, params, speaker, caller, requestId, outlet, progress }
     if (speaker.era === 'modern') return await method.run({ ...exchange, signal: closed })
-    using call = calls.begin(caller, message.id)
+    using call = calls.begin(caller, id)
     return await method.run({ ...exchange, signal: call.signal })
   }
 
@@ -73,6 +80,7 @@ export function openEngine(parts: MethodParts): Engine {
     if (message.positional) return refused(positionalParams(), message.id, era)
     const reply = await run(method, message, inbound, speaker)
     if ('refusal' in reply) return refused(reply.refusal, message.id, era)
+    if (method.long === true && progressToken(message.params) !== undefined) inbound.outlet.open()
     const result = era === 'modern' ? complete(reply.result, method) : reply.result
     return { status: 200, era, reply: resultReply(message.id, result) }
   }

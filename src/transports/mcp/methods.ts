@@ -5,16 +5,23 @@ import type { Caller } from '../../caller.ts'
 import type { Gate } from '../../invoke.ts'
 import { MODERN_VERSIONS, takesStructured, type Era, type Speaker } from './era.ts'
 import { handlerRefusal, RPC, type Refusal } from './errors.ts'
-import type { Params } from './json-rpc.ts'
+import type { Params, RequestId } from './json-rpc.ts'
+import type { Outlet } from './outlet.ts'
+import type { Progress } from './progress.ts'
 import { callTool } from './tool-call.ts'
 import type { Tools } from './tool-listing.ts'
 
 /** One request, as its handler sees it. */
 export interface Exchange {
+  readonly id: RequestId
   readonly params: Params
   readonly speaker: Speaker
   readonly caller: Caller
   readonly requestId: string
+  /** What goes ahead of the answer. */
+  readonly outlet: Outlet
+  /** Undefined where the caller did not ask for it. */
+  readonly progress: Progress | undefined
   /** Aborted when the caller cancels in the way its era has for that. */
   readonly signal: AbortSignal
 }
@@ -25,6 +32,8 @@ export interface Method {
   readonly eras: readonly Era[]
   /** Modern results of this method say how long they may be kept. */
   readonly cached?: true
+  /** May take a while: its answer can be a stream, with progress. */
+  readonly long?: true
   run(exchange: Exchange): Answer | Promise<Answer>
 }
 
@@ -86,7 +95,7 @@ export function openMethods(parts: MethodParts): ReadonlyMap<string, Method> {
         },
       },
     ],
-    ['tools/call', { eras: ALL, run: (exchange) => callTool(exchange, tools, gate) }],
+    ['tools/call', { eras: ALL, long: true, run: (exchange) => callTool(exchange, tools, gate) }],
   ])
 }
 

@@ -17,11 +17,12 @@ export async function callTool(exchange: Exchange, tools: Tools, gate: Gate): Pr
   const asked = readCall(exchange.params, tools)
   if ('refusal' in asked) return asked
   const { op, raw } = asked
-  const { speaker, caller, requestId, signal } = exchange
+  const { speaker, caller, requestId, signal, progress } = exchange
+  const telling = progress && { progress: (message: string) => progress.report(message) }
   if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return { refusal: scopeRefusal(op) }
   try {
     const rules = { unknown: 'refuse', ...(op.tool?.defaults && { defaults: op.tool.defaults }) } as const
-    const { value, ignored } = await gate.invoke(op, { raw, rules, caller, signal, requestId, via: 'mcp' })
+    const { value, ignored } = await gate.invoke(op, { raw, rules, caller, signal, requestId, via: 'mcp', ...telling })
     if (value instanceof EventStream) throw streamed(op)
     return { result: toolResult(successBody(value, ignored), speaker) }
   } catch (error) {

@@ -77,8 +77,9 @@ const wait = operation({
   output: Type.Object({ waited: Type.Boolean() }),
   routes: [{ method: 'POST', path: '/wait' }],
   tool: { hints: READ, description: 'Waits.' },
-  run: async ({ ms }, { signal }) => {
+  run: async ({ ms }, { signal, progress }) => {
     seen.started++
+    progress?.(`waits ${ms} ms`)
     try {
       await pause(ms, undefined, { signal, ref: false }) // calls that no test can cancel must not hold the process
     } catch (error) {
@@ -146,7 +147,8 @@ export async function ask(
 ): Promise<Outcome> {
   const engine = openEngine({ ...openParts(), instructions: () => 'be kind' })
   const typed = { 'content-type': 'application/json', ...headers }
-  return await engine.handle({ body, headers: readHeaders(typed), caller, requestId: 'r-1', closed })
+  const outlet = { streams: false, offer() {}, open() {}, send: () => false }
+  return await engine.handle({ body, headers: readHeaders(typed), caller, requestId: 'r-1', outlet, closed })
 }
 
 export const LEGACY = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' }

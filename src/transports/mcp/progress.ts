@@ -1,0 +1,60 @@
+// Progress of one call, for a caller who gave a token: a notification at once and then at least one a second,
+// with a value that only rises (contract 16). A call that says nothing of itself still shows that it is alive:
+// clients prolong their patience with each notification.
+
+import type { Params } from './json-rpc.ts'
+import { isObject } from './json-rpc.ts'
+import { notification, type Outlet } from './outlet.ts'
+
+export interface Progress extends Disposable {
+  /** What the call is at; goes out with the next notification. */
+  report(message: string): void
+  /** A step of a known number, told at once; from then on only steps are told. */
+  step(done: number, total: number, message?: string): void
+}
+
+export type ProgressToken = string | number
+
+/** Below the second that contract 16 grants, so that a timer which is late still keeps it. */
+const TICK_MS = 800
+/** Longest message, in characters. */
+const MESSAGE = 200
+
+/** The token of a request, if it has one that is fit to be echoed. */
+export function progressToken(params: Params): ProgressToken | undefined {
+  const token = isObject(params['_meta']) ? params['_meta']['progressToken'] : undefined
+  return typeof token === 'string' || Number.isSafeInteger(token) ? (token as ProgressToken) : undefined
+}
+
+export function openProgress(token: ProgressToken, outlet: Outlet): Progress {
+  const began = performance.now()
+  let message: string | undefined
+  let last = -1
+  const tell = (progress: number, more: object): void => {
+    if (progress <= last) return
+    last = progress
+    outlet.send(notification('notifications/progress', { progressToken: token, progress, ...more }))
+  }
+  const tick = (): void => tell(Math.round(performance.now() - began) / 1000, message === undefined ? {} : { message })
+  // Not before a refusal could be made, which has an HTTP status of its own.
+  const first = setImmediate(tick)
+  const timer = setInterval(tick, TICK_MS)
+  const stop = (): void => {
+    clearImmediate(first)
+    clearInterval(timer)
+  }
+  return {
+    report(text) {
+      message = cut(text)
+    },
+    step(done, total, text) {
+      stop()
+      tell(done, { total, ...(text === undefined ? {} : { message: cut(text) }) })
+    },
+    [Symbol.dispose]: stop,
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= MESSAGE ? text : `${text.slice(0, MESSAGE - 1)}…`
+}
