@@ -113,6 +113,7 @@ export class Client implements Disposable {
 
   /** Says why and frees everything at once; the connection ends when the client answers, or a while later. */
   close(code: number, reason: string): void {
+    if (!this.#gone) this.#parts.log.debug('socket_closed', { code, reason })
     this.#socket.close(code, reason)
     this[Symbol.dispose]()
   }

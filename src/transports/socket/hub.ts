@@ -69,9 +69,18 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   const created = terminals.onCreated((terminal) => {
     for (const client of viewing) client.attach(terminal, 0)
   })
-  const clock = setInterval(() => {
+  /** Runs while there are clients. */
+  let clock: NodeJS.Timeout | undefined
+  const tick = (): void => {
     for (const client of clients.keys()) client.tick()
-  }, rules.tickMs)
+  }
+  const left = (client: Client): void => {
+    clients.delete(client)
+    viewing.delete(client)
+    if (clients.size > 0) return
+    clearInterval(clock)
+    clock = undefined
+  }
 
   const admit = (caller: Caller): void => {
     if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new sockets', { retryAfter: 5 })
@@ -97,9 +106,10 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       expiresAt: caller.expiresAt,
       pool,
       log,
-      onGone: () => [clients, viewing].forEach((group) => group.delete(client)),
+      onGone: () => left(client),
     })
     clients.set(client, caller)
+    clock ??= setInterval(tick, rules.tickMs)
     if (!views) return
     viewing.add(client)
     for (const terminal of terminals.list()) client.attach(terminal)
@@ -123,7 +133,6 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       return clients.size
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(clock)
       created[Symbol.dispose]()
       await this.goAway()
     },

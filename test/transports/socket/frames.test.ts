@@ -59,6 +59,34 @@ t.test('X-09 whatever else is refused with the id and the request id that it nam
   t.match(text(' '.repeat(1024 * 1024)), { type: 'refused', code: 'payload_too_large' })
 })
 
+t.test('X-09 20,000 frames made at random are read or refused, never more', async (t) => {
+  const pieces = [
+    '{',
+    '}',
+    '[',
+    '"channel"',
+    ':',
+    ',',
+    '"terminal"',
+    '"type"',
+    '"ack"',
+    '"id"',
+    '1',
+    '-',
+    '1e999',
+    '\\u0000',
+  ]
+  const seen = new Set<string>()
+  for (let i = 0; i < 20_000; i++) {
+    const count = Math.floor(Math.random() * 12)
+    const parts = Array.from({ length: count }, () => pieces[Math.floor(Math.random() * pieces.length)] ?? '')
+    const bytes = Buffer.from(i % 2 === 0 ? parts.join('') : `{"type":"ack","id":${parts[0]},"offset":${parts[1]}}`)
+    if (i % 3 === 0 && bytes.length > 0) bytes[Math.floor(Math.random() * bytes.length)] = i & 255
+    seen.add(readText(bytes).type).add(readBinary(bytes).type)
+  }
+  t.strictSame(new Set(['refused', 'input', 'ack']), seen)
+})
+
 t.test('P-12 sizes: 1 to 1,000, whole numbers', async (t) => {
   for (const side of [0, -1, 1001, 65_536, 1.5, Number.NaN, '80', null, undefined]) {
     t.match(text({ channel: 'terminal', type: 'resize', id: 1, cols: side, rows: 24 }), { type: 'refused', id: '1' })
