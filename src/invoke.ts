@@ -62,6 +62,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Ga
         details: { scope: op.scope },
       })
     }
+    if (accounts.size > MOST_ACCOUNTS) forgetIdle(accounts)
     const account = accounts.get(caller.id) ?? { running: 0, tokens: limits.rate, at: performance.now() }
     admit(account, limits)
     accounts.set(caller.id, account)
@@ -73,7 +74,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Ga
       inside = false
       account.running--
       running--
-      if (account.running === 0 && account.tokens >= limits.rate) accounts.delete(caller.id)
+      if (account.running === 0 && limits.rate === 0) accounts.delete(caller.id)
       if (running === 0) for (const wake of waiters) wake()
     }
   }
@@ -104,6 +105,15 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Ga
       while (running > 0 && !signal.aborted) await nextWake(waiters, signal)
     },
   }
+}
+
+/** Credentials remembered for their rate before those without a call in progress are looked through. */
+const MOST_ACCOUNTS = 1000
+
+/** After a second without a call an account has all its tokens back, so nothing is lost with it. */
+function forgetIdle(accounts: Map<string, Account>): void {
+  const before = performance.now() - 1000
+  for (const [id, account] of accounts) if (account.running === 0 && account.at < before) accounts.delete(id)
 }
 
 /** Throws 429 when the account is at its limits; otherwise takes one token of the rate. */

@@ -58,8 +58,14 @@ function readable(level: LogLevel, event: string, facts: Facts): string {
   const parts = Object.entries(facts).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${String(value)}`],
   )
-  return [level === 'info' ? event : `${level}: ${event}`, ...parts].join('  ')
+  return [level === 'info' ? event : `${level}: ${event}`, ...parts]
+    .join('  ')
+    .replace(CONTROLS, (char) => JSON.stringify(char).slice(1, -1))
 }
+
+/** What would steer a terminal instead of being shown on it. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g
 
 /** One line on stderr. Synchronous, so that the last line before an exit is not lost; a dead or full reader costs the line only. */
 export function writeLine(line: string): void {

@@ -122,8 +122,16 @@ const fcntl = libc.func('int fcntl(int fd, int command, long argument)')
  * whoever started it (sockets of a service manager, leaks of a shell) are not all marked.
  */
 export function closeAllOnExec(): void {
-  for (const name of readdirSync('/proc/self/fd')) {
-    const fd = Number(name)
-    if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC) // one has gone since: the listing's own
+  for (const fd of openDescriptors()) if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC) // one has gone since: the listing's own
+}
+
+/** Where there is no /proc: those that a service manager or a shell could have left. */
+const GUESSED_DESCRIPTORS = 1024
+
+function openDescriptors(): number[] {
+  try {
+    return readdirSync('/proc/self/fd').map(Number)
+  } catch {
+    return Array.from({ length: GUESSED_DESCRIPTORS }, (_, fd) => fd)
   }
 }

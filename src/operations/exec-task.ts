@@ -3,7 +3,7 @@
 
 import type { Static } from 'typebox'
 import type { Rendered } from '../operation.ts'
-import { optional, Type } from '../schema.ts'
+import { id, optional, Type } from '../schema.ts'
 import { outputText } from '../workspace/exec/output-text.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import type { Excerpt } from '../workspace/exec/task-output.ts'
@@ -11,6 +11,8 @@ import type { Excerpt } from '../workspace/exec/task-output.ts'
 const text = (description: string) => Type.String({ description })
 const yes = (description: string) => optional(Type.Boolean({ description }))
 const bytes = (description: string) => optional(Type.Integer({ description, minimum: 0 }))
+
+export const taskId = id('The task, as exec_run and exec_list name it.')
 
 const fields = {
   id: text('A decimal number; never given twice'),
@@ -36,14 +38,14 @@ const fields = {
   stdio_held: yes('A process that outlived the command still holds its stdout or stderr; it lives on'),
   cpu_user_ms: optional(Type.Number({ description: 'CPU time in the program' })),
   cpu_system_ms: optional(Type.Number({ description: 'CPU time in the kernel' })),
-  max_rss_bytes: optional(Type.Integer({ description: 'Peak memory; an upper bound' })),
+  max_rss_bytes: optional(Type.Integer({ description: 'Peak memory, where it exceeds the daemon’s own' })),
 }
 
 /** A task without its output. */
 export const taskEntry = Type.Object(fields)
 
-export const taskReport = Type.Object({
-  ...fields,
+/** Its output and what belongs to it. */
+export const outputFields = {
   stdout: text('UTF-8; U+FFFD where it was not'),
   stderr: text('UTF-8; U+FFFD where it was not'),
   stdout_truncated: yes('Part of stdout is missing here'),
@@ -52,7 +54,9 @@ export const taskReport = Type.Object({
   stderr_bytes: bytes('Bytes of the whole stderr; given when it is truncated'),
   stdout_lossy: yes('stdout was not valid UTF-8'),
   stderr_lossy: yes('stderr was not valid UTF-8'),
-})
+}
+
+export const taskReport = Type.Object({ ...fields, ...outputFields })
 
 type Entry = Static<typeof taskEntry>
 type Report = Rendered<Static<typeof taskReport>>
@@ -77,11 +81,19 @@ export function entryOf(task: Task): Entry {
           exited_at: end.at.toISOString(),
           cpu_user_ms: end.exit.cpuUserMs,
           cpu_system_ms: end.exit.cpuSystemMs,
-          max_rss_bytes: end.exit.maxRssBytes,
+          ...peakMemory(end.exit.maxRssBytes),
         }),
     ...(end?.error === undefined ? {} : { error: end.error }),
     ...endingOf(task),
   }
+}
+
+/**
+ * The kernel starts a child's peak at its parent's, so only what lies above our own peak is the child's; a
+ * smaller figure would say more about the daemon than about the command.
+ */
+function peakMemory(bytes: number): { max_rss_bytes?: number } {
+  return bytes > process.resourceUsage().maxRSS * 1024 ? { max_rss_bytes: bytes } : {}
 }
 
 /** The marks of an end that is out of the ordinary. */

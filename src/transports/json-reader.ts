@@ -1,5 +1,5 @@
 // JSON on its way in: short bodies are parsed here, long ones by a worker that is started at the first of
-// them and ends after a minute without work.
+// them and ends after ten seconds without work: what it took for a large body goes with it.
 
 import type { Worker } from 'node:worker_threads'
 import { startWorker } from '../assets.ts'
@@ -14,7 +14,7 @@ export interface JsonReader extends AsyncDisposable {
 /** Above this the main thread would be held for too long (contract 18). */
 const PARSE_HERE = 1024 * 1024
 
-const IDLE_MS = 60_000
+const IDLE_MS = 10_000
 
 export function openJsonReader(): JsonReader {
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()

@@ -253,9 +253,13 @@ async function refuse(
   await sendJson(response, status, body, { ...headers, ...more })
 }
 
+/** Clients that read the answer only when they have sent all get this long (contract 0: the refusal is read). */
+const CALLER_LINGER_MS = 10_000
+
 /** A request answered before its body was read: the rest is drained to nothing for a moment, then cut. */
 function endUnreadBody(request: IncomingMessage, response: ServerResponse): void {
-  const end = (): void => closeSoon(request.socket)
+  // A stranger's bytes are not worth long listening; a caller's client may be busy sending them.
+  const end = (): void => closeSoon(request.socket, '', response.statusCode === 401 ? undefined : CALLER_LINGER_MS)
   if (response.writableFinished) end()
   else response.once('finish', end)
   request.resume()

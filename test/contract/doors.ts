@@ -99,7 +99,6 @@ const VOLATILE: Readonly<Record<string, { readonly form: RegExp; readonly mark: 
   guest_pid: { form: /^\d+$/, mark: '<pid>' },
   cpu_user_ms: { form: /^\d+(\.\d+)?$/, mark: '<ms>' },
   cpu_system_ms: { form: /^\d+(\.\d+)?$/, mark: '<ms>' },
-  max_rss_bytes: { form: /^[1-9]\d+$/, mark: '<bytes>' },
   version: { form: /^ripgrep \d+\.\d+\.\d+$/, mark: '<ripgrep>' },
 }
 
@@ -109,7 +108,7 @@ export function settled(value: unknown, directory: string, key = ''): unknown {
   if (volatile !== undefined && (typeof value === 'string' || typeof value === 'number')) {
     return volatile.form.test(String(value)) ? volatile.mark : value
   }
-  if (typeof value === 'string') return value.replaceAll(directory, '<dir>')
+  if (typeof value === 'string') return value.replaceAll(directory, '<dir>').replace(/^\/exec\/\d+\?/, '/exec/<id>?')
   if (Array.isArray(value)) return value.map((item) => settled(item, directory))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, settled(item, directory, name)]))

@@ -1,7 +1,7 @@
 // What clients of exec depend on (contract 5, 12 and 16), by the operations themselves.
 
 import t from 'tap'
-import * as ops from '../../src/operations/exec.ts'
+import * as ops from '../support/exec-operations.ts'
 import { collect, openBench, pidIn, runs } from '../support/exec.ts'
 import { until } from '../support/until.ts'
 
@@ -24,7 +24,6 @@ t.test('a finished command is the whole task object', async (t) => {
     ttl_seconds: 300,
     cpu_user_ms: Number,
     cpu_system_ms: Number,
-    max_rss_bytes: Number,
     cwd: '/tmp',
     exec_mode: 'auto',
   })

@@ -9,6 +9,8 @@ import { compileGlob } from './glob.ts'
 export const PATTERN_LENGTH = 512
 /** Globs that the braces of one pattern may stand for. */
 export const ALTERNATIVES = 256
+/** Globs that a list may stand for: each name of a walk is held against all of them. */
+export const LIST_GLOBS = 256
 /** Characters of all globs that a list may stand for: reading them takes some milliseconds of the main thread. */
 export const LIST_LENGTH = 128 * 1024
 
@@ -27,6 +29,9 @@ export function expandPatterns(field: string, patterns: readonly string[]): stri
     characters += alternatives.reduce((sum, glob) => sum + glob.length, pattern.length)
     if (characters > LIST_LENGTH) {
       throw refusal(field, pattern, `makes the list too long; accepted are globs of ${LIST_LENGTH} characters in all`)
+    }
+    if (globs.length + alternatives.length > LIST_GLOBS) {
+      throw refusal(field, pattern, `makes the list too long; accepted are ${LIST_GLOBS} globs in all`)
     }
     if (alternatives.some((glob) => compileGlob(glob) === undefined)) {
       throw refusal(field, pattern, 'is not a glob: a bracket is not closed, or a backslash stands at the end')

@@ -148,7 +148,7 @@ t.test('a process that ends without closing is not held up by the reader', async
   t.teardown(() => children[Symbol.asyncDispose]())
   const source = (path: string) => JSON.stringify(new URL(`../../../src/workspace/${path}`, import.meta.url).href)
   const program = `
-    import { openChildren } from ${source('child.ts')}
+    import { openChildren } from ${source('processes/child.ts')}
     import { openTerminals } from ${source('terminals/terminals.ts')}
     const options = { limit: 1, workdir: '/', environment: { PATH: '/usr/bin:/bin' }, shell: '/bin/sh' }
     const terminals = openTerminals({ children: openChildren(), ...options })
