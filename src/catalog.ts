@@ -2,7 +2,9 @@
 // of them names an operation.
 
 import type { Operation } from './operation.ts'
-import { execAttach, execDelete, execDeleteAll, execGet, execInput, execList, execRun } from './operations/exec.ts'
+import { execAttach, execDelete, execDeleteAll, execInput, execList } from './operations/exec.ts'
+import { execGet } from './operations/exec-get.ts'
+import { execRun } from './operations/exec-run.ts'
 import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from './operations/files.ts'
 import { fileList, fileStream } from './operations/list.ts'
 import { searchFiles } from './operations/search-files.ts'

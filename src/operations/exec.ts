@@ -1,129 +1,12 @@
-// Commands: run, watch, feed, end (contract 5). Each runs in its own session with real pipes; a code other
-// than 0 is a result, not a fault.
+// Commands that have been started: list, feed, end, follow (contract 5). exec-run starts them, exec-get looks
+// at one.
 
-import type { Static } from 'typebox'
 import { Fault } from '../fault.ts'
-import { operation, type Call } from '../operation.ts'
-import { argv, choice, content, environment, flag, id, number, optional, path, text, Type, whole } from '../schema.ts'
-import type { Task } from '../workspace/exec/task.ts'
-import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/exec/tasks.ts'
+import { operation } from '../operation.ts'
+import { choice, content, flag, optional, Type } from '../schema.ts'
 import { outputStream, taskStream } from './exec-frames.ts'
-import { entryOf, tailReport, taskEntry, taskReport, wholeReport } from './exec-task.ts'
+import { entryOf, taskEntry, taskId } from './exec-task.ts'
 import { inputBytes } from './input-bytes.ts'
-
-/** Contract 5: `ttl_seconds` 0 stands for this. */
-const TTL_SECONDS = 300
-/** Longest a timer of Node runs: 2^31 - 1 ms. */
-const MOST_SECONDS = 2_147_483
-
-const kept = `At most ${KEPT_TASKS} finished commands and ${KEPT_BYTES / 1024 / 1024} MiB of their output are kept; the oldest go first.`
-
-const runInput = Type.Object({
-  command: argv('The command: an array of arguments that runs as it is, or one string that a shell runs.'),
-  stream: flag('Answer with server-sent events.', false),
-  exec_mode: text(
-    'auto: an array of two or more runs as it is, one string with spaces or shell characters through /bin/sh. ' +
-      'direct: one string is split into words, no shell. shell: the words joined, through /bin/sh. ' +
-      'background: answers at once with the running task. Anything else is auto.',
-    { default: 'auto' },
-  ),
-  timeout_seconds: number('Seconds until its process group is ended (SIGTERM, SIGKILL 2 s later). 0: none.', {
-    minimum: 0,
-    maximum: MOST_SECONDS,
-    default: 0,
-  }),
-  ttl_seconds: whole(`Seconds the task is kept after its end. 0: ${TTL_SECONDS}. -1: no limit of time. ${kept}`, {
-    minimum: -1,
-    maximum: MOST_SECONDS,
-    default: 0,
-  }),
-  keep_logs: flag('Keep the last 8 MiB of stdout and of stderr instead of 256 KiB.', false),
-  cwd: optional(path('Where it starts; the working directory of the daemon unless given.')),
-  env: optional(environment('Variables laid over those it inherits.')),
-  stdin: optional(
-    content(
-      'What its stdin begins with. A waited-for command then reads end of file; otherwise stdin stays open for exec_input.',
-    ),
-  ),
-  background: flag('Answer at once with the running task.', false),
-  kill_on_disconnect: flag('End the command when the caller leaves before its end.', false),
-})
-
-type RunInput = Static<typeof runInput>
-
-export const execRun = operation({
-  name: 'exec_run',
-  title: 'Run a command',
-  summary: 'Runs a command and answers when it has ended, with its exit code and output.',
-  scope: 'exec',
-  input: runInput,
-  output: taskReport,
-  aliases: { cmd: 'command' },
-  routes: [
-    { method: 'POST', path: '/exec' },
-    { method: 'POST', path: '/exec/stream', fixed: { stream: true } },
-  ],
-  tool: {
-    hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
-    description:
-      'Run a command, build, test, script or program in the workspace and return its exit code, stdout and stderr. ' +
-      'command is an array such as ["ls","-l"] that runs as it is, or one string such as "make test | tail" that a shell runs. ' +
-      'A non-zero exit code is a result, not an error. It waits for the end: for servers and long jobs set background true and read them with exec_get. ' +
-      'stdin is empty unless given. Up to 16 MiB of each stream come back.',
-    hidden: ['stream', 'kill_on_disconnect'],
-    // There the signal aborts only when the caller has cancelled, and that ends the command (contract 16).
-    defaults: { kill_on_disconnect: true },
-  },
-  async run(input, call) {
-    const background = input.background || input.exec_mode === 'background'
-    const waits = !input.stream && !background
-    const task = await call.workspace.tasks.start(requestOf(input, waits))
-    const end = (): void => void task.terminate()
-    if (input.stream) {
-      const first = { event: 'task_id', data: { task_id: task.id } }
-      return taskStream(task, { signal: call.signal, first, ...(input.kill_on_disconnect ? { abandoned: end } : {}) })
-    }
-    return background ? tailReport(task) : finished(task, call, input.kill_on_disconnect)
-  },
-})
-
-function requestOf(input: RunInput, waits: boolean): TaskRequest {
-  return {
-    command: input.command,
-    mode: input.exec_mode,
-    cwd: input.cwd,
-    env: input.env,
-    timeoutSeconds: input.timeout_seconds,
-    ttlSeconds: input.ttl_seconds === 0 ? TTL_SECONDS : input.ttl_seconds,
-    keepLogs: input.keep_logs,
-    whole: waits,
-    stdin: input.stdin,
-    openStdin: !waits,
-  }
-}
-
-/** The report of the task once it has ended. Where the caller leaves first, the wait ends and the task runs on. */
-async function finished(task: Task, call: Call, kill: boolean): Promise<Awaited<ReturnType<typeof wholeReport>>> {
-  const { promise, resolve } = Promise.withResolvers<'left'>()
-  const leave = (): void => {
-    if (kill) void task.terminate()
-    resolve('left')
-  }
-  call.signal.addEventListener('abort', leave, { once: true })
-  if (call.signal.aborted) leave()
-  try {
-    if ((await Promise.race([task.finished, promise])) !== 'left') return await wholeReport(task)
-    const what = kill ? 'was ended' : 'runs on'
-    throw new Fault('unavailable', `the call ended before task ${task.id} did; the task ${what}`, {
-      details: { id: task.id },
-    })
-  } finally {
-    call.signal.removeEventListener('abort', leave)
-    task.releaseHeads()
-  }
-}
-
-const taskId = id('The task, as exec_run and exec_list name it.')
 
 export const execList = operation({
   name: 'exec_list',
@@ -140,26 +23,6 @@ export const execList = operation({
       'Use it to find the id of a background command; exec_get then returns its output.',
   },
   run: (_input, call) => Promise.resolve({ tasks: call.workspace.tasks.list().map(entryOf) }),
-})
-
-export const execGet = operation({
-  name: 'exec_get',
-  title: 'Look at a command',
-  summary: 'Shows one command: its status, exit code and the end of its output.',
-  scope: 'exec',
-  input: Type.Object({ id: taskId }),
-  output: taskReport,
-  aliases: { task_id: 'id' },
-  routes: [{ method: 'GET', path: '/exec/:id' }],
-  tool: {
-    hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
-    description:
-      'Get the status, exit code and latest stdout and stderr of a command by its id, while it runs or after it ended. ' +
-      'exit_code is -1 while it runs. The last 256 KiB of each stream are kept (8 MiB with keep_logs); stdout_truncated says that earlier output is gone. ' +
-      'Reading does not consume anything.',
-  },
-  statuses: [404],
-  run: (input, call) => tailReport(call.workspace.tasks.get(input.id)),
 })
 
 export const execInput = operation({
@@ -265,5 +128,3 @@ export const execAttach = operation({
     return taskStream(task, { signal: call.signal })
   },
 })
-
-export const exec = [execRun, execList, execGet, execInput, execDelete, execDeleteAll, execAttach] as const

@@ -108,6 +108,77 @@ t.test('exec_get, exec_list, exec_input, exec_delete and exec_delete_all of a ta
   }
 })
 
+t.test("exec_get of a range: the cursor is the caller's (mcp.md 4.3)", async (t) => {
+  for (const [door, ask] of Object.entries(DOORS)) {
+    await layOut()
+    const command = ['sh', '-c', 'printf "one\\nzwö\\n"; printf oops >&2; read line; printf three; exit 4']
+    const run = { command, background: true, cwd: dir }
+    const started = await ask(daemon, { method: 'POST', path: '/exec', body: run, tool: 'exec_run', args: run })
+    const id = String(started.body['id'])
+    const get = async (fields: Record<string, string | number>) => {
+      const strings = Object.entries(fields).map(([key, value]) => [key, String(value)])
+      const query = new URLSearchParams(strings as [string, string][]).toString()
+      const asked = { method: 'GET', path: `/exec/${id}?${query}`, tool: 'exec_get', args: { id, ...fields } }
+      return settled((await ask(daemon, asked)).body, dir)
+    }
+    const task = {
+      success: true,
+      id: '<id>',
+      command,
+      status: 'running',
+      guest_pid: '<pid>',
+      exit_code: -1,
+      created_at: '<time>',
+      started_at: '<time>',
+      ttl_seconds: 300,
+      cwd: '<dir>',
+      exec_mode: 'auto',
+    }
+    const first = { ...task, stdout: 'one\nzwö\n', offset: 0, next_offset: 9, total: 9 }
+    await until('both are printed', async () => {
+      const both = (await get({})) as { stdout: string; stderr: string }
+      return both.stdout !== '' && both.stderr !== ''
+    })
+    t.strictSame(await get({ stream: 'stdout', wait_seconds: 10 }), first, `${door}: what is there`)
+    t.strictSame(await get({ offset: 0 }), first, `${door}: the same again`)
+    const half = { ...task, offset: 4, next_offset: 6, total: 9 }
+    t.match(await get({ offset: 4, limit: 16 }), { stdout: 'zwö\n', next_offset: 9 }, `${door}: from the middle`)
+    t.strictSame(await get({ offset: -5 }), { ...half, stdout: 'zwö\n', next_offset: 9 }, `${door}: from the end`)
+    t.strictSame(
+      await get({ stream: 'stderr', encoding: 'base64' }),
+      { ...task, stderr: 'b29wcw==', encoding: 'base64', offset: 0, next_offset: 4, total: 4 },
+      `${door}: the other stream, exactly`,
+    )
+    t.strictSame(
+      await get({ stream: 'stdout', offset: 9, wait_seconds: 0.01 }),
+      { ...task, stdout: '', offset: 9, next_offset: 9, total: 9 },
+      `${door}: nothing new`,
+    )
+    t.match(
+      await get({ wait_seconds: 0.01 }),
+      { next: { tool: 'exec_get', arguments: { id: '<id>', wait_seconds: 45 } }, stdout: 'one\nzwö\n' },
+      `${door}: still running`,
+    )
+    const coming = get({ stream: 'stdout', offset: 9, wait_seconds: 30 })
+    const ended = get({ wait_seconds: 30 })
+    const input = {
+      method: 'POST',
+      path: `/exec/${id}/input`,
+      body: '\n',
+      tool: 'exec_input',
+      args: { id, input: '\n' },
+    }
+    await ask(daemon, input)
+    t.match(await coming, { stdout: 'three', offset: 9, next_offset: 14, total: 14 }, `${door}: something new`)
+    t.match(
+      await ended,
+      { status: 'exited', exit_code: 4, stdout: 'one\nzwö\nthree', stderr: 'oops' },
+      `${door}: its end`,
+    )
+    t.match(await get({ offset: 14 }), { stdout: '', next_offset: 14, eof: true }, `${door}: all is read`)
+  }
+})
+
 t.test('terminal_create, terminal_list, terminal_scrollback and terminal_delete (contract 6)', async (t) => {
   for (const [door, ask] of Object.entries(DOORS)) {
     await layOut()

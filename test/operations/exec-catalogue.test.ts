@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Frame } from '../../src/operation.ts'
-import * as ops from '../../src/operations/exec.ts'
+import * as ops from '../support/exec-operations.ts'
 import { collect, openBench, pidIn, runs } from '../support/exec.ts'
 import { until } from '../support/until.ts'
 

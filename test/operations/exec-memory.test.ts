@@ -1,7 +1,7 @@
 // reliability E-04: output without end, into a bounded daemon. In a process of its own, as memory is measured.
 
 import t from 'tap'
-import * as ops from '../../src/operations/exec.ts'
+import * as ops from '../support/exec-operations.ts'
 import { openBench } from '../support/exec.ts'
 import { until } from '../support/until.ts'
 

@@ -74,7 +74,7 @@ function withoutHalves(bytes: Buffer, cut: Cut): Buffer {
 }
 
 /** How many bytes at the start belong to a character that began earlier (at most 3). */
-function leadingHalf(bytes: Buffer): number {
+export function leadingHalf(bytes: Buffer): number {
   let count = 0
   while (count < 3 && isContinuation(bytes[count])) count++
   return isContinuation(bytes[count]) ? 0 : count

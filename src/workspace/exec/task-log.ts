@@ -14,6 +14,7 @@ import {
   type StreamName,
   type TailPiece,
 } from './task-output.ts'
+import { OutputWaiters } from './output-waiters.ts'
 
 export interface LogChunk {
   readonly stream: StreamName
@@ -46,6 +47,7 @@ export interface TaskLogOptions {
 export class TaskLog {
   readonly #streams: Readonly<Record<StreamName, { tail: Tail; head: Head | undefined; slabs: Slabs; total: number }>>
   readonly #readers = new Set<LogReader>()
+  readonly #waiters = new OutputWaiters()
   readonly #pace: (paused: boolean) => void
   /** The newest link only: readers hold what they have not read, nobody holds the rest. */
   #last: Link = { chunk: { stream: 'stdout', bytes: Buffer.alloc(0) }, order: -1, next: undefined }
@@ -93,6 +95,7 @@ export class TaskLog {
     this.#last.next = link
     this.#last = link
     for (const reader of this.#readers) reader.came(costOf(bytes))
+    this.#waiters.wake()
     this.repace()
   }
 
@@ -106,6 +109,12 @@ export class TaskLog {
   end(): void {
     this.#ended = true
     for (const reader of this.#readers) reader.wake()
+    this.#waiters.wake()
+  }
+
+  /** Resolves once `done` holds, which is looked at whenever something came and at the end; or by `signal`. */
+  until(done: () => boolean, signal: AbortSignal): Promise<void> {
+    return this.#waiters.until(done, signal)
   }
 
   tail(stream: StreamName): Excerpt {

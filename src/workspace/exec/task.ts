@@ -115,6 +115,11 @@ export class Task {
     return this.#log.tail(stream)
   }
 
+  /** Resolves once the task has ended, or `enough` holds for the stream; or by `signal`. */
+  until(stream: StreamName, enough: (total: number) => boolean, signal: AbortSignal): Promise<void> {
+    return this.#log.until(() => this.#end !== undefined || enough(this.#log.total(stream)), signal)
+  }
+
   /** Whoever asked for the `whole` output has it, or has left. Until then the heads stay, even after `release`. */
   releaseHeads(): void {
     this.#log.releaseHeads()

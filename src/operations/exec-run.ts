@@ -1,0 +1,147 @@
+// exec_run: starts a command and waits for its end, for some time, or not at all (contract 5). Each command
+// runs in its own session with real pipes; a code other than 0 is a result, not a fault.
+
+import type { Static } from 'typebox'
+import { Fault } from '../fault.ts'
+import { operation, type Call } from '../operation.ts'
+import { argv, content, environment, flag, number, optional, path, text, Type, whole } from '../schema.ts'
+import type { Task } from '../workspace/exec/task.ts'
+import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/exec/tasks.ts'
+import { taskStream } from './exec-frames.ts'
+import { endsFields, endsReport, nextCall, nextOf, outputBytes } from './exec-output.ts'
+import { tailReport, taskReport, wholeReport } from './exec-task.ts'
+
+/** Contract 5: `ttl_seconds` 0 stands for this. */
+const TTL_SECONDS = 300
+/** Longest a timer of Node runs: 2^31 - 1 ms. */
+const MOST_SECONDS = 2_147_483
+
+const kept = `At most ${KEPT_TASKS} finished commands and ${KEPT_BYTES / 1024 / 1024} MiB of their output are kept; the oldest go first.`
+
+const runInput = Type.Object({
+  command: argv('The command: an array of arguments that runs as it is, or one string that a shell runs.'),
+  stream: flag('Answer with server-sent events.', false),
+  exec_mode: text(
+    'auto: an array of two or more runs as it is, one string with spaces or shell characters through /bin/sh. ' +
+      'direct: one string is split into words, no shell. shell: the words joined, through /bin/sh. ' +
+      'background: answers at once with the running task. Anything else is auto.',
+    { default: 'auto' },
+  ),
+  timeout_seconds: number('Seconds until its process group is ended (SIGTERM, SIGKILL 2 s later). 0: none.', {
+    minimum: 0,
+    maximum: MOST_SECONDS,
+    default: 0,
+  }),
+  ttl_seconds: whole(`Seconds the task is kept after its end. 0: ${TTL_SECONDS}. -1: no limit of time. ${kept}`, {
+    minimum: -1,
+    maximum: MOST_SECONDS,
+    default: 0,
+  }),
+  keep_logs: flag('Keep the last 8 MiB of stdout and of stderr instead of 256 KiB.', false),
+  cwd: optional(path('Where it starts; the working directory of the daemon unless given.')),
+  env: optional(environment('Variables laid over those it inherits.')),
+  stdin: optional(
+    content(
+      'What its stdin begins with. A waited-for command then reads end of file; otherwise stdin stays open for exec_input.',
+    ),
+  ),
+  background: flag('Answer at once with the running task.', false),
+  wait_seconds: optional(
+    number(
+      'Wait so long for the end; then answer with the running task, which runs on, and with the call to make next.',
+      {
+        minimum: 0,
+        maximum: MOST_SECONDS,
+      },
+    ),
+  ),
+  output_bytes: outputBytes,
+  kill_on_disconnect: flag('End the command when the caller leaves before its end.', false),
+})
+
+type RunInput = Static<typeof runInput>
+
+export const execRun = operation({
+  name: 'exec_run',
+  title: 'Run a command',
+  summary: 'Runs a command and answers when it has ended, with its exit code and output.',
+  scope: 'exec',
+  input: runInput,
+  output: Type.Object({ ...taskReport.properties, ...endsFields, next: nextCall }),
+  aliases: { cmd: 'command' },
+  routes: [
+    { method: 'POST', path: '/exec' },
+    { method: 'POST', path: '/exec/stream', fixed: { stream: true } },
+  ],
+  tool: {
+    hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
+    description:
+      'Run a command, build, test, script or program in the workspace and return its exit code, stdout and stderr. ' +
+      'command is an array such as ["ls","-l"] that runs as it is, or one string such as "make test | tail" that a shell runs. ' +
+      'A non-zero exit code is a result, not an error. It waits for the end, or for wait_seconds: then the command runs on and exec_get with the id waits further. ' +
+      'For servers set background true. stdin is empty unless given. Up to 16 MiB of each stream come back.',
+    hidden: ['stream', 'kill_on_disconnect'],
+    // There the signal aborts only when the caller has cancelled, and that ends the command (contract 16).
+    defaults: { kill_on_disconnect: true },
+  },
+  async run(input, call) {
+    const background = input.background || input.exec_mode === 'background'
+    const waits = !input.stream && !background
+    const task = await call.workspace.tasks.start(requestOf(input, waits))
+    const end = (): void => void task.terminate()
+    if (input.stream) {
+      const first = { event: 'task_id', data: { task_id: task.id } }
+      return taskStream(task, { signal: call.signal, first, ...(input.kill_on_disconnect ? { abandoned: end } : {}) })
+    }
+    if (background)
+      return input.output_bytes === undefined ? tailReport(task) : endsReport(task, input.output_bytes, false)
+    return waitedFor(task, input, call)
+  },
+})
+
+function requestOf(input: RunInput, waits: boolean): TaskRequest {
+  return {
+    command: input.command,
+    mode: input.exec_mode,
+    cwd: input.cwd,
+    env: input.env,
+    timeoutSeconds: input.timeout_seconds,
+    ttlSeconds: input.ttl_seconds === 0 ? TTL_SECONDS : input.ttl_seconds,
+    keepLogs: input.keep_logs,
+    whole: waits,
+    stdin: input.stdin,
+    openStdin: !waits,
+  }
+}
+
+/**
+ * The report of the task once it has ended or wait_seconds have passed. Where the caller leaves first, the
+ * wait ends and the task runs on.
+ */
+async function waitedFor(task: Task, input: RunInput, call: Call) {
+  const { promise, resolve } = Promise.withResolvers<'left' | 'passed'>()
+  const { wait_seconds: seconds, output_bytes: bytes, kill_on_disconnect: kill } = input
+  const timer = seconds === undefined ? undefined : setTimeout(() => resolve('passed'), seconds * 1000)
+  const leave = (): void => {
+    if (kill) void task.terminate()
+    resolve('left')
+  }
+  call.signal.addEventListener('abort', leave, { once: true })
+  if (call.signal.aborted) leave()
+  try {
+    if ((await Promise.race([task.finished, promise])) === 'left') throw gone(task, kill)
+    const report = bytes === undefined ? await wholeReport(task) : endsReport(task, bytes, true)
+    return { ...report, ...nextOf(task) }
+  } finally {
+    clearTimeout(timer)
+    call.signal.removeEventListener('abort', leave)
+    task.releaseHeads()
+  }
+}
+
+function gone(task: Task, kill: boolean): Fault {
+  const what = kill ? 'was ended' : 'runs on'
+  return new Fault('unavailable', `the call ended before task ${task.id} did; the task ${what}`, {
+    details: { id: task.id },
+  })
+}

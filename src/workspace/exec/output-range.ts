@@ -1,0 +1,59 @@
+// A part of what a stream has printed, by absolute offsets: the cursor is the caller's, so asking twice
+// answers twice (mcp.md 4.3). Where the beginning is no longer kept, the part begins later and says by how
+// much. Pure.
+
+import { leadingHalf, trailingHalf } from './output-text.ts'
+import type { Excerpt } from './task-output.ts'
+
+export interface OutputRange {
+  readonly bytes: Buffer
+  /** Offset of the first byte. */
+  readonly from: number
+  /** Offset behind the last one: where the next part begins. */
+  readonly to: number
+  /** Bytes of the whole stream so far. */
+  readonly total: number
+  /** Bytes between the offset asked for and `from`: gone. */
+  readonly gap: number
+}
+
+export interface RangeRequest {
+  /** Negative: so many bytes before the end. Beyond the end: the end. */
+  readonly offset: number
+  readonly limit: number
+  /** Ends at whole characters, as far as their bytes are there or may still come. */
+  readonly text: boolean
+  /** More may be printed. */
+  readonly running: boolean
+}
+
+/** Reads from a tail: what it keeps are the last `bytes` of `total`. */
+export function rangeOf(tail: Excerpt, { offset, limit, text, running }: RangeRequest): OutputRange {
+  const { total } = tail
+  const first = total - tail.bytes
+  const asked = Math.min(offset < 0 ? Math.max(0, total + offset) : offset, total)
+  let from = Math.max(asked, first)
+  let to = Math.min(total, from + limit)
+  let bytes = cut(tail.pieces, from - first, to - first)
+  // A cut that nobody chose may fall inside a character; where the caller points is the caller's choice.
+  const half = text && (offset < 0 || from > asked) ? leadingHalf(bytes) : 0
+  from += half
+  bytes = bytes.subarray(half)
+  if (text && (to < total || running)) {
+    bytes = bytes.subarray(0, bytes.byteLength - trailingHalf(bytes))
+    to = from + bytes.byteLength
+  }
+  return { bytes, from, to, total, gap: offset < 0 ? 0 : from - asked }
+}
+
+/** The bytes of `pieces` from one position to another. */
+export function cut(pieces: readonly Buffer[], from: number, to: number): Buffer {
+  const parts: Buffer[] = []
+  let at = 0
+  for (const piece of pieces) {
+    if (at >= to) break
+    if (at + piece.byteLength > from) parts.push(piece.subarray(Math.max(0, from - at), to - at))
+    at += piece.byteLength
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
+}
