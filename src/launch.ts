@@ -13,7 +13,14 @@ const text = Buffer.from(getRawAsset('main.js')).toString('latin1')
 const script = new Script(text, { filename: 'workspace-runtime', cachedData: Buffer.from(getRawAsset('main.cache')) })
 // build.mjs has made the bundle a function of its one need: `require`, for Node's own modules.
 const main = script.runInThisContext() as (require: (name: string) => unknown) => void
-main((name) => (LATE.has(name) ? late(name) : process.getBuiltinModule(name)))
+main((name) => (LATE.has(name) ? late(name) : builtin(name)))
+
+/** Packages try optional parts that the bundle does not have; they look for the error. */
+function builtin(name: string): object {
+  const found = process.getBuiltinModule(name)
+  if (found === undefined) throw new Error(`the executable holds no module ${name}`)
+  return found
+}
 
 /** The module, loaded when something of it is first used; imports are read where they are used. */
 function late(name: string): unknown {

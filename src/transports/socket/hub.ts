@@ -2,7 +2,7 @@
 // each the terminals that exist and those that are created, and keeps the clock that finds the dead ones.
 
 import type { IncomingMessage } from 'node:http'
-import { WebSocketServer, type WebSocket } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { mayUse, type Caller } from '../../caller.ts'
 import { Fault } from '../../fault.ts'
 import type { Log } from '../../log.ts'
@@ -64,7 +64,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   const viewing = new Set<Client>()
   let open = true
   const pool = new FramePool(1 + CHUNK_BYTES)
-  const server = new WebSocketServer(SOCKET_OPTIONS)
+  let server: Promise<WebSocketServer> | undefined
 
   const created = terminals.onCreated((terminal) => {
     for (const client of viewing) client.attach(terminal, 0)
@@ -116,17 +116,19 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   }
 
   return {
-    accept(request: IncomingMessage, { socket, head, caller, query }: Connection) {
+    async accept(request: IncomingMessage, { socket, head, caller, query }: Connection) {
+      const handshakes = await (server ??= openHandshakes())
       admit(caller)
       checkHandshake(request)
       const options = readOptions(query, rules.mode)
-      server.handleUpgrade(request, socket, head, (webSocket) => welcome(webSocket, caller, options))
+      handshakes.handleUpgrade(request, socket, head, (webSocket) => welcome(webSocket, caller, options))
     },
     async goAway() {
       open = false
       for (const client of clients.keys()) client.close(1001, 'the daemon is stopping')
-      const cut = setTimeout(() => server.clients.forEach((socket) => socket.terminate()), GOING_MS)
-      await Promise.all(Array.from(server.clients, closed))
+      const sockets = (await server)?.clients ?? new Set<WebSocket>()
+      const cut = setTimeout(() => sockets.forEach((socket) => socket.terminate()), GOING_MS)
+      await Promise.all(Array.from(sockets, closed))
       clearTimeout(cut)
     },
     get size() {
@@ -137,6 +139,12 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       await this.goAway()
     },
   }
+}
+
+/** Loaded with the first client, so that a start does not pay for it. */
+async function openHandshakes(): Promise<WebSocketServer> {
+  const { WebSocketServer } = await import('ws')
+  return new WebSocketServer(SOCKET_OPTIONS)
 }
 
 async function closed(socket: WebSocket): Promise<void> {
