@@ -16,3 +16,4 @@ t.teardown(() => rmSync(`${bin}-cache`, { recursive: true, force: true }))
 
 // Its tests run as this file's; the variables are read when the modules behind it are loaded.
 await import('./sdk.test.ts')
+await import('./sdk-live.test.ts')
