@@ -52,6 +52,7 @@ export function asFault(error: unknown, requestId: string, log: Log): Fault {
 
 /** Says that no more is coming, and closes once the other side has had a moment to read what came. */
 export function closeSoon(socket: Socket, last = '', lingerMs = LINGER_MS): void {
+  if (socket.writableEnded) return // once is enough, and what is said after the end would be an error
   const cut = setTimeout(() => socket.destroy(), lingerMs)
   socket.once('close', () => clearTimeout(cut))
   socket.end(last)

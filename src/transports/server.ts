@@ -9,6 +9,7 @@ import type { Gate } from '../invoke.ts'
 import type { Log } from '../log.ts'
 import type { Operation } from '../operation.ts'
 import type { Targets } from '../workspace/targets.ts'
+import { hasBody } from './body.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import type { JsonReader } from './json-reader.ts'
 import { sendJson } from './json-reply.ts'
@@ -156,6 +157,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
       if (!response.writableFinished) gone.abort(LEFT)
     })
     request.on('error', () => undefined)
+    if (hasBody(request)) answerBeforeCut(request, response)
     const { path, query } = splitTarget(request.url ?? '/')
     try {
       if (passDoor(request, response, path, origins, headers)) {
@@ -167,7 +169,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     } catch (error) {
       await refuse(response, asFault(error, requestId, parts.log), requestId, headers)
     } finally {
-      if (!request.complete) endUnreadBody(request, response)
+      if (!request.complete) whenSent(response, () => request.socket.destroySoon())
       if (rules.accessLog) {
         parts.log.info('request', {
           request_id: requestId,
@@ -253,16 +255,35 @@ async function refuse(
   await sendJson(response, status, body, { ...headers, ...more })
 }
 
-/** Clients that read the answer only when they have sent all get this long (contract 0: the refusal is read). */
+/** Clients that read the answer only when they have sent all get this long. */
 const CALLER_LINGER_MS = 10_000
 
-/** A request answered before its body was read: the rest is drained to nothing for a moment, then cut. */
-function endUnreadBody(request: IncomingMessage, response: ServerResponse): void {
-  // A stranger's bytes are not worth long listening; a caller's client may be busy sending them.
-  const end = (): void => closeSoon(request.socket, '', response.statusCode === 401 ? undefined : CALLER_LINGER_MS)
-  if (response.writableFinished) end()
-  else response.once('finish', end)
-  request.resume()
+function whenSent(response: ServerResponse, then: () => void): void {
+  if (response.writableFinished) then()
+  else response.once('finish', then)
+}
+
+/** The exchange of each connection that has had a body. */
+const bodies = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>()
+
+/**
+ * A request answered before its body was read: what still comes is drained to nothing for a moment, then the
+ * connection is cut. Node itself would cut at once where the client asked to close, and the reset that follows
+ * can overtake the answer.
+ */
+function answerBeforeCut(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request
+  if (!bodies.has(socket)) {
+    const end = socket.destroySoon.bind(socket)
+    socket.destroySoon = () => {
+      const last = bodies.get(socket)
+      if (last === undefined || last.request.complete) return end()
+      last.request.resume()
+      // A stranger's bytes are not worth long listening.
+      closeSoon(socket, '', last.response.statusCode === 401 ? undefined : CALLER_LINGER_MS)
+    }
+  }
+  bodies.set(socket, { request, response })
 }
 
 /** What Node's parser refuses. The error listener is first: a reset here must not end the daemon. */
