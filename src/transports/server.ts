@@ -2,7 +2,7 @@
 // Origin, then the credential, then the path; nothing is looked up or read for a stranger (reliability A-01).
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Caller } from '../caller.ts'
 import { Fault } from '../fault.ts'
 import type { Gate } from '../invoke.ts'
@@ -10,13 +10,14 @@ import type { Log } from '../log.ts'
 import type { Operation } from '../operation.ts'
 import type { Targets } from '../workspace/targets.ts'
 import { hasBody } from './body.ts'
+import { answerBeforeCut, refuseMalformed, whenSent } from './connection-end.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import type { JsonReader } from './json-reader.ts'
 import { sendJson } from './json-reply.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
 import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
 import { forward } from './forward.ts'
-import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget } from './refusal.ts'
+import { asFault, refusalOfFault, refusalOfStranger, splitTarget } from './refusal.ts'
 import { newRequestId } from './request-id.ts'
 import { answerRest, type Exchange } from './rest.ts'
 import { openRouter } from './router.ts'
@@ -253,49 +254,4 @@ async function refuse(
   }
   const { status, body, headers: more } = refusalOfFault(fault, requestId)
   await sendJson(response, status, body, { ...headers, ...more })
-}
-
-/** Clients that read the answer only when they have sent all get this long. */
-const CALLER_LINGER_MS = 10_000
-
-function whenSent(response: ServerResponse, then: () => void): void {
-  if (response.writableFinished) then()
-  else response.once('finish', then)
-}
-
-/** The exchange of each connection that has had a body. */
-const bodies = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>()
-
-/**
- * A request answered before its body was read: what still comes is drained to nothing for a moment, then the
- * connection is cut. Node itself would cut at once where the client asked to close, and the reset that follows
- * can overtake the answer.
- */
-function answerBeforeCut(request: IncomingMessage, response: ServerResponse): void {
-  const { socket } = request
-  if (!bodies.has(socket)) {
-    const end = socket.destroySoon.bind(socket)
-    socket.destroySoon = () => {
-      const last = bodies.get(socket)
-      if (last === undefined || last.request.complete) return end()
-      last.request.resume()
-      // A stranger's bytes are not worth long listening.
-      closeSoon(socket, '', last.response.statusCode === 401 ? undefined : CALLER_LINGER_MS)
-    }
-  }
-  bodies.set(socket, { request, response })
-}
-
-/** What Node's parser refuses. The error listener is first: a reset here must not end the daemon (X-01). */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  socket.on('error', () => undefined)
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
-  }
-  const status = {
-    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-  }[error.code ?? '']
-  closeSoon(socket, `HTTP/1.1 ${status ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

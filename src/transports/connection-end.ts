@@ -1,0 +1,52 @@
+// How a connection ends whose client is still sending: the answer is read first. What Node's parser refuses
+// ends here too, before there is a request.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { closeSoon } from './refusal.ts'
+
+/** Clients that read the answer only when they have sent all get this long. */
+const CALLER_LINGER_MS = 10_000
+
+/** Calls back once the whole answer is handed to the system, at once where it is already. */
+export function whenSent(response: ServerResponse, then: () => void): void {
+  if (response.writableFinished) then()
+  else response.once('finish', then)
+}
+
+/** The exchange of each connection that has had a body. */
+const bodies = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>()
+
+/**
+ * A request answered before its body was read: what still comes is drained to nothing for a moment, then the
+ * connection is cut. Node itself would cut at once where the client asked to close, and the reset that follows
+ * can overtake the answer.
+ */
+export function answerBeforeCut(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request
+  if (!bodies.has(socket)) {
+    const end = socket.destroySoon.bind(socket)
+    socket.destroySoon = () => {
+      const last = bodies.get(socket)
+      if (last === undefined || last.request.complete) return end()
+      last.request.resume()
+      // A stranger's bytes are not worth long listening.
+      closeSoon(socket, '', last.response.statusCode === 401 ? undefined : CALLER_LINGER_MS)
+    }
+  }
+  bodies.set(socket, { request, response })
+}
+
+/** What Node's parser refuses. The error listener is first: a reset here must not end the daemon (X-01). */
+export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  socket.on('error', () => undefined)
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const status = {
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  }[error.code ?? '']
+  closeSoon(socket, `HTTP/1.1 ${status ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
