@@ -118,8 +118,9 @@ export class TaskLog {
   }
 
   tail(stream: StreamName): Excerpt {
-    this.#lent = this.#order
-    return this.#streams[stream].tail.excerpt(this.total(stream))
+    const excerpt = this.#streams[stream].tail.excerpt(this.total(stream))
+    // While more comes, what is shown here may leave the tail and give its memory back: whoever asks gets a copy.
+    return this.#ended ? excerpt : { ...excerpt, pieces: [Buffer.concat(excerpt.pieces, excerpt.bytes)] }
   }
 
   /** The beginning of the stream; undefined when it was not asked for. */
