@@ -6,6 +6,7 @@ import { choice, content, flag, optional, path, Type, whole } from '../schema.ts
 import { makeDirectories } from '../workspace/files/directory.ts'
 import { statPath } from '../workspace/files/file-facts.ts'
 import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
+import { IMAGE_BYTES, readAuto } from '../workspace/files/auto-read.ts'
 import { readFile, READ_BYTES } from '../workspace/files/file-reader.ts'
 import { PROTECTED, removePath } from '../workspace/files/removal.ts'
 
@@ -27,12 +28,28 @@ export const fileRead = operation({
   scope: 'files:read',
   input: Type.Object({
     path: path('The file.'),
-    start_line: optional(whole('First line, from 1.', { minimum: 1, maximum: MOST_LINES })),
+    start_line: optional(
+      whole('First line, from 1. Negative: counted from the end, -100 are the last 100 lines.', {
+        minimum: -MOST_LINES,
+        maximum: MOST_LINES,
+      }),
+    ),
     end_line: optional(
       whole('Last line, inclusive; beyond the end counts as the end.', { minimum: 1, maximum: MOST_LINES }),
     ),
     with_line_numbers: flag('Puts the line number and a tab before each line.', false),
-    encoding: encoding('base64 returns the exact bytes, for content that is not UTF-8 text.'),
+    max_bytes: optional(
+      whole('At most so many bytes, as whole lines; next_line says where it goes on. Not given: more is refused.', {
+        minimum: 16,
+        maximum: READ_BYTES,
+      }),
+    ),
+    encoding: choice(
+      'base64 returns the exact bytes, for content that is not UTF-8 text. auto: text as text, an image of at most ' +
+        `${IMAGE_BYTES / 1024 / 1024} MiB as base64, of any other binary only type and size.`,
+      ['utf8', 'base64', 'auto'],
+      'utf8',
+    ),
     hash: flag('Adds the SHA-256 of the file in hexadecimal.', false),
   }),
   output: Type.Object({
@@ -45,6 +62,13 @@ export const fileRead = operation({
     end_line: optional(
       Type.Integer({ description: 'The last line returned; start_line - 1 where the file ends before start_line.' }),
     ),
+    total_lines: optional(Type.Integer({ description: 'With max_bytes: lines of the file, up to 64 MiB.' })),
+    next_line: optional(
+      Type.Integer({ description: 'With max_bytes: start_line of the next call; absent at the end.' }),
+    ),
+    line_cut: optional(Type.Boolean({ description: 'true: not even one line fitted, this is its beginning.' })),
+    media_type: optional(Type.String({ description: 'With encoding auto, of a binary file.' })),
+    binary: optional(Type.Boolean({ description: 'With encoding auto: content is base64, or left out.' })),
     lossy: optional(Type.Boolean({ description: 'true: bytes that are not UTF-8 were replaced by U+FFFD.' })),
     encoding: optional(Type.String({ description: '"base64" where that was asked for.' })),
     hash: optional(Type.String()),
@@ -65,10 +89,15 @@ export const fileRead = operation({
       startLine: input.start_line,
       endLine: input.end_line,
       numbered: input.with_line_numbers,
-      encoding: input.encoding,
+      maxBytes: input.max_bytes,
       digest: input.hash ? digest(call) : undefined,
     }
-    return { path: input.path, ...(await readFile(request, call.signal)) }
+    const { encoding } = input
+    const read =
+      encoding === 'auto'
+        ? readAuto({ ...request, encoding: 'utf8' }, call.signal)
+        : readFile({ ...request, encoding }, call.signal)
+    return { path: input.path, ...(await read) }
   },
 })
 

@@ -2,7 +2,7 @@
 
 import { EventStream, operation } from '../operation.ts'
 import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
-import { CONTENT_BUDGET, listFiles, streamFiles } from '../workspace/listing/listing.ts'
+import { CONTENT_BUDGET, ENTRY_CAP, listFiles, streamFiles } from '../workspace/listing/listing.ts'
 
 const input = Type.Object({
   path: path('Directory to list.', { default: '/' }),
@@ -26,6 +26,15 @@ const input = Type.Object({
   }),
 })
 
+const listInput = Type.Object({
+  ...input.properties,
+  max_entries: whole('Entries at most; then the answer says truncated.', {
+    minimum: 1,
+    maximum: ENTRY_CAP,
+    default: ENTRY_CAP,
+  }),
+})
+
 const entry = Type.Object({
   name: Type.String(),
   path: Type.String(),
@@ -44,7 +53,7 @@ const entry = Type.Object({
 })
 
 const remarks = {
-  truncated: optional(Type.Boolean({ description: 'Stopped at 50,000 entries' })),
+  truncated: optional(Type.Boolean({ description: 'Stopped at max_entries' })),
   depth_limited: optional(Type.Boolean({ description: 'Some directories lie below max_depth and were not entered' })),
   errors: optional(Type.Integer({ description: 'Places that could not be read' })),
   unreadable: optional(Type.Array(Type.String(), { description: 'The first of their paths' })),
@@ -55,7 +64,7 @@ export const fileList = operation({
   title: 'List files',
   summary: 'Lists a directory, or with `nested` the tree below it, up to 50,000 entries.',
   scope: 'files:read',
-  input,
+  input: listInput,
   output: Type.Object({
     path: Type.String(),
     entries: Type.Array(entry),

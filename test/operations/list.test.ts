@@ -40,6 +40,14 @@ t.test('replies fit their schemas', async (t) => {
   t.strictSame(found, { query: 'b', path, files: ['a/b.ts', 'a/c.bin'], total_files: 2 })
 })
 
+t.test('max_entries stops a listing, which says so', async (t) => {
+  const path = t.testdir({ a: '', b: '', c: { d: '', e: '' } })
+  const some = await run(fileList, { path, nested: true, flatten: true, max_entries: 2 })
+  t.match(some, { count: 2, truncated: true })
+  t.equal((some.entries as unknown[]).length, 2)
+  t.notOk('truncated' in (await run(fileList, { path, nested: true, max_entries: 5 })))
+})
+
 t.test('contract 12 rows 3 and 9: lists in any spelling, both names of the ignore switch', async (t) => {
   const path = t.testdir({ '.gitignore': '*.log', 'a.log': '', 'b.ts': '', 'c.js': '', 'd.go': '' })
   const names = async (raw: Record<string, unknown>) =>

@@ -10,22 +10,25 @@ import { extensionOf } from '../listing/code-files.ts'
 import { hashHere } from './content-hash.ts'
 import type { Encoding } from './file-content.ts'
 import { asBase64, asText } from './file-text.ts'
-import { cutLines, lineCount, numberingBytes, numberLines, type LineRange } from './numbered-lines.ts'
+import { fromEnd, moreOf, totalOf, type Continuation } from './line-total.ts'
+import { cutLines, firstLines, lineCount, numberingBytes, numberLines, type LineRange } from './numbered-lines.ts'
 import { isPseudo, notRegular, openRegular, type RegularFile } from './regular-file.ts'
 import type { Digest } from './write-job.ts'
 
 export interface ReadRequest {
   readonly path: string
-  /** 1-based, inclusive; neither given: the whole file. */
+  /** 1-based, inclusive; neither given: the whole file. A negative start counts from the end. */
   readonly startLine?: number | undefined
   readonly endLine?: number | undefined
   readonly numbered: boolean
   readonly encoding: Encoding
+  /** Given: at most so many bytes, as whole lines, and the reply says where it goes on. */
+  readonly maxBytes?: number | undefined
   /** Given: the reply carries the hash of the whole file's bytes. */
   readonly digest?: Digest | undefined
 }
 
-export interface FileText {
+export interface FileText extends Continuation {
   readonly content: string | JsonText<string>
   /** Bytes of the file, as it was read. */
   readonly size: number
@@ -51,8 +54,10 @@ const MOST_ATTEMPTS = 3
 
 interface Selection {
   readonly bytes: Uint8Array
+  readonly first: number
   readonly lines: number
   readonly size: number
+  readonly more?: Continuation
 }
 
 export async function readFile(request: ReadRequest, signal: AbortSignal): Promise<FileText> {
@@ -60,12 +65,13 @@ export async function readFile(request: ReadRequest, signal: AbortSignal): Promi
   const ranged = startLine !== undefined || endLine !== undefined
   const range = { first: startLine ?? 1, last: endLine ?? Infinity }
   refuseCombination(request, range)
-  const found = await selectSteadily(path, range, ranged, signal)
-  const added = numbered ? numberingBytes(range.first, found.lines) : 0
+  const found = await selectSteadily({ path, range: ranged ? range : undefined, most: request.maxBytes }, signal)
+  const { first, more } = found
+  const added = numbered ? numberingBytes(first, found.lines) : 0
   if (found.bytes.byteLength + added > READ_BYTES) {
     throw tooLarge(path, found.size, READ_BYTES, 'with its line numbers is')
   }
-  const bytes = numbered ? await numberLines(found.bytes, range.first, found.lines) : found.bytes
+  const bytes = numbered ? await numberLines(found.bytes, first, found.lines) : found.bytes
   const extension = extensionOf(basename(path))
   const hash = request.digest && (await hashOf(found, ranged, request.path, request.digest, signal))
   return {
@@ -73,7 +79,8 @@ export async function readFile(request: ReadRequest, signal: AbortSignal): Promi
     size: found.size,
     lines: found.lines,
     ...(extension === '' ? {} : { extension }),
-    ...(ranged ? { start_line: range.first, end_line: range.first + found.lines - 1 } : {}),
+    ...(ranged ? { start_line: first, end_line: first + found.lines - 1 } : {}),
+    ...more,
     ...(hash === undefined ? {} : { hash }),
   }
 }
@@ -84,6 +91,11 @@ async function textFields(bytes: Uint8Array): Promise<Pick<FileText, 'content' |
 }
 
 function refuseCombination({ numbered, encoding }: ReadRequest, { first, last }: LineRange): void {
+  if (first === 0) {
+    throw new Fault('bad_request', 'start_line is 0; accepted is a line from 1 on, or a negative one from the end', {
+      details: { field: 'start_line', got: 0 },
+    })
+  }
   if (first > last) {
     throw new Fault(
       'bad_request',
@@ -104,16 +116,21 @@ function refuseCombination({ numbered, encoding }: ReadRequest, { first, last }:
   }
 }
 
-async function selectSteadily(
-  path: string,
-  range: LineRange,
-  ranged: boolean,
-  signal: AbortSignal,
-): Promise<Selection> {
+interface Wanted {
+  readonly path: string
+  /** Undefined: the whole file. */
+  readonly range: LineRange | undefined
+  /** Bytes at most; undefined: too many are refused. */
+  readonly most: number | undefined
+}
+
+async function selectSteadily(wanted: Wanted, signal: AbortSignal): Promise<Selection> {
+  const { path } = wanted
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     const file = await openRegular(path, constants.O_RDONLY)
     try {
-      const found = await select(file, path, ranged ? range : undefined, signal)
+      const range = await fromEnd(file, wanted.range, signal)
+      const found = await select(file, { ...wanted, range }, signal)
       if (found !== undefined) return found
     } catch (error) {
       throw faultOfRead(error, path)
@@ -133,19 +150,18 @@ async function selectSteadily(
 /** Reads the range, or everything; undefined where the file ended before its size said so. */
 async function select(
   { handle, stats }: RegularFile,
-  path: string,
-  range: LineRange | undefined,
+  { path, range, most }: Wanted,
   signal: AbortSignal,
 ): Promise<Selection | undefined> {
   const pseudo = isPseudo(stats)
-  const limit = range === undefined && pseudo && stats.size === 0 ? PSEUDO_BYTES : READ_BYTES
-  if (range === undefined && stats.size > limit) throw tooLarge(path, stats.size, limit, 'is')
+  const limit = most ?? (range === undefined && pseudo && stats.size === 0 ? PSEUDO_BYTES : READ_BYTES)
+  if (range === undefined && most === undefined && stats.size > limit) throw tooLarge(path, stats.size, limit, 'is')
   const { first, last } = range ?? { first: 1, last: Infinity }
   const end = stats.size === 0 ? Infinity : stats.size
   const parts: Uint8Array[] = []
   const at = { line: 1, read: 0, taken: 0 }
   let chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end))
-  while (at.read < end && at.line <= last) {
+  while (at.read < end && at.line <= last && at.taken <= limit) {
     signal.throwIfAborted()
     const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.byteLength, end - at.read), null)
     if (bytesRead === 0) {
@@ -156,13 +172,28 @@ async function select(
     const { from, to } = cutLines(chunk.subarray(0, bytesRead), at, { first, last })
     if (from === to) continue
     at.taken += to - from
-    if (at.taken > limit) throw tooLarge(path, Math.max(stats.size, at.read), limit, 'is')
+    if (at.taken > limit && most === undefined) throw tooLarge(path, Math.max(stats.size, at.read), limit, 'is')
     parts.push(chunk.subarray(from, to))
     chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at.read))
   }
   const bytes = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
   const whole = pseudo && range === undefined
-  return { bytes, lines: lineCount(bytes, Math.max(0, at.line - first)), size: whole ? at.read : stats.size }
+  const size = whole ? at.read : stats.size
+  if (at.taken <= limit) {
+    const lines = lineCount(bytes, Math.max(0, at.line - first))
+    const total =
+      most === undefined ? undefined : range === undefined ? lines : await totalOf({ handle, stats }, signal)
+    return {
+      bytes,
+      first,
+      lines,
+      size,
+      ...(most === undefined ? {} : { more: moreOf(first + lines, total, at.line <= last) }),
+    }
+  }
+  const fitting = firstLines(bytes, limit)
+  const more = moreOf(first + fitting.lines, await totalOf({ handle, stats }, signal), false)
+  return { ...fitting, first, size, more: { ...more, ...(fitting.cut ? { line_cut: true } : {}) } }
 }
 
 function tooLarge(path: string, size: number, limit: number, verb: string): Fault {

@@ -32,6 +32,16 @@ export function lineCount(bytes: Uint8Array, feeds: number): number {
   return bytes.byteLength > 0 && bytes[bytes.byteLength - 1] !== LINE_FEED ? feeds + 1 : feeds
 }
 
+/** The whole lines among the first `limit` bytes; where not even one is, the beginning of the first. */
+export function firstLines(bytes: Uint8Array, limit: number): { bytes: Uint8Array; lines: number; cut: boolean } {
+  const end = bytes.subarray(0, limit).lastIndexOf(LINE_FEED) + 1
+  if (end === 0) return { bytes: bytes.subarray(0, limit), lines: 1, cut: true }
+  const kept = bytes.subarray(0, end)
+  let lines = 0
+  for (const byte of kept) if (byte === LINE_FEED) lines++
+  return { bytes: kept, lines, cut: false }
+}
+
 /** Bytes that numbers and tabs add to `lines` lines from `first` on. */
 export function numberingBytes(first: number, lines: number): number {
   let sum = 0

@@ -29,6 +29,7 @@ export interface ListRequest {
   readonly include_ext: readonly string[]
   readonly ignore_patterns: readonly string[]
   readonly max_content_budget: number
+  readonly max_entries?: number
 }
 
 /** One entry; the walker renders them, this is their type. */
@@ -93,7 +94,7 @@ export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: 
     path: request.path,
     shape,
     maxDepth: request.nested ? request.max_depth : 1,
-    cap: shape === 'lines' ? Infinity : ENTRY_CAP,
+    cap: shape === 'lines' ? Infinity : Math.min(request.max_entries ?? ENTRY_CAP, ENTRY_CAP),
     light: request.light,
     extensions: request.include_extensions,
     hash: request.include_hash,
