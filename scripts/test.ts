@@ -1,8 +1,8 @@
 // Runs every test (or the files given) through node-tap, two files at a time, and says what came of it: a
 // line for each file, the diagnosis of each failure, the rows of the test catalogue that passed and that
 // were skipped, and a last line `N passed, N failed, N skipped`.
-// Only rows in test/skips.json may be skipped, each with the capability it lacks. A process that outlives
-// the tests is a failure, and is ended; so is everything after LIMIT_MS.
+// Only what test/skips.json names, rows or whole tests, may be skipped, each with the capability it lacks. A
+// process that outlives the tests is a failure, and is ended; so is everything after LIMIT_MS.
 
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -123,10 +123,13 @@ function printRows(tests: readonly TestResult[], allowed: Readonly<Record<string
   console.log(`\ncatalogue rows passed (${passed.length}): ${passed.join(' ')}`)
   console.log(`catalogue rows skipped (${skipped.length})${skipped.length > 0 ? ':' : ''}`)
   for (const row of skipped) console.log(`  ${row}: ${allowed[row] ?? 'not allowed by test/skips.json'}`)
+  for (const { name, outcome } of tests) {
+    if (outcome === 'skipped' && Object.hasOwn(allowed, name)) console.log(`skipped: ${name}: ${allowed[name]}`)
+  }
 }
 
 const allowed = allowedSkips()
-const mayBeSkipped = (test: TestResult) => rowsOf(test.name).some((row) => row in allowed)
+const mayBeSkipped = ({ name }: TestResult) => [name, ...rowsOf(name)].some((key) => Object.hasOwn(allowed, key))
 const files: FileResult[] = []
 const problems = await runTap(process.argv.slice(2), (file) => {
   files.push(file)
