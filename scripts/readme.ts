@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { catalog } from '../src/catalog.ts'
-import { configSchema } from '../src/config.ts'
+import { configSchema } from '../src/config-schema.ts'
 import type { Operation } from '../src/operation.ts'
 
 const README = join(import.meta.dirname, '../README.md')

@@ -5,142 +5,12 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { configSchema, type ConfigFile } from './config-schema.ts'
 import { errnoOf } from './fault.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { nearest } from './nearest.ts'
 import { StartError } from './start-error.ts'
-
-const closed = { additionalProperties: false } as const
-const limit = (description: string, fallback: number, maximum: number) =>
-  Type.Optional(Type.Integer({ description, default: fallback, minimum: 1, maximum }))
-
-/** The configuration file; published as JSON Schema. Every key may be left out. */
-export const configSchema = Type.Object(
-  {
-    host: Type.Optional(Type.String({ description: 'Address to listen on', default: '127.0.0.1', minLength: 1 })),
-    port: Type.Optional(
-      Type.Integer({ description: 'Port; 0 takes any free one', default: 9990, minimum: 0, maximum: 65535 }),
-    ),
-    token_file: Type.Optional(
-      Type.String({ description: 'File that holds the raw token, 32 characters or more', minLength: 1 }),
-    ),
-    workdir: Type.Optional(
-      Type.String({
-        description: 'Where commands start; default /root if usable, else the home directory, else /',
-        minLength: 1,
-      }),
-    ),
-    log_level: Type.Optional(
-      Type.Enum([...LOG_LEVELS], { description: 'Least level that is logged', default: 'info' }),
-    ),
-    access_log: Type.Optional(Type.Boolean({ description: 'Log every request', default: false })),
-    jwt: Type.Optional(
-      Type.Object(
-        {
-          secret_file: Type.Optional(
-            Type.String({ description: 'File with the shared secret (HS256), 32 bytes or more' }),
-          ),
-          jwks_file: Type.Optional(Type.String({ description: 'File with a JSON Web Key Set' })),
-          jwks_url: Type.Optional(Type.String({ description: 'URL of a JSON Web Key Set' })),
-          algorithms: Type.Optional(
-            Type.Array(Type.String(), {
-              description:
-                'Accepted signature algorithms; default HS256 with a secret, the common public-key ones with a key set',
-              minItems: 1,
-            }),
-          ),
-          audience: Type.Optional(Type.String({ description: 'Audience (`aud`) a token must name' })),
-          issuer: Type.Optional(Type.String({ description: 'Issuer (`iss`) a token must name' })),
-          tolerance_seconds: Type.Optional(
-            Type.Integer({ description: 'Seconds by which clocks may differ', default: 60, minimum: 0, maximum: 60 }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    cors: Type.Optional(
-      Type.Object(
-        {
-          origins: Type.Optional(
-            Type.Array(Type.String(), {
-              description: 'Origins of web pages that may call, besides our own on loopback; `"*"`: all',
-            }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    allowed_hosts: Type.Optional(
-      Type.Array(Type.String(), { description: 'Names accepted in the Host header; on loopback besides its own' }),
-    ),
-    limits: Type.Optional(
-      Type.Object(
-        {
-          execs: limit('Commands at once', 50, 256),
-          terminals: limit('Terminals alive at once', 10, 64),
-          watchers: limit('Watchers at once', 5, 64),
-          concurrency: limit('Calls in progress per credential', 512, 65_536),
-          rate: Type.Optional(
-            Type.Integer({
-              description: 'Calls a second per credential; 0: off',
-              default: 0,
-              minimum: 0,
-              maximum: 1_000_000,
-            }),
-          ),
-          failed_auth: limit('Failed authentications a second per address', 20, 10_000),
-          body_bytes: limit('Largest JSON body over REST', 64 * 1024 * 1024, 1024 * 1024 * 1024),
-        },
-        closed,
-      ),
-    ),
-    files: Type.Optional(
-      Type.Object(
-        {
-          durable: Type.Optional(
-            Type.Boolean({ description: 'Sync file and directory before a write is answered', default: true }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    search: Type.Optional(
-      Type.Object(
-        {
-          engine: Type.Optional(
-            Type.Enum(['auto', 'ripgrep', 'builtin'], { description: 'Content search engine', default: 'auto' }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    exec: Type.Optional(
-      Type.Object(
-        {
-          env: Type.Optional(
-            Type.Record(Type.String(), Type.String(), { description: 'Object of variables that every command gets' }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    targets: Type.Optional(
-      Type.Record(
-        Type.String({ pattern: '^[a-z][a-z0-9_-]{0,63}$' }),
-        Type.Object({ url: Type.String(), token: Type.String() }, closed),
-        {
-          description: 'Other daemons as `{"<id>": {"url", "token"}}`, reached under `/runtimes/<id>/`',
-        },
-      ),
-    ),
-    toolsets: Type.Optional(Type.Array(Type.String(), { description: 'Toolsets beyond the 23 tools' })),
-  },
-  closed,
-)
-
-export type ConfigFile = Static<typeof configSchema>
 
 export interface Config {
   readonly host: string
@@ -149,6 +19,8 @@ export interface Config {
   /** From RUNTIME_TOKEN, which is then removed from the environment. */
   readonly token: string | undefined
   readonly workdir: string
+  /** Port of the listener that the public MCP suite is run against; undefined: there is none. */
+  readonly conformancePort: number | undefined
   readonly logLevel: LogLevel
   readonly stateDirectory: string
   readonly cacheDirectory: string
@@ -166,6 +38,7 @@ const FLAGS = {
   workdir: { type: 'string' },
   'log-level': { type: 'string' },
   toolsets: { type: 'string' },
+  'conformance-port': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -182,7 +55,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     return { words: positionals, flags: values }
   } catch (error) {
     const name = /'(?:-\w, )?(--?[^'\s]+)/.exec(String(error))?.[1] ?? ''
-    const known = Object.keys(FLAGS)
+    const known = Object.keys(FLAGS).filter((flag) => flag !== 'conformance-port' || name === `--${flag}`) // a hidden one
     if (known.some((flag) => name === `--${flag}`)) {
       const valued = !['version', 'help'].includes(name.slice(2))
       throw new StartError(valued ? `${name} needs a value: ${name}=VALUE; see --help` : `${name} takes no value`)
@@ -222,6 +95,7 @@ export function loadConfig(line: CommandLine): Config {
     // A flag beats the environment: with --token-file the variable does not count.
     token: line.flags['token-file'] === undefined ? token : undefined,
     workdir: workdir === undefined ? defaultWorkdir(home) : checkedWorkdir(workdir),
+    conformancePort: readConformancePort(line.flags['conformance-port']),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
     stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),
     cacheDirectory: directoryOf(env['CACHE_DIRECTORY'], env['XDG_CACHE_HOME'], join(home, '.cache')),
@@ -271,6 +145,13 @@ function readPort(text: string | undefined): number | undefined {
     throw new StartError(`the port is ${JSON.stringify(text)}; accepted is a number from 0 to 65535`)
   }
   return Number(text)
+}
+
+/** The listener has no credential, so it has one address, 127.0.0.1, and never the product's port. */
+function readConformancePort(value: string | boolean | undefined): number | undefined {
+  if (typeof value !== 'string') return undefined
+  if (value === '9990') throw new StartError('--conformance-port is 9990, which is the port of the daemon itself')
+  return readPort(value)
 }
 
 function readLevel(text: string | undefined): LogLevel | undefined {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { type Assets, buildFacts, ripgrepPath } from './assets.ts'
 import { catalogWith, TOOLSETS } from './catalog.ts'
 import type { Config } from './config.ts'
+import { openConformanceListener } from './conformance.ts'
 import { errnoOf } from './fault.ts'
 import { openGate } from './invoke.ts'
 import { openLog, writeLine } from './log.ts'
@@ -14,6 +15,9 @@ import { loadJwks, loadJwtSecret, loadToken, type LoadedToken } from './token-st
 import { openCredentials, type JwtOptions } from './transports/credentials/credentials.ts'
 import { openJsonReader } from './transports/json-reader.ts'
 import { mcpEndpoint } from './transports/mcp/endpoint.ts'
+import { instructions } from './transports/mcp/instructions.ts'
+import { openProduct } from './transports/mcp/product.ts'
+import { isLoopback } from './transports/origin.ts'
 import { openServer, type FrontDoor } from './transports/server.ts'
 import { openSocketHub } from './transports/socket/hub.ts'
 import { openWorkspace } from './workspace/workspace.ts'
@@ -47,24 +51,30 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   )
   const json = stack.use(openJsonReader())
   const { version } = buildFacts()
+  const stopping = new AbortController()
   const mcp = mcpEndpoint({
-    gate,
-    catalog,
+    registry: openProduct({ gate, catalog }),
     json,
     serverInfo: { name: 'workspace-runtime', version },
-    workdir: config.workdir,
+    instructions: () => instructions(config.workdir),
+    stopping: stopping.signal,
   })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
   const upgrades = (path: string) => (path === '/ws' ? sockets.accept : undefined)
   const door = stack.use(
     await listen({ gate, catalog, credentials, json, targets: workspace.targets, mcp, upgrades, log }, config),
   )
+  if (config.conformancePort !== undefined) {
+    if (!isLoopback(config.host)) throw new StartError('--conformance-port is only for a daemon bound to loopback')
+    stack.use(await openConformanceListener(config.conformancePort, { gate, json, log, version }))
+  }
   const signal = nextSignal()
   announce(config, door, token)
   const first = await signal
   exitAtNextSignal(first)
   log.info('stopping', { signal: first })
   gate.close()
+  stopping.abort()
   door.stopAccepting()
   await Promise.all([sockets.goAway(), gate.idle(AbortSignal.timeout(GRACE_MS))])
   const force = setTimeout(() => process.exit(0), FORCE_MS)

@@ -35,6 +35,8 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'main.ts': 'top',
   'serve.ts': 'top',
   'config.ts': 'top',
+  'config-schema.ts': 'top',
+  'conformance.ts': 'top',
   'token-store.ts': 'top',
   'invoke.ts': 'invoke',
   'intake.ts': 'invoke',

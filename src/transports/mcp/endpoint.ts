@@ -1,10 +1,7 @@
 // /mcp on node:http: reads one message, hands it to the engine, writes the outcome. Host, Origin and the
 // credential are judged before (contract 15.9), so whoever arrives here may be answered.
 
-import type { Caller } from '../../caller.ts'
 import { Fault } from '../../fault.ts'
-import type { Gate } from '../../invoke.ts'
-import type { Operation } from '../../operation.ts'
 import { BodyRoom, readBody, refuseCoding } from '../body.ts'
 import type { JsonReader } from '../json-reader.ts'
 import { sendJson, sendPieces } from '../json-reply.ts'
@@ -14,20 +11,19 @@ import { openEngine, refused, type Outcome } from './engine.ts'
 import { PROTOCOL_VERSIONS, speakerOfHeaders, type Era } from './era.ts'
 import { RPC, type Refusal } from './errors.ts'
 import { doorOf, readHeaders, type EntryHeaders } from './http-entry.ts'
-import { instructions } from './instructions.ts'
 import { parseRefusal } from './json-rpc.ts'
-import type { ServerInfo } from './methods.ts'
-import { openTools, type Tools } from './tool-listing.ts'
+import type { MethodParts, ServerInfo } from './methods.ts'
+import type { Registry } from './registry.ts'
 import { ReplyStream } from './reply-stream.ts'
 import { isLongReply, wirePieces } from './wire.ts'
 
 export interface McpParts {
-  readonly gate: Gate
-  readonly catalog: readonly Operation[]
+  readonly registry: Registry
   readonly serverInfo: ServerInfo
   readonly json: JsonReader
-  /** Named in the instructions. */
-  readonly workdir: string
+  readonly instructions: MethodParts['instructions']
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal
 }
 
 export type McpEndpoint = (exchange: Exchange) => Promise<void>
@@ -37,16 +33,20 @@ const BODY_BYTES = 4 * 1024 * 1024
 const LARGER = ' on /mcp; larger content goes to POST /files/write'
 
 export function mcpEndpoint(parts: McpParts): McpEndpoint {
-  const tools = openTools(parts.catalog)
-  const { gate, serverInfo, workdir } = parts
-  const engine = openEngine({ gate, serverInfo, tools, instructions: () => instructions(workdir) })
+  const { registry, serverInfo } = parts
+  const engine = openEngine(parts)
 
   return async (exchange) => {
     const { request, caller, requestId } = exchange
     const headers = readHeaders(request.headers)
     const door = doorOf(request.method, headers)
     if (door.kind === 'debug') {
-      return await sendJson(exchange.response, 200, describe(serverInfo, tools, caller), exchange.headers)
+      return await sendJson(
+        exchange.response,
+        200,
+        describe(serverInfo, registry.tools.names(caller)),
+        exchange.headers,
+      )
     }
     if (door.kind === 'closed') {
       const refusal = faultBody(new Fault('method_not_allowed', door.sentence), requestId)
@@ -113,8 +113,7 @@ function bodyRefusal(error: unknown): Refusal {
 }
 
 /** The answer to a plain GET (contract 11). */
-function describe(serverInfo: ServerInfo, tools: Tools, caller: Caller): object {
-  const names = tools.list(caller, false).map((tool) => tool.name)
+function describe(serverInfo: ServerInfo, names: readonly string[]): object {
   const { name, version } = serverInfo
   return successBody({ name, version, tools: names, tool_count: names.length, protocol_versions: PROTOCOL_VERSIONS })
 }

@@ -5,21 +5,25 @@
 import type { Caller } from '../../caller.ts'
 import { checkModern } from './envelope.ts'
 import { speakerOf, speakerOfHeaders, type Era, type Speaker } from './era.ts'
-import { entryRefusal, RPC, type Refusal } from './errors.ts'
+import { entryRefusal, handlerRefusal, RPC, type Refusal } from './errors.ts'
 import { CONTENT_TYPE_SENTENCE, type EntryHeaders } from './http-entry.ts'
 import {
   classify,
   errorReply,
   resultReply,
   type Message,
+  type Params,
   type Reply,
   type RequestId,
   type RpcRequest,
 } from './json-rpc.ts'
-import { openMethods, type Answer, type Method, type MethodParts } from './methods.ts'
+import { badParams, openMethods, type Answer, type Exchange, type Method, type MethodParts } from './methods.ts'
 import type { Outlet } from './outlet.ts'
+import { openQuestions } from './pending-questions.ts'
 import { openProgress, progressToken } from './progress.ts'
 import { openRunningCalls, type RunningCalls } from './running-calls.ts'
+import { bindingOf, openSeal } from './sealed-state.ts'
+import { NeedsAbility, NeedsInput, openTalk } from './talk.ts'
 
 export interface Inbound {
   readonly body: unknown
@@ -45,19 +49,21 @@ export interface Engine {
 }
 
 /** How long a client may keep a list, in ms: after an update of the daemon old lists are gone soon. */
-const LIST_TTL_MS = 300_000
+const TTL_MS = { list: 300_000, read: 0 } as const
 
 export function openEngine(parts: MethodParts): Engine {
   const methods = openMethods(parts)
   const calls = openRunningCalls()
+  const questions = openQuestions()
+  const seal = openSeal()
   const meta = { 'io.modelcontextprotocol/serverInfo': parts.serverInfo }
 
   /** What every modern result carries (2026-07-28, basic). */
-  const complete = (result: object, method: Method): object => ({
+  const complete = (result: object & { readonly _meta?: object }, method: Method): object => ({
     resultType: 'complete',
     ...result,
-    ...(method.cached && { ttlMs: LIST_TTL_MS, cacheScope: 'private' }),
-    _meta: meta,
+    ...(method.cached && { ttlMs: TTL_MS[method.cached], cacheScope: 'private' }),
+    _meta: { ...result._meta, ...meta },
   })
 
   const run = async (method: Method, message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Answer> => {
@@ -66,11 +72,20 @@ export function openEngine(parts: MethodParts): Engine {
     const token = method.long === true && outlet.streams ? progressToken(params) : undefined
     if (method.long === true) outlet.offer()
     using progress = token === undefined ? undefined : openProgress(token, outlet)
-    const exchange = { id, params, speaker, caller, requestId, outlet, progress }
-    if (speaker.era === 'modern') return await method.run({ ...exchange, signal: closed })
-    using call = calls.begin(caller, id)
-    return await method.run({ ...exchange, signal: call.signal })
+    using call =
+      speaker.era === 'modern' ? { signal: closed, [Symbol.dispose]: () => undefined } : calls.begin(caller, id)
+    const { signal } = call
+    const binding = (): string | undefined => bindingOf(caller.id, message.method, calledOf(params))
+    const sealed = method.long === true && speaker.era === 'modern' ? params['requestState'] : undefined
+    const state = sealed === undefined ? undefined : opened(sealed, binding())
+    if (sealed !== undefined && state === undefined) return badParams(STALE_SENTENCE)
+    const talking = { params, speaker, caller, outlet, progress, signal, questions, seal, binding, state }
+    const exchange = { id, params, speaker, caller, requestId, outlet, progress, signal }
+    return await method.run({ ...exchange, talk: () => openTalk(talking) })
   }
+
+  const opened = (sealed: unknown, binding: string | undefined): object | undefined =>
+    typeof sealed === 'string' && binding !== undefined ? seal.open(sealed, binding) : undefined
 
   const answer = async (message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Outcome> => {
     const { era } = speaker
@@ -78,7 +93,7 @@ export function openEngine(parts: MethodParts): Engine {
     if (method === undefined || !method.eras.includes(era))
       return refused(unknownMethod(message.method, era), message.id, era)
     if (message.positional) return refused(positionalParams(), message.id, era)
-    const reply = await run(method, message, inbound, speaker)
+    const reply = settled(await run(method, message, inbound, speaker), era)
     if ('refusal' in reply) return refused(reply.refusal, message.id, era)
     if (method.long === true && progressToken(message.params) !== undefined) inbound.outlet.open()
     const result = era === 'modern' ? complete(reply.result, method) : reply.result
@@ -96,10 +111,34 @@ export function openEngine(parts: MethodParts): Engine {
       if (message.kind === 'notification' && era !== 'modern' && message.method === 'notifications/cancelled') {
         calls.cancel(inbound.caller, message.params)
       }
+      if (message.kind === 'response' && era === 'legacy') questions.answer(inbound.caller, message)
       if (message.kind !== 'request' || !('era' in speaker)) return { status: 202, era }
       return await answer(message, inbound, speaker)
     },
   }
+}
+
+const STALE_SENTENCE =
+  'requestState is not one that was given out for this call, or it has expired; call again without it and inputResponses'
+
+/** What is called, without what changes from one try to the next. */
+function calledOf(params: Params): object {
+  const { _meta, inputResponses: _, requestState: __, ...called } = params
+  return called
+}
+
+/** An answer that is still to be had, in the form that the modern era has for it. */
+function settled(answer: Answer, era: Era): Exclude<Answer, NeedsInput | NeedsAbility> {
+  if (answer instanceof NeedsInput) {
+    const { requests, requestState } = answer
+    const state = requestState === undefined ? {} : { requestState }
+    return { result: { resultType: 'input_required', inputRequests: requests, ...state } }
+  }
+  if (!(answer instanceof NeedsAbility)) return answer
+  const sentence = `the client has not declared the capability ${answer.ability}, which this call needs`
+  const data = { requiredCapabilities: { [answer.ability]: {} } }
+  if (era === 'modern') return { refusal: entryRefusal(RPC.missingCapability, sentence, { modern: true, data }) }
+  return { refusal: handlerRefusal(RPC.failed, sentence, data) }
 }
 
 /** The rungs between shape and method; the first that fails answers. */
@@ -107,7 +146,7 @@ function climb(message: Message, headers: EntryHeaders, speaker: Speaker): Refus
   const modern = speaker.era === 'modern'
   if (message.kind === 'malformed') return entryRefusal(RPC.invalidRequest, message.sentence, { modern })
   if (message.kind === 'response') {
-    // The older revisions accept responses, and nothing here waits for one.
+    // The older revisions post answers to what they are asked on a stream.
     const sentence = 'a response came; accepted is one request or notification'
     return speaker.era === 'legacy' ? undefined : entryRefusal(RPC.invalidRequest, sentence, { modern })
   }

@@ -75,7 +75,7 @@ export function speakerOf(message: Message, headers: ProtocolHeaders): Speaker |
 
 /** Before a body could be read only the headers can tell. */
 export function speakerOfHeaders(headers: ProtocolHeaders): Speaker {
-  const speaker = speakerOf({ kind: 'response' }, headers)
+  const speaker = speakerOf({ kind: 'response', id: null, result: undefined }, headers)
   return 'era' in speaker ? speaker : { era: 'legacy', version: undefined }
 }
 

@@ -33,6 +33,11 @@ export function handlerRefusal(code: RpcCode, message: string, data?: object): R
   return { status: 200, code, message, ...(data && { data }) }
 }
 
+/** The refusal of parameters, as a handler answers it. */
+export function badParams(message: string): { readonly refusal: Refusal } {
+  return { refusal: handlerRefusal(RPC.invalidParams, message) }
+}
+
 /** Outside the modern era an unknown method is a 200 like every other error but -32700 and -32600. */
 function entryStatus(code: RpcCode, modern: boolean): number {
   if (code === RPC.unknownMethod) return modern ? 404 : 200

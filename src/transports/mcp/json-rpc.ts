@@ -22,9 +22,12 @@ export interface RpcNotification {
   readonly params: Params
 }
 
-/** An answer to a question that nobody here asked; the older revisions let clients post them. */
+/** An answer to a question of ours; the older revisions post them. */
 export interface RpcResponse {
   readonly kind: 'response'
+  readonly id: RequestId | null
+  /** Undefined where the client answered with an error. */
+  readonly result: unknown
 }
 
 export interface Malformed {
@@ -51,7 +54,7 @@ export function classify(body: unknown): Message {
   if (body['jsonrpc'] !== '2.0') return malformed(id, 'jsonrpc is missing or not "2.0"')
   if (!Object.hasOwn(body, 'method')) {
     const answers = Object.hasOwn(body, 'result') || Object.hasOwn(body, 'error')
-    return answers ? { kind: 'response' } : malformed(id, 'method is missing')
+    return answers ? { kind: 'response', id, result: body['result'] } : malformed(id, 'method is missing')
   }
   const method = body['method']
   if (typeof method !== 'string') return malformed(id, 'method is not a string')

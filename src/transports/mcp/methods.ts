@@ -2,14 +2,15 @@
 // methods up here and knows none by name.
 
 import type { Caller } from '../../caller.ts'
-import type { Gate } from '../../invoke.ts'
-import { MODERN_VERSIONS, takesStructured, type Era, type Speaker } from './era.ts'
-import { handlerRefusal, RPC, type Refusal } from './errors.ts'
+import { MODERN_VERSIONS, type Era, type Speaker } from './era.ts'
+import { badParams, type Refusal } from './errors.ts'
 import type { Params, RequestId } from './json-rpc.ts'
+import { openListeners } from './listen.ts'
 import type { Outlet } from './outlet.ts'
 import type { Progress } from './progress.ts'
-import { callTool } from './tool-call.ts'
-import type { Tools } from './tool-listing.ts'
+import type { Registry } from './registry.ts'
+import { completionMethods, promptMethods, resourceMethods } from './shelf-methods.ts'
+import { LOG_LEVELS, type NeedsAbility, type NeedsInput, type Talk } from './talk.ts'
 
 /** One request, as its handler sees it. */
 export interface Exchange {
@@ -24,15 +25,17 @@ export interface Exchange {
   readonly progress: Progress | undefined
   /** Aborted when the caller cancels in the way its era has for that. */
   readonly signal: AbortSignal
+  /** For handlers that log, ask back or tell steps. */
+  talk(): Talk
 }
 
-export type Answer = { readonly result: object } | { readonly refusal: Refusal }
+export type Answer = { readonly result: object } | { readonly refusal: Refusal } | NeedsInput | NeedsAbility
 
 export interface Method {
   readonly eras: readonly Era[]
-  /** Modern results of this method say how long they may be kept. */
-  readonly cached?: true
-  /** May take a while: its answer can be a stream, with progress. */
+  /** Modern results of this method say how long they may be kept: lists a while, contents not at all. */
+  readonly cached?: 'list' | 'read'
+  /** May take a while or ask back: its answer can be a stream, with progress. */
   readonly long?: true
   run(exchange: Exchange): Answer | Promise<Answer>
 }
@@ -45,60 +48,70 @@ export interface ServerInfo {
 
 export interface MethodParts {
   readonly serverInfo: ServerInfo
-  readonly tools: Tools
-  readonly gate: Gate
+  readonly registry: Registry
   /** Read anew for each caller. */
-  readonly instructions: () => string
+  readonly instructions: () => string | undefined
+  /** Aborted when the daemon stops: streams that would stay open end. */
+  readonly stopping: AbortSignal
 }
 
 const HANDSHAKE: readonly Era[] = ['bare', 'legacy']
 const ALL: readonly Era[] = ['bare', 'legacy', 'modern']
 
-/** Only what is served is declared: no list changes, no logging, no resources yet. */
-const CAPABILITIES = { tools: {} } as const
-
 export function openMethods(parts: MethodParts): ReadonlyMap<string, Method> {
-  const { serverInfo, tools, gate, instructions } = parts
+  const { registry, stopping } = parts
+  const { tools } = registry
+  const listeners = openListeners(registry.changes, stopping)
   return new Map<string, Method>([
-    [
-      'initialize',
-      {
-        eras: HANDSHAKE,
-        run: ({ params, speaker }) => {
-          const wanted = params['protocolVersion']
-          if (wanted !== undefined && typeof wanted !== 'string') return badParams('protocolVersion is not a string')
-          const protocolVersion = speaker.version
-          return { result: { protocolVersion, capabilities: CAPABILITIES, serverInfo, instructions: instructions() } }
-        },
-      },
-    ],
-    ['ping', { eras: HANDSHAKE, run: () => ({ result: {} }) }],
-    [
-      'server/discover',
-      {
-        eras: ['modern'],
-        cached: true,
-        run: () => ({
-          result: { supportedVersions: MODERN_VERSIONS, capabilities: CAPABILITIES, instructions: instructions() },
-        }),
-      },
-    ],
+    ...handshakeMethods(parts),
     [
       'tools/list',
       {
         eras: ALL,
-        cached: true,
-        run: ({ params, caller, speaker }) => {
+        cached: 'list',
+        run: (exchange) => {
           // All tools fit on one page, so no cursor was ever given out.
-          if (params['cursor'] !== undefined) return badParams('cursor is not one that this server gave out')
-          return { result: { tools: tools.list(caller, takesStructured(speaker)) } }
+          if (exchange.params['cursor'] !== undefined) return badParams('cursor is not one that this server gave out')
+          return { result: { tools: tools.list(exchange) } }
         },
       },
     ],
-    ['tools/call', { eras: ALL, long: true, run: (exchange) => callTool(exchange, tools, gate) }],
+    ['tools/call', { eras: ALL, long: true, run: (exchange) => tools.call(exchange) }],
+    ...promptMethods(registry),
+    ...resourceMethods(registry),
+    ...completionMethods(registry),
+    ['subscriptions/listen', { eras: ['modern'], run: (exchange) => listeners.listen(exchange) }],
   ])
 }
 
-function badParams(sentence: string): Answer {
-  return { refusal: handlerRefusal(RPC.invalidParams, sentence) }
+function handshakeMethods(parts: MethodParts): readonly (readonly [string, Method])[] {
+  const { serverInfo, registry } = parts
+  const instructed = (): object => {
+    const instructions = parts.instructions()
+    return instructions === undefined ? {} : { instructions }
+  }
+  const initialize = ({ params, speaker }: Exchange): Answer => {
+    const wanted = params['protocolVersion']
+    if (wanted !== undefined && typeof wanted !== 'string') return badParams('protocolVersion is not a string')
+    const capabilities = registry.capabilities(speaker.era)
+    return { result: { protocolVersion: speaker.version, capabilities, serverInfo, ...instructed() } }
+  }
+  const discover = ({ speaker }: Exchange): Answer => ({
+    result: {
+      supportedVersions: MODERN_VERSIONS,
+      capabilities: registry.capabilities(speaker.era),
+      ...instructed(),
+    },
+  })
+  const setLevel = ({ params }: Exchange): Answer =>
+    LOG_LEVELS.includes(String(params['level']))
+      ? { result: {} }
+      : badParams(`level is not one of ${LOG_LEVELS.join(', ')}`)
+  return [
+    ['initialize', { eras: HANDSHAKE, run: initialize }],
+    ['ping', { eras: HANDSHAKE, run: () => ({ result: {} }) }],
+    // Nothing is kept between requests, so the level has no effect; clients ask for it all the same.
+    ['logging/setLevel', { eras: HANDSHAKE, run: setLevel }],
+    ['server/discover', { eras: ['modern'], cached: 'list', run: discover }],
+  ]
 }

@@ -15,7 +15,7 @@ import { openJsonReader } from '../../../src/transports/json-reader.ts'
 import { mcpEndpoint } from '../../../src/transports/mcp/endpoint.ts'
 import { openEngine, type Outcome } from '../../../src/transports/mcp/engine.ts'
 import { readHeaders } from '../../../src/transports/mcp/http-entry.ts'
-import { openTools } from '../../../src/transports/mcp/tool-listing.ts'
+import { openProduct } from '../../../src/transports/mcp/product.ts'
 import type { Workspace } from '../../../src/workspace/workspace.ts'
 
 const READ = { readOnly: true, destructive: false, idempotent: true, openWorld: false }
@@ -136,7 +136,8 @@ const NO_LIMIT: GateLimits = { concurrency: 10_000, rate: 0 }
 export function openParts(limits = NO_LIMIT) {
   // The operations above ask nothing of their workspace.
   const gate = openGate({} as Workspace, limits, openLog('silent'))
-  return { gate, catalog, serverInfo: SERVER, workdir: '/srv/project', tools: openTools(catalog) }
+  const stopping = new AbortController().signal
+  return { registry: openProduct({ gate, catalog }), serverInfo: SERVER, instructions: () => 'be kind', stopping }
 }
 
 /** One message through the engine, with headers as a client writes them. */
@@ -145,7 +146,7 @@ export async function ask(
   headers: IncomingHttpHeaders = {},
   { caller = ANYONE, closed = new AbortController().signal } = {},
 ): Promise<Outcome> {
-  const engine = openEngine({ ...openParts(), instructions: () => 'be kind' })
+  const engine = openEngine(openParts())
   const typed = { 'content-type': 'application/json', ...headers }
   const outlet = { streams: false, offer() {}, open() {}, send: () => false }
   return await engine.handle({ body, headers: readHeaders(typed), caller, requestId: 'r-1', outlet, closed })
@@ -174,9 +175,9 @@ export function modern(method: string, params: Record<string, unknown> = {}, id:
 }
 
 /** The endpoint behind a bare server; the caller's id comes from a header. */
-export async function listen(limits = NO_LIMIT) {
+export async function listen(limits = NO_LIMIT, parts: Partial<ReturnType<typeof openParts>> = {}) {
   const json = openJsonReader()
-  const endpoint = mcpEndpoint({ ...openParts(limits), json })
+  const endpoint = mcpEndpoint({ ...openParts(limits), json, ...parts })
   const server = createServer((request, response) => {
     const gone = new AbortController()
     response.once('close', () => gone.abort())

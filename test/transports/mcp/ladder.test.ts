@@ -30,7 +30,8 @@ const rows: readonly Row[] = [
   ['bare unknown method', rpc('tools/nothing'), {}, 200, -32601],
   ['bare method of the prototype', rpc('constructor'), {}, 200, -32601],
   ['bare server/discover', rpc('server/discover'), {}, 200, -32601],
-  ['bare logging/setLevel is not declared', rpc('logging/setLevel', { level: 'info' }), {}, 200, -32601],
+  ['bare logging/setLevel', rpc('logging/setLevel', { level: 'info' }), {}, 200],
+  ['bare logging/setLevel with no level', rpc('logging/setLevel', { level: 'loud' }), {}, 200, -32602],
   ['bare shape', { id: 1 }, {}, 400, -32600],
   ['bare batch', [rpc('ping')], {}, 400, -32600],
   ['bare response', { jsonrpc: '2.0', id: 1, result: {} }, {}, 400, -32600],
@@ -48,7 +49,8 @@ const rows: readonly Row[] = [
   ['legacy response', { jsonrpc: '2.0', id: 1, result: {} }, LEGACY, 202],
   ['legacy ping', rpc('ping'), LEGACY, 200],
   ['legacy ping without a version header', rpc('ping'), accept, 200],
-  ['legacy unknown method', rpc('resources/list'), LEGACY, 200, -32601],
+  ['legacy unknown method', rpc('resources/subscribe'), LEGACY, 200, -32601],
+  ['legacy subscriptions/listen', rpc('subscriptions/listen'), LEGACY, 200, -32601],
   ['legacy server/discover', rpc('server/discover'), LEGACY, 200, -32601],
   ['legacy batch', [rpc('ping')], LEGACY, 400, -32600],
   ['legacy cursor', rpc('tools/list', { cursor: 'x' }), LEGACY, 200, -32602],
@@ -240,7 +242,7 @@ t.test('initialize answers the revision that was asked for, or the newest that h
   }
   t.same(await asked('2025-06-18'), {
     protocolVersion: '2025-06-18',
-    capabilities: { tools: {} },
+    capabilities: { tools: {}, logging: {} },
     serverInfo: { name: 'fixture', version: '1.2.3' },
     instructions: 'be kind',
   })

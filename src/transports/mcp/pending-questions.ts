@@ -1,0 +1,58 @@
+// Questions to clients of the older revisions: they leave on the stream of the call that asks, and the answer
+// arrives as a POST of its own. No session joins the two, so a question is known by an id that nobody can
+// guess, in one map for the whole process, and only the credential that was asked may answer (mcp.md 2.6).
+
+import { randomUUID } from 'node:crypto'
+import type { Caller } from '../../caller.ts'
+import type { RpcResponse } from './json-rpc.ts'
+import type { Outlet, Question } from './outlet.ts'
+
+export interface PendingQuestions {
+  /** What the client answered; undefined where it cannot be asked, refuses, or does not answer in time. */
+  ask(caller: Caller, outlet: Outlet, question: Asked, signal: AbortSignal): Promise<unknown>
+  /** True where the response was waited for. */
+  answer(caller: Caller, response: RpcResponse): boolean
+  readonly size: number
+}
+
+export interface Asked {
+  readonly method: string
+  readonly params: object
+}
+
+/** Open at once. */
+const MOST = 1024
+/** A person may have to be found first. */
+const PATIENCE_MS = 600_000
+
+export function openQuestions(): PendingQuestions {
+  const open = new Map<string, { caller: string; resolve: (result: unknown) => void }>()
+  return {
+    async ask(caller, outlet, { method, params }, signal) {
+      if (open.size >= MOST || signal.aborted) return undefined
+      const id = randomUUID()
+      const { promise, resolve } = Promise.withResolvers<unknown>()
+      open.set(id, { caller: caller.id, resolve })
+      const over = (): void => resolve(undefined)
+      const timer = setTimeout(over, PATIENCE_MS)
+      signal.addEventListener('abort', over, { once: true })
+      try {
+        const message: Question = { jsonrpc: '2.0', id, method, params }
+        return outlet.send(message) ? await promise : undefined
+      } finally {
+        open.delete(id)
+        clearTimeout(timer)
+        signal.removeEventListener('abort', over)
+      }
+    },
+    answer(caller, { id, result }) {
+      const asked = typeof id === 'string' ? open.get(id) : undefined
+      if (asked === undefined || asked.caller !== caller.id) return false
+      asked.resolve(result)
+      return true
+    },
+    get size() {
+      return open.size
+    },
+  }
+}
