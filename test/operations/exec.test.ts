@@ -97,7 +97,7 @@ t.test('background, list, get, delete', async (t) => {
 
 t.test('DELETE answers a caller who waits: failed, a code that is not 0, and all the output', async (t) => {
   const { run } = openBench(t)
-  const waited = run(ops.execRun, sh('trap "exit 0" TERM; echo here; sleep 60 & wait'))
+  const waited = run(ops.execRun, sh('trap "exit 0" TERM; sleep 60 & echo here; wait'))
   await until(
     'it has begun',
     async () => (await run(ops.execGet, { id: '1' }).catch(() => undefined))?.stdout === 'here\n',

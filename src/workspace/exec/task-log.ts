@@ -27,6 +27,8 @@ const BEHIND_BYTES = 256 * 1024
 const CHUNK_COST = 256
 /** Neighbouring chunks of one stream are handed out together up to this size. */
 const JOINED_BYTES = 64 * 1024
+/** From this size on a chunk goes out as it is: joining is a copy that is garbage at once. */
+const WORTHY_BYTES = 16 * 1024
 
 interface Link {
   readonly chunk: LogChunk
@@ -259,7 +261,7 @@ export class LogReader {
     const { stream } = first.chunk
     const pieces = [first.chunk.bytes]
     let bytes = first.chunk.bytes.byteLength
-    for (let next = this.#peek(); next !== undefined; next = this.#peek()) {
+    for (let next = this.#peek(); next !== undefined && bytes < WORTHY_BYTES; next = this.#peek()) {
       bytes += next.chunk.bytes.byteLength
       if (next.chunk.stream !== stream || bytes > JOINED_BYTES) break
       pieces.push(next.chunk.bytes)
