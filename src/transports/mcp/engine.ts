@@ -5,7 +5,7 @@
 import type { Caller } from '../../caller.ts'
 import { checkModern } from './envelope.ts'
 import { speakerOf, speakerOfHeaders, type Era, type Speaker } from './era.ts'
-import { entryRefusal, handlerRefusal, RPC, type Refusal } from './errors.ts'
+import { badParams, entryRefusal, handlerRefusal, RPC, type Refusal } from './errors.ts'
 import { CONTENT_TYPE_SENTENCE, type EntryHeaders } from './http-entry.ts'
 import {
   classify,
@@ -17,7 +17,7 @@ import {
   type RequestId,
   type RpcRequest,
 } from './json-rpc.ts'
-import { badParams, openMethods, type Answer, type Exchange, type Method, type MethodParts } from './methods.ts'
+import { openMethods, type Answer, type Method, type MethodParts } from './methods.ts'
 import type { Outlet } from './outlet.ts'
 import { openQuestions } from './pending-questions.ts'
 import { openProgress, progressToken } from './progress.ts'

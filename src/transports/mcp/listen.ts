@@ -54,7 +54,7 @@ async function tellChanges(wish: Wish, exchange: Exchange, changes: ChangeSource
       ? say('notifications/resources/updated', { uri: change.uri })
       : say(`notifications/${change.kind}/list_changed`, {}),
   )
-  await using listening = await changes.listen(wish, exchange, waiting.add)
+  await using listening = await changes.listen(wish, exchange, (change) => waiting.add(change))
   say('notifications/subscriptions/acknowledged', { notifications: listening.granted })
   waiting.start()
   const { promise, resolve } = Promise.withResolvers<void>()

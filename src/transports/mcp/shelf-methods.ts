@@ -2,9 +2,9 @@
 // -32602 in every era; an address that leads nowhere is named in data.uri (2026-07-28, resources).
 
 import type { Era } from './era.ts'
-import { handlerRefusal, RPC } from './errors.ts'
+import { badParams, handlerRefusal, RPC } from './errors.ts'
 import { isObject, type Params } from './json-rpc.ts'
-import { badParams, type Answer, type Exchange, type Method } from './methods.ts'
+import type { Answer, Exchange, Method } from './methods.ts'
 import type { PromptShelf, Registry, ResourceShelf } from './registry.ts'
 
 const ALL: readonly Era[] = ['bare', 'legacy', 'modern']
