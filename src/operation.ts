@@ -22,6 +22,19 @@ export interface Route<I> {
   readonly body?: 'json' | 'bytes'
 }
 
+/** How a tool's value reads as text made for a model (transports/mcp/text renders them). */
+export type TextForm = 'file' | 'matches' | 'paths' | 'command' | 'screen' | 'written' | 'deleted'
+
+/** What is different for a tool in the result format `text` (contract 15.2). */
+export interface TextFormat<I> {
+  /** None: the value stays JSON. */
+  readonly form?: TextForm
+  /** Defaults that differ from those of the tool: shorter, readable. */
+  readonly defaults?: Partial<I>
+  /** The tool that shows what is left out; this one unless given. */
+  readonly more?: string
+}
+
 /** MCP annotations (mcp.md 4.3). */
 export interface Hints {
   readonly readOnly: boolean
@@ -36,6 +49,9 @@ export interface Tool<I> {
   readonly description: string
   /** Defaults that differ from the REST ones (contract 12 row 12: create_dirs). */
   readonly defaults?: Partial<I>
+  readonly text?: TextFormat<I>
+  /** Hints for single clients, as `_meta` of the tool's listing (mcp.md 3.1). */
+  readonly meta?: Readonly<Record<string, unknown>>
   /** Input fields that only REST has. */
   readonly hidden?: readonly (keyof I & string)[]
   /** Named: the operation is off, over REST too, until this toolset is asked for (contract 15.3). */

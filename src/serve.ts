@@ -4,7 +4,7 @@
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { type Assets, buildFacts, ripgrepPath } from './assets.ts'
-import { catalogWith, TOOLSETS } from './catalog.ts'
+import { catalog, catalogWith, TOOLSETS } from './catalog.ts'
 import type { Config } from './config.ts'
 import { openConformanceListener } from './conformance.ts'
 import { errnoOf } from './fault.ts'
@@ -42,7 +42,8 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     stateDirectory: config.stateDirectory,
   })
   const jwt = await jwtOptions(config)
-  const catalog = catalogWith(checkedToolsets(file.toolsets ?? []))
+  const toolsets = checkedToolsets(file.toolsets ?? [])
+  const offered = catalogWith(toolsets)
   const workspace = stack.use(await openWorkspace(workspaceOptions(config)))
   const limits = { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
   const gate = openGate(workspace, limits, log)
@@ -53,7 +54,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const { version } = buildFacts()
   const stopping = new AbortController()
   const mcp = mcpEndpoint({
-    registry: openProduct({ gate, catalog }),
+    registry: openProduct({ gate, catalog, toolsets }),
     json,
     serverInfo: { name: 'workspace-runtime', version },
     instructions: () => instructions(config.workdir),
@@ -62,7 +63,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
   const upgrades = (path: string) => (path === '/ws' ? sockets.accept : undefined)
   const door = stack.use(
-    await listen({ gate, catalog, credentials, json, targets: workspace.targets, mcp, upgrades, log }, config),
+    await listen({ gate, catalog: offered, credentials, json, targets: workspace.targets, mcp, upgrades, log }, config),
   )
   if (config.conformancePort !== undefined) {
     if (!isLoopback(config.host)) throw new StartError('--conformance-port is only for a daemon bound to loopback')

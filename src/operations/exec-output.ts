@@ -12,6 +12,8 @@ import { entryOf } from './exec-task.ts'
 
 /** Most bytes of one part. */
 export const PART_BYTES = 1024 * 1024
+/** Of each stream, for a model: more than it is shown, since escape sequences and progress displays go. */
+export const TEXT_BYTES = 128 * 1024
 /** Longest wait of one call: clients and proxies give up after 60 s of silence (mcp.md 0). */
 export const MOST_WAIT_SECONDS = 50
 /** The wait that `next` proposes. */

@@ -8,7 +8,7 @@ import { argv, content, environment, flag, number, optional, path, text, Type, w
 import type { Task } from '../workspace/exec/task.ts'
 import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/exec/tasks.ts'
 import { taskStream } from './exec-frames.ts'
-import { endsFields, endsReport, nextCall, nextOf, outputBytes } from './exec-output.ts'
+import { endsFields, endsReport, nextCall, nextOf, outputBytes, TEXT_BYTES, USUAL_WAIT_SECONDS } from './exec-output.ts'
 import { tailReport, taskReport, wholeReport } from './exec-task.ts'
 
 /** Contract 5: `ttl_seconds` 0 stands for this. */
@@ -83,6 +83,13 @@ export const execRun = operation({
     hidden: ['stream', 'kill_on_disconnect'],
     // There the signal aborts only when the caller has cancelled, and that ends the command (contract 16).
     defaults: { kill_on_disconnect: true },
+    // Answered before clients give up (60 s of silence); logs stay long enough to be read in parts.
+    text: {
+      form: 'command',
+      more: 'exec_get',
+      defaults: { wait_seconds: USUAL_WAIT_SECONDS, output_bytes: TEXT_BYTES, keep_logs: true },
+    },
+    meta: { 'anthropic/alwaysLoad': true },
   },
   async run(input, call) {
     const background = input.background || input.exec_mode === 'background'

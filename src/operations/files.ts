@@ -81,6 +81,8 @@ export const fileRead = operation({
       'start_line and end_line (1-based, inclusive). with_line_numbers helps to refer to lines later. ' +
       'Use file_list for directories, search_content to find where something is, and encoding "base64" for binary files. ' +
       'lossy: true in the answer means that the file is not UTF-8 text: do not write it back from there.',
+    text: { form: 'file', defaults: { with_line_numbers: true, encoding: 'auto', max_bytes: 40_000 } },
+    meta: { 'anthropic/maxResultSizeChars': 500_000, 'anthropic/alwaysLoad': true },
   },
   statuses: [404, 409],
   async run(input, call) {
@@ -139,6 +141,8 @@ export const fileWrite = operation({
       'stays whole until the new one replaces it, so a failed call changes nothing. Permissions of an existing file are kept. ' +
       'Use file_mkdir for an empty directory and encoding "base64" for binary content.',
     defaults: { create_dirs: true },
+    text: { form: 'written' },
+    meta: { 'anthropic/alwaysLoad': true },
   },
   statuses: [404, 409, 507],
   async run(input, call) {
@@ -235,6 +239,7 @@ export const fileDelete = operation({
       'Delete a file or remove a directory with everything below it, without a way back. A symbolic link is removed, not its target. ' +
       `Refused for the system directories themselves (${PROTECTED.join(' ')}) and for a tree that a file system is mounted in. ` +
       'A path that does not exist is an error.',
+    text: { form: 'deleted' },
   },
   statuses: [404, 409],
   async run(input, call) {

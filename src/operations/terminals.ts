@@ -113,6 +113,7 @@ export const terminalScrollback = operation({
       'To follow it: from 0, then from the next of each answer, with wait_seconds to wait for new output; ' +
       'alive false and from equal to to mean that it has ended and all is read. ' +
       'gap_bytes says how much was printed too long ago to be kept. Reading does not consume anything.',
+    text: { form: 'screen', defaults: { text: true } },
   },
   statuses: [404],
   run: (input, call) => lookBack(call.workspace.terminals.get(input.id), input, call.signal),

@@ -7,6 +7,7 @@ import type { JsonReader } from '../json-reader.ts'
 import { sendJson, sendPieces } from '../json-reply.ts'
 import { faultBody, successBody } from '../reply.ts'
 import type { Exchange } from '../rest.ts'
+import { readChoices } from './choices.ts'
 import { openEngine, refused, type Outcome } from './engine.ts'
 import { PROTOCOL_VERSIONS, speakerOfHeaders, type Era } from './era.ts'
 import { RPC, type Refusal } from './errors.ts'
@@ -40,13 +41,13 @@ export function mcpEndpoint(parts: McpParts): McpEndpoint {
     const { request, caller, requestId } = exchange
     const headers = readHeaders(request.headers)
     const door = doorOf(request.method, headers)
+    const choices = readChoices(request.headers, exchange.query, registry.tools.sets)
+    if (typeof choices === 'string') {
+      return await send(exchange, atDoor(headers, { ...refusalOf(400, choices), code: RPC.invalidParams }), headers)
+    }
     if (door.kind === 'debug') {
-      return await sendJson(
-        exchange.response,
-        200,
-        describe(serverInfo, registry.tools.names(caller)),
-        exchange.headers,
-      )
+      const names = registry.tools.names(caller, choices)
+      return await sendJson(exchange.response, 200, describe(serverInfo, names), exchange.headers)
     }
     if (door.kind === 'closed') {
       const refusal = faultBody(new Fault('method_not_allowed', door.sentence), requestId)
@@ -63,7 +64,7 @@ export function mcpEndpoint(parts: McpParts): McpEndpoint {
       return await send(exchange, atDoor(headers, bodyRefusal(error)), headers)
     }
     using outlet = openStream(exchange, headers)
-    const outcome = await engine.handle({ body, headers, caller, requestId, outlet, closed: exchange.signal })
+    const outcome = await engine.handle({ body, headers, caller, requestId, choices, outlet, closed: exchange.signal })
     room[Symbol.dispose]()
     if (outlet.opened && outcome.reply !== undefined) await outlet.end(outcome.reply)
     else await send(exchange, outcome, headers)

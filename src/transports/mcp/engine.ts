@@ -3,6 +3,7 @@
 // its method (mcp.md 7), keeps nothing between requests but the calls in progress, and knows no socket.
 
 import type { Caller } from '../../caller.ts'
+import { NO_CHOICES, type Choices } from './choices.ts'
 import { checkModern } from './envelope.ts'
 import { speakerOf, speakerOfHeaders, type Era, type Speaker } from './era.ts'
 import { badParams, entryRefusal, handlerRefusal, RPC, type Refusal } from './errors.ts'
@@ -30,6 +31,8 @@ export interface Inbound {
   readonly headers: EntryHeaders
   readonly caller: Caller
   readonly requestId: string
+  /** Not given: nothing is chosen. */
+  readonly choices?: Choices
   readonly outlet: Outlet
   /** Aborted when the connection of this request has gone; counts in the modern era only (contract 15.7). */
   readonly closed: AbortSignal
@@ -67,7 +70,7 @@ export function openEngine(parts: MethodParts): Engine {
   })
 
   const run = async (method: Method, message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Answer> => {
-    const { caller, requestId, closed, outlet } = inbound
+    const { caller, requestId, closed, outlet, choices = NO_CHOICES } = inbound
     const { id, params } = message
     const token = method.long === true && outlet.streams ? progressToken(params) : undefined
     if (method.long === true) outlet.offer()
@@ -80,7 +83,7 @@ export function openEngine(parts: MethodParts): Engine {
     const state = sealed === undefined ? undefined : opened(sealed, binding())
     if (sealed !== undefined && state === undefined) return badParams(STALE_SENTENCE)
     const talking = { params, speaker, caller, outlet, progress, signal, questions, seal, binding, state }
-    const exchange = { id, params, speaker, caller, requestId, outlet, progress, signal }
+    const exchange = { id, params, speaker, caller, requestId, choices, outlet, progress, signal }
     return await method.run({ ...exchange, talk: () => openTalk(talking) })
   }
 

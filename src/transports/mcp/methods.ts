@@ -2,6 +2,7 @@
 // methods up here and knows none by name.
 
 import type { Caller } from '../../caller.ts'
+import type { Choices } from './choices.ts'
 import { MODERN_VERSIONS, type Era, type Speaker } from './era.ts'
 import { badParams, type Refusal } from './errors.ts'
 import type { Params, RequestId } from './json-rpc.ts'
@@ -19,6 +20,7 @@ export interface Exchange {
   readonly speaker: Speaker
   readonly caller: Caller
   readonly requestId: string
+  readonly choices: Choices
   /** What goes ahead of the answer. */
   readonly outlet: Outlet
   /** Undefined where the caller did not ask for it. */

@@ -96,6 +96,7 @@ export function plainRegistry(offer: Offer): Registry {
 function toolShelf(tools: readonly PlainTool[]): Registry['tools'] {
   const byName = new Map(tools.map((tool) => [tool.name, tool]))
   return {
+    sets: [],
     names: () => [...byName.keys()],
     list: () => tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema })),
     async call(exchange) {

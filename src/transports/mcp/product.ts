@@ -9,16 +9,20 @@ import { openTools } from './tool-listing.ts'
 
 export interface ProductParts {
   readonly gate: Gate
+  /** Everything there is, whatever is switched on. */
   readonly catalog: readonly Operation[]
+  /** Toolsets beyond the default ones that are on unless a caller chooses for itself. */
+  readonly toolsets?: readonly string[]
 }
 
-export function openProduct({ gate, catalog }: ProductParts): Registry {
-  const tools = openTools(catalog)
+export function openProduct({ gate, catalog, toolsets = [] }: ProductParts): Registry {
+  const tools = openTools(catalog, toolsets)
   return {
     capabilities: (era) => (era === 'modern' ? { tools: {} } : { tools: {}, logging: {} }),
     tools: {
-      names: (caller) => tools.list(caller, false).map((tool) => tool.name),
-      list: ({ caller, speaker }) => tools.list(caller, takesStructured(speaker)),
+      names: (caller, choices) => tools.list(caller, false, choices).map((tool) => tool.name),
+      sets: tools.sets,
+      list: ({ caller, speaker, choices }) => tools.list(caller, takesStructured(speaker), choices),
       call: (exchange) => callTool(exchange, tools, gate),
     },
     prompts: {

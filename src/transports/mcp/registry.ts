@@ -2,6 +2,7 @@
 // product's is made from the catalogue (product.ts); the public suite's fixture is another (fixture/).
 
 import type { Caller } from '../../caller.ts'
+import type { Choices } from './choices.ts'
 import type { Era } from './era.ts'
 import type { Answer, Exchange } from './methods.ts'
 import type { Page } from './paging.ts'
@@ -17,7 +18,9 @@ export interface Registry {
 
 export interface ToolShelf {
   /** What the description of the server names. */
-  names(caller: Caller): readonly string[]
+  names(caller: Caller, choices: Choices): readonly string[]
+  /** Toolsets that a caller may choose. */
+  readonly sets: readonly string[]
   /** All of them; they fit on one page. */
   list(exchange: Exchange): readonly object[]
   call(exchange: Exchange): Promise<Answer>

@@ -5,31 +5,35 @@ import { mayUse } from '../../caller.ts'
 import { EventStream, type Operation } from '../../operation.ts'
 import { Fault } from '../../fault.ts'
 import type { Gate } from '../../invoke.ts'
-import { nearest } from '../../nearest.ts'
 import { successBody } from '../reply.ts'
+import { takesStructured } from './era.ts'
 import { handlerRefusal, RPC, type Refusal } from './errors.ts'
-import { isObject, type Params } from './json-rpc.ts'
+import { isObject } from './json-rpc.ts'
 import type { Answer, Exchange } from './methods.ts'
-import type { Tools } from './tool-listing.ts'
+import { textFailure, textResult } from './text/text-result.ts'
+import { defaultsOf, type Tools } from './tool-listing.ts'
 import { bareFailure, toolFailure, toolResult } from './tool-result.ts'
 
 export async function callTool(exchange: Exchange, tools: Tools, gate: Gate): Promise<Answer> {
-  const asked = readCall(exchange.params, tools)
+  const asked = readCall(exchange, tools)
   if ('refusal' in asked) return asked
   const { op, raw } = asked
   const { speaker, caller, requestId, signal, progress } = exchange
+  const format = speaker.era === 'bare' ? 'json' : exchange.choices.format
   const telling = progress && { progress: (message: string) => progress.report(message) }
   if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return { refusal: scopeRefusal(op) }
   try {
-    const rules = { unknown: 'refuse', ...(op.tool?.defaults && { defaults: op.tool.defaults }) } as const
+    const rules = { unknown: 'refuse', defaults: defaultsOf(op, format) } as const
     const { value, ignored } = await gate.invoke(op, { raw, rules, caller, signal, requestId, via: 'mcp', ...telling })
     if (value instanceof EventStream) throw streamed(op)
-    return { result: toolResult(successBody(value, ignored), speaker) }
+    const body = successBody(value, ignored)
+    if (format === 'text') return { result: textResult(op, body, raw, takesStructured(speaker)) }
+    return { result: toolResult(body, speaker) }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     if (isAdmission(error)) return { refusal: admissionRefusal(error, requestId) }
     if (speaker.era === 'bare') return { refusal: bareFailure(error, requestId) }
-    return { result: toolFailure(error, requestId) }
+    return { result: format === 'text' ? textFailure(error, requestId) : toolFailure(error, requestId) }
   }
 }
 
@@ -38,11 +42,11 @@ interface Call {
   readonly raw: Readonly<Record<string, unknown>>
 }
 
-function readCall(params: Params, tools: Tools): Call | { readonly refusal: Refusal } {
+function readCall({ params, choices }: Exchange, tools: Tools): Call | { readonly refusal: Refusal } {
   const name = params['name']
   if (typeof name !== 'string') return invalid('params.name is missing or not a string; accepted is the name of a tool')
-  const op = tools.byName.get(name)
-  if (op === undefined) return unknownTool(name, tools)
+  const op = tools.find(name, choices)
+  if (typeof op === 'string') return invalid(op)
   const raw = params['arguments'] ?? {} // clients leave it out where a tool needs none
   if (!isObject(raw)) return invalid('params.arguments is not an object; accepted are the arguments by name')
   return { op, raw }
@@ -50,12 +54,6 @@ function readCall(params: Params, tools: Tools): Call | { readonly refusal: Refu
 
 function invalid(sentence: string): { readonly refusal: Refusal } {
   return { refusal: handlerRefusal(RPC.invalidParams, sentence) }
-}
-
-function unknownTool(name: string, tools: Tools): { readonly refusal: Refusal } {
-  const close = nearest(name, [...tools.byName.keys()])
-  const hint = close === undefined ? 'tools/list names them all' : `did you mean ${JSON.stringify(close)}?`
-  return invalid(`Unknown tool: ${JSON.stringify(name.slice(0, 100))}; ${hint}`)
 }
 
 /** The modern transport's form of a scope that is lacking: 403 with a challenge. */

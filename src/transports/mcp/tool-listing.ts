@@ -3,13 +3,17 @@
 // with a default not required, nothing that only REST has.
 
 import { mayUse, type Caller } from '../../caller.ts'
+import { nearest } from '../../nearest.ts'
 import type { Operation } from '../../operation.ts'
+import { chosen, NO_CHOICES, setOf, type Choices } from './choices.ts'
 
 export interface Tools {
-  /** A Map, so that "constructor" is no tool. */
-  readonly byName: ReadonlyMap<string, Operation>
+  /** What a caller who has chosen so may call by that name; else why not. */
+  find(name: string, choices: Choices): Operation | string
   /** The descriptions a caller may see, in the catalogue's order. */
-  list(caller: Caller, structured: boolean): readonly ToolDescription[]
+  list(caller: Caller, structured: boolean, choices?: Choices): readonly ToolDescription[]
+  /** The sets that a caller may choose. */
+  readonly sets: readonly string[]
 }
 
 export interface ToolDescription {
@@ -20,35 +24,56 @@ export interface ToolDescription {
   /** Only for callers who take structured content: whoever sees it expects such content. */
   readonly outputSchema?: object
   readonly annotations: object
+  readonly _meta?: object
 }
 
-/** The tools among the operations offered. */
-export function openTools(catalog: readonly Operation[]): Tools {
+/** The tools among the operations. `on`: toolsets beyond the default ones that are on without asking. */
+export function openTools(catalog: readonly Operation[], on: readonly string[] = []): Tools {
   const offered = catalog.filter((op) => op.tool !== undefined)
-  const byName = new Map(offered.map((op) => [op.name, op]))
-  const described = new Map<Operation, ToolDescription>()
-  const describe = (op: Operation): ToolDescription => {
-    let known = described.get(op)
-    if (known === undefined) described.set(op, (known = describeTool(op)))
-    return known
+  const byName = new Map(offered.map((op) => [op.name, op])) // a Map, so that "constructor" is no tool
+  const described = { json: new Map<Operation, ToolDescription>(), text: new Map<Operation, ToolDescription>() }
+  const describe = (op: Operation, format: Choices['format']): ToolDescription => {
+    const known = described[format]
+    const tool = known.get(op) ?? describeTool(op, format)
+    known.set(op, tool)
+    return tool
   }
   return {
-    byName,
-    list: (caller, structured) =>
+    sets: [...new Set(offered.map(setOf))],
+    find(name, choices) {
+      const op = byName.get(name)
+      if (op === undefined) return unknown(name, [...byName.keys()])
+      return chosen(op, choices, on) ? op : notChosen(op, choices)
+    },
+    list: (caller, structured, choices = NO_CHOICES) =>
       offered
-        .filter((op) => mayUse(caller, op.scope))
-        .map((op) => (structured ? describe(op) : withoutOutput(describe(op)))),
+        .filter((op) => mayUse(caller, op.scope) && chosen(op, choices, on))
+        .map((op) => describe(op, choices.format))
+        .map((tool) => (structured ? tool : withoutOutput(tool))),
   }
 }
 
-export function describeTool(op: Operation): ToolDescription {
-  const hints = op.tool?.hints
+function unknown(name: string, names: readonly string[]): string {
+  const close = nearest(name, names)
+  const hint = close === undefined ? 'tools/list names them all' : `did you mean ${JSON.stringify(close)}?`
+  return `Unknown tool: ${JSON.stringify(name.slice(0, 100))}; ${hint}`
+}
+
+function notChosen(op: Operation, { readOnly }: Choices): string {
+  if (readOnly && op.tool?.hints.readOnly !== true)
+    return `Unknown tool here: ${op.name} changes things, and this connection is read-only`
+  return `Unknown tool here: ${op.name} belongs to the toolset "${setOf(op)}", which is not switched on`
+}
+
+export function describeTool(op: Operation, format: Choices['format'] = 'json'): ToolDescription {
+  const { hints, meta, text } = op.tool ?? {}
+  const readable = format === 'text' && text?.form !== undefined
   return {
     name: op.name,
     title: op.title,
     description: op.tool?.description ?? op.summary,
-    inputSchema: inputSchema(op),
-    outputSchema: outputSchema(op),
+    inputSchema: inputSchema(op, defaultsOf(op, format)),
+    ...(readable ? {} : { outputSchema: outputSchema(op) }),
     annotations: {
       title: op.title,
       readOnlyHint: hints?.readOnly ?? false,
@@ -56,7 +81,13 @@ export function describeTool(op: Operation): ToolDescription {
       idempotentHint: hints?.idempotent ?? false,
       openWorldHint: hints?.openWorld ?? true,
     },
+    ...(meta && { _meta: meta }),
   }
+}
+
+/** What fills the fields that a caller leaves out, where it differs from REST. */
+export function defaultsOf(op: Operation, format: Choices['format']): Readonly<Record<string, unknown>> {
+  return { ...op.tool?.defaults, ...(format === 'text' && op.tool?.text?.defaults) }
 }
 
 function withoutOutput(tool: ToolDescription): ToolDescription {
@@ -64,9 +95,8 @@ function withoutOutput(tool: ToolDescription): ToolDescription {
   return rest
 }
 
-function inputSchema(op: Operation): object {
+function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>): object {
   const hidden = new Set<string>(op.tool?.hidden ?? [])
-  const defaults: Readonly<Record<string, unknown>> = op.tool?.defaults ?? {}
   const properties: Record<string, object> = {}
   const required: string[] = []
   for (const [name, declared] of Object.entries(op.input.properties)) {

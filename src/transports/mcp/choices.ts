@@ -1,0 +1,72 @@
+// What a caller chooses for its own connection (contract 15.2 and 15.3; mcp.md 4.3): the result format, and
+// which tools it wants to see. By header or query: `X-MCP-Format`, `X-MCP-Toolsets`, `X-MCP-Readonly`, or
+// `?format=`, `?toolsets=`, `?readonly=`. Where both come, both bind. Choosing only ever narrows what the
+// credential allows. Pure.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { nearest } from '../../nearest.ts'
+import type { Operation } from '../../operation.ts'
+
+export interface Choices {
+  readonly format: 'json' | 'text'
+  /** Lists of which every one must name a tool's set; none: the tools that are on by default. */
+  readonly toolsets: readonly (readonly string[])[]
+  readonly readOnly: boolean
+}
+
+export const NO_CHOICES: Choices = { format: 'json', toolsets: [], readOnly: false }
+
+/** Stands for the tools that are on without asking. */
+const DEFAULT_SET = 'default'
+
+/** The choices, or the sentence that refuses them: a slip here must not pass for fewer or other tools. */
+export function readChoices(
+  headers: IncomingHttpHeaders,
+  query: URLSearchParams,
+  known: readonly string[],
+): Choices | string {
+  const said = (header: string, key: string): string[] =>
+    [headers[header], ...query.getAll(key)].filter((value) => typeof value === 'string').map((value) => value.trim())
+  const formats = said('x-mcp-format', 'format')
+  const toolsets = said('x-mcp-toolsets', 'toolsets').map(namesIn)
+  const readOnly = said('x-mcp-readonly', 'readonly')
+  return (
+    wrong('result format', formats, ['json', 'text']) ??
+    wrong('toolset', toolsets.flat(), [DEFAULT_SET, ...known]) ??
+    wrong('value of readonly', readOnly, ['true', 'false', '1', '0', '']) ?? {
+      format: formats[0] === 'text' ? 'text' : 'json',
+      toolsets,
+      readOnly: readOnly.some((value) => value !== 'false' && value !== '0'),
+    }
+  )
+}
+
+function namesIn(value: string): string[] {
+  return value
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+}
+
+function wrong(what: string, came: readonly string[], accepted: readonly string[]): string | undefined {
+  const strange = came.find((value) => !accepted.includes(value))
+  if (strange === undefined) return undefined
+  const close = nearest(strange, accepted)
+  const hint = close === undefined ? '' : `; did you mean ${JSON.stringify(close)}?`
+  const names = accepted.filter((name) => name !== '').join(', ')
+  return `there is no ${what} ${JSON.stringify(strange.slice(0, 100))}; accepted are ${names}${hint}`
+}
+
+/** The set a tool belongs to: its toolset, else the first part of its scope: files, search, exec … */
+export function setOf(op: Operation): string {
+  return op.tool?.toolset ?? op.scope.split(':', 1)[0] ?? op.scope
+}
+
+/** True where the choices leave the tool in. `on`: toolsets beyond the default that the daemon was started with. */
+export function chosen(op: Operation, choices: Choices, on: readonly string[]): boolean {
+  if (choices.readOnly && op.tool?.hints.readOnly !== true) return false
+  const set = setOf(op)
+  const byDefault = op.tool?.toolset === undefined || on.includes(set)
+  if (choices.toolsets.length === 0) return byDefault
+  return choices.toolsets.every((names) => names.includes(set) || (byDefault && names.includes(DEFAULT_SET)))
+}

@@ -1,0 +1,78 @@
+// A file for a model: one line on what is shown and what there is, then the lines, then the call for the
+// rest. Images come as images, other binaries as their type and size. Pure.
+
+import { counted, cutAt, grouped, HINT_CHARACTERS, LINE_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
+import { call, countOf, textOf, textView, type Body, type Subject, type View } from './view.ts'
+
+const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
+const TOLD = ['success', 'content']
+
+export function fileView(subject: Subject): View {
+  const { body } = subject
+  const path = textOf(body, 'path')
+  const type = textOf(body, 'media_type')
+  const size = countOf(body, 'size') ?? 0
+  if (type.startsWith('image/') && body['encoding'] === 'base64') {
+    const image = { type: 'image', data: textOf(body, 'content'), mimeType: type } as const
+    return { content: [{ type: 'text', text: `${path}: ${type}, ${counted(size, 'byte')}.` }, image], told: TOLD }
+  }
+  if (body['binary'] === true) {
+    const why = type.startsWith('image/') ? ' It is too large to be shown as an image.' : ''
+    return textView([`${path}: ${type}, ${counted(size, 'byte')}; not text.${why}`], TOLD)
+  }
+  return body['encoding'] === 'base64' ? exactView(body, path, size) : linesView(subject, path, size)
+}
+
+function linesView({ body, asked, more }: Subject, path: string, size: number): View {
+  const all = textOf(body, 'content').split('\n')
+  if (all.at(-1) === '') all.pop()
+  const lines = all.map(shortened)
+  const fit = fitting(lines)
+  const first = countOf(body, 'start_line') ?? 1
+  const last = first + fit - 1
+  const total = countOf(body, 'total_lines')
+  const next = fit < lines.length ? last + 1 : countOf(body, 'next_line')
+  const lossy = body['lossy'] === true ? ' It is not UTF-8: do not write it back from here.' : ''
+  return textView(
+    [`${path}: ${shownOf(first, last, total, size)}${lossy}`, lines.slice(0, fit).join('\n'), rest()],
+    TOLD,
+  )
+
+  function rest(): string | undefined {
+    if (next === undefined) return undefined
+    const { end_line } = asked
+    const until = typeof end_line === 'number' && end_line >= next ? { end_line } : {}
+    const left = total === undefined ? 'more lines' : counted(total - next + 1, 'more line')
+    return `[${left}: ${call(more, { path, start_line: next, ...until })}]`
+  }
+}
+
+function shownOf(first: number, last: number, total: number | undefined, size: number): string {
+  const bytes = counted(size, 'byte')
+  if (total === 0 || size === 0) return 'empty.'
+  if (last < first)
+    return `${total === undefined ? '' : `${counted(total, 'line')}, `}${bytes}; nothing at line ${first}.`
+  if (total === undefined) return `lines ${first}-${last}, ${bytes} in all.`
+  return first === 1 && last === total
+    ? `${counted(total, 'line')}, ${bytes}.`
+    : `lines ${first}-${last} of ${grouped(total)}, ${bytes} in all.`
+}
+
+function exactView(body: Body, path: string, size: number): View {
+  const content = textOf(body, 'content')
+  const shown = cutAt(content, ROOM - (ROOM % 4))
+  const cut =
+    shown.length < content.length ? `[cut after ${grouped((shown.length / 4) * 3)} bytes: ask for fewer lines]` : ''
+  return textView([`${path}: ${counted(size, 'byte')} in all, as base64.`, shown, cut], TOLD)
+}
+
+function shortened(line: string): string {
+  if (line.length <= LINE_CHARACTERS) return line
+  return `${cutAt(line, LINE_CHARACTERS)}… [line cut: ${grouped(line.length - LINE_CHARACTERS)} more characters read]`
+}
+
+function fitting(lines: readonly string[]): number {
+  let used = 0
+  const over = lines.findIndex((line) => (used += line.length + 1) > ROOM)
+  return over === -1 ? lines.length : over
+}

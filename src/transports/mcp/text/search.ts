@@ -1,0 +1,63 @@
+// Search results for a model: matching lines under their files, as grep prints them, and names one a line;
+// the count first, and what to change where there is more. Pure.
+
+import { cleanLine } from './clean-line.ts'
+import { counted, cutAt, HINT_CHARACTERS, LINE_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
+import { countOf, textOf, textView, type Subject, type View } from './view.ts'
+
+const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
+
+interface Match {
+  readonly line: number
+  readonly text: string
+  readonly before?: readonly string[]
+  readonly after?: readonly string[]
+}
+
+export function matchesView({ body }: Subject): View {
+  const results = Object.entries((body['results'] ?? {}) as Readonly<Record<string, readonly Match[]>>) // the operation's own output
+  const groups = results.map(([path, matches]) => [path, ...matches.flatMap(shownMatch)])
+  const lines: string[] = []
+  let room = ROOM
+  let told = 0
+  for (const group of groups) {
+    const fit = group.findIndex((line) => (room -= line.length + 1) < 0)
+    lines.push(...(fit === -1 ? group : group.slice(0, fit)))
+    if (fit !== -1) break
+    told++
+  }
+  const files = countOf(body, 'total_files') ?? 0
+  const found = `${counted(countOf(body, 'total_matches') ?? 0, 'matching line')} in ${counted(files, 'file')} under ${textOf(body, 'path')}.`
+  const capped = body['capped'] === true ? '[there are more: narrow path or file_types, or raise max_results]' : ''
+  const cut =
+    told < groups.length ? `[cut: ${told} of ${counted(files, 'file')} shown in full; narrow path or file_types]` : ''
+  const warnings = ((body['warnings'] ?? []) as readonly string[])
+    .slice(0, 3)
+    .map((warning) => `[${cutAt(warning, 300)}]`)
+  return textView([found, ...lines, cut, capped, ...warnings], ['success', 'results', 'matches', 'warnings'])
+}
+
+/** As grep has it: the number and a colon for a match, a dash for the lines around. */
+function shownMatch({ line, text, before = [], after = [] }: Match): string[] {
+  return [
+    ...before.map((one, i) => `${line - before.length + i}-${shortened(one)}`),
+    `${line}:${shortened(text)}`,
+    ...after.map((one, i) => `${line + 1 + i}-${shortened(one)}`),
+  ]
+}
+
+function shortened(raw: string): string {
+  const line = cleanLine(raw)
+  return line.length <= LINE_CHARACTERS ? line : `${cutAt(line, LINE_CHARACTERS)}… [line cut]`
+}
+
+export function pathsView({ body }: Subject): View {
+  const files = (body['files'] ?? []) as readonly string[] // the operation's own output
+  let room = ROOM
+  const over = files.findIndex((path) => (room -= path.length + 1) < 0)
+  const shown = over === -1 ? files : files.slice(0, over)
+  const found = `${counted(countOf(body, 'total_files') ?? files.length, 'file')} under ${textOf(body, 'path')}.`
+  const cut = shown.length < files.length ? `[cut: ${shown.length} shown; narrow path or q]` : ''
+  const more = body['truncated'] === true ? '[there are more: narrow path or q, or raise max_results]' : ''
+  return textView([found, ...shown, cut, more], ['success', 'files'])
+}

@@ -1,0 +1,42 @@
+// What a renderer is given and what it gives: the body that REST would send, as plain values, and blocks for
+// a model with machine facts beside them. A renderer names no tool: which one shows the rest is the
+// operation's to say.
+
+export type Body = Readonly<Record<string, unknown>>
+
+export interface Subject {
+  readonly body: Body
+  /** The arguments of the call, as they came. */
+  readonly asked: Body
+  /** The tool that shows the rest. */
+  readonly more: string
+}
+
+export type Block =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image'; readonly data: string; readonly mimeType: string }
+
+export interface View {
+  readonly content: readonly Block[]
+  /** Fields of the body that are text for the model: the others go into `_meta`. */
+  readonly told: readonly string[]
+}
+
+export function textView(lines: readonly (string | undefined)[], told: readonly string[]): View {
+  const text = lines.filter((line) => line !== undefined && line !== '').join('\n')
+  return { content: [{ type: 'text', text }], told }
+}
+
+export function textOf(body: Body, field: string): string {
+  const value = body[field]
+  return typeof value === 'string' ? value : ''
+}
+
+export function countOf(body: Body, field: string): number | undefined {
+  const value = body[field]
+  return typeof value === 'number' ? value : undefined
+}
+
+export function call(tool: string, args: object): string {
+  return `${tool} ${JSON.stringify(args)}`
+}

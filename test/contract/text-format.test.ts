@@ -1,0 +1,241 @@
+// The result format `text` (contract 15.2) and the choice of tools (15.3) on a running daemon, with the
+// clients' own checks: the first SDK refuses a result that lacks the structured content a tool has promised.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import t, { type Test } from 'tap'
+import { HS256, jwtOf } from '../support/jwt.ts'
+import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+
+interface Result {
+  readonly content: readonly { type: string; text: string; data?: string; mimeType?: string }[]
+  readonly structuredContent?: Readonly<Record<string, unknown>>
+  readonly isError?: boolean
+  readonly _meta?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+let daemon: Daemon
+
+t.before(async () => {
+  const secret = join(t.testdir({ secret: Buffer.from(HS256).toString('latin1') }), 'secret')
+  daemon = await startDaemon(t, { config: { jwt: { secret_file: secret } } })
+})
+
+async function connect(t: Test, query = '?format=text', headers: Record<string, string> = {}, token = TOKEN) {
+  const client = new Client({ name: 'text', version: '0' })
+  const requestInit = { headers: { authorization: `Bearer ${token}`, ...headers } }
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${daemon.url}/mcp${query}`), { requestInit }))
+  t.teardown(() => client.close())
+  const { tools } = await client.listTools()
+  return {
+    tools,
+    names: tools.map((tool) => tool.name),
+    call: async (name: string, args: object = {}) =>
+      (await client.callTool({ name, arguments: { ...args } })) as Result,
+  }
+}
+
+const facts = (result: Result) => result._meta?.['workspace-runtime/facts'] ?? {}
+
+t.test('the tools whose value is text promise no structured content; the others keep theirs', async (t) => {
+  const { tools } = await connect(t)
+  const without = tools.filter((tool) => tool.outputSchema === undefined).map((tool) => tool.name)
+  t.strictSame(without, [
+    'file_read',
+    'file_write',
+    'file_delete',
+    'search_content',
+    'search_files',
+    'exec_run',
+    'exec_get',
+    'terminal_scrollback',
+  ])
+  const run = tools.find((tool) => tool.name === 'exec_run')
+  t.match(run?.inputSchema.properties, { wait_seconds: { default: 45, description: /Default: 45\.$/ } })
+  for (const name of ['file_read', 'exec_get']) {
+    const meta = tools.find((tool) => tool.name === name)?._meta
+    t.equal(meta?.['anthropic/maxResultSizeChars'], 500_000, name)
+  }
+  const json = await connect(t, '')
+  t.ok(json.tools.every((tool) => tool.outputSchema !== undefined))
+})
+
+t.test('files: numbered lines, the rest by the call that is named, images, binaries, errors', async (t) => {
+  const { call } = await connect(t)
+  const dir = t.testdir({})
+  const path = join(dir, 'long.txt')
+  const all = Array.from({ length: 5000 }, (_, i) => `the line number ${i + 1}`)
+  const written = await call('file_write', { path, content: `${all.join('\n')}\n` })
+  t.match(written.content[0]?.text, /^Written: .*long\.txt, now [\d,]+ bytes\.$/)
+  t.notOk('structuredContent' in written)
+  const seen: string[] = []
+  for (let next: object | undefined = { path }; next !== undefined;) {
+    const result = await call('file_read', next)
+    const text = result.content[0]?.text ?? ''
+    t.ok(text.length <= 40_000 && result.structuredContent === undefined)
+    seen.push(...text.split('\n').filter((line) => /^\d+\t/.test(line)))
+    const named: string | undefined = /\[[\d,]+ more lines: file_read (\{.*\})\]$/.exec(text)?.[1]
+    next = named === undefined ? undefined : (JSON.parse(named) as object)
+  }
+  t.strictSame(
+    seen,
+    all.map((line, i) => `${i + 1}\t${line}`),
+  )
+  const tail = await call('file_read', { path, start_line: -2 })
+  t.match(tail.content[0]?.text, /lines 4999-5000 of 5,000, [\d,]+ bytes in all\.\n4999\tthe line number 4999\n5000\t/)
+  t.match(facts(tail), { path, start_line: 4999, total_lines: 5000 })
+  const png = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n\0', 'latin1'), Buffer.alloc(200_000)])
+  writeFileSync(join(dir, 'a.png'), png)
+  const image = await call('file_read', { path: join(dir, 'a.png') })
+  t.match(image.content[0]?.text, /a\.png: image\/png, 200,009 bytes\.$/)
+  t.strictSame(image.content[1], { type: 'image', data: png.toString('base64'), mimeType: 'image/png' })
+  writeFileSync(join(dir, 'a.bin'), 'a\0b')
+  t.match(
+    (await call('file_read', { path: join(dir, 'a.bin') })).content[0]?.text,
+    /octet-stream, 3 bytes; not text\.$/,
+  )
+  const missing = await call('file_read', { path: join(dir, 'lang.txt') })
+  t.equal(missing.isError, true)
+  t.match(missing.content[0]?.text, /does not exist\. Call again with ".*long\.txt"\.$/)
+  t.match(facts(missing), { code: 'not_found' })
+  t.match((await call('file_delete', { path })).content[0]?.text, /^Deleted: /)
+})
+
+t.test('commands: short, long with its middle reachable, running on', async (t) => {
+  const { call } = await connect(t)
+  const short = await call('exec_run', { command: 'printf "\\033[32mok\\033[0m\\n"; exit 3' })
+  t.match(short.content[0]?.text, /^Command \d+ exited with code 3 after \d+\.\d s\.\nstdout:\nok$/)
+  t.match(facts(short), { exit_code: 3, status: 'exited' })
+  t.notOk('stdout' in facts(short))
+  const all = Array.from({ length: 100_000 }, (_, i) => `line ${i + 1}\n`).join('')
+  const long = await call('exec_run', { command: 'seq -f "line %.0f" 100000' })
+  const shown = long.content[0]?.text ?? ''
+  t.ok(shown.length <= 40_000)
+  const [, from = '', to = '', next = ''] =
+    /\[left out: bytes (\d+)-(\d+) of stdout, [\d,]+ bytes; exec_get (\{.*?\}) shows them\]/.exec(shown) ?? []
+  t.match(shown, new RegExp(`\\n${all.slice(0, Number(from)).trimEnd().split('\n').at(-1) ?? ''}\\n\\[left out`))
+  t.match(shown, /line 100000$/)
+  let middle = ''
+  for (let args = JSON.parse(next) as { offset: number }; args.offset < Number(to);) {
+    const part = (await call('exec_get', args)).content[0]?.text ?? ''
+    const lines = part.split('\n')
+    middle += `${lines.slice(1, -1).join('\n')}\n`
+    args = JSON.parse(/\[next: exec_get (\{.*\})\]$/.exec(part)?.[1] ?? '{"offset":1e9}') as { offset: number }
+  }
+  // A part ends where its bytes do, so a line may be in two of them.
+  const expected = all.slice(Number(from))
+  t.ok(middle.replaceAll('\n', '').startsWith(expected.slice(0, Number(to) - Number(from)).replaceAll('\n', '')))
+  const slow = await call('exec_run', {
+    command: ['sh', '-c', 'echo begun; read x; exit 4'],
+    wait_seconds: 0.1,
+    background: false,
+  })
+  t.match(slow.content[0]?.text, /^Command \d+ exited with code 4/, 'without stdin nothing waits')
+  const server = await call('exec_run', { command: ['sleep', '30'], wait_seconds: 0.05 })
+  const text = server.content[0]?.text ?? ''
+  const [, id = ''] =
+    /^Command (\d+) is running\.\nNo output so far\.\n\[it runs on; exec_get \{"id":"\d+","wait_seconds":45\}/.exec(
+      text,
+    ) ?? []
+  await call('exec_delete', { id })
+  const gone = await call('exec_get', { id })
+  t.match(gone.content[0]?.text, new RegExp(`^Task "${id}" is unknown`))
+})
+
+t.test('searches and lists stay short, lists stay JSON', async (t) => {
+  const { call } = await connect(t)
+  const files = Object.fromEntries(
+    Array.from({ length: 900 }, (_, i) => [`a-file-${i}.txt`, `needle ${'x'.repeat(300)}\n`]),
+  )
+  const path = t.testdir(files)
+  const found = await call('search_content', { q: 'needle', path, max_results: 900 })
+  t.ok((found.content[0]?.text.length ?? 0) <= 40_000)
+  t.match(found.content[0]?.text, /^900 matching lines in 900 files under .*\na-file-\d+\.txt\n1:needle x+/)
+  t.match(
+    (await call('search_files', { q: 'a-file-77', path })).content[0]?.text,
+    /^11 files under .*\na-file-77\.txt\n/,
+  )
+  const listed = await call('file_list', { path })
+  const text = listed.content[0]?.text ?? ''
+  t.ok(text.length <= 40_000, String(text.length))
+  t.strictSame(listed.structuredContent, JSON.parse(text))
+  t.equal(listed.structuredContent?.['truncated'], true)
+})
+
+t.test('a terminal is read as text', async (t) => {
+  const { call } = await connect(t)
+  const made = await call('terminal_create', { command: ['sh', '-c', 'printf "\\033[1mhello\\033[0m\\n"; sleep 30'] })
+  const { id } = made.structuredContent as { id: string }
+  const read = await call('terminal_scrollback', { id, from: 0, wait_seconds: 10 })
+  t.match(
+    read.content[0]?.text,
+    /^The terminal is alive\. Bytes 0-\d+ of what it printed:\nhello\n\[what follows: terminal_scrollback \{"id":"\d+","from":\d+,"wait_seconds":20\}\]$/,
+  )
+  await call('terminal_delete', { id })
+})
+
+t.test('toolsets and read-only: what is not chosen is neither listed nor callable', async (t) => {
+  const some = await connect(t, '?toolsets=search,exec', { 'x-mcp-readonly': '1' })
+  t.strictSame(some.names, ['search_content', 'search_files', 'exec_list', 'exec_get'])
+  for (const name of ['exec_run', 'file_stat']) {
+    await t.rejects(some.call(name), { code: -32602, message: /Unknown tool here/ }, name)
+  }
+  t.match(await some.call('exec_list'), { structuredContent: { tasks: [] } })
+  const extra = await connect(t, '', { 'x-mcp-toolsets': 'default,terminal' })
+  t.strictSame(extra.names.slice(23), ['terminal_input', 'terminal_resize'])
+  const debug = await daemon.call('GET', '/mcp?toolsets=search')
+  t.equal(debug.body.tool_count, 3)
+  const slip = await daemon.call('POST', '/mcp?toolsets=flies', { jsonrpc: '2.0', id: 1, method: 'tools/list' })
+  t.equal(slip.status, 400)
+  t.match(slip.body.error, { code: -32602, message: /no toolset "flies"/ })
+})
+
+t.test('the scope of a JWT narrows tools and routes, and no choice widens it', async (t) => {
+  const exp = Math.floor(Date.now() / 1000) + 600
+  const token = jwtOf({ exp, scope: 'files:read search' })
+  const authorization = `Bearer ${token}`
+  for (const query of ['', '?toolsets=files,exec,search,default', '?format=text&readonly=0']) {
+    const { names, call } = await connect(t, query, {}, token)
+    t.strictSame(names, ['file_list', 'file_read', 'file_stat', 'search_content', 'search_files', 'search_init'], query)
+    const refused = await call('exec_run', { command: ['true'] })
+    t.equal(refused.isError, true)
+    t.match(refused.content[0]?.text, /(lacks the scope \\?"exec)/)
+  }
+  const modern = await daemon.call(
+    'POST',
+    '/mcp?toolsets=default',
+    {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: {
+        name: 'file_write',
+        arguments: { path: '/tmp/never', content: '' },
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+      },
+    },
+    {
+      authorization,
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'file_write',
+    },
+  )
+  t.equal(modern.status, 403)
+  t.match(modern.headers.get('www-authenticate'), /insufficient_scope/)
+  const rest = async (method: string, path: string, body?: object) =>
+    (await daemon.call(method, path, body, { authorization })).status
+  t.equal(await rest('GET', '/files/stat?path=/tmp'), 200)
+  t.equal(await rest('GET', '/files/search?q=x&path=/etc/hostname'), 200)
+  t.equal(await rest('POST', '/files/mkdir', { path: '/tmp/never' }), 403)
+  t.equal(await rest('POST', '/exec', { cmd: ['true'] }), 403)
+  t.equal(await rest('POST', '/terminals', {}), 403)
+  t.equal(await rest('POST', '/watchers', { path: '/tmp' }), 403)
+  t.equal(await rest('GET', '/exec/1'), 403)
+})
