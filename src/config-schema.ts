@@ -127,6 +127,19 @@ export const configSchema = Type.Object(
         },
       ),
     ),
+    mcp: Type.Optional(
+      Type.Object(
+        {
+          instructions: Type.Optional(
+            Type.Array(Type.String({ minLength: 1 }), {
+              description:
+                'Files whose text is told to agents as advice, absolute or relative to `workdir`; default `["AGENTS.md"]`',
+            }),
+          ),
+        },
+        closed,
+      ),
+    ),
     toolsets: Type.Optional(Type.Array(Type.String(), { description: 'Toolsets beyond the 23 tools' })),
   },
   closed,

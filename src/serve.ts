@@ -5,6 +5,7 @@ import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { type Assets, buildFacts, ripgrepPath } from './assets.ts'
 import { catalog, catalogWith, TOOLSETS } from './catalog.ts'
+import { mayUse, type Caller } from './caller.ts'
 import type { Config } from './config.ts'
 import { openConformanceListener } from './conformance.ts'
 import { errnoOf } from './fault.ts'
@@ -20,6 +21,7 @@ import { openProduct } from './transports/mcp/product.ts'
 import { isLoopback } from './transports/origin.ts'
 import { openServer, type FrontDoor } from './transports/server.ts'
 import { openSocketHub } from './transports/socket/hub.ts'
+import { readAgentRules } from './workspace/files/agent-rules.ts'
 import { openWorkspace } from './workspace/workspace.ts'
 
 /** What runs may go on for this long after the first signal (reliability C-01: exit within 15 s). */
@@ -57,7 +59,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     registry: openProduct({ gate, catalog, toolsets }),
     json,
     serverInfo: { name: 'workspace-runtime', version },
-    instructions: () => instructions(config.workdir),
+    instructions: (caller) => instructionsFor(config, caller),
     stopping: stopping.signal,
   })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
@@ -123,6 +125,12 @@ function workspaceOptions(config: Config): Parameters<typeof openWorkspace>[0] {
     ripgrep: ripgrepPath(),
     targets: file.targets ?? {},
   }
+}
+
+/** What the workspace's files say is for those who may read them. */
+async function instructionsFor({ workdir, file }: Config, caller: Caller): Promise<string> {
+  const files = mayUse(caller, 'files:read') ? (file.mcp?.instructions ?? ['AGENTS.md']) : []
+  return instructions(workdir, await readAgentRules(workdir, files))
 }
 
 async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {

@@ -1,7 +1,7 @@
 // The result format `text` (contract 15.2) and the choice of tools (15.3) on a running daemon, with the
 // clients' own checks: the first SDK refuses a result that lacks the structured content a tool has promised.
 
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -190,6 +190,27 @@ t.test('toolsets and read-only: what is not chosen is neither listed nor callabl
   const slip = await daemon.call('POST', '/mcp?toolsets=flies', { jsonrpc: '2.0', id: 1, method: 'tools/list' })
   t.equal(slip.status, 400)
   t.match(slip.body.error, { code: -32602, message: /no toolset "flies"/ })
+})
+
+t.test('instructions carry what the workspace says, read anew, for those who may read files', async (t) => {
+  const dir = t.testdir({ 'AGENTS.md': 'Use tabs.', 'TEAM.md': 'Ask first.' })
+  const secret = join(t.testdirName, '../jwt-secret')
+  writeFileSync(secret, HS256)
+  t.teardown(() => rmSync(secret))
+  const config = { jwt: { secret_file: secret }, mcp: { instructions: ['AGENTS.md', join(dir, 'TEAM.md')] } }
+  const other = await startDaemon(t, { args: ['--workdir', dir], config })
+  const ask = async (authorization = `Bearer ${TOKEN}`): Promise<string> => {
+    const message = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25' } }
+    return (await other.call('POST', '/mcp', message, { authorization })).body.result.instructions
+  }
+  t.match(
+    await ask(),
+    /AGENTS\.md \(not from this server\):\nUse tabs\.\n\n.*TEAM\.md \(not from this server\):\nAsk first\.$/,
+  )
+  writeFileSync(join(dir, 'AGENTS.md'), 'Use spaces.')
+  t.match(await ask(), /Use spaces\./)
+  const exp = Math.floor(Date.now() / 1000) + 600
+  t.notMatch(await ask(`Bearer ${jwtOf({ exp, scope: 'exec' })}`), /Use spaces/)
 })
 
 t.test('the scope of a JWT narrows tools and routes, and no choice widens it', async (t) => {

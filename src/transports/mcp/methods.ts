@@ -52,7 +52,7 @@ export interface MethodParts {
   readonly serverInfo: ServerInfo
   readonly registry: Registry
   /** Read anew for each caller. */
-  readonly instructions: () => string | undefined
+  readonly instructions: (caller: Caller) => string | undefined | Promise<string | undefined>
   /** Aborted when the daemon stops: streams that would stay open end. */
   readonly stopping: AbortSignal
 }
@@ -88,21 +88,21 @@ export function openMethods(parts: MethodParts): ReadonlyMap<string, Method> {
 
 function handshakeMethods(parts: MethodParts): readonly (readonly [string, Method])[] {
   const { serverInfo, registry } = parts
-  const instructed = (): object => {
-    const instructions = parts.instructions()
+  const instructed = async (caller: Caller): Promise<object> => {
+    const instructions = await parts.instructions(caller)
     return instructions === undefined ? {} : { instructions }
   }
-  const initialize = ({ params, speaker }: Exchange): Answer => {
+  const initialize = async ({ params, speaker, caller }: Exchange): Promise<Answer> => {
     const wanted = params['protocolVersion']
     if (wanted !== undefined && typeof wanted !== 'string') return badParams('protocolVersion is not a string')
     const capabilities = registry.capabilities(speaker.era)
-    return { result: { protocolVersion: speaker.version, capabilities, serverInfo, ...instructed() } }
+    return { result: { protocolVersion: speaker.version, capabilities, serverInfo, ...(await instructed(caller)) } }
   }
-  const discover = ({ speaker }: Exchange): Answer => ({
+  const discover = async ({ speaker, caller }: Exchange): Promise<Answer> => ({
     result: {
       supportedVersions: MODERN_VERSIONS,
       capabilities: registry.capabilities(speaker.era),
-      ...instructed(),
+      ...(await instructed(caller)),
     },
   })
   const setLevel = ({ params }: Exchange): Answer =>
