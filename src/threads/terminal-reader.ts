@@ -10,8 +10,10 @@ import { TerminalLine } from './terminal/line.ts'
 import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal/messages.ts'
 import { TerminalRing } from './terminal/ring.ts'
 
-/** Main is told of news at most this often: a flood costs it a message each time, an echo none of the wait. */
+/** Main is told of news this often at most: a flood costs it a message each time, an echo none of the wait. */
 const NEWS_MS = 2
+/** But at once of this much: a fast program fills what a client may be behind (256 KiB) in less than that. */
+const NEWS_BYTES = 32 * 1024
 
 const { wake, control } = workerData as ReaderStart // startWorker's caller gives exactly this
 const cells = new Int32Array(control)
@@ -19,7 +21,8 @@ const lines = new Map<number, TerminalLine>()
 const polled = new PollSet()
 const pipeBytes = Buffer.alloc(16)
 let lastNews = 0
-let untold = false
+/** Bytes that main has not been told of. */
+let untold = 0
 
 function post(message: FromReader): void {
   parentPort?.postMessage(message)
@@ -50,15 +53,15 @@ function messageFor(): ToReader | undefined {
 
 /** Tells main that rings have grown, unless it has not looked since the last time. */
 function tell(now: number): void {
-  if (!untold || now - lastNews < NEWS_MS) return
-  untold = false
+  if (untold === 0 || (untold < NEWS_BYTES && now - lastNews < NEWS_MS)) return
+  untold = 0
   lastNews = now
   if (Atomics.exchange(cells, NEWS, 1) === 0) post({ type: 'news' })
 }
 
 /** Until something has to be done that no descriptor announces; -1 for no such thing. */
 function patience(now: number): number {
-  let at = untold ? lastNews + NEWS_MS : Number.POSITIVE_INFINITY
+  let at = untold > 0 ? lastNews + NEWS_MS : Number.POSITIVE_INFINITY
   for (const line of lines.values()) at = Math.min(at, line.restsUntil(now) || at)
   return at === Number.POSITIVE_INFINITY ? -1 : Math.max(1, Math.ceil(at - now))
 }
@@ -73,7 +76,7 @@ function round(): void {
   if (polled.reported(pipe) !== 0) hear()
   for (const { line, entry } of asked) {
     const reported = polled.reported(entry)
-    if (!line.over && reported !== 0) untold = line.serve(reported, now) || untold
+    if (!line.over && reported !== 0) untold += line.serve(reported, now)
   }
   for (const [number, line] of lines) {
     if (!line.over) continue

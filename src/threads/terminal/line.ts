@@ -54,15 +54,15 @@ export class TerminalLine {
     this.#ended = true
   }
 
-  /** Moves what can be moved, one step's worth in each direction. True where the ring has more than before. */
-  serve(reported: number, now: number): boolean {
+  /** Moves what can be moved, one step's worth in each direction. How many bytes the ring has more than before. */
+  serve(reported: number, now: number): number {
     const wrote = (reported & POLLOUT) !== 0 && this.#write()
     const before = this.#ring.head
     const end = (reported & ~POLLOUT) !== 0 && this.#read(STEP_BYTES) === 'over'
-    const grown = this.#ring.head > before
+    const grown = this.#ring.head - before
     if (end && this.#ended) this.#over = true
     // Where nobody has the slave open although we hold it (vhangup), or the kernel is of two minds.
-    else if (end || (!wrote && !grown)) this.#restUntil = now + REST_MS
+    else if (end || (!wrote && grown === 0)) this.#restUntil = now + REST_MS
     return grown
   }
 
