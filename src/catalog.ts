@@ -60,6 +60,9 @@ export const catalog = [
   runtimeTargets,
 ] as unknown as readonly Operation[] // each is an Operation of its own schemas; the gate types the input by them
 
+/** What MCP hands out by address. */
+export { resourceKinds } from './operations/resources.ts'
+
 /** Toolsets besides the 23 tools, each off until asked for (contract 15.3). */
 export const TOOLSETS: readonly string[] = [
   ...new Set(catalog.flatMap((op) => (op.tool?.toolset === undefined ? [] : [op.tool.toolset]))),

@@ -136,6 +136,12 @@ export const configSchema = Type.Object(
                 'Files whose text is told to agents as advice, absolute or relative to `workdir`; default `["AGENTS.md"]`',
             }),
           ),
+          prompts: Type.Optional(
+            Type.String({
+              description: 'Folder whose `.md` and `.txt` files are prompts, absolute or relative to `workdir`',
+              minLength: 1,
+            }),
+          ),
         },
         closed,
       ),

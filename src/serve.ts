@@ -2,9 +2,10 @@
 // order. The only file that knows all the parts.
 
 import { isatty } from 'node:tty'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Assets, buildFacts, ripgrepPath } from './assets.ts'
-import { catalog, catalogWith, TOOLSETS } from './catalog.ts'
+import { catalog, catalogWith, resourceKinds, TOOLSETS } from './catalog.ts'
 import { mayUse, type Caller } from './caller.ts'
 import type { Config } from './config.ts'
 import { openConformanceListener } from './conformance.ts'
@@ -56,7 +57,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const { version } = buildFacts()
   const stopping = new AbortController()
   const mcp = mcpEndpoint({
-    registry: openProduct({ gate, catalog, toolsets }),
+    registry: openProduct({ gate, catalog, toolsets, kinds: resourceKinds, promptFolder: promptFolder(config) }),
     json,
     serverInfo: { name: 'workspace-runtime', version },
     instructions: (caller) => instructionsFor(config, caller),
@@ -131,6 +132,10 @@ function workspaceOptions(config: Config): Parameters<typeof openWorkspace>[0] {
 async function instructionsFor({ workdir, file }: Config, caller: Caller): Promise<string> {
   const files = mayUse(caller, 'files:read') ? (file.mcp?.instructions ?? ['AGENTS.md']) : []
   return instructions(workdir, await readAgentRules(workdir, files))
+}
+
+function promptFolder({ workdir, file }: Config): string | undefined {
+  return file.mcp?.prompts === undefined ? undefined : resolve(workdir, file.mcp.prompts)
 }
 
 async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {

@@ -16,7 +16,8 @@ const BANNED_WORDS = ['util', 'utils', 'helper', 'helpers', 'manager', 'misc', '
  * types alone may also go to any layer further down: types are shared, work is not.
  */
 const ARROWS = {
-  top: ['transports', 'invoke', 'catalog', 'operations', 'workspace', 'threads', 'native', 'base'],
+  top: ['commands', 'transports', 'invoke', 'catalog', 'operations', 'workspace', 'threads', 'native', 'base'],
+  commands: ['transports', 'base'],
   transports: ['invoke', 'catalog', 'base'],
   catalog: ['operations', 'base'],
   invoke: ['base'],
@@ -48,6 +49,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'log.ts': 'base',
   'nearest.ts': 'base',
   'operation.ts': 'base',
+  'resource.ts': 'base',
   'schema.ts': 'base',
   'start-error.ts': 'base',
   'unpack.ts': 'base',

@@ -10,6 +10,7 @@ import { openTargets, type Targets } from './targets.ts'
 import { openTasks, type Tasks } from './exec/tasks.ts'
 import { openTerminals, type Terminals } from './terminals/terminals.ts'
 import { openWalkers, type Walkers } from './listing/walkers.ts'
+import { openPathWatches, type PathWatches } from './watchers/path-watches.ts'
 import { openWatchers, type Watchers } from './watchers/watchers.ts'
 
 export interface Workspace extends AsyncDisposable {
@@ -23,6 +24,8 @@ export interface Workspace extends AsyncDisposable {
   readonly tasks: Tasks
   readonly terminals: Terminals
   readonly watchers: Watchers
+  /** Single paths, for whoever subscribes to them; not among the watchers. */
+  readonly pathWatches: PathWatches
   readonly walkers: Walkers
   readonly search: ContentSearch
   readonly writer: FileWriter
@@ -59,6 +62,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment }))
   const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell }))
   const watchers = stack.use(openWatchers({ limit: options.watchers }))
+  const pathWatches = stack.use(openPathWatches())
   const walkers = stack.use(
     openWalkers({ home: { home: environment['HOME'], configHome: environment['XDG_CONFIG_HOME'] } }),
   )
@@ -72,6 +76,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     tasks,
     terminals,
     watchers,
+    pathWatches,
     walkers,
     search,
     writer,

@@ -1,9 +1,16 @@
-// What the product offers over MCP: the catalogue's tools.
+// What the product offers over MCP: the catalogue's tools and resources, and prompts from files.
 
+import { pathToFileURL } from 'node:url'
+import { mayUse } from '../../caller.ts'
 import type { Gate } from '../../invoke.ts'
 import type { Operation } from '../../operation.ts'
+import type { ResourceKind } from '../../resource.ts'
 import { takesStructured } from './era.ts'
+import { guide } from './guide.ts'
+import { openChanges } from './product-changes.ts'
+import { openPrompts } from './prompt-files.ts'
 import type { Registry } from './registry.ts'
+import { openResources } from './resource-shelf.ts'
 import { callTool } from './tool-call.ts'
 import { openTools } from './tool-listing.ts'
 
@@ -13,29 +20,40 @@ export interface ProductParts {
   readonly catalog: readonly Operation[]
   /** Toolsets beyond the default ones that are on unless a caller chooses for itself. */
   readonly toolsets?: readonly string[]
+  readonly kinds: readonly ResourceKind[]
+  /** Absolute; undefined: there are no prompts. */
+  readonly promptFolder?: string | undefined
 }
 
-export function openProduct({ gate, catalog, toolsets = [] }: ProductParts): Registry {
+const COMMON = { tools: {}, completions: {} } as const
+/** Without sessions the older revisions have no channel for changes. */
+const OLDER = { ...COMMON, resources: {}, prompts: {}, logging: {} } as const
+
+export function openProduct({ gate, catalog, toolsets = [], kinds, promptFolder }: ProductParts): Registry {
   const tools = openTools(catalog, toolsets)
+  const modern = {
+    ...COMMON,
+    resources: { subscribe: true },
+    prompts: promptFolder === undefined ? {} : { listChanged: true },
+  }
   return {
-    capabilities: (era) => (era === 'modern' ? { tools: {} } : { tools: {}, logging: {} }),
+    capabilities: (era) => (era === 'modern' ? modern : OLDER),
     tools: {
       names: (caller, choices) => tools.list(caller, false, choices).map((tool) => tool.name),
       sets: tools.sets,
       list: ({ caller, speaker, choices }) => tools.list(caller, takesStructured(speaker), choices),
       call: (exchange) => callTool(exchange, tools, gate),
     },
-    prompts: {
-      list: () => Promise.resolve([]),
-      get: () => Promise.resolve(undefined),
-      complete: () => Promise.resolve([]),
-    },
-    resources: {
-      list: () => Promise.resolve({ items: [] }),
-      templates: () => [],
-      read: () => Promise.resolve(undefined),
-      complete: () => Promise.resolve([]),
-    },
-    changes: { listen: () => Promise.resolve({ granted: {}, [Symbol.asyncDispose]: () => Promise.resolve() }) },
+    prompts: openPrompts(promptFolder),
+    resources: openResources({
+      gate,
+      kinds,
+      guide: ({ caller, choices }) =>
+        guide(
+          tools.list(caller, false, choices),
+          kinds.filter(({ read }) => mayUse(caller, read.scope)),
+        ),
+    }),
+    changes: openChanges({ gate, kinds, promptFolder: promptFolder && pathToFileURL(promptFolder).href }),
   }
 }

@@ -8,6 +8,7 @@ import type { Gate } from '../../invoke.ts'
 import { successBody } from '../reply.ts'
 import { takesStructured } from './era.ts'
 import { handlerRefusal, RPC, type Refusal } from './errors.ts'
+import { admissionRefusal, isAdmission, scopeRefusal } from './gate-refusals.ts'
 import { isObject } from './json-rpc.ts'
 import type { Answer, Exchange } from './methods.ts'
 import { textFailure, textResult } from './text/text-result.ts'
@@ -54,33 +55,6 @@ function readCall({ params, choices }: Exchange, tools: Tools): Call | { readonl
 
 function invalid(sentence: string): { readonly refusal: Refusal } {
   return { refusal: handlerRefusal(RPC.invalidParams, sentence) }
-}
-
-/** The modern transport's form of a scope that is lacking: 403 with a challenge. */
-function scopeRefusal(op: Operation): Refusal {
-  return {
-    status: 403,
-    code: RPC.failed,
-    message: `this credential does not allow ${op.name}: it lacks the scope "${op.scope}"`,
-    data: { code: 'forbidden', scope: op.scope },
-    headers: {
-      'www-authenticate': `Bearer realm="workspace-runtime", error="insufficient_scope", scope="${op.scope}"`,
-    },
-  }
-}
-
-/**
- * True for the gate's own 429, which concerns the credential and not the tool. A tool's 429 (all exec slots
- * taken) is for the model to read; this one is for the client's transport, with Retry-After (contract 18).
- */
-function isAdmission(fault: Fault): boolean {
-  const unit = fault.details?.['unit']
-  return fault.code === 'rate_limited' && typeof unit === 'string' && unit.startsWith('calls')
-}
-
-function admissionRefusal(fault: Fault, requestId: string): Refusal {
-  const refusal = bareFailure(fault, requestId)
-  return { ...refusal, status: fault.status, headers: { 'retry-after': String(fault.retryAfter ?? 1) } }
 }
 
 /** Tools hide the fields that ask for a stream, so this is a defect of a declaration. */

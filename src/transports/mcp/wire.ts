@@ -15,6 +15,9 @@ export class JsonAsText {
 /** Characters that are escaped in one go: some 0.2 ms. */
 const SLICE = 32 * 1024
 
+/** Characters that are rendered in one go at most: some 1 ms. */
+const LONG_TEXT = 256 * 1024
+
 /** JsonAsText stands at reply.result.content[n].text and nowhere deeper. */
 const DEEPEST = 4
 
@@ -47,8 +50,15 @@ export function* wirePieces(value: unknown, depth = 0): Generator<string | Uint8
 
 /** True where a reply must leave in pieces, because text that is rendered late stands in it. */
 export function isLongReply(reply: { readonly result?: object }): boolean {
+  const contents = reply.result !== undefined && 'contents' in reply.result ? reply.result.contents : undefined
+  if (Array.isArray(contents)) return contents.some((one: object) => Object.values(one).some(isLongText))
   const content = reply.result !== undefined && 'content' in reply.result ? reply.result.content : undefined
   return Array.isArray(content) && content.some((block: { text?: unknown }) => block.text instanceof JsonAsText)
+}
+
+/** Contents of a resource: rendered by a worker, or too long to be rendered in one go. */
+function isLongText(value: unknown): boolean {
+  return value instanceof JsonText || (typeof value === 'string' && value.length > LONG_TEXT)
 }
 
 /** JSON text as the inside of a JSON string. */

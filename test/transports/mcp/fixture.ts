@@ -137,7 +137,12 @@ export function openParts(limits = NO_LIMIT) {
   // The operations above ask nothing of their workspace.
   const gate = openGate({} as Workspace, limits, openLog('silent'))
   const stopping = new AbortController().signal
-  return { registry: openProduct({ gate, catalog }), serverInfo: SERVER, instructions: () => 'be kind', stopping }
+  return {
+    registry: openProduct({ gate, catalog, kinds: [] }),
+    serverInfo: SERVER,
+    instructions: () => 'be kind',
+    stopping,
+  }
 }
 
 /** One message through the engine, with headers as a client writes them. */

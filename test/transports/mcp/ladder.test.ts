@@ -242,7 +242,7 @@ t.test('initialize answers the revision that was asked for, or the newest that h
   }
   t.same(await asked('2025-06-18'), {
     protocolVersion: '2025-06-18',
-    capabilities: { tools: {}, logging: {} },
+    capabilities: { tools: {}, completions: {}, resources: {}, prompts: {}, logging: {} },
     serverInfo: { name: 'fixture', version: '1.2.3' },
     instructions: 'be kind',
   })
@@ -253,7 +253,7 @@ t.test('discover lists modern revisions only, and says how long it may be kept',
   t.same((await ask(body, headers)).reply?.result, {
     resultType: 'complete',
     supportedVersions: ['2026-07-28'],
-    capabilities: { tools: {} },
+    capabilities: { tools: {}, completions: {}, resources: { subscribe: true }, prompts: {} },
     instructions: 'be kind',
     ttlMs: 300_000,
     cacheScope: 'private',

@@ -1,0 +1,141 @@
+// Single files and directories under watch, for whoever wants to hear that one has changed and no more. Each
+// directory is watched once, without what lies below it, by a watcher engine of its own: the watchers that
+// clients create are counted and listed apart (contract 7).
+
+import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Fault } from '../../fault.ts'
+import { openWatchers, type Subscription, type Watchers } from './watchers.ts'
+
+/** Directories watched at once. */
+export const MOST_DIRECTORIES = 256
+
+export interface PathWatches extends AsyncDisposable {
+  /**
+   * Watches those of `paths` whose directory is there and may be read; a file need not exist yet. Of a
+   * directory, what is directly in it counts. `changed` is called for each change until disposed.
+   */
+  watch(paths: readonly string[], changed: (path: string) => void, signal: AbortSignal): Promise<PathWatch>
+}
+
+export interface PathWatch extends Disposable {
+  readonly paths: readonly string[]
+}
+
+interface Listener {
+  readonly changed: (path: string) => void
+  /** Undefined: everything directly in the directory, which is told as the directory. */
+  readonly path: string | undefined
+}
+
+interface Directory {
+  readonly root: string
+  /** Of its watcher, once that is ready. */
+  readonly opened: Promise<string>
+  readonly listeners: Set<Listener>
+}
+
+export function openPathWatches(watchers: Watchers = openWatchers({ limit: MOST_DIRECTORIES })): PathWatches {
+  return new WatchTable(watchers)
+}
+
+class WatchTable implements PathWatches {
+  readonly #watchers: Watchers
+  readonly #byRoot = new Map<string, Directory>()
+  readonly #byId = new Map<string, Directory>()
+  #frames: Subscription | undefined
+
+  constructor(watchers: Watchers) {
+    this.#watchers = watchers
+  }
+
+  async watch(paths: readonly string[], changed: (path: string) => void, signal: AbortSignal): Promise<PathWatch> {
+    const ends: (() => void)[] = []
+    const watched: string[] = []
+    const end = (): void => {
+      for (const one of ends.splice(0)) one()
+    }
+    try {
+      for (const path of paths) {
+        const inside = await isDirectory(path)
+        signal.throwIfAborted()
+        const close = await this.#listen(inside ? path : dirname(path), { changed, path: inside ? undefined : path })
+        if (close === undefined) continue
+        ends.push(close)
+        watched.push(path)
+      }
+    } catch (error) {
+      end()
+      throw error
+    }
+    return { paths: watched, [Symbol.dispose]: end }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#frames?.[Symbol.dispose]()
+    await this.#watchers[Symbol.asyncDispose]()
+  }
+
+  /** Undefined where the directory cannot be watched. */
+  async #listen(root: string, listener: Listener): Promise<(() => void) | undefined> {
+    this.#frames ??= this.#watchers.subscribe(() => this.#take())
+    const directory = this.#byRoot.get(root) ?? this.#open(root)
+    directory.listeners.add(listener)
+    const leave = (): void => {
+      if (!directory.listeners.delete(listener) || directory.listeners.size > 0) return
+      if (this.#byRoot.get(root) === directory) this.#byRoot.delete(root)
+      directory.opened.then(
+        (id) => this.#close(id),
+        () => undefined,
+      )
+    }
+    try {
+      await directory.opened
+      this.#take()
+      return leave
+    } catch (error) {
+      leave()
+      if (error instanceof Fault) return undefined
+      throw error
+    }
+  }
+
+  #open(root: string): Directory {
+    const request = { root, excludes: ['*/'], defaultExcludes: false }
+    // Not the signal of whoever came first: others may be waiting for the same directory.
+    const opened = this.#watchers.create(request, new AbortController().signal).then(({ id }) => {
+      this.#byId.set(id, directory)
+      return id
+    })
+    const directory: Directory = { root, opened, listeners: new Set() }
+    this.#byRoot.set(root, directory)
+    return directory
+  }
+
+  #close(id: string): void {
+    this.#byId.delete(id)
+    // It is gone already where the engine itself has ended.
+    if (this.#watchers.list().some((watcher) => watcher.id === id)) this.#watchers.delete(id)
+  }
+
+  #take(): void {
+    for (let text = this.#frames?.take(); text !== undefined; text = this.#frames?.take()) {
+      const frame = JSON.parse(text) as { type: string; watcher_id: string; path?: string } // our own engine's (contract 8)
+      const directory = this.#byId.get(frame.watcher_id)
+      if (directory === undefined || frame.type === 'ready') continue
+      for (const { path, changed } of directory.listeners) {
+        // Without a path: changes were missed, so any of them may have changed.
+        const all = path === undefined || frame.path === undefined || frame.path === directory.root
+        if (all || frame.path === path) changed(path ?? directory.root)
+      }
+    }
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch {
+    return false
+  }
+}
