@@ -2,13 +2,11 @@
 // child_process.spawn in a bare Node and posix_spawn in C. Both floors carry no ballast.
 
 import { createInterface } from 'node:readline'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { compile } from '../c-program.ts'
 import { floorOf, interleaved, measured, median, type Bench, type Row } from '../figure.ts'
 import { requestText } from '../load.ts'
 import { openLoad, type LoadProcess } from '../load-process.ts'
-import { end, output, programPath, start } from '../processes.ts'
+import { end, programPath, start } from '../processes.ts'
 import { AUTHORIZATION, memoryOf, openSubject, type Subject } from '../subject.ts'
 
 const ROUNDS = 9
@@ -21,9 +19,8 @@ export async function execLatency({ print }: Bench): Promise<Row[]> {
   await using heavy = await withResident(500)
   await using load = await openLoad()
   await using direct = await openSpawner(process.execPath, [programPath('spawn-direct.ts')])
-  using place = temporaryDirectory()
-  const program = await compiled(place.path)
-  await using c = program === undefined ? undefined : await openSpawner(program, [])
+  using program = await compile('spawn.c')
+  await using c = program.path === undefined ? undefined : await openSpawner(program.path, [])
   const resident = [light, heavy].map(({ pid }) => `${memoryOf(pid, 'status', 'VmRSS').toFixed(0)} MiB`)
   print(`exec of /bin/true, daemons of ${resident.join(' and ')} resident`)
 
@@ -69,17 +66,6 @@ async function execP50(load: LoadProcess, { port }: Subject): Promise<number> {
   return median((await load.run({ port, request, connections: 1, ms: ROUND_MS })).latencies)
 }
 
-/** The program in C, or undefined where there is no compiler. */
-async function compiled(directory: string): Promise<string | undefined> {
-  const program = join(directory, 'spawn')
-  try {
-    await output('gcc', ['-O2', '-o', program, programPath('spawn.c')])
-    return program
-  } catch {
-    return undefined
-  }
-}
-
 interface Spawner extends AsyncDisposable {
   p50(): Promise<number>
 }
@@ -97,9 +83,4 @@ async function openSpawner(command: string, args: readonly string[]): Promise<Sp
     },
     [Symbol.asyncDispose]: () => end(child),
   }
-}
-
-function temporaryDirectory(): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(tmpdir(), 'workspace-runtime-bench-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
