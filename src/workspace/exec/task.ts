@@ -179,6 +179,8 @@ export class Task {
   }
 
   #timeOut(): void {
+    // It was in time, and its end is on the way: no timeout shall be told of it.
+    if (this.#child.hasEnded()) return
     this.#timedOut = true
     void this.terminate()
   }

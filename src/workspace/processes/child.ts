@@ -11,7 +11,7 @@ import { closeAllOnExec, openPipe, POLLIN, pollReadable } from '../../native/lib
 import { peekEnding } from '../../native/process.ts'
 import { startProgram, type NamedProgram } from '../../native/spawn.ts'
 import { Leader } from './leader.ts'
-import { loginDefaults } from './login-defaults.ts'
+import { loginDefaults, type LoginDefaults } from './login-defaults.ts'
 import { Orphans } from './orphans.ts'
 import { checkStrings, resolveCommand, spawnFault } from './program-path.ts'
 
@@ -62,7 +62,7 @@ class ChildTable implements Children {
   readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#held.has(pid)) : undefined
   readonly #onEnd = () => this.#collect()
   readonly #gone = (pid: number) => void this.#held.delete(pid)
-  #settle: ReturnType<typeof loginDefaults> | undefined
+  #defaults: LoginDefaults | undefined
   #recheck: NodeJS.Timeout | undefined
   #closed = false
 
@@ -84,10 +84,9 @@ class ChildTable implements Children {
 
   #admit<C extends Leader>(begin: () => C): C {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is stopping and starts no more processes')
-    if (this.#settle === undefined) closeAllOnExec()
-    this.#settle ??= loginDefaults()
-    const child = begin()
-    this.#settle(child.pid)
+    if (this.#defaults === undefined) closeAllOnExec()
+    this.#defaults ??= loginDefaults()
+    const child = this.#defaults.start(begin)
     this.#running.set(child.pid, child)
     this.#held.set(child.pid, child)
     this.#recheck ??= setInterval(this.#onEnd, RECHECK_MS)

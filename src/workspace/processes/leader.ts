@@ -3,7 +3,7 @@
 // signals (reliability E-13).
 
 import { errnoOf } from '../../fault.ts'
-import { reap, type Ending } from '../../native/process.ts'
+import { peekEnding, reap, type Ending } from '../../native/process.ts'
 import { isDead, processes } from './process-table.ts'
 
 /** How a child ended. `code` is 128 + n when signal n ended it; memory is an upper bound. */
@@ -32,6 +32,11 @@ export class Leader implements AsyncDisposable {
     this.#state = 'zombie'
     this.#ended.resolve(ending)
     if (this.#released) this.#reap()
+  }
+
+  /** Whether it has ended, as the kernel says now: `exited` may be a turn of the loop away. */
+  hasEnded(): boolean {
+    return this.#state !== 'running' || peekEnding(this.pid) !== undefined
   }
 
   /** Signals the whole process group while its number is certainly ours; false when nobody got it. */
