@@ -1,10 +1,11 @@
 // Writes the parts of README.md that are projections of the code, each between its marks: the API table out of
 // the catalogue (`<!-- api -->` to `<!-- /api -->`) and the keys of the configuration file out of its schema
-// (`<!-- config -->`). With --check nothing is written; a README that differs is exit code 1.
+// (`<!-- config -->`), and the snippets of MCP clients (`<!-- clients -->`). With --check nothing is written; a README that differs is exit code 1.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { catalog } from '../src/catalog.ts'
+import { CLIENT_NAMES, endpointUrl, snippetFor } from '../src/commands/connect.ts'
 import { configSchema } from '../src/config-schema.ts'
 import type { Operation } from '../src/operation.ts'
 
@@ -78,6 +79,17 @@ function configTable(): string {
   return ['| File key | What it sets | Default |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
+/** Every client's snippet, with a word where the token belongs. */
+function clientSnippets(): string {
+  const place = { url: endpointUrl('127.0.0.1', 9990), token: 'TOKEN' }
+  return CLIENT_NAMES.flatMap((client) => {
+    const snippet = snippetFor(client, place)
+    if (snippet === undefined) return []
+    const { title, file, language, text } = snippet
+    return [`**${title}** (${code(`connect ${client}`)}): ${file}`, `\`\`\`${language}\n${text}\n\`\`\``]
+  }).join('\n\n')
+}
+
 /** `readme` with the part between the marks of `name` renewed; prettier leaves that part alone. */
 function renewed(readme: string, name: string, table: string): string {
   const [open, close] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`]
@@ -88,7 +100,8 @@ function renewed(readme: string, name: string, table: string): string {
 }
 
 const present = readFileSync(README, 'utf8')
-const wanted = renewed(renewed(present, 'api', apiTable()), 'config', configTable())
+const projections = { api: apiTable(), config: configTable(), clients: clientSnippets() }
+const wanted = Object.entries(projections).reduce((readme, [name, part]) => renewed(readme, name, part), present)
 if (!process.argv.includes('--check')) {
   writeFileSync(README, wanted)
 } else if (wanted !== present) {

@@ -38,6 +38,7 @@ const FLAGS = {
   workdir: { type: 'string' },
   'log-level': { type: 'string' },
   toolsets: { type: 'string' },
+  url: { type: 'string' },
   'conformance-port': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },

@@ -1,7 +1,8 @@
 // The command line, to one call each. Composes nothing, decides nothing.
 
 import { buildFacts, openAssets } from './assets.ts'
-import { type Config, loadConfig, readCommandLine } from './config.ts'
+import type { Place } from './commands/connect.ts'
+import { type CommandLine, type Config, loadConfig, readCommandLine } from './config.ts'
 import { StartError } from './start-error.ts'
 import { loadToken } from './token-store.ts'
 
@@ -9,6 +10,9 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
 
   workspace-runtime [serve]      serve (the default)
   workspace-runtime token show   print the token in use
+  workspace-runtime connect CLIENT   print what an MCP client needs: claude-code, claude-desktop,
+                                 cursor, vscode, codex, gemini
+  workspace-runtime stdio        be a stdio MCP server that talks to the running daemon
 
   --host ADDRESS       address to listen on            (RUNTIME_HOST, 127.0.0.1)
   --port N             port, 0 takes any free one      (RUNTIME_PORT, 9990)
@@ -17,6 +21,7 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
   --workdir DIR        where commands start            (RUNTIME_WORKDIR, /root, else the home directory)
   --log-level LEVEL    debug info warn error silent    (RUNTIME_LOG_LEVEL, info)
   --toolsets A,B       toolsets beyond the 23 tools
+  --url URL            for connect and stdio: where the daemon's /mcp is, if not at --host and --port
   --version            print the versions
   -h, --help           print this
 
@@ -29,10 +34,9 @@ async function run(args: readonly string[]): Promise<void> {
   if (line.flags['version'] === true) return print(versions())
   const command = line.words.join(' ')
   if (command === '' || command === 'serve') return await start(loadConfig(line))
-  if (command === 'token show') {
-    const { token, tokenFile, stateDirectory } = loadConfig(line)
-    return print(`${(await loadToken({ fromEnvironment: token, file: tokenFile, stateDirectory })).token}\n`)
-  }
+  if (command === 'token show') return print(`${await tokenOf(loadConfig(line))}\n`)
+  if (command === 'stdio') return await (await import('./commands/stdio.ts')).stdio(await placeOf(line))
+  if (line.words[0] === 'connect') return await connect(line.words.slice(1).join(' '), line)
   throw new StartError(`there is no command ${JSON.stringify(command)}; see --help`)
 }
 
@@ -41,6 +45,30 @@ async function start(config: Config): Promise<void> {
   const assets = openAssets({ directory: config.cacheDirectory })
   const { serve } = await import('./serve.ts')
   return await serve(config, assets)
+}
+
+async function tokenOf({ token, tokenFile, stateDirectory }: Config): Promise<string> {
+  return (await loadToken({ fromEnvironment: token, file: tokenFile, stateDirectory })).token
+}
+
+/** Where the daemon is that connect and stdio talk of. */
+async function placeOf(line: CommandLine): Promise<Place> {
+  const { endpointUrl } = await import('./commands/connect.ts')
+  const config = loadConfig(line)
+  const { url } = line.flags
+  if (typeof url === 'string' && !URL.canParse(url)) throw new StartError(`--url is ${JSON.stringify(url)}, not a URL`)
+  return { url: typeof url === 'string' ? url : endpointUrl(config.host, config.port), token: await tokenOf(config) }
+}
+
+/** The snippet alone goes to stdout, so that it can be piped into a file. */
+async function connect(client: string, line: CommandLine): Promise<void> {
+  const { CLIENT_NAMES, snippetFor } = await import('./commands/connect.ts')
+  const snippet = CLIENT_NAMES.includes(client) ? snippetFor(client, await placeOf(line)) : undefined
+  if (snippet === undefined) {
+    throw new StartError(`there is no client ${JSON.stringify(client)}; there are: ${CLIENT_NAMES.join(', ')}`)
+  }
+  process.stderr.write(`${snippet.title}: put this into ${snippet.file}\n`)
+  print(`${snippet.text}\n`)
 }
 
 function versions(): string {

@@ -11,7 +11,7 @@ const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
 const CLIENT_KEY = 'io.modelcontextprotocol/clientInfo'
 
 /** The field of `params` that `Mcp-Name` repeats, by method. */
-const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
+export const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
   ['tools/call', 'name'],
   ['prompts/get', 'name'],
   ['resources/read', 'uri'],
