@@ -130,6 +130,13 @@ export const configSchema = Type.Object(
     mcp: Type.Optional(
       Type.Object(
         {
+          confirm: Type.Optional(
+            Type.Boolean({
+              description:
+                'Ask the user before a directory is deleted or all commands are ended, where the client can (2026-07-28 with elicitation)',
+              default: false,
+            }),
+          ),
           instructions: Type.Optional(
             Type.Array(Type.String({ minLength: 1 }), {
               description:

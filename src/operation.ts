@@ -50,6 +50,8 @@ export interface Tool<I> {
   /** Defaults that differ from the REST ones (contract 12 row 12: create_dirs). */
   readonly defaults?: Partial<I>
   readonly text?: TextFormat<I>
+  /** What a person is asked before it runs, where that is wanted (`mcp.confirm`); undefined: nothing to ask. */
+  readonly confirm?: (input: I, call: Call) => Promise<string | undefined>
   /** Hints for single clients, as `_meta` of the tool's listing (mcp.md 3.1). */
   readonly meta?: Readonly<Record<string, unknown>>
   /** Input fields that only REST has. */

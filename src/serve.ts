@@ -57,7 +57,14 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const { version } = buildFacts()
   const stopping = new AbortController()
   const mcp = mcpEndpoint({
-    registry: openProduct({ gate, catalog, toolsets, kinds: resourceKinds, promptFolder: promptFolder(config) }),
+    registry: openProduct({
+      gate,
+      catalog,
+      toolsets,
+      kinds: resourceKinds,
+      confirms: file.mcp?.confirm ?? false,
+      promptFolder: promptFolder(config),
+    }),
     json,
     serverInfo: { name: 'workspace-runtime', version },
     instructions: (caller) => instructionsFor(config, caller),

@@ -101,6 +101,10 @@ export const execDeleteAll = operation({
     description:
       'Stop every running command in the workspace, whoever started it, and forget all finished ones. ' +
       'Returns how many there were. To stop one, use exec_delete with its id.',
+    confirm(_input, call) {
+      const running = call.workspace.tasks.list().some((task) => task.end === undefined)
+      return Promise.resolve(running ? 'End every command that runs in the workspace, whoever started it?' : undefined)
+    },
   },
   run: async (_input, call) => ({ deleted: await call.workspace.tasks.deleteAll() }),
 })

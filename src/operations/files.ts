@@ -240,6 +240,10 @@ export const fileDelete = operation({
       `Refused for the system directories themselves (${PROTECTED.join(' ')}) and for a tree that a file system is mounted in. ` +
       'A path that does not exist is an error.',
     text: { form: 'deleted' },
+    async confirm(input) {
+      const { type } = await statPath(input.path)
+      return type === 'directory' ? `Delete the directory ${input.path} and everything below it?` : undefined
+    },
   },
   statuses: [404, 409],
   async run(input, call) {

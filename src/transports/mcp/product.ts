@@ -21,6 +21,8 @@ export interface ProductParts {
   /** Toolsets beyond the default ones that are on unless a caller chooses for itself. */
   readonly toolsets?: readonly string[]
   readonly kinds: readonly ResourceKind[]
+  /** Ask a person before something is destroyed, where the client can. */
+  readonly confirms?: boolean
   /** Absolute; undefined: there are no prompts. */
   readonly promptFolder?: string | undefined
 }
@@ -29,7 +31,7 @@ const COMMON = { tools: {}, completions: {} } as const
 /** Without sessions the older revisions have no channel for changes. */
 const OLDER = { ...COMMON, resources: {}, prompts: {}, logging: {} } as const
 
-export function openProduct({ gate, catalog, toolsets = [], kinds, promptFolder }: ProductParts): Registry {
+export function openProduct({ gate, catalog, toolsets = [], kinds, confirms, promptFolder }: ProductParts): Registry {
   const tools = openTools(catalog, toolsets)
   const modern = {
     ...COMMON,
@@ -42,7 +44,7 @@ export function openProduct({ gate, catalog, toolsets = [], kinds, promptFolder 
       names: (caller, choices) => tools.list(caller, false, choices).map((tool) => tool.name),
       sets: tools.sets,
       list: ({ caller, speaker, choices }) => tools.list(caller, takesStructured(speaker), choices),
-      call: (exchange) => callTool(exchange, tools, gate),
+      call: (exchange) => callTool(exchange, tools, gate, confirms),
     },
     prompts: openPrompts(promptFolder),
     resources: openResources({

@@ -55,6 +55,8 @@ export const LOG_LEVELS: readonly string[] = [
 
 export interface Talk {
   readonly signal: AbortSignal
+  /** The client is asked by a result that the call comes back with. */
+  readonly modern: boolean
   progress(done: number, total: number, message?: string): void
   log(level: LogLevel, text: string): void
   /** True unless the client said that it cannot be asked that. */
@@ -94,6 +96,7 @@ export function openTalk(parts: TalkParts): Talk {
     modern ? isObject(meta[CAPABILITIES_KEY]) && isObject(meta[CAPABILITIES_KEY][ability]) : outlet.streams
   return {
     signal,
+    modern,
     state: isObject(parts.state) ? parts.state : undefined,
     can,
     progress: (done, total, message) => progress?.step(done, total, message),

@@ -11,11 +11,12 @@ import { handlerRefusal, RPC, type Refusal } from './errors.ts'
 import { admissionRefusal, isAdmission, scopeRefusal } from './gate-refusals.ts'
 import { isObject } from './json-rpc.ts'
 import type { Answer, Exchange } from './methods.ts'
+import { confirmed } from './confirmation.ts'
 import { textFailure, textResult } from './text/text-result.ts'
 import { defaultsOf, type Tools } from './tool-listing.ts'
 import { bareFailure, toolFailure, toolResult } from './tool-result.ts'
 
-export async function callTool(exchange: Exchange, tools: Tools, gate: Gate): Promise<Answer> {
+export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, confirms = false): Promise<Answer> {
   const asked = readCall(exchange, tools)
   if ('refusal' in asked) return asked
   const { op, raw } = asked
@@ -25,7 +26,12 @@ export async function callTool(exchange: Exchange, tools: Tools, gate: Gate): Pr
   if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return { refusal: scopeRefusal(op) }
   try {
     const rules = { unknown: 'refuse', defaults: defaultsOf(op, format) } as const
-    const { value, ignored } = await gate.invoke(op, { raw, rules, caller, signal, requestId, via: 'mcp', ...telling })
+    const request = { raw, rules, caller, signal, requestId, via: 'mcp', ...telling } as const
+    if (confirms) {
+      const verdict = await confirmed(op, request, gate, exchange.talk())
+      if (verdict !== undefined) return verdict
+    }
+    const { value, ignored } = await gate.invoke(op, request)
     if (value instanceof EventStream) throw streamed(op)
     const body = successBody(value, ignored)
     if (format === 'text') return { result: textResult(op, body, raw, takesStructured(speaker)) }
