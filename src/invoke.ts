@@ -15,7 +15,7 @@ export interface Request {
   /** Aborted when the caller has left for good. */
   readonly signal: AbortSignal
   readonly body?: AsyncIterable<Uint8Array>
-  readonly progress?: (message: string) => void
+  readonly progress?: Call['progress'] & {}
   readonly requestId: string
   readonly via: 'rest' | 'mcp'
 }

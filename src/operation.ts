@@ -87,8 +87,11 @@ export interface Call {
   readonly signal: AbortSignal
   /** The request body of a route with `body: 'bytes'`; over MCP undefined. */
   readonly body?: AsyncIterable<Uint8Array>
-  /** Reports progress to a caller who asked for it (MCP); absent otherwise. */
-  readonly progress?: (message: string) => void
+  /**
+   * Takes what says where the call stands; it is asked whenever the caller is told of the progress (MCP). Absent
+   * where the caller did not ask for that.
+   */
+  readonly progress?: (standing: () => string | undefined) => void
 }
 
 /** Like O, with any field allowed to be text that a worker has rendered. */

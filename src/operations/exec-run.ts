@@ -9,6 +9,7 @@ import type { Task } from '../workspace/exec/task.ts'
 import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/exec/tasks.ts'
 import { taskStream } from './exec-frames.ts'
 import { endsFields, endsReport, nextCall, nextOf, outputBytes, TEXT_BYTES, USUAL_WAIT_SECONDS } from './exec-output.ts'
+import { lastLineOf } from './exec-progress.ts'
 import { tailReport, taskReport, wholeReport } from './exec-task.ts'
 
 /** Contract 5: `ttl_seconds` 0 stands for this. */
@@ -102,6 +103,7 @@ export const execRun = operation({
     }
     if (background)
       return input.output_bytes === undefined ? tailReport(task) : endsReport(task, input.output_bytes, false)
+    call.progress?.(lastLineOf(task))
     return waitedFor(task, input, call)
   },
 })

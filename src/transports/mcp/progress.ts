@@ -7,8 +7,8 @@ import { isObject } from './json-rpc.ts'
 import { notification, type Outlet } from './outlet.ts'
 
 export interface Progress extends Disposable {
-  /** What the call is at; goes out with the next notification. */
-  report(message: string): void
+  /** Takes what says where the call stands; it is asked for each notification. */
+  report(standing: () => string | undefined): void
   /** A step of a known number, told at once; from then on only steps are told. */
   step(done: number, total: number, message?: string): void
 }
@@ -28,14 +28,17 @@ export function progressToken(params: Params): ProgressToken | undefined {
 
 export function openProgress(token: ProgressToken, outlet: Outlet): Progress {
   const began = performance.now()
-  let message: string | undefined
+  let standing = (): string | undefined => undefined
   let last = -1
   const tell = (progress: number, more: object): void => {
     if (progress <= last) return
     last = progress
     outlet.send(notification('notifications/progress', { progressToken: token, progress, ...more }))
   }
-  const tick = (): void => tell(Math.round(performance.now() - began) / 1000, message === undefined ? {} : { message })
+  const tick = (): void => {
+    const message = standing()
+    tell(Math.round(performance.now() - began) / 1000, message === undefined ? {} : { message: cut(message) })
+  }
   // Not before a refusal could be made, which has an HTTP status of its own.
   const first = setImmediate(tick)
   const timer = setInterval(tick, TICK_MS)
@@ -44,8 +47,8 @@ export function openProgress(token: ProgressToken, outlet: Outlet): Progress {
     clearInterval(timer)
   }
   return {
-    report(text) {
-      message = cut(text)
+    report(told) {
+      standing = told
     },
     step(done, total, text) {
       stop()

@@ -22,7 +22,7 @@ export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, con
   const { op, raw } = asked
   const { speaker, caller, requestId, signal, progress } = exchange
   const format = speaker.era === 'bare' ? 'json' : exchange.choices.format
-  const telling = progress && { progress: (message: string) => progress.report(message) }
+  const telling = progress && { progress: (standing: () => string | undefined) => progress.report(standing) }
   if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return { refusal: scopeRefusal(op) }
   try {
     const rules = { unknown: 'refuse', defaults: defaultsOf(op, format) } as const

@@ -79,7 +79,7 @@ const wait = operation({
   tool: { hints: READ, description: 'Waits.' },
   run: async ({ ms }, { signal, progress }) => {
     seen.started++
-    progress?.(`waits ${ms} ms`)
+    progress?.(() => `waits ${ms} ms`)
     try {
       await pause(ms, undefined, { signal, ref: false }) // calls that no test can cancel must not hold the process
     } catch (error) {
