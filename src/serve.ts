@@ -56,18 +56,20 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const json = stack.use(openJsonReader())
   const { version } = buildFacts()
   const stopping = new AbortController()
+  const rules = (caller: Caller) => rulesFor(config, caller)
   const mcp = mcpEndpoint({
     registry: openProduct({
       gate,
       catalog,
       toolsets,
       kinds: resourceKinds,
+      rules,
       confirms: file.mcp?.confirm ?? false,
       promptFolder: promptFolder(config),
     }),
     json,
     serverInfo: { name: 'workspace-runtime', version },
-    instructions: (caller) => instructionsFor(config, caller),
+    instructions: async (caller) => instructions(config.workdir, await rules(caller)),
     stopping: stopping.signal,
   })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
@@ -136,9 +138,9 @@ function workspaceOptions(config: Config): Parameters<typeof openWorkspace>[0] {
 }
 
 /** What the workspace's files say is for those who may read them. */
-async function instructionsFor({ workdir, file }: Config, caller: Caller): Promise<string> {
+function rulesFor({ workdir, file }: Config, caller: Caller): ReturnType<typeof readAgentRules> {
   const files = mayUse(caller, 'files:read') ? (file.mcp?.instructions ?? ['AGENTS.md']) : []
-  return instructions(workdir, await readAgentRules(workdir, files))
+  return readAgentRules(workdir, files)
 }
 
 function promptFolder({ workdir, file }: Config): string | undefined {

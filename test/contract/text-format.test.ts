@@ -209,8 +209,13 @@ t.test('instructions carry what the workspace says, read anew, for those who may
   )
   writeFileSync(join(dir, 'AGENTS.md'), 'Use spaces.')
   t.match(await ask(), /Use spaces\./)
+  writeFileSync(join(dir, 'AGENTS.md'), 'A long one. '.repeat(500))
+  t.match(await ask(), /resource runtime:\/\/guide\.\n\n[^]*\n\[cut\]$/)
+  const read = { jsonrpc: '2.0', id: 2, method: 'resources/read', params: { uri: 'runtime://guide' } }
+  const guide = (await other.call('POST', '/mcp', read)).body.result.contents[0].text
+  t.ok(guide.includes('A long one. '.repeat(500).trim()) && guide.includes('Ask first.'), 'the guide has all of it')
   const exp = Math.floor(Date.now() / 1000) + 600
-  t.notMatch(await ask(`Bearer ${jwtOf({ exp, scope: 'exec' })}`), /Use spaces/)
+  t.notMatch(await ask(`Bearer ${jwtOf({ exp, scope: 'exec' })}`), /A long one/)
 })
 
 t.test('the scope of a JWT narrows tools and routes, and no choice widens it', async (t) => {

@@ -20,7 +20,8 @@ const RULES = `- Paths are absolute.
 - Long answers are cut and say so; ask for the rest with the ranges and offsets they name.
 - Commands, terminals and watchers are known by ids. An id that is not known any more has ended: list to see what there is.`
 
-export function guide(tools: readonly ToolDescription[], kinds: readonly ResourceKind[]): string {
+/** `said`: what the workspace's own files say, marked as theirs. */
+export function guide(tools: readonly ToolDescription[], kinds: readonly ResourceKind[], said: string): string {
   const chapters = new Map<string, ToolDescription[]>()
   for (const tool of tools) {
     const chapter = CHAPTERS[tool.name.split('_', 1)[0] ?? ''] ?? 'More'
@@ -28,7 +29,8 @@ export function guide(tools: readonly ToolDescription[], kinds: readonly Resourc
   }
   const parts = [...chapters].map(([title, some]) => `## ${title}\n\n${some.map(entry).join('\n')}`)
   const addresses = kinds.map((kind) => `- \`${kind.template}\`: ${kind.description}`)
-  return `# How to work in this workspace\n\n${RULES}\n\n${parts.join('\n\n')}\n\n## Read by address\n\n${addresses.join('\n')}\n`
+  const advice = said === '' ? '' : `\n## What its authors say\n\n${said}\n`
+  return `# How to work in this workspace\n\n${RULES}\n\n${parts.join('\n\n')}\n\n## Read by address\n\n${addresses.join('\n')}\n${advice}`
 }
 
 function entry(tool: ToolDescription): string {

@@ -1,12 +1,13 @@
 // What the product offers over MCP: the catalogue's tools and resources, and prompts from files.
 
 import { pathToFileURL } from 'node:url'
-import { mayUse } from '../../caller.ts'
+import { mayUse, type Caller } from '../../caller.ts'
 import type { Gate } from '../../invoke.ts'
 import type { Operation } from '../../operation.ts'
 import type { ResourceKind } from '../../resource.ts'
 import { takesStructured } from './era.ts'
 import { guide } from './guide.ts'
+import { advice, type Rules } from './instructions.ts'
 import { openChanges } from './product-changes.ts'
 import { openPrompts } from './prompt-files.ts'
 import type { Registry } from './registry.ts'
@@ -21,6 +22,8 @@ export interface ProductParts {
   /** Toolsets beyond the default ones that are on unless a caller chooses for itself. */
   readonly toolsets?: readonly string[]
   readonly kinds: readonly ResourceKind[]
+  /** What the workspace's files say to agents, as far as the caller may read them. */
+  readonly rules?: (caller: Caller) => Promise<readonly Rules[]>
   /** Ask a person before something is destroyed, where the client can. */
   readonly confirms?: boolean
   /** Absolute; undefined: there are no prompts. */
@@ -31,7 +34,15 @@ const COMMON = { tools: {}, completions: {} } as const
 /** Without sessions the older revisions have no channel for changes. */
 const OLDER = { ...COMMON, resources: {}, prompts: {}, logging: {} } as const
 
-export function openProduct({ gate, catalog, toolsets = [], kinds, confirms, promptFolder }: ProductParts): Registry {
+export function openProduct({
+  gate,
+  catalog,
+  toolsets = [],
+  kinds,
+  rules,
+  confirms,
+  promptFolder,
+}: ProductParts): Registry {
   const tools = openTools(catalog, toolsets)
   const modern = {
     ...COMMON,
@@ -50,11 +61,10 @@ export function openProduct({ gate, catalog, toolsets = [], kinds, confirms, pro
     resources: openResources({
       gate,
       kinds,
-      guide: ({ caller, choices }) =>
-        guide(
-          tools.list(caller, false, choices),
-          kinds.filter(({ read }) => mayUse(caller, read.scope)),
-        ),
+      guide: async ({ caller, choices }) => {
+        const open = kinds.filter(({ read }) => mayUse(caller, read.scope))
+        return guide(tools.list(caller, false, choices), open, advice((await rules?.(caller)) ?? []))
+      },
     }),
     changes: openChanges({ gate, kinds, promptFolder: promptFolder && pathToFileURL(promptFolder).href }),
   }

@@ -18,7 +18,7 @@ export interface ResourceParts {
   readonly gate: Gate
   readonly kinds: readonly ResourceKind[]
   /** The page on how to work here, as Markdown. */
-  readonly guide: (exchange: Exchange) => string
+  readonly guide: (exchange: Exchange) => Promise<string>
 }
 
 export interface Kind extends ResourceKind {
@@ -60,7 +60,7 @@ export function openResources({ gate, kinds: declared, guide }: ResourceParts): 
           return { uriTemplate: uri, ...more }
         }),
     async read(uri, exchange) {
-      if (uri === GUIDE.uri) return contents(uri, { mimeType: GUIDE.mimeType, text: guide(exchange) })
+      if (uri === GUIDE.uri) return contents(uri, { mimeType: GUIDE.mimeType, text: await guide(exchange) })
       for (const kind of kinds) {
         const value = kind.address.valueOf(uri)
         if (value !== undefined) return await readOne(gate, kind, { uri, value }, exchange)
