@@ -14,7 +14,7 @@ const STALL_MS = 30_000
 const LEAST_BYTES_PER_SECOND = 1024
 
 /** Bodies announced as longer are received into one piece of memory. */
-const GATHERED_BYTES = 4 * 1024 * 1024
+const GATHERED_BYTES = 256 * 1024
 
 let buffered = 0
 
@@ -70,7 +70,7 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, limit: 
   if (announced > limit) throw tooLarge(announced, limit, hint)
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   // A long body goes straight to where it stays: gathering chunks and joining them would take it twice.
-  const whole = announced > GATHERED_BYTES ? Buffer.allocUnsafeSlow(announced) : undefined
+  const whole = announced > GATHERED_BYTES ? roomFor(announced, room) : undefined
   const chunks: Buffer[] = []
   const started = performance.now()
   let size = 0
@@ -81,7 +81,7 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, limit: 
     lastSize = size
   }, STALL_MS)
   const take = (chunk: Buffer): void => {
-    const fits = room.take(chunk.byteLength)
+    const fits = whole !== undefined || room.take(chunk.byteLength)
     if (size + chunk.byteLength > limit) reject(tooLarge(size + chunk.byteLength, limit, hint))
     else if (!fits) reject(crowded())
     else if (whole === undefined) chunks.push(chunk)
@@ -99,6 +99,12 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, limit: 
     request.off('data', take).off('end', end).off('close', cut)
     request.pause()
   }
+}
+
+/** Memory for a body of this length, counted before it is taken. */
+function roomFor(bytes: number, room: BodyRoom): Buffer {
+  if (!room.take(bytes)) throw crowded()
+  return Buffer.allocUnsafeSlow(bytes)
 }
 
 /** The body as a stream of chunks; ends the wait when nothing comes for 30 s while the reader wants more. */
