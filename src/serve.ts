@@ -27,6 +27,8 @@ import { openWorkspace } from './workspace/workspace.ts'
 
 /** What runs may go on for this long after the first signal (reliability C-01: exit within 15 s). */
 const GRACE_MS = 10_000
+/** What has been done is told within this time. */
+const LAST_ANSWERS_MS = 500
 /** After that everything is closed by force; what still hangs then is left behind. */
 const FORCE_MS = 4_000
 /** npm passes a Ctrl-C on within some 10 ms; nobody presses it twice in this time. */
@@ -90,6 +92,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   stopping.abort()
   door.stopAccepting()
   await Promise.all([sockets.goAway(), gate.idle(AbortSignal.timeout(GRACE_MS))])
+  await mcp.settled(AbortSignal.timeout(LAST_ANSWERS_MS))
   const force = setTimeout(() => process.exit(0), FORCE_MS)
   await stack.disposeAsync()
   clearTimeout(force)

@@ -138,6 +138,18 @@ t.test('modern: a subscription to a file tells of its change, and of the list of
   await subscription.close()
 })
 
+t.test('a daemon that stops ends subscriptions in order, and does not wait for them', async (t) => {
+  const stopping = await startDaemon(t)
+  const client = await second(t, new URL('/mcp', stopping.url), 'auto')
+  const path = join(stopping.directory, 'file')
+  const subscription = await client.listen({ resourceSubscriptions: [pathToFileURL(path).href] })
+  t.same(subscription.honoredFilter, { resourceSubscriptions: [pathToFileURL(path).href] })
+  const began = performance.now()
+  t.equal(await stopping.stop(), 0)
+  t.ok(performance.now() - began < 8000, 'not the 10 s that calls are given')
+  t.equal(await subscription.closed, 'graceful')
+})
+
 t.test('the older revisions declare no subscriptions, and refuse them', async (t) => {
   const { body } = await daemon.call('POST', '/mcp', { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })
   t.same(body.result.capabilities, { tools: {}, completions: {}, resources: {}, prompts: {}, logging: {} })

@@ -27,13 +27,37 @@ export interface McpParts {
   readonly stopping: AbortSignal
 }
 
-export type McpEndpoint = (exchange: Exchange) => Promise<void>
+export interface McpEndpoint {
+  (exchange: Exchange): Promise<void>
+  /** Resolves once no answer is on its way, or when `signal` aborts. */
+  settled(signal: AbortSignal): Promise<void>
+}
 
 /** Contract 11; what is larger goes through REST. */
 const BODY_BYTES = 4 * 1024 * 1024
 const LARGER = ' on /mcp; larger content goes to POST /files/write'
 
 export function mcpEndpoint(parts: McpParts): McpEndpoint {
+  const answer = openAnswering(parts)
+  const answering = new Set<Promise<void>>()
+  const endpoint = async (exchange: Exchange): Promise<void> => {
+    const one = answer(exchange)
+    answering.add(one)
+    try {
+      await one
+    } finally {
+      answering.delete(one)
+    }
+  }
+  const settled = async (signal: AbortSignal): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    await Promise.race([promise, Promise.allSettled(answering)])
+  }
+  return Object.assign(endpoint, { settled })
+}
+
+function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
   const { registry, serverInfo } = parts
   const engine = openEngine(parts)
 

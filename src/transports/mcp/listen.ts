@@ -14,6 +14,10 @@ const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
 export const MOST_STREAMS = 32
 /** Addresses of one stream. */
 const MOST_ADDRESSES = 100
+/** Contract 15.8. */
+const EXPIRED_MS = 60_000
+/** What a timer of Node can count. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** Changes of one address within this time are told once. */
 const PACE_MS = 100
 
@@ -34,7 +38,8 @@ export function openListeners(changes: ChangeSource, stopping: AbortSignal): Lis
       if (before >= MOST_STREAMS) return { refusal: tooMany(exchange.caller) }
       open.set(id, before + 1)
       try {
-        await tellChanges(wish.wish, exchange, changes, AbortSignal.any([exchange.signal, stopping]))
+        using life = lifeOf(exchange.caller)
+        await tellChanges(wish.wish, exchange, changes, AbortSignal.any([exchange.signal, stopping, life.over]))
       } finally {
         const left = (open.get(id) ?? 1) - 1
         if (left > 0) open.set(id, left)
@@ -43,6 +48,15 @@ export function openListeners(changes: ChangeSource, stopping: AbortSignal): Lis
       return { result: { _meta: { [SUBSCRIPTION_KEY]: exchange.id } } }
     },
   }
+}
+
+/** A stream does not outlive its credential by more than a socket does (contract 15.8). */
+function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposable {
+  const end = new AbortController()
+  if (expiresAt === undefined) return { over: end.signal, [Symbol.dispose]: () => undefined }
+  const left = Math.min(Math.max(expiresAt + EXPIRED_MS - Date.now(), 0), LONGEST_TIMER_MS)
+  const timer = setTimeout(() => end.abort(), left)
+  return { over: end.signal, [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 async function tellChanges(wish: Wish, exchange: Exchange, changes: ChangeSource, end: AbortSignal): Promise<void> {

@@ -84,6 +84,27 @@ t.test('without a token: JSON, or a stream once it takes longer than a second', 
   t.match(messages[0], { id: 'c', result: { structuredContent: { waited: true } } })
 })
 
+t.test('M-04 calls with one id and one token each get their own answer', async (t) => {
+  await using server = await listen()
+  const wrong: string[] = []
+  await Promise.all(
+    Array.from({ length: 200 }, async (_, i) => {
+      const body = {
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name: 'note_read', arguments: { secret: `s${i}` }, _meta: { progressToken: 1 } },
+      }
+      const { response, sent } = await send(server.url, body, { ...LEGACY, 'mcp-session-id': `session-${i}` })
+      if (i % 10 === 0) return void sent.destroy()
+      const { messages } = read(await text(response))
+      const own = messages.at(-1)?.result?.structuredContent?.secret === `s${i}`
+      if (!own || response.headers['mcp-session-id'] !== `session-${i}`) wrong.push(JSON.stringify(messages))
+    }),
+  )
+  t.same(wrong, [])
+})
+
 t.test('who takes no stream gets JSON, however long it takes', async (t) => {
   await using server = await listen()
   for (const headers of [{}, { 'mcp-protocol-version': '2025-11-25', accept: 'application/json' }]) {
