@@ -13,17 +13,10 @@ import { startProgram, type NamedProgram } from '../../native/spawn.ts'
 import { Leader } from './leader.ts'
 import { loginDefaults, type LoginDefaults } from './login-defaults.ts'
 import { Orphans } from './orphans.ts'
-import { checkStrings, resolveCommand, spawnFault } from './program-path.ts'
+import { checkStrings, resolveCommand, spawnFault, type ProgramOptions } from './program-path.ts'
 
 export type { ChildExit, GroupSignal } from './leader.ts'
-
-export interface ProgramOptions {
-  /** Executed as it is; the first is looked up in the PATH of `env`, as execvp does. */
-  readonly argv: readonly [string, ...string[]]
-  /** Absolute. */
-  readonly cwd: string
-  readonly env: Readonly<Record<string, string>>
-}
+export type { ProgramOptions }
 
 export interface SpawnOptions extends ProgramOptions {
   /** `empty` is /dev/null: an immediate end that can still be opened as /dev/stdin. */

@@ -5,7 +5,14 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { Fault, errnoOf, quote, type FaultCode } from '../../fault.ts'
 import { ARGUMENT_BYTES } from '../exec/command.ts'
-import type { ProgramOptions } from './child.ts'
+
+export interface ProgramOptions {
+  /** Executed as it is; the first is looked up in the PATH of `env`, as execvp does. */
+  readonly argv: readonly [string, ...string[]]
+  /** Absolute. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+}
 
 /** What execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'
