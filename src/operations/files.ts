@@ -37,7 +37,7 @@ export const fileRead = operation({
     end_line: optional(
       whole('Last line, inclusive; beyond the end counts as the end.', { minimum: 1, maximum: MOST_LINES }),
     ),
-    with_line_numbers: flag('Puts the line number and a tab before each line.', false),
+    with_line_numbers: flag('Puts the line number and a tab before each line; not with base64.', false),
     max_bytes: optional(
       whole('At most so many bytes, as whole lines; next_line says where it goes on. Not given: more is refused.', {
         minimum: 16,
@@ -90,7 +90,7 @@ export const fileRead = operation({
       path: input.path,
       startLine: input.start_line,
       endLine: input.end_line,
-      numbered: input.with_line_numbers,
+      numbered: input.with_line_numbers && input.encoding !== 'base64',
       maxBytes: input.max_bytes,
       digest: input.hash ? digest(call) : undefined,
     }

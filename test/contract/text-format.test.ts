@@ -96,6 +96,10 @@ t.test('files: numbered lines, the rest by the call that is named, images, binar
     (await call('file_read', { path: join(dir, 'a.bin') })).content[0]?.text,
     /octet-stream, 3 bytes; not text\.$/,
   )
+  const exact = await call('file_read', { path: join(dir, 'a.bin'), encoding: 'base64' })
+  t.match(exact.content[0]?.text, /a\.bin: 3 bytes in all, as base64\.\nYQBi$/)
+  const raw = await call('file_read', { path, start_line: 1, end_line: 1, with_line_numbers: false })
+  t.match(raw.content[0]?.text, /lines 1-1 of 5,000, .*\nthe line number 1\n\[4,999 more lines: .*"with_line_numbers":false/)
   const missing = await call('file_read', { path: join(dir, 'lang.txt') })
   t.equal(missing.isError, true)
   t.match(missing.content[0]?.text, /does not exist\. Call again with ".*long\.txt"\.$/)

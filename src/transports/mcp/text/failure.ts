@@ -34,7 +34,7 @@ export function failureText(fault: Fault): string {
   // The advice says what was probably meant, with the whole path.
   const message =
     fault.details?.['nearest'] === undefined ? fault.message : fault.message.replace(/\. Did you mean .*\?$/s, '')
-  const what = /[.!?]$/.test(message) ? message : `${message}.`
+  const what = /[.!?…]$/.test(message) ? message : `${message}.`
   return `${what[0]?.toUpperCase() ?? ''}${what.slice(1)} ${adviceOn(fault)}`
 }
 

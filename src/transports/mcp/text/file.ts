@@ -40,10 +40,10 @@ function linesView({ body, asked, more }: Subject, path: string, size: number): 
 
   function rest(): string | undefined {
     if (next === undefined) return undefined
-    const { end_line } = asked
+    const { end_line, ...rest } = asked
     const until = typeof end_line === 'number' && end_line >= next ? { end_line } : {}
     const left = total === undefined ? 'more lines' : counted(total - next + 1, 'more line')
-    return `[${left}: ${call(more, { path, start_line: next, ...until })}]`
+    return `[${left}: ${call(more, { ...rest, path, start_line: next, ...until })}]`
   }
 }
 

@@ -148,6 +148,23 @@ t.test('structured results are cut at the end of their longest list', async (t) 
   const kept = cut['entries'] as unknown[]
   t.match(cut, { count: 2000, truncated: true, left_out: 2000 - kept.length, tags: ['a'] })
   t.ok(kept.length > 500)
+  const tree = fitJson({
+    entries: [
+      {
+        path: '/a',
+        children: [
+          { path: '/a/b', children: entries },
+          { path: '/a/z', children: entries },
+        ],
+      },
+      { path: '/z' },
+    ],
+  })
+  t.ok(JSON.stringify(tree).length <= 40_000)
+  const [first] = tree['entries'] as { path: string; children: { path: string; children: unknown[] }[] }[]
+  const shownHere = first?.children[0]?.children.length ?? 0
+  t.ok(shownHere > 500, 'a directory that is too large is shown in part')
+  t.equal(tree['left_out'], 2000 - shownHere + 2001 + 1)
   const both = fitJson({ a: entries, b: entries })
   t.ok(JSON.stringify(both).length <= 40_000)
 })
