@@ -31,6 +31,8 @@ export interface TextFormat<I> {
   readonly form?: TextForm
   /** Defaults that differ from those of the tool: shorter, readable. */
   readonly defaults?: Partial<I>
+  /** The most that fields may be: a larger value counts as this one, since no more would be shown. */
+  readonly most?: Readonly<Record<string, number>>
   /** The tool that shows what is left out; this one unless given. */
   readonly more?: string
 }

@@ -69,7 +69,11 @@ export const execGet = operation({
       'exit_code is -1 while it runs; wait_seconds waits for its end. To read one stream exactly give stream and offset, then ' +
       'the next_offset of each answer: with wait_seconds it waits for new output; eof true is the end. ' +
       'The last 256 KiB of each stream are kept (8 MiB with keep_logs); gap_bytes and stdout_truncated say what is gone. Reading consumes nothing.',
-    text: { form: 'command', defaults: { output_bytes: TEXT_BYTES, limit: 32 * 1024 } },
+    text: {
+      form: 'command',
+      defaults: { output_bytes: TEXT_BYTES, limit: 32 * 1024 },
+      most: { output_bytes: TEXT_BYTES, limit: 64 * 1024 },
+    },
     meta: { 'anthropic/maxResultSizeChars': 500_000 },
   },
   statuses: [404],

@@ -88,6 +88,7 @@ export const execRun = operation({
     text: {
       form: 'command',
       more: 'exec_get',
+      most: { output_bytes: TEXT_BYTES },
       defaults: { wait_seconds: USUAL_WAIT_SECONDS, output_bytes: TEXT_BYTES, keep_logs: true },
     },
     meta: { 'anthropic/alwaysLoad': true },

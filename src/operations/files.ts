@@ -81,7 +81,11 @@ export const fileRead = operation({
       'start_line and end_line (1-based, inclusive). with_line_numbers helps to refer to lines later. ' +
       'Use file_list for directories, search_content to find where something is, and encoding "base64" for binary files. ' +
       'lossy: true in the answer means that the file is not UTF-8 text: do not write it back from there.',
-    text: { form: 'file', defaults: { with_line_numbers: true, encoding: 'auto', max_bytes: 40_000 } },
+    text: {
+      form: 'file',
+      defaults: { with_line_numbers: true, encoding: 'auto', max_bytes: 40_000 },
+      most: { max_bytes: 100_000 },
+    },
     meta: { 'anthropic/maxResultSizeChars': 500_000, 'anthropic/alwaysLoad': true },
   },
   statuses: [404, 409],

@@ -79,7 +79,10 @@ export const fileList = operation({
       '`nested` and `flatten` one flat list. Use `light: true` unless sizes matter: it is shorter. What git ignores is ' +
       'left out unless `use_gitignore` is false; other dotfiles are listed. To find files by name use search_files, ' +
       'to find text use search_content, to read one file use file_read.',
-    text: { defaults: { max_entries: 300, max_content_budget: 20_000 } },
+    text: {
+      defaults: { max_entries: 300, max_content_budget: 20_000 },
+      most: { max_entries: 1000, max_content_budget: 200_000 },
+    },
   },
   statuses: [404],
   run: (request, { workspace, signal }) => listFiles(workspace.walkers, request, signal),

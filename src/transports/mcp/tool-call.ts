@@ -12,6 +12,7 @@ import { admissionRefusal, isAdmission, scopeRefusal } from './gate-refusals.ts'
 import { isObject } from './json-rpc.ts'
 import type { Answer, Exchange } from './methods.ts'
 import { confirmed } from './confirmation.ts'
+import { bounded } from './text/bounded.ts'
 import { textFailure, textResult } from './text/text-result.ts'
 import { defaultsOf, type Tools } from './tool-listing.ts'
 import { bareFailure, toolFailure, toolResult } from './tool-result.ts'
@@ -19,9 +20,10 @@ import { bareFailure, toolFailure, toolResult } from './tool-result.ts'
 export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, confirms = false): Promise<Answer> {
   const asked = readCall(exchange, tools)
   if ('refusal' in asked) return asked
-  const { op, raw } = asked
+  const { op } = asked
   const { speaker, caller, requestId, signal, progress } = exchange
   const format = speaker.era === 'bare' ? 'json' : exchange.choices.format
+  const raw = format === 'text' ? bounded(asked.raw, op.tool?.text?.most) : asked.raw
   const telling = progress && { progress: (standing: () => string | undefined) => progress.report(standing) }
   if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return { refusal: scopeRefusal(op) }
   try {

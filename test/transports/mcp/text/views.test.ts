@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { Fault } from '../../../../src/fault.ts'
+import { bounded } from '../../../../src/transports/mcp/text/bounded.ts'
 import { failureText } from '../../../../src/transports/mcp/text/failure.ts'
 import { fileView } from '../../../../src/transports/mcp/text/file.ts'
 import { fitJson } from '../../../../src/transports/mcp/text/fit-json.ts'
@@ -167,4 +168,22 @@ t.test('structured results are cut at the end of their longest list', async (t) 
   t.equal(tree['left_out'], 2000 - shownHere + 2001 + 1)
   const both = fitJson({ a: entries, b: entries })
   t.ok(JSON.stringify(both).length <= 40_000)
+})
+
+t.test('arguments are brought down to what can be shown', async (t) => {
+  const most = { limit: 100 }
+  const table: [Record<string, unknown>, Record<string, unknown>][] = [
+    [{ limit: 5 }, { limit: 5 }],
+    [
+      { limit: 500, path: '/' },
+      { limit: 100, path: '/' },
+    ],
+    [{ limit: '500' }, { limit: 100 }],
+    [{ limit: 'many' }, { limit: 'many' }],
+    [{ limit: [500] }, { limit: [500] }],
+    [{}, {}],
+  ]
+  for (const [asked, wanted] of table) t.strictSame(bounded(asked, most), wanted)
+  const asked = { limit: 500 }
+  t.equal(bounded(asked), asked)
 })
