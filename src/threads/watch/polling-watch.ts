@@ -2,7 +2,8 @@
 // finds goes through the same windows and outbox as the kernel's events. It cannot tell a move from a removal
 // and a creation, and sees only the last of several changes between two looks.
 
-import { realpathSync } from 'node:fs'
+import { readdirSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import { watch, type FSWatcher } from 'chokidar'
 import { forbiddenToWalks } from '../walk/mounts.ts'
 import { renderChange, type Op } from './change.ts'
@@ -13,6 +14,8 @@ import { Windows } from './windows.ts'
 
 /** Milliseconds between two looks at one file. */
 const INTERVAL_MS = 1000
+/** More than a round of looks takes on a busy machine. */
+const SETTLED_MS = 200
 
 export interface PollingEvents {
   readonly ready: () => void
@@ -35,6 +38,7 @@ export class PollingWatch implements AsyncDisposable {
   readonly #events: PollingEvents
   readonly #watcher: FSWatcher
   readonly #windows = new Windows((change) => this.outbox.put(renderChange(change)))
+  readonly #looks = new Set<NodeJS.Timeout>()
   #timer: NodeJS.Timeout | undefined
   #ready = false
   #ended = false
@@ -67,8 +71,7 @@ export class PollingWatch implements AsyncDisposable {
     })
     this.#watcher.on('error', (error) => this.#fail(error))
     this.#watcher.on('ready', () => {
-      this.#ready = true
-      events.ready()
+      this.#timer = setTimeout(() => this.#begin(), INTERVAL_MS + SETTLED_MS)
     })
   }
 
@@ -82,9 +85,47 @@ export class PollingWatch implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true
-    clearTimeout(this.#timer)
+    this.#stop()
     await this.#watcher.close()
+  }
+
+  /**
+   * chokidar is ready once it has listed everything, but what it compares the next look with it reads only
+   * afterwards: what happens in between it never tells. So one round of looks goes by first, and what has come
+   * meanwhile is entered by hand.
+   */
+  #begin(): void {
+    if (this.#ended) return
+    const directories = Object.keys(this.#watcher.getWatched())
+    const own = directories.filter((path) => path === this.#real || path.startsWith(`${this.#real}/`))
+    const late = this.#enterLate(own)
+    this.#timer = setTimeout(
+      () => {
+        this.#ready = true
+        this.#events.ready()
+      },
+      late === 0 ? 0 : SETTLED_MS,
+    )
+  }
+
+  /** Enters what is in these directories and unknown to chokidar; how many there were. */
+  #enterLate(directories: readonly string[]): number {
+    const watched = this.#watcher.getWatched()
+    const late = directories.flatMap((directory) => {
+      const known = new Set(watched[directory])
+      return namesIn(directory).flatMap((name) => (known.has(name) ? [] : [join(directory, name)]))
+    })
+    this.#watcher.add(late)
+    return late.length
+  }
+
+  /** A new directory has the same moment between being listed and being looked at. */
+  #lookAgain(directory: string): void {
+    const timer = setTimeout(() => {
+      this.#looks.delete(timer)
+      this.#enterLate([directory])
+    }, INTERVAL_MS + SETTLED_MS)
+    this.#looks.add(timer)
   }
 
   #note(event: keyof typeof OPS, real: string): void {
@@ -92,6 +133,7 @@ export class PollingWatch implements AsyncDisposable {
     if (event === 'addDir') this.#dirs++
     else if (event === 'unlinkDir') this.#dirs--
     if (!this.#ready || this.#ended) return
+    if (event === 'addDir') this.#lookAgain(real)
     this.#windows.note({ path: this.#root + real.slice(this.#real.length), op, directory }, performance.now())
     if (event === 'unlinkDir' && real === this.#real) this.#end()
     else this.#turn()
@@ -111,10 +153,16 @@ export class PollingWatch implements AsyncDisposable {
   #end(): void {
     this.#windows.flush()
     this.outbox.put({ kind: 'ended' })
-    this.#ended = true
+    this.#stop()
     this.#events.told()
-    clearTimeout(this.#timer)
     void this.#watcher.close()
+  }
+
+  #stop(): void {
+    this.#ended = true
+    clearTimeout(this.#timer)
+    for (const timer of this.#looks) clearTimeout(timer)
+    this.#looks.clear()
   }
 
   #fail(error: unknown): void {
@@ -123,5 +171,13 @@ export class PollingWatch implements AsyncDisposable {
     this.#problem = `part of the tree is not watched: ${error instanceof Error ? error.message : String(error)}`
     this.outbox.put({ kind: 'overflow', message: this.#problem })
     this.#events.told()
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return [] // gone, or not to be read: chokidar tells of it
   }
 }
