@@ -46,6 +46,21 @@ t.test('the first SDK: handshake, list, call, failure, progress', async (t) => {
   await client.close()
 })
 
+t.test('the first SDK: a cancelled command ends', async (t) => {
+  const client = new Client({ name: 'stdio', version: '0' })
+  await client.connect(new StdioClientTransport(start()))
+  const file = join(t.testdir(), 'pid')
+  const gone = new AbortController()
+  const args = { command: ['sh', '-c', `echo $$ > ${file}; exec sleep 600`] }
+  const call = client.callTool({ name: 'exec_run', arguments: args }, undefined, { signal: gone.signal })
+  const failed = call.catch((error: unknown) => error)
+  await until('the command runs', () => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'))
+  gone.abort()
+  t.ok((await failed) instanceof Error)
+  await until('the command has ended', () => !runs(Number(readFileSync(file, 'utf8'))))
+  await client.close()
+})
+
 t.test('the second SDK in the modern era: call, and a cancelled command ends', async (t) => {
   const client = new SecondClient({ name: 'stdio', version: '0' }, { versionNegotiation: { mode: 'auto' } })
   await client.connect(new SecondTransport(start()))

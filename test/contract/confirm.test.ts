@@ -13,13 +13,13 @@ t.before(async () => {
 
 const ABLE = { elicitation: { form: {} } }
 
-async function call(name: string, args: object, more: object = {}, capabilities: object = ABLE) {
+async function call(name: string, args: object, more: object = {}, capabilities: object = ABLE, to = daemon) {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientCapabilities': capabilities,
   }
   const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, _meta, ...more } }
-  const { body } = await daemon.call('POST', '/mcp', message, {
+  const { body } = await to.call('POST', '/mcp', message, {
     'mcp-protocol-version': '2026-07-28',
     'mcp-method': 'tools/call',
     'mcp-name': name,
@@ -77,6 +77,12 @@ t.test('a file, a path that is not there, and a client that cannot be asked are 
   mkdirSync(join(dir, 'directory'))
   const mute = await call('file_delete', { path: join(dir, 'directory') }, {}, {})
   t.match(mute.result, { structuredContent: { success: true } })
+})
+
+t.test('nobody is asked unless the daemon is told to', async (t) => {
+  const usual = await startDaemon(t)
+  const path = join(t.testdir({ d: {} }), 'd')
+  t.match((await call('file_delete', { path }, {}, ABLE, usual)).result, { structuredContent: { path } })
 })
 
 t.test('exec_delete_all asks while something runs', async (t) => {
