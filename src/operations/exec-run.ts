@@ -80,7 +80,7 @@ export const execRun = operation({
       'Run a command, build, test, script or program in the workspace and return its exit code, stdout and stderr. ' +
       'command is an array such as ["ls","-l"] that runs as it is, or one string such as "make test | tail" that a shell runs. ' +
       'A non-zero exit code is a result, not an error. It waits for the end, or for wait_seconds: then the command runs on and exec_get with the id waits further. ' +
-      'For servers set background true. stdin is empty unless given. Up to 16 MiB of each stream come back.',
+      'For servers set background true. stdin is empty unless given. Output that is too long (16 MiB, or output_bytes) is cut and says so.',
     hidden: ['stream', 'kill_on_disconnect'],
     // There the signal aborts only when the caller has cancelled, and that ends the command (contract 16).
     defaults: { kill_on_disconnect: true },
