@@ -1,13 +1,14 @@
 // npm run conformance: the public MCP suite, in two versions, against the protocol engine with the fixture and
 // against the product itself. The fixture passes every scenario; the product passes every scenario that names
-// no part of the fixture, and the others are listed. Beside it goes a command of 70 s through each
-// public client. The last line is `N passed, N failed`.
+// no part of the fixture, and the others are listed. Beside it go the Inspector's command line and a command of
+// 70 s through each public client. The last line is `N passed, N failed`.
 
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openBearerProxy } from './conformance/bearer-proxy.ts'
 import { FIXTURE_ONLY, STATELESS_FIXTURE_CHECKS } from './conformance/fixture-only.ts'
+import { inspect } from './conformance/inspector.ts'
 import { longCalls } from './conformance/long-calls.ts'
 import { failedChecks, PACKAGE, runSet, SETS, type Run } from './conformance/suite.ts'
 import { startDaemon, TOKEN } from '../test/support/daemon.ts'
@@ -106,6 +107,10 @@ try {
   long.catch(() => undefined) // it is awaited below, after the suite
   await fixture(url)
   await product(proxy.url)
+  for (const { what, problem } of await inspect(new URL('/mcp', daemon.url), TOKEN)) {
+    console.log(`${what}${problem === undefined ? '' : ': FAILED'}`)
+    judge(what, problem === undefined, problem)
+  }
   for (const { client, problem, notifications } of await long) {
     console.log(`${client}: a command of 70 s, ${notifications} notifications of progress`)
     judge(`${client}: a command of 70 s`, problem === undefined, problem)
