@@ -18,7 +18,8 @@ import {
   type RequestId,
   type RpcRequest,
 } from './json-rpc.ts'
-import { openMethods, type Answer, type Method, type MethodParts } from './methods.ts'
+import type { Answer, Method } from './exchange.ts'
+import { openMethods, type MethodParts } from './methods.ts'
 import type { Outlet } from './outlet.ts'
 import { openQuestions } from './pending-questions.ts'
 import { openProgress, progressToken } from './progress.ts'

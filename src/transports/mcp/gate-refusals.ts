@@ -5,7 +5,7 @@ import { mayUse } from '../../caller.ts'
 import type { Fault } from '../../fault.ts'
 import type { Operation } from '../../operation.ts'
 import { RPC, type Refusal } from './errors.ts'
-import type { Exchange } from './methods.ts'
+import type { Exchange } from './exchange.ts'
 import { bareFailure } from './tool-result.ts'
 
 /** A fault as a refusal, where the answer has no form of its own for failures. */

@@ -5,7 +5,7 @@
 import type { Caller } from '../../caller.ts'
 import { RPC, type Refusal } from './errors.ts'
 import { isObject } from './json-rpc.ts'
-import type { Answer, Exchange } from './methods.ts'
+import type { Answer, Exchange } from './exchange.ts'
 import { notification } from './outlet.ts'
 import type { Change, ChangeSource, Wish } from './registry.ts'
 

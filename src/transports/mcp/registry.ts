@@ -4,7 +4,7 @@
 import type { Caller } from '../../caller.ts'
 import type { Choices } from './choices.ts'
 import type { Era } from './era.ts'
-import type { Answer, Exchange } from './methods.ts'
+import type { Answer, Exchange } from './exchange.ts'
 import type { Page } from './paging.ts'
 
 export interface Registry {

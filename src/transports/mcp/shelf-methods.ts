@@ -4,7 +4,7 @@
 import type { Era } from './era.ts'
 import { badParams, handlerRefusal, RPC } from './errors.ts'
 import { isObject, type Params } from './json-rpc.ts'
-import type { Answer, Exchange, Method } from './methods.ts'
+import type { Answer, Exchange, Method } from './exchange.ts'
 import type { PromptShelf, Registry, ResourceShelf } from './registry.ts'
 
 const ALL: readonly Era[] = ['bare', 'legacy', 'modern']

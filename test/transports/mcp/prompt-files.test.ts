@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Exchange } from '../../../src/transports/mcp/methods.ts'
+import type { Exchange } from '../../../src/transports/mcp/exchange.ts'
 import { openPrompts, promptOf } from '../../../src/transports/mcp/prompt-files.ts'
 
 const ASKING = {} as Exchange // prompts from files look at nothing of it
