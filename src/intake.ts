@@ -29,6 +29,7 @@ interface Field extends TSchema {
   readonly type?: string
   readonly kind?: Kind
   readonly default?: unknown
+  readonly enum?: readonly unknown[]
 }
 
 /** Reads `raw` as the input of `op`; throws `bad_request` naming the field, what came and what is accepted. */
@@ -256,9 +257,7 @@ function shown(value: unknown): string {
 export function expectation(field: Field | undefined): string {
   if (field === undefined) return 'nothing'
   const { minimum, maximum, minLength, maxLength, maxItems, pattern } = field as Readonly<Record<string, unknown>>
-  if (Array.isArray((field as { enum?: unknown }).enum)) {
-    return `one of ${(field as unknown as { enum: unknown[] }).enum.map(quote).join(', ')}`
-  }
+  if (field.enum !== undefined) return `one of ${field.enum.map(quote).join(', ')}`
   switch (field.kind) {
     case 'path':
       return 'an absolute path'

@@ -75,8 +75,3 @@ function* stringPieces(text: string): Generator<string> {
   }
   yield '"'
 }
-
-/** True if a JsonText stands anywhere in the top two levels, where operations put them. */
-export function holdsJsonText(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.values(value).some((item) => item instanceof JsonText)
-}

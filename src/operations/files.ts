@@ -255,5 +255,3 @@ export const fileDelete = operation({
     return { path: input.path }
   },
 })
-
-export const fileOperations = [fileRead, fileWrite, fileMkdir, fileStat, fileDelete] as const

@@ -4,21 +4,9 @@ import t from 'tap'
 import * as ops from '../support/exec-operations.ts'
 import { openBench } from '../support/exec.ts'
 import { until } from '../support/until.ts'
+import { growth } from '../support/growth.ts'
 
 const MIB = 1024 * 1024
-
-/** The largest growth of resident memory while `work` runs, over what it was before. */
-async function growth(work: () => Promise<unknown>): Promise<number> {
-  const before = process.memoryUsage.rss()
-  let most = before
-  const sampler = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20)
-  try {
-    await work()
-  } finally {
-    clearInterval(sampler)
-  }
-  return most - before
-}
 
 const YES = { command: ['yes'], timeout_seconds: 2 }
 

@@ -10,7 +10,7 @@ import { Check } from 'typebox/value'
 import t, { type Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
-import { fileDelete, fileMkdir, fileOperations, fileRead, fileStat, fileWrite } from '../../src/operations/files.ts'
+import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from '../../src/operations/files.ts'
 import { openFileWriter } from '../../src/workspace/files/file-writer.ts'
 import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
@@ -165,9 +165,4 @@ t.test('delete', async (t) => {
     await t.rejects(ask(fileDelete, { path }), { code: 'forbidden' }, path)
   }
   for (const path of ['', '.', 'etc']) await t.rejects(ask(fileDelete, { path }), { code: 'bad_request' }, path)
-})
-
-t.test('descriptions fit a tool list', (t) => {
-  for (const { name, tool } of fileOperations) t.ok((tool?.description.length ?? 600) < 600, name)
-  t.end()
 })

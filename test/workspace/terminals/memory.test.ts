@@ -6,23 +6,11 @@ import { createReadStream, openSync, closeSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { follow, openTestTerminals, script } from '../../support/terminals.ts'
+import { growth } from '../../support/growth.ts'
 
 const MIB = 1024 * 1024
 /** 300 MB and 1 GiB are for the bench and the soak. */
 const TOTAL = 96 * MIB
-
-/** The largest growth of resident memory while `work` runs, over what it was before. */
-async function growth(work: () => Promise<unknown>): Promise<number> {
-  const before = process.memoryUsage.rss()
-  let most = before
-  const sampler = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20)
-  try {
-    await work()
-  } finally {
-    clearInterval(sampler)
-  }
-  return most - before
-}
 
 async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256')
