@@ -5,7 +5,7 @@ import { mayUse, type Caller } from './caller.ts'
 import { errnoOf, Fault } from './fault.ts'
 import { takeIn, type IntakeRules } from './intake.ts'
 import type { Log } from './log.ts'
-import { EventStream, type Call, type Frame, type Operation } from './operation.ts'
+import { ByteStream, EventStream, type Call, type Operation } from './operation.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 export interface Request {
@@ -21,7 +21,7 @@ export interface Request {
 }
 
 export interface Answer {
-  readonly value: object | EventStream
+  readonly value: object | EventStream | ByteStream
   /** Fields of the request that meant nothing to the operation. */
   readonly ignored: readonly string[]
 }
@@ -86,9 +86,8 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Ga
       try {
         const { input, ignored } = takeIn(op, request.raw, request.rules)
         const value = await op.run(input, callOf(workspace, request))
-        if (!(value instanceof EventStream)) return { value, ignored }
-        streaming = true
-        return { value: new EventStream(value.format, thenLeave(value.frames, leave)), ignored }
+        streaming = value instanceof EventStream || value instanceof ByteStream
+        return { value: whileInside(value, leave), ignored }
       } catch (error) {
         throw asFault(error, op, request, log)
       } finally {
@@ -150,11 +149,18 @@ function callOf(workspace: Workspace, request: Request): Call {
   }
 }
 
-/** The frames, and `leave` once they end, fail or are given up: also when they were never begun. */
-function thenLeave(frames: AsyncIterable<Frame>, leave: () => void): AsyncIterable<Frame> {
+/** The value; of a stream, one that leaves when it ends. */
+function whileInside(value: object, leave: () => void): object | EventStream | ByteStream {
+  if (value instanceof EventStream) return new EventStream(value.format, thenLeave(value.frames, leave))
+  if (value instanceof ByteStream) return new ByteStream(value.head, thenLeave(value.chunks, leave))
+  return value
+}
+
+/** The items, and `leave` once they end, fail or are given up: also when they were never begun. */
+function thenLeave<T>(items: AsyncIterable<T>, leave: () => void): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]() {
-      const source = frames[Symbol.asyncIterator]()
+      const source = items[Symbol.asyncIterator]()
       return {
         async next() {
           try {

@@ -20,6 +20,10 @@ export interface Route<I> {
   readonly fixed?: Partial<I>
   /** `bytes`: the body is not JSON but the call's byte stream, whatever its content type. */
   readonly body?: 'json' | 'bytes'
+  /** Request headers, in lower case, that are input fields; a header beats a query field of that name. */
+  readonly headers?: Readonly<Record<string, keyof I & string>>
+  /** Media type of a successful answer; `application/json` unless given. */
+  readonly answers?: string
 }
 
 /** How a tool's value reads as text made for a model (transports/mcp/text renders them). */
@@ -82,6 +86,29 @@ export class EventStream {
   }
 }
 
+/** An answer that is bytes: what stands at its head, and chunks that the transport pulls. */
+export class ByteStream {
+  readonly head: ByteHead
+  /**
+   * `return` of its iterator is called in any case and releases everything, also before the first item (HEAD): a
+   * bare generator does not do that for what is open already.
+   */
+  readonly chunks: AsyncIterable<Uint8Array>
+  constructor(head: ByteHead, chunks: AsyncIterable<Uint8Array>) {
+    this.head = head
+    this.chunks = chunks
+  }
+}
+
+export interface ByteHead {
+  /** 200 unless given. */
+  readonly status?: 200 | 206 | 304
+  /** Names in lower case; `content-type` among them, except with 304. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Bytes that the chunks have together, exactly; undefined where nobody knows yet. */
+  readonly size?: number
+}
+
 /** What surrounds one run of an operation. */
 export interface Call {
   readonly workspace: Workspace
@@ -116,7 +143,9 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   readonly tool?: Tool<Static<I>>
   /** Statuses other than success and the general ones (400, 401, 403, 413, 429, 500, 503). */
   readonly statuses?: readonly number[]
-  readonly run: (input: Static<I>, call: Call) => Promise<Rendered<Static<O>> | EventStream>
+  /** An input as a client may send it, for the API description (which a test sends). */
+  readonly example?: Partial<Static<I>>
+  readonly run: (input: Static<I>, call: Call) => Promise<Rendered<Static<O>> | EventStream | ByteStream>
 }
 
 /** Declares an operation; exists so that `run` sees the types of its own schemas. */

@@ -1,5 +1,5 @@
-// Waiting for a client to take what was written to it. Every write to a client that may be slow goes through
-// here, so that a client which takes nothing is cut instead of being waited for.
+// Between a source and a client that may be slow or leave. Every write to such a client waits through here, so
+// that one which takes nothing is cut instead of being waited for.
 
 import type { ServerResponse } from 'node:http'
 
@@ -23,5 +23,22 @@ export async function drained(response: ServerResponse, stallMs: number): Promis
   } finally {
     clearInterval(timer)
     response.off('drain', ready).off('close', gone)
+  }
+}
+
+/** The source's next item; 'left' as soon as the client's connection is gone, however long the source would wait. */
+export async function nextUnlessLeft<T>(
+  source: AsyncIterator<T>,
+  response: ServerResponse,
+): Promise<IteratorResult<T> | 'left'> {
+  if (response.destroyed) return 'left'
+  const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<T> | 'left'>()
+  const left = (): void => resolve('left')
+  response.once('close', left)
+  source.next().then(resolve, reject)
+  try {
+    return await promise
+  } finally {
+    response.off('close', left)
   }
 }

@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http'
 import { Fault } from '../fault.ts'
 import type { EventStream, Frame } from '../operation.ts'
-import { drained } from './drain.ts'
+import { drained, nextUnlessLeft } from './drain.ts'
 
 /** Contract 16: "one that takes no byte for 10 s has its connection destroyed". */
 const STALL_MS = 10_000
@@ -58,28 +58,11 @@ export async function sendStream(response: ServerResponse, stream: EventStream, 
     else response.socket?.end() // no final chunk: what came must not pass for the whole (contract 16)
   } finally {
     clearInterval(heartbeat)
-    void frames.return?.()
+    frames.return?.().catch(() => undefined) // the answer is over; how its source closed is of no matter to it
   }
 }
 
 const BROKEN = new Fault('internal_error', 'the stream broke off inside the daemon')
-
-/** The next frame; 'left' as soon as the client's connection is gone, however long the source would wait. */
-async function nextUnlessLeft(
-  frames: AsyncIterator<Frame>,
-  response: ServerResponse,
-): Promise<IteratorResult<Frame> | 'left'> {
-  if (response.destroyed) return 'left'
-  const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Frame> | 'left'>()
-  const left = (): void => resolve('left')
-  response.once('close', left)
-  frames.next().then(resolve, reject)
-  try {
-    return await promise
-  } finally {
-    response.off('close', left)
-  }
-}
 
 function withIgnored(frame: Frame, ignored: readonly string[]): Frame {
   return ignored.length > 0 && 'data' in frame ? { event: frame.event, data: { ...frame.data, ignored } } : frame

@@ -5,8 +5,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../caller.ts'
 import { Fault } from '../fault.ts'
 import type { Gate } from '../invoke.ts'
-import { EventStream } from '../operation.ts'
+import { ByteStream, EventStream, type Route } from '../operation.ts'
 import { BodyRoom, hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
+import { sendBytes } from './byte-reply.ts'
 import { sendStream } from './event-stream.ts'
 import type { JsonReader } from './json-reader.ts'
 import { sendJson } from './json-reply.ts'
@@ -40,7 +41,7 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   using room = new BodyRoom()
   const body = streamed ? {} : await readFields(request, rules, room)
   const { value, ignored } = await rules.gate.invoke(op, {
-    raw: { ...fieldsOf(exchange.query), ...body, ...parameters },
+    raw: { ...fieldsOf(exchange.query), ...body, ...headerFields(request, route), ...parameters },
     rules: { unknown: 'report', ...(route.fixed === undefined ? {} : { fixed: route.fixed }) },
     caller: exchange.caller,
     signal: exchange.signal,
@@ -53,6 +54,7 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
     await sendStream(response, value, { headers: exchange.headers, ignored })
     return
   }
+  if (value instanceof ByteStream) return await sendBytes(response, value, exchange.headers)
   const reply = op.open === true ? value : successBody(value, ignored)
   await sendJson(response, route.status ?? 200, reply, exchange.headers)
 }
@@ -64,6 +66,16 @@ function fieldsOf(query: URLSearchParams): Record<string, unknown> {
     [...new Set(query.keys())].map((key) => {
       const values = query.getAll(key)
       return [key, values.length === 1 ? values[0] : values]
+    }),
+  )
+}
+
+/** The route's headers that came; one that came twice is joined by commas, as HTTP has it. */
+function headerFields(request: IncomingMessage, { headers = {} }: Route<Record<string, unknown>>): object {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([header, field]) => {
+      const values = request.headersDistinct[header]
+      return values === undefined ? [] : [[field, values.join(', ')]]
     }),
   )
 }

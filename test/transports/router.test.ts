@@ -1,11 +1,11 @@
 // Routes come from the catalogue; literals win over parameters (contract 14).
 
 import t from 'tap'
-import { operation, type Operation } from '../../src/operation.ts'
+import { operation, type Operation, type Route } from '../../src/operation.ts'
 import { Type } from '../../src/schema.ts'
 import { openRouter } from '../../src/transports/router.ts'
 
-function op(name: string, ...routes: Operation['routes']): Operation {
+function op(name: string, ...routes: readonly Route<object>[]): Operation {
   return operation({
     name,
     title: name,

@@ -2,7 +2,7 @@
 // caller's protocol has for success, failure and refusal.
 
 import { mayUse } from '../../caller.ts'
-import { EventStream, type Operation } from '../../operation.ts'
+import { ByteStream, EventStream, type Operation } from '../../operation.ts'
 import { Fault } from '../../fault.ts'
 import type { Gate } from '../../invoke.ts'
 import { successBody } from '../reply.ts'
@@ -34,7 +34,7 @@ export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, con
       if (verdict !== undefined) return verdict
     }
     const { value, ignored } = await gate.invoke(op, request)
-    if (value instanceof EventStream) throw streamed(op)
+    if (value instanceof EventStream || value instanceof ByteStream) throw streamed(op)
     const body = successBody(value, ignored)
     if (format === 'text') return { result: textResult(op, body, raw, takesStructured(speaker)) }
     return { result: toolResult(body, speaker) }

@@ -1,0 +1,45 @@
+// Answers that are bytes: files, archives, text that is not JSON. The client's pace is the source's pace; a reply
+// that cannot be completed ends in a cut connection, never in one that looks whole (contract 4).
+
+import type { ServerResponse } from 'node:http'
+import type { ByteStream } from '../operation.ts'
+import { drained, nextUnlessLeft } from './drain.ts'
+
+/** A client that takes nothing for this long is given up. */
+const STALL_MS = 60_000
+
+/** Nothing of a workspace is for caches on the way, and no browser is to guess a type (reliability T-08). */
+const HEADERS = { 'cache-control': 'no-store, no-transform', 'x-content-type-options': 'nosniff' }
+
+/** Sends head and chunks. Resolves once all is handed to the system or the client has left; never rejects. */
+export async function sendBytes(
+  response: ServerResponse,
+  { head, chunks }: ByteStream,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  const length = head.size === undefined || head.status === 304 ? {} : { 'content-length': head.size }
+  response.writeHead(head.status ?? 200, { ...HEADERS, ...head.headers, ...length, ...headers })
+  const source = chunks[Symbol.asyncIterator]()
+  let left = head.size ?? Infinity
+  try {
+    if (response.req.method === 'HEAD' || head.status === 304) {
+      response.end()
+      return
+    }
+    response.flushHeaders()
+    for (;;) {
+      const step = await nextUnlessLeft(source, response)
+      if (step === 'left') return
+      if (step.done === true) break
+      left -= step.value.byteLength
+      if (left < 0) break
+      if (!response.write(step.value) && !(await drained(response, STALL_MS))) return
+    }
+    if (left === 0 || left === Infinity) response.end()
+    else response.destroy() // the source had more or less than was announced
+  } catch {
+    response.destroy()
+  } finally {
+    source.return?.().catch(() => undefined) // the answer is over; how its source closed is of no matter to it
+  }
+}
