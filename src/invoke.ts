@@ -35,12 +35,20 @@ export interface GateLimits {
 
 export interface Gate {
   invoke(op: Operation, request: Request): Promise<Answer>
+  /**
+   * Admits what is no operation but counts as a call as long as it lasts (proxied exchanges and tunnels). Throws as
+   * `invoke` does; what it returns says that it is over.
+   */
+  enter(what: Admission, caller: Caller): () => void
   /** From now on every call is refused with 503; those running go on. */
   close(): void
   readonly running: number
   /** Resolves once nothing runs, or when `signal` aborts. */
   idle(signal: AbortSignal): Promise<void>
 }
+
+/** What the gate asks about. */
+export type Admission = Pick<Operation, 'name' | 'scope'>
 
 interface Account {
   running: number
@@ -55,7 +63,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Ga
   let running = 0
   let open = true
 
-  const enter = (op: Operation, caller: Caller): (() => void) => {
+  const enter = (op: Admission, caller: Caller): (() => void) => {
     if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new calls', { retryAfter: 5 })
     if (!mayUse(caller, op.scope)) {
       throw new Fault('forbidden', `this credential does not allow ${op.name}: it lacks the scope "${op.scope}"`, {
@@ -80,6 +88,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Ga
   }
 
   return {
+    enter,
     async invoke(op, request) {
       const leave = enter(op, request.caller)
       let streaming = false
