@@ -22,8 +22,8 @@ export interface Route<I> {
   readonly body?: 'json' | 'bytes'
   /** Request headers, in lower case, that are input fields; a header beats a query field of that name. */
   readonly headers?: Readonly<Record<string, keyof I & string>>
-  /** Media type of a successful answer; `application/json` unless given. */
-  readonly answers?: string
+  /** Media types that a successful answer may have; `application/json`, the body of contract 0, unless given. */
+  readonly answers?: string | readonly string[]
 }
 
 /** How a tool's value reads as text made for a model (transports/mcp/text renders them). */

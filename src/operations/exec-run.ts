@@ -71,8 +71,8 @@ export const execRun = operation({
   output: Type.Object({ ...taskReport.properties, ...endsFields, next: nextCall }),
   aliases: { cmd: 'command' },
   routes: [
-    { method: 'POST', path: '/exec' },
-    { method: 'POST', path: '/exec/stream', fixed: { stream: true } },
+    { method: 'POST', path: '/exec', answers: ['application/json', 'text/event-stream'] },
+    { method: 'POST', path: '/exec/stream', fixed: { stream: true }, answers: 'text/event-stream' },
   ],
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },

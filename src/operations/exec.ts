@@ -124,7 +124,7 @@ export const execAttach = operation({
   }),
   output: Type.Object({}),
   aliases: { id: 'task_id' },
-  routes: [{ method: 'GET', path: '/exec/stream' }],
+  routes: [{ method: 'GET', path: '/exec/stream', answers: 'text/event-stream' }],
   statuses: [404],
   async run(input, call) {
     const task = call.workspace.tasks.get(input.task_id)

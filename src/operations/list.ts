@@ -95,7 +95,14 @@ export const fileStream = operation({
   scope: 'files:read',
   input,
   output: Type.Object({ event: Type.String(), path: Type.String(), count: Type.Integer(), ...remarks }),
-  routes: [{ method: 'GET', path: '/files/stream', fixed: { nested: true, flatten: true } }],
+  routes: [
+    {
+      method: 'GET',
+      path: '/files/stream',
+      fixed: { nested: true, flatten: true },
+      answers: 'application/x-ndjson',
+    },
+  ],
   statuses: [404],
   run: async (request, { workspace, signal }) =>
     new EventStream('ndjson', await streamFiles(workspace.walkers, request, signal)),
