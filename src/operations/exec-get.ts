@@ -77,6 +77,7 @@ export const execGet = operation({
     meta: { 'anthropic/maxResultSizeChars': 500_000 },
   },
   statuses: [404],
+  example: { id: '17', stream: 'stdout', offset: 0, wait_seconds: 30 },
   run: (asked, call) => look(asked, call),
 })
 

@@ -93,6 +93,7 @@ export const execRun = operation({
     },
     meta: { 'anthropic/alwaysLoad': true },
   },
+  example: { command: ['ls', '-l', '/app'], timeout_seconds: 60 },
   async run(input, call) {
     const background = input.background || input.exec_mode === 'background'
     const waits = !input.stream && !background

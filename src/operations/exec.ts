@@ -22,6 +22,7 @@ export const execList = operation({
       'List the commands started with exec_run: id, command, status, exit code and times, oldest first, without output. ' +
       'Use it to find the id of a background command; exec_get then returns its output.',
   },
+  example: {},
   run: (_input, call) => Promise.resolve({ tasks: call.workspace.tasks.list().map(entryOf) }),
 })
 
@@ -47,6 +48,7 @@ export const execInput = operation({
       'Waits until the program has taken the text, at most 30 s without progress.',
   },
   statuses: [404, 409, 504],
+  example: { id: '17', input: 'yes\n', eof: true },
   async run(input, call) {
     const task = call.workspace.tasks.get(input.id)
     if (input.input === undefined && call.body === undefined && !input.eof) {
@@ -82,6 +84,7 @@ export const execDelete = operation({
       'Read the output with exec_get first if it is still wanted.',
   },
   statuses: [404],
+  example: { id: '17' },
   async run(input, call) {
     const { survived } = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
     return { id: input.id, ...(survived ? { survived } : {}) }
@@ -106,6 +109,7 @@ export const execDeleteAll = operation({
       return Promise.resolve(running ? 'End every command that runs in the workspace, whoever started it?' : undefined)
     },
   },
+  example: {},
   run: async (_input, call) => ({ deleted: await call.workspace.tasks.deleteAll() }),
 })
 
@@ -126,6 +130,7 @@ export const execAttach = operation({
   aliases: { id: 'task_id' },
   routes: [{ method: 'GET', path: '/exec/stream', answers: 'text/event-stream' }],
   statuses: [404],
+  example: { task_id: '17' },
   async run(input, call) {
     const task = call.workspace.tasks.get(input.task_id)
     if (task.end !== undefined && input.replay === 'output') return outputStream(task)

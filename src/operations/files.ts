@@ -89,6 +89,7 @@ export const fileRead = operation({
     meta: { 'anthropic/maxResultSizeChars': 500_000, 'anthropic/alwaysLoad': true },
   },
   statuses: [404, 409],
+  example: { path: '/app/src/main.ts', start_line: 1, end_line: 40 },
   async run(input, call) {
     const request = {
       path: input.path,
@@ -149,6 +150,7 @@ export const fileWrite = operation({
     meta: { 'anthropic/alwaysLoad': true },
   },
   statuses: [404, 409, 507],
+  example: { path: '/app/notes/today.md', content: '# Today\n', create_dirs: true },
   async run(input, call) {
     const request = {
       path: input.path,
@@ -187,6 +189,7 @@ export const fileMkdir = operation({
       'Not needed before file_write, which makes the parents of its file itself.',
   },
   statuses: [404, 409, 507],
+  example: { path: '/app/build/cache' },
   async run(input) {
     await makeDirectories(input.path, readMode(input.mode))
     return { path: input.path }
@@ -221,6 +224,7 @@ export const fileStat = operation({
       'Cheaper than reading. Use file_list for what a directory holds and file_read for content.',
   },
   statuses: [404],
+  example: { path: '/app/package.json' },
   async run(input) {
     return { path: input.path, ...(await statPath(input.path)) }
   },
@@ -250,6 +254,7 @@ export const fileDelete = operation({
     },
   },
   statuses: [404, 409],
+  example: { path: '/app/old' },
   async run(input, call) {
     await removePath(input.path, call.signal)
     return { path: input.path }

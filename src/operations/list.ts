@@ -85,6 +85,7 @@ export const fileList = operation({
     },
   },
   statuses: [404],
+  example: { path: '/app', nested: true, max_depth: 3, ignore_patterns: ['*.log', 'build/'] },
   run: (request, { workspace, signal }) => listFiles(workspace.walkers, request, signal),
 })
 
@@ -104,6 +105,7 @@ export const fileStream = operation({
     },
   ],
   statuses: [404],
+  example: { path: '/app', light: true },
   run: async (request, { workspace, signal }) =>
     new EventStream('ndjson', await streamFiles(workspace.walkers, request, signal)),
 })

@@ -39,5 +39,6 @@ export const searchFiles = operation({
     text: { form: 'paths', most: { max_results: 2000 } },
   },
   statuses: [404],
+  example: { q: 'main', path: '/app' },
   run: (request, { workspace, signal }) => searchNames(workspace.walkers, request, signal),
 })

@@ -82,6 +82,7 @@ export const searchContent = operation({
     text: { form: 'matches', most: { max_results: 1000 } },
     meta: { 'anthropic/alwaysLoad': true },
   },
+  example: { q: 'TODO', path: '/app', file_types: ['ts', 'md'], context_lines: 1 },
   run: (asked, { workspace, signal }) => workspace.search.search(contentQuery(asked), signal),
 })
 
@@ -141,5 +142,6 @@ export const searchInit = operation({
       'Calling this first is not needed: ripgrep ships inside the daemon, and where it cannot run a built-in engine ' +
       'answers search_content instead. Nothing is downloaded.',
   },
+  example: {},
   run: ({ install }, { workspace }) => workspace.search.status(install),
 })

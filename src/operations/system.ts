@@ -39,6 +39,7 @@ export const health = operation({
   input: Type.Object({}),
   output: Type.Object({ status: Type.Literal('ok') }),
   routes: [{ method: 'GET', path: '/health' }],
+  example: {},
   run: () => Promise.resolve({ status: 'ok' as const }),
 })
 
@@ -50,6 +51,7 @@ export const runtimeInfo = operation({
   input: Type.Object({}),
   output: runtime,
   routes: [{ method: 'GET', path: '/runtime' }],
+  example: {},
   run: (_, call) => Promise.resolve(describe(call)),
 })
 
@@ -88,6 +90,7 @@ export const runtimeTargets = operation({
     targets: Type.Array(target),
   }),
   routes: [{ method: 'GET', path: '/runtimes' }],
+  example: {},
   async run(_, call) {
     const local = describe(call)
     const { targets } = call.workspace

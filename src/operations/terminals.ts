@@ -54,6 +54,7 @@ export const terminalCreate = operation({
       'To run a command and get its output and exit code, use exec_run instead; this is for programs that need a terminal and for people who watch.',
   },
   statuses: [404],
+  example: { command: ['bash'], cols: 120, rows: 40, cwd: '/app' },
   async run({ scrollback_size, ...input }, call) {
     return entryOf(call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
   },
@@ -73,6 +74,7 @@ export const terminalList = operation({
       'List the terminals of the workspace: id, command, window size, whether alive, exit code and times, oldest first. ' +
       'Those that have ended are kept for a while so that their output can still be read with terminal_scrollback.',
   },
+  example: {},
   run: (_input, call) => Promise.resolve({ terminals: call.workspace.terminals.list().map(entryOf) }),
 })
 
@@ -116,6 +118,7 @@ export const terminalScrollback = operation({
     text: { form: 'screen', defaults: { text: true } },
   },
   statuses: [404],
+  example: { id: '1', bytes: 4096, text: true },
   run: (input, call) => lookBack(call.workspace.terminals.get(input.id), input, call.signal),
 })
 
@@ -155,6 +158,7 @@ export const terminalDelete = operation({
       'the answer comes when they are gone. Read the output with terminal_scrollback first if it is still wanted.',
   },
   statuses: [404],
+  example: { id: '1' },
   async run(input, call) {
     await call.workspace.terminals.delete(input.id)
     return { terminal_id: input.id }
@@ -181,6 +185,7 @@ export const scrollbackResize = operation({
   output: effective,
   routes: [{ method: 'PATCH', path: '/terminals/:id/scrollback' }],
   statuses: [404],
+  example: { id: '1', scrollback_size: 131_072 },
   async run(input, call) {
     return {
       terminal_id: input.id,
@@ -198,6 +203,7 @@ export const scrollbackClear = operation({
   output: effective,
   routes: [{ method: 'DELETE', path: '/terminals/:id/scrollback' }],
   statuses: [404],
+  example: { id: '1' },
   async run(input, call) {
     const terminal = call.workspace.terminals.get(input.id)
     terminal.clear()
@@ -230,6 +236,7 @@ export const terminalInput = operation({
       `At most ${INPUT_BYTES / 1024 / 1024} MiB may wait for the program to read it; all of the text is taken, or none.`,
   },
   statuses: [404, 409],
+  example: { id: '1', input: 'make test\r' },
   async run(input, call) {
     const terminal = call.workspace.terminals.get(input.id)
     if (input.input === undefined && call.body === undefined) {
@@ -261,6 +268,7 @@ export const terminalResize = operation({
       'a wider window keeps long lines from being broken in what terminal_scrollback returns.',
   },
   statuses: [404, 409],
+  example: { id: '1', cols: 100, rows: 30 },
   async run(input, call) {
     const terminal = call.workspace.terminals.get(input.id)
     terminal.resize(input.cols, input.rows)

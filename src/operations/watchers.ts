@@ -73,6 +73,7 @@ export const watcherCreate = operation({
       'the ones no longer needed with watcher_delete.',
   },
   statuses: [404, 409],
+  example: { path: '/app', excludes: ['*.log'] },
   async run(input, { workspace, signal }) {
     const request = { root: input.path, excludes: input.excludes, defaultExcludes: input.default_excludes }
     return replyOf(await workspace.watchers.create(request, signal))
@@ -91,6 +92,7 @@ export const watcherList = operation({
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
     description: 'List the watchers: id, directory, what they leave out, and whether they are still active.',
   },
+  example: {},
   run: (_input, { workspace }) => Promise.resolve({ watchers: workspace.watchers.list().map(reportOf) }),
 })
 
@@ -130,6 +132,7 @@ export const watcherGet = operation({
       'A removed or renamed directory stands for everything below it.',
   },
   statuses: [404],
+  example: { id: '3', since: '5f2a9c01d4e7-3-42', wait_seconds: 20 },
   async run(input, { workspace, signal }) {
     if (input.since === undefined) return replyOf(workspace.watchers.get(input.id))
     const question = { since: input.since, waitSeconds: input.wait_seconds }
@@ -153,6 +156,7 @@ export const watcherDelete = operation({
     description: 'Delete a watcher by its id. The files it watched are not touched.',
   },
   statuses: [404],
+  example: { id: '3' },
   run(input, { workspace }) {
     workspace.watchers.delete(input.id)
     return Promise.resolve({ id: input.id, watcher_id: input.id })
