@@ -35,22 +35,32 @@ export interface FaultDetails {
   readonly [key: string]: unknown
 }
 
+const NO_HEADERS = {}
+
 export class Fault extends Error {
   override readonly name = 'Fault'
   readonly code: FaultCode
   readonly details: FaultDetails | undefined
   /** Seconds for the Retry-After header of 429 and 503; undefined: the header is left out. */
   readonly retryAfter: number | undefined
+  /** Headers that belong to this refusal over HTTP, in lower case. */
+  readonly headers: Readonly<Record<string, string>>
 
   constructor(
     code: FaultCode,
     sentence: string,
-    more: { details?: FaultDetails; retryAfter?: number; cause?: unknown } = {},
+    more: {
+      details?: FaultDetails
+      retryAfter?: number
+      headers?: Readonly<Record<string, string>>
+      cause?: unknown
+    } = {},
   ) {
     super(sentence, more.cause === undefined ? undefined : { cause: more.cause })
     this.code = code
     this.details = more.details
     this.retryAfter = more.retryAfter
+    this.headers = more.headers ?? NO_HEADERS
   }
 
   get status(): number {

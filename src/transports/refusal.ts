@@ -39,7 +39,11 @@ export function refusalOfStranger(verdict: Refused): Refusal {
 export function refusalOfFault(fault: Fault, requestId: string): Refusal {
   const retry = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
   const upgrade = fault.status === 426 ? UPGRADE : {}
-  return { status: fault.status, body: faultBody(fault, requestId), headers: { ...retry, ...upgrade } }
+  return {
+    status: fault.status,
+    body: faultBody(fault, requestId),
+    headers: { ...fault.headers, ...retry, ...upgrade },
+  }
 }
 
 export function asFault(error: unknown, requestId: string, log: Log): Fault {

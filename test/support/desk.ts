@@ -5,12 +5,19 @@ import { readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { openFileWriter, type WriteRequest } from '../../src/workspace/files/file-writer.ts'
+import { openFileWriter, type FileWriter, type WriteRequest } from '../../src/workspace/files/file-writer.ts'
 import type { Written } from '../../src/workspace/files/write-job.ts'
 import { ground, type Ground } from './mounting.ts'
 
 export interface Desk extends Ground {
-  readonly write: (path: string, content: string | Uint8Array, more?: Partial<WriteRequest>) => Promise<Written>
+  /** Writes, and answers with what most tests look at. */
+  readonly write: (
+    path: string,
+    content: WriteRequest['content'],
+    more?: Partial<WriteRequest>,
+  ) => Promise<Pick<Written, 'size' | 'atomic' | 'hash'>>
+  readonly writer: FileWriter
+  readonly stateDirectory: string
 }
 
 export async function desk(t: Test, durable = false): Promise<Desk> {
@@ -26,7 +33,9 @@ export async function desk(t: Test, durable = false): Promise<Desk> {
     if (left.length > 0) throw new Error(`left in the state directory: ${left.join(', ')}`)
   })
   const usual = { encoding: 'utf8', createDirs: false, append: false } as const
-  const write = (path: string, content: string | Uint8Array, more?: Partial<WriteRequest>) =>
-    writer.write({ path, content, ...usual, ...more }, signal)
-  return { dir, write, undo: base.undo }
+  const write: Desk['write'] = async (path, content, more) => {
+    const { etag: _, created: __, ...written } = await writer.write({ path, content, ...usual, ...more }, signal)
+    return written
+  }
+  return { dir, write, writer, stateDirectory, undo: base.undo }
 }

@@ -1,21 +1,28 @@
 // Writing files: whole ones appear at once or not at all (a temporary file beside the target, synced, then
 // renamed over it); appending, and targets that cannot be replaced without breaking a link or a mount, are
-// written in place and say so (`atomic: false`). A write that fails leaves the old content byte for byte
-// (contract 16 and 18, reliability F-06 to F-13).
+// written in place and say so (`atomic: false`). A write that fails leaves the old content byte for byte, and
+// one with a condition happens only where that still holds at the last moment (contract 16 and 18, reliability
+// F-06 to F-13).
 
+import type { Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { errnoOf, Fault, faultOfSystem } from '../../fault.ts'
+import { Fault, faultOfSystem } from '../../fault.ts'
 import { contentBytes, type Encoding } from './file-content.ts'
-import { appendFile, overwriteFile } from './in-place.ts'
-import { replaceFile } from './replacement.ts'
+import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
+import { keepAtHand, type SentContent } from './new-content.ts'
+import type { Precondition } from './precondition.ts'
+import { prepare, replace, type Replacement } from './replacement.ts'
+import { TargetTurns } from './target-turns.ts'
+import { openTemporary, type TemporaryFile } from './temporary-file.ts'
 import { syncDirectory, type Digest, type WriteJob, type WriterParts, type Written } from './write-job.ts'
 import { openWriteJournal } from './write-journal.ts'
-import { findTarget, type WriteTarget } from './write-target.ts'
+import { findTarget } from './write-target.ts'
 
 export interface WriteRequest {
   readonly path: string
-  /** Text, or bytes that are now the writer's. */
-  readonly content: string | Uint8Array
+  /** Text, or bytes that are now the writer's, or a stream of any length that is read once. */
+  readonly content: string | SentContent
+  /** Of text and bytes; a stream is always taken as it is. */
   readonly encoding: Encoding
   readonly createDirs: boolean
   readonly append: boolean
@@ -23,50 +30,39 @@ export interface WriteRequest {
   readonly mode?: number | undefined
   /** Given: the reply carries the hash that this makes of the file as written. */
   readonly digest?: Digest | undefined
+  /** Asked before anything is received, and again when nobody else in the daemon can write the file. */
+  readonly condition?: Precondition | undefined
 }
 
 export interface FileWriter extends AsyncDisposable {
   /** Why temporary files are not journalled, where that is so. */
   readonly problem: string | undefined
   write(request: WriteRequest, signal: AbortSignal): Promise<Written>
+  /** Runs `act` while nobody else writes `path`, which is no link: for whoever renames something over it. */
+  alone<T>(path: string, act: () => Promise<T>): Promise<T>
 }
-
-/** A directory that was renamed into, or a file that is replaced, refuses in these ways; in place may work. */
-const IN_PLACE = new Set(['EBUSY', 'EXDEV', 'EPERM', 'EACCES', 'EROFS', 'ENOENT', 'ENAMETOOLONG', 'ENOTSUP'])
 
 export async function openFileWriter(options: { stateDirectory: string; durable: boolean }): Promise<FileWriter> {
   const journal = await openWriteJournal(options.stateDirectory)
   const parts: WriterParts = { ...options, journal }
-  const turns = new Map<string, Promise<unknown>>()
+  const turns = new TargetTurns()
   const running = new Set<Promise<unknown>>()
   let open = true
-
-  const write = async (request: WriteRequest, signal: AbortSignal): Promise<Written> => {
-    const bytes = await contentBytes(request.content, request.encoding)
-    const found = await findTarget(request.path, request.createDirs)
-    const job = { ...parts, ...jobOf(request, found), bytes, signal }
-    try {
-      const written = request.append
-        ? await inTurn(turns, found.path, () => appendFile(job))
-        : ((await tryReplacing(job)) ?? (await inTurn(turns, found.path, () => overwriteFile(job))))
-      if (parts.durable) for (const made of found.created) await syncDirectory(dirname(made))
-      return written
-    } catch (error) {
-      throw faultOfSystem(error, request.path)
-    }
-  }
   return {
     problem: journal.problem,
     async write(request, signal) {
       if (!open) throw new Fault('unavailable', 'the daemon is stopping')
-      const task = write(request, signal)
+      const task = write(request, { parts, turns, signal })
       running.add(task)
       try {
         return await task
+      } catch (error) {
+        throw faultOfSystem(error, request.path)
       } finally {
         running.delete(task)
       }
     },
+    alone: (path, act) => turns.take(path, act),
     async [Symbol.asyncDispose]() {
       open = false
       await Promise.allSettled(running) // those who must stop earlier have their signals
@@ -75,29 +71,74 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
   }
 }
 
-function jobOf(request: WriteRequest, found: WriteTarget): Pick<WriteJob, 'target' | 'existing' | 'mode' | 'digest'> {
-  return { target: found.path, existing: found.existing, mode: request.mode, digest: request.digest }
+interface Means {
+  readonly parts: WriterParts
+  readonly turns: TargetTurns
+  readonly signal: AbortSignal
+}
+
+/** The last step of a write, given what stands at the target now. */
+type LastStep = (now: Stats | undefined) => Promise<Written>
+
+async function write(request: WriteRequest, { parts, turns, signal }: Means): Promise<Written> {
+  const { content, condition, append } = request
+  const sent = isStream(content) ? content : await contentBytes(content, request.encoding)
+  await condition?.(request.path, signal)
+  const { path: target, existing, created } = await findTarget(request.path, request.createDirs)
+  const job: WriteJob = { ...parts, target, existing, mode: request.mode, digest: request.digest, signal }
+  await using stack = new AsyncDisposableStack()
+  const finish = append ? await readyToAppend(sent, job, stack) : await readyToReplace(sent, job, stack)
+  const written = await turns.take(target, async (now) => {
+    signal.throwIfAborted()
+    await condition?.(target, signal)
+    return await finish(now)
+  })
+  const named = written.atomic || written.created ? [target, ...created] : created
+  if (parts.durable) for (const made of named) await syncDirectory(dirname(made))
+  return written
+}
+
+function isStream(content: string | SentContent): content is AsyncIterable<Uint8Array> {
+  return typeof content === 'object' && Symbol.asyncIterator in content
+}
+
+async function readyToAppend(sent: SentContent, job: WriteJob, stack: AsyncDisposableStack): Promise<LastStep> {
+  const content = await keepAtHand(sent, job, stack)
+  return () => appendFile(content, job)
+}
+
+/** Does all that can be done without touching the target. */
+async function readyToReplace(sent: SentContent, job: WriteJob, stack: AsyncDisposableStack): Promise<LastStep> {
+  const file = await temporaryBeside(job)
+  if (file === undefined) {
+    const content = await keepAtHand(sent, job, stack)
+    return () => overwriteFile(content, job)
+  }
+  const made = await prepare(stack.use(file), sent, job)
+  const content = sent instanceof Uint8Array ? sent : made
+  return async (now) => {
+    const replaced = made.fit ? await tryReplacing(made, job, now) : undefined
+    return replaced ?? (await overwriteFile(content, job))
+  }
 }
 
 /** Undefined where the target exists and can only be written in place. */
-async function tryReplacing(job: WriteJob): Promise<Written | undefined> {
+async function temporaryBeside(job: WriteJob): Promise<TemporaryFile | undefined> {
   if (job.existing !== undefined && job.existing.nlink > 1) return undefined
   try {
-    return await replaceFile(job)
+    return await openTemporary(job.target, job.journal)
   } catch (error) {
-    if (job.existing !== undefined && IN_PLACE.has(errnoOf(error) ?? '')) return undefined
+    if (mayOverwrite(error, job.existing)) return undefined
     throw error
   }
 }
 
-/** One after the other for the same key: two writers in place would mix their bytes. */
-async function inTurn<T>(turns: Map<string, Promise<unknown>>, key: string, work: () => Promise<T>): Promise<T> {
-  const before = turns.get(key)
-  const mine = before === undefined ? work() : before.then(work, work)
-  turns.set(key, mine)
+async function tryReplacing(made: Replacement, job: WriteJob, now: Stats | undefined): Promise<Written | undefined> {
+  if (now !== undefined && now.nlink > 1) return undefined
   try {
-    return await mine
-  } finally {
-    if (turns.get(key) === mine) turns.delete(key)
+    return await replace(made, job, now === undefined)
+  } catch (error) {
+    if (mayOverwrite(error, now)) return undefined
+    throw error
   }
 }

@@ -3,53 +3,66 @@
 // lost if a write failed half-way is kept aside first and put back; the file never gets shorter before its
 // new content stands.
 
-import { constants } from 'node:fs'
+import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { errnoOf } from '../../fault.ts'
-import { FILE_MODE, syncDirectory, type WriteJob, type Written } from './write-job.ts'
+import { tagOf } from './entity-tag.ts'
+import { copyBytes, sizeOf, writePart, type NewContent } from './new-content.ts'
 import { openRegular, type RegularFile } from './regular-file.ts'
-import { SLICE_BYTES, temporaryBeside, writeAll } from './replacement.ts'
+import { openTemporary } from './temporary-file.ts'
+import { FILE_MODE, type WriteJob, type Written } from './write-job.ts'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_WRONLY } = constants
 
+/** A directory that is renamed into, or a file that is replaced, refuses in these ways; in place may work. */
+const IN_PLACE = new Set(['EBUSY', 'EXDEV', 'EPERM', 'EACCES', 'EROFS', 'ENOENT', 'ENAMETOOLONG', 'ENOTSUP'])
+
+/** True where replacing failed in a way that leaves this one, for the file that stands there. */
+export function mayOverwrite(error: unknown, standing: Stats | undefined): boolean {
+  return standing !== undefined && IN_PLACE.has(errnoOf(error) ?? '')
+}
+
 /** Replaces the content of an existing file without replacing the file. */
-export async function overwriteFile(job: WriteJob): Promise<Written> {
+export async function overwriteFile(content: NewContent, job: WriteJob): Promise<Written> {
+  const { signal } = job
   const { handle, stats } = await openRegular(job.target, O_RDWR)
   try {
-    const kept = Math.min(stats.size, job.bytes.byteLength)
+    const before = await handle.stat({ bigint: true })
+    const size = sizeOf(content)
+    const kept = Math.min(stats.size, size)
     await using aside = await keepAside(job, handle, kept)
     try {
       // What needs new space comes first: where there is none, nothing old has been touched.
       // Files of the kernel take no position: an empty one is written from where it was opened.
-      await writeAll(handle, job.bytes.subarray(kept), { at: kept === 0 ? null : kept, signal: job.signal })
-      await writeAll(handle, job.bytes.subarray(0, kept), { at: 0 })
-      if (stats.size > job.bytes.byteLength) await handle.truncate(job.bytes.byteLength)
+      await writePart(content, handle, { from: kept, to: size, at: kept === 0 ? null : kept, signal })
+      await writePart(content, handle, { from: 0, to: kept, at: 0 })
+      if (stats.size > size) await handle.truncate(size)
     } catch (error) {
       await aside.putBack()
-      if (stats.size < job.bytes.byteLength) await handle.truncate(stats.size)
+      if (stats.size < size) await handle.truncate(stats.size)
       throw error
     }
-    return await finish(handle, job, false)
+    return await finish(handle, job, before)
   } finally {
     await handle.close()
   }
 }
 
 /** Adds to the end; makes the file where there is none. */
-export async function appendFile(job: WriteJob): Promise<Written> {
+export async function appendFile(content: NewContent, job: WriteJob): Promise<Written> {
   const { handle, stats, isNew } = await openToAppend(job)
   try {
+    const before = await handle.stat({ bigint: true })
+    const size = sizeOf(content)
     try {
-      await writeAll(handle, job.bytes, { at: null, signal: job.signal })
+      await writePart(content, handle, { from: 0, to: size, at: null, signal: job.signal })
     } catch (error) {
-      await takeBack(handle, stats.size, job)
+      await takeBack(handle, stats.size, size)
       if (isNew) await unlink(job.target)
       throw error
     }
-    const written = await finish(handle, job, isNew)
-    if (isNew && job.durable) await syncDirectory(dirname(job.target))
-    return written
+    return await finish(handle, job, isNew ? undefined : before)
   } finally {
     await handle.close()
   }
@@ -66,18 +79,30 @@ async function openToAppend(job: WriteJob): Promise<RegularFile & { isNew: boole
 }
 
 /** Cuts off what a failed append left, unless somebody else has appended in the meantime. */
-async function takeBack(handle: FileHandle, before: number, job: WriteJob): Promise<void> {
+async function takeBack(handle: FileHandle, before: number, added: number): Promise<void> {
   const now = (await handle.stat()).size
-  if (now > before && now < before + job.bytes.byteLength) await handle.truncate(before)
+  if (now > before && now < before + added) await handle.truncate(before)
 }
 
-async function finish(handle: FileHandle, job: WriteJob, isNew: boolean): Promise<Written> {
-  const mode = job.mode ?? (isNew ? FILE_MODE : undefined)
+/** `before`: what the file was; undefined where there was none. */
+async function finish(handle: FileHandle, job: WriteJob, before: BigIntStats | undefined): Promise<Written> {
+  const mode = job.mode ?? (before === undefined ? FILE_MODE : undefined)
   if (mode !== undefined) await handle.chmod(mode)
+  const etag = await newTag(handle, before)
   if (job.durable) await sync(handle)
   const hash = await job.digest?.(job.target, job.signal)
   const { size } = await handle.stat()
-  return { size, atomic: false, ...(hash === undefined ? {} : { hash }) }
+  const created = before === undefined
+  return { size, atomic: false, created, etag, ...(hash === undefined ? {} : { hash }) }
+}
+
+/** A tag that differs from that before: a write within the same tick of the kernel's clock may not change the times. */
+async function newTag(handle: FileHandle, before: BigIntStats | undefined): Promise<string> {
+  const now = await handle.stat({ bigint: true })
+  if (before === undefined || tagOf(now) !== tagOf(before)) return tagOf(now)
+  const later = Number(now.mtimeNs) / 1e9 + 1e-6 // seconds, as exact as they go in
+  await handle.utimes(later, later).catch(() => undefined) // files of the kernel have times of their own
+  return tagOf(await handle.stat({ bigint: true }))
 }
 
 async function sync(handle: FileHandle): Promise<void> {
@@ -94,33 +119,11 @@ interface Aside extends AsyncDisposable {
 
 /** Copies the first `length` bytes to a journalled file in the state directory until it is disposed of. */
 async function keepAside(job: WriteJob, from: FileHandle, length: number): Promise<Aside> {
+  const all = { from: 0, to: length, at: 0 }
   if (length === 0) return { putBack: async () => {}, [Symbol.asyncDispose]: async () => {} }
-  const path = temporaryBeside(join(job.stateDirectory, 'aside'))
-  await job.journal.begin(path)
-  const copy = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600).catch((error: unknown) => {
-    job.journal.end(path)
-    throw error
-  })
-  const remove = async (): Promise<void> => {
-    await copy.close()
-    await unlink(path)
-    job.journal.end(path)
-  }
-  try {
-    await copyBytes(from, copy, length)
-  } catch (error) {
-    await remove()
-    throw error
-  }
-  return { putBack: () => copyBytes(copy, from, length), [Symbol.asyncDispose]: remove }
-}
-
-async function copyBytes(from: FileHandle, to: FileHandle, length: number): Promise<void> {
-  const slice = Buffer.allocUnsafe(Math.min(length, SLICE_BYTES))
-  for (let at = 0; at < length;) {
-    const { bytesRead } = await from.read(slice, 0, Math.min(slice.byteLength, length - at), at)
-    if (bytesRead === 0) return // it got shorter in other hands
-    await writeAll(to, slice.subarray(0, bytesRead), { at })
-    at += bytesRead
-  }
+  await using stack = new AsyncDisposableStack()
+  const copy = stack.use(await openTemporary(join(job.stateDirectory, 'aside'), job.journal))
+  await copyBytes(from, copy.handle, all)
+  const kept = stack.move()
+  return { putBack: () => copyBytes(copy.handle, from, all), [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }

@@ -1,13 +1,16 @@
 // What the steps of a write share: the job with everything it needs, its answer, and making names durable.
-// The steps are replacement.ts and in-place.ts; file-writer.ts chooses.
+// The steps are new-content.ts, replacement.ts and in-place.ts; file-writer.ts chooses.
 
 import type { Stats } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { errnoOf } from '../../fault.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** Permissions of a new file (contract 12 row 28). */
 export const FILE_MODE = 0o644
+
+/** One write(2) takes at most this much: the signal is looked at in between. */
+export const SLICE_BYTES = 1024 * 1024
 
 /** Hashes a file off the main thread: SHA-256 in hexadecimal. */
 export type Digest = (path: string, signal: AbortSignal) => Promise<string>
@@ -17,14 +20,18 @@ export interface Written {
   readonly size: number
   /** False where the target had to be written in place, or was appended to. */
   readonly atomic: boolean
+  /** There was no such file before. */
+  readonly created: boolean
+  /** The file's entity tag afterwards. */
+  readonly etag: string
   readonly hash?: string
 }
 
 /** One write on its way: what is to be done, and with what. */
 export interface WriteJob extends WriterParts {
   readonly target: string
+  /** As it was when the write began. */
   readonly existing: Stats | undefined
-  readonly bytes: Uint8Array
   readonly mode: number | undefined
   readonly digest: Digest | undefined
   readonly signal: AbortSignal
@@ -32,10 +39,23 @@ export interface WriteJob extends WriterParts {
 
 export interface WriterParts {
   readonly journal: WriteJournal
-  /** Where the old content is kept while a file is written in place. */
+  /** Where content is kept while a file is written in place. */
   readonly stateDirectory: string
   /** False: nothing is synced (`files.durable`). */
   readonly durable: boolean
+}
+
+/** Writes all of `bytes`, however short single writes are. `at`: position, or null to append. */
+export async function writeAll(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  { at, signal }: { at: number | null; signal?: AbortSignal | undefined },
+): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    signal?.throwIfAborted()
+    const length = Math.min(SLICE_BYTES, bytes.byteLength - done)
+    done += (await handle.write(bytes, done, length, at === null ? null : at + done)).bytesWritten
+  }
 }
 
 /** Makes names in `directory` durable. File systems and permissions that do not allow it are left alone. */

@@ -21,7 +21,7 @@ export interface WriteJournal extends AsyncDisposable {
 const COMPACT_BYTES = 64 * 1024
 
 /** Temporary files end in "~", so that watchers never show them (contract 17). */
-const TEMPORARY = /^\..*\.[0-9a-f]{16}~$/
+const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
 const JOURNAL = /^writes-([0-9a-f-]+)-(\d+)-(\d+)\.journal$/
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants

@@ -1,0 +1,65 @@
+// The new content of a file, complete before anything of the file is touched: bytes that are in memory already,
+// or a temporary file into which a stream was received. It can be written to where it belongs in any order.
+
+import { constants } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openTemporary, type TemporaryFile } from './temporary-file.ts'
+import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
+
+/** What a caller sends: bytes, which are now the writer's, or a stream that is read once. */
+export type SentContent = Uint8Array | AsyncIterable<Uint8Array>
+
+export type NewContent = Uint8Array | { readonly file: TemporaryFile; readonly size: number }
+
+export function sizeOf(content: NewContent): number {
+  return content instanceof Uint8Array ? content.byteLength : content.size
+}
+
+/** Receives a stream into the state directory; bytes stay where they are. */
+export async function keepAtHand(sent: SentContent, job: WriteJob, stack: AsyncDisposableStack): Promise<NewContent> {
+  if (sent instanceof Uint8Array) return sent
+  const file = stack.use(await openTemporary(join(job.stateDirectory, 'aside'), job.journal))
+  return { file, size: await receive(sent, file.handle, job.signal) }
+}
+
+/** Writes what comes to the beginning of an empty file; returns its length. */
+export async function receive(sent: SentContent, to: FileHandle, signal: AbortSignal): Promise<number> {
+  if (sent instanceof Uint8Array) {
+    await writeAll(to, sent, { at: 0, signal })
+    return sent.byteLength
+  }
+  let size = 0
+  for await (const chunk of sent) {
+    await writeAll(to, chunk, { at: size, signal })
+    size += chunk.byteLength
+  }
+  return size
+}
+
+export interface Part {
+  readonly from: number
+  readonly to: number
+  /** Where it goes in the file; null: to where that one stands. */
+  readonly at: number | null
+  readonly signal?: AbortSignal
+}
+
+/** Writes the bytes `from` ≤ i < `to` of `content`. */
+export async function writePart(content: NewContent, into: FileHandle, part: Part): Promise<void> {
+  const { from, to, at, signal } = part
+  if (content instanceof Uint8Array) return await writeAll(into, content.subarray(from, to), { at, signal })
+  await using source = await open(content.file.path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  await copyBytes(source, into, part)
+}
+
+/** Copies a range of one file to a place in another; ends early where the first one has no more. */
+export async function copyBytes(source: FileHandle, into: FileHandle, { from, to, at, signal }: Part): Promise<void> {
+  const slice = Buffer.allocUnsafe(Math.min(to - from, SLICE_BYTES))
+  for (let done = 0; done < to - from;) {
+    const { bytesRead } = await source.read(slice, 0, Math.min(slice.byteLength, to - from - done), from + done)
+    if (bytesRead === 0) return
+    await writeAll(into, slice.subarray(0, bytesRead), { at: at === null ? null : at + done, signal })
+    done += bytesRead
+  }
+}

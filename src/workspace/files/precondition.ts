@@ -1,0 +1,57 @@
+// What must hold of a file for it to be written (RFC 9110 13.1; contract 17): asked early, so that nothing is
+// received in vain, and again when nobody else in the daemon can write it any more.
+
+import { stat } from 'node:fs/promises'
+import { errnoOf, Fault, quote } from '../../fault.ts'
+import { matchesStrongly, matchesWeakly, readTags, tagOf } from './entity-tag.ts'
+import type { Digest } from './write-job.ts'
+
+/** Rejects with `precondition_failed` where the file at `path` (links are followed) is not as wanted. */
+export type Precondition = (path: string, signal: AbortSignal) => Promise<void>
+
+/** What stands for the hash of a file that does not exist. */
+export const NO_FILE = 'none'
+
+/** The headers If-Match and If-None-Match; undefined where neither came. */
+export function tagCondition(ifMatch: string | undefined, ifNoneMatch: string | undefined): Precondition | undefined {
+  if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
+  const wanted = ifMatch === undefined ? undefined : readTags(ifMatch, 'if_match')
+  const unwanted = ifNoneMatch === undefined ? undefined : readTags(ifNoneMatch, 'if_none_match')
+  return async (path) => {
+    const etag = await currentTag(path)
+    if (wanted !== undefined && !matchesStrongly(wanted, etag)) throw tagFault(path, 'If-Match', etag)
+    if (unwanted !== undefined && matchesWeakly(unwanted, etag)) throw tagFault(path, 'If-None-Match', etag)
+  }
+}
+
+/** The SHA-256 of the content that is there, in hexadecimal, or `none` for no file. */
+export function hashCondition(expected: string, digest: Digest): Precondition {
+  const wanted = expected.toLowerCase()
+  return async (path, signal) => {
+    const current = (await currentTag(path)) === undefined ? NO_FILE : await digest(path, signal)
+    if (current === wanted) return
+    const found = current === NO_FILE ? 'there is no such file' : `the SHA-256 of the file is ${current}`
+    throw new Fault(
+      'precondition_failed',
+      `path ${quote(path)} is not as expected_hash says: ${found}; nothing was changed`,
+      { details: { path, expected_hash: wanted, current_hash: current } },
+    )
+  }
+}
+
+export function tagFault(path: string, header: string, etag: string | undefined): Fault {
+  const found = etag === undefined ? 'there is no such file' : `its entity tag is ${etag}`
+  return new Fault('precondition_failed', `path ${quote(path)} is not as ${header} says: ${found}`, {
+    details: { path, etag: etag ?? null },
+    ...(etag === undefined ? {} : { headers: { etag } }),
+  })
+}
+
+async function currentTag(path: string): Promise<string | undefined> {
+  try {
+    return tagOf(await stat(path, { bigint: true }))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
