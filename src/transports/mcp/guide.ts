@@ -2,16 +2,8 @@
 // names nothing that cannot be used. Pure.
 
 import type { ResourceKind } from '../../resource.ts'
+import { areaOf } from '../areas.ts'
 import type { ToolDescription } from './tool-listing.ts'
-
-/** What a tool is about, by the first word of its name. */
-const CHAPTERS: Readonly<Record<string, string>> = {
-  file: 'Files',
-  search: 'Search',
-  exec: 'Commands',
-  terminal: 'Terminals',
-  watcher: 'Watching for changes',
-}
 
 const RULES = `- Paths are absolute.
 - Look before you change: list or search, then read the lines you need, then write.
@@ -24,7 +16,7 @@ const RULES = `- Paths are absolute.
 export function guide(tools: readonly ToolDescription[], kinds: readonly ResourceKind[], said: string): string {
   const chapters = new Map<string, ToolDescription[]>()
   for (const tool of tools) {
-    const chapter = CHAPTERS[tool.name.split('_', 1)[0] ?? ''] ?? 'More'
+    const chapter = areaOf(tool.name)
     chapters.set(chapter, [...(chapters.get(chapter) ?? []), tool])
   }
   const parts = [...chapters].map(([title, some]) => `## ${title}\n\n${some.map(entry).join('\n')}`)

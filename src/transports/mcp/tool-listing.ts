@@ -5,6 +5,7 @@
 import { mayUse, type Caller } from '../../caller.ts'
 import { nearest } from '../../nearest.ts'
 import type { Operation } from '../../operation.ts'
+import { plainSchema } from '../plain-schema.ts'
 import { chosen, NO_CHOICES, setOf, type Choices } from './choices.ts'
 
 export interface Tools {
@@ -101,7 +102,7 @@ function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>)
   const required: string[] = []
   for (const [name, declared] of Object.entries(op.input.properties)) {
     if (hidden.has(name)) continue
-    const field = plain(declared)
+    const field = plainSchema(declared)
     if (defaults[name] !== undefined) field['default'] = defaults[name]
     properties[name] = withStatedDefault(field)
     if (isRequired(op, name) && field['default'] === undefined) required.push(name)
@@ -111,7 +112,7 @@ function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>)
 
 /** Every success carries `success: true` beside the operation's own fields (contract 0). */
 function outputSchema(op: Operation): object {
-  const properties = Object.entries(op.output.properties).map(([name, field]) => [name, plain(field)] as const)
+  const properties = Object.entries(op.output.properties).map(([name, field]) => [name, plainSchema(field)] as const)
   return {
     type: 'object',
     properties: { success: { type: 'boolean' }, ...Object.fromEntries(properties) },
@@ -129,23 +130,4 @@ function withStatedDefault(field: Record<string, unknown>): object {
   if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return field
   const text = typeof description === 'string' ? description : ''
   return { ...field, description: `${text} Default: ${JSON.stringify(value)}.`.trim() }
-}
-
-/** A schema without our own keyword `kind`; property names are not keywords and stay. */
-function plain(schema: object): Record<string, unknown> {
-  const result: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(schema)) {
-    if (key === 'kind') continue
-    else if (key === 'properties') result[key] = mapValues(value)
-    else if (typeof value === 'object' && value !== null && SUBSCHEMAS.has(key)) {
-      result[key] = Array.isArray(value) ? value.map((item: object) => plain(item)) : plain(value)
-    } else result[key] = value
-  }
-  return result
-}
-
-const SUBSCHEMAS: ReadonlySet<string> = new Set(['items', 'additionalProperties', 'anyOf', 'allOf', 'oneOf', 'not'])
-
-function mapValues(schemas: Readonly<Record<string, object>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, plain(schema)]))
 }
