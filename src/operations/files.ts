@@ -8,7 +8,8 @@ import { statPath } from '../workspace/files/file-facts.ts'
 import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
 import { IMAGE_BYTES, readAuto } from '../workspace/files/auto-read.ts'
 import { readFile, READ_BYTES } from '../workspace/files/file-reader.ts'
-import { PROTECTED, removePath } from '../workspace/files/removal.ts'
+import { PROTECTED } from '../workspace/files/protected.ts'
+import { removePath } from '../workspace/files/removal.ts'
 
 /** A line number has no upper bound of its own; this is the largest exact integer. */
 const MOST_LINES = Number.MAX_SAFE_INTEGER
