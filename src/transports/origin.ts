@@ -56,8 +56,9 @@ export function originMatters(method: string, path: string, upgrade: boolean): b
 
 /** Headers a page may send and read (contract 0, mcp.md 1.6). */
 const ALLOWED_HEADERS =
-  'Authorization, Content-Type, Accept, Range, If-Match, If-None-Match, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, X-MCP-Format, X-MCP-Toolsets, X-MCP-Readonly'
-const EXPOSED_HEADERS = 'WWW-Authenticate, Mcp-Session-Id, X-Request-Id, ETag, Content-Range, Retry-After'
+  'Authorization, Content-Type, Accept, Range, If-Match, If-None-Match, If-Range, Content-Digest, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, X-MCP-Format, X-MCP-Toolsets, X-MCP-Readonly'
+const EXPOSED_HEADERS =
+  'WWW-Authenticate, Mcp-Session-Id, X-Request-Id, ETag, Last-Modified, Accept-Ranges, Content-Range, Content-Disposition, Content-Length, Retry-After'
 
 /** CORS headers for an allowed origin; the credential is a header, never a cookie. */
 export function corsHeaders(origin: string, preflight: boolean): Readonly<Record<string, string>> {
