@@ -8,6 +8,7 @@ import { statPath } from '../workspace/files/file-facts.ts'
 import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
 import { IMAGE_BYTES, readAuto } from '../workspace/files/auto-read.ts'
 import { readFile, READ_BYTES } from '../workspace/files/file-reader.ts'
+import { hashCondition, NO_FILE } from '../workspace/files/precondition.ts'
 import { PROTECTED } from '../workspace/files/protected.ts'
 import { removePath } from '../workspace/files/removal.ts'
 
@@ -124,6 +125,14 @@ export const fileWrite = operation({
     ),
     encoding: encoding('base64: content is the base64 of the bytes to write.'),
     hash: flag('Adds the SHA-256 of the file as written in hexadecimal.', false),
+    expected_hash: optional(
+      Type.String({
+        pattern: `^([0-9A-Fa-f]{64}|${NO_FILE})$`,
+        description:
+          `SHA-256 (hexadecimal) of the content that must be there now, or "${NO_FILE}": there must be no file. ` +
+          'Otherwise nothing changes.',
+      }),
+    ),
   }),
   output: Type.Object({
     path: Type.String(),
@@ -161,6 +170,7 @@ export const fileWrite = operation({
       append: input.append,
       mode: readMode(input.mode),
       digest: input.hash ? digest(call) : undefined,
+      condition: input.expected_hash === undefined ? undefined : hashCondition(input.expected_hash, digest(call)),
     }
     const { size, atomic, hash } = await call.workspace.writer.write(request, call.signal)
     return {
