@@ -15,7 +15,7 @@ import { prepare, replace, type Replacement } from './replacement.ts'
 import { TargetTurns } from './target-turns.ts'
 import { openTemporary, type TemporaryFile } from './temporary-file.ts'
 import { syncDirectory, type Digest, type WriteJob, type WriterParts, type Written } from './write-job.ts'
-import { openWriteJournal } from './write-journal.ts'
+import { openWriteJournal, type WriteJournal } from './write-journal.ts'
 import { findTarget } from './write-target.ts'
 
 export interface WriteRequest {
@@ -37,6 +37,8 @@ export interface WriteRequest {
 export interface FileWriter extends AsyncDisposable {
   /** Why temporary files are not journalled, where that is so. */
   readonly problem: string | undefined
+  /** For whoever else makes temporary files or directories of ours. */
+  readonly journal: WriteJournal
   write(request: WriteRequest, signal: AbortSignal): Promise<Written>
   /** Runs `act` while nobody else writes `path`, which is no link: for whoever renames something over it. */
   alone<T>(path: string, act: () => Promise<T>): Promise<T>
@@ -50,6 +52,7 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
   let open = true
   return {
     problem: journal.problem,
+    journal,
     async write(request, signal) {
       if (!open) throw new Fault('unavailable', 'the daemon is stopping')
       const task = write(request, { parts, turns, signal })

@@ -48,7 +48,7 @@ export async function openTemporary(beside: string, journal: WriteJournal): Prom
 }
 
 /** `.<name>.<random>~`: hidden, and ending as contract 17 has it. */
-function temporaryBeside(target: string): string {
+export function temporaryBeside(target: string): string {
   const name = Buffer.from(basename(target))
   let end = Math.min(name.byteLength, NAME_BYTES)
   while (end < name.byteLength && ((name[end] ?? 0) & 0xc0) === 0x80) end-- // not in the middle of a character
