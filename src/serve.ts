@@ -8,6 +8,7 @@ import { type Assets, buildFacts, ripgrepPath } from './assets.ts'
 import { catalog, catalogWith, resourceKinds, TOOLSETS } from './catalog.ts'
 import { mayUse, type Caller } from './caller.ts'
 import type { Config } from './config.ts'
+import { configSchema } from './config-schema.ts'
 import { openConformanceListener } from './conformance.ts'
 import { errnoOf } from './fault.ts'
 import { openGate } from './invoke.ts'
@@ -15,11 +16,14 @@ import { openLog, writeLine } from './log.ts'
 import { StartError } from './start-error.ts'
 import { loadJwks, loadJwtSecret, loadToken, type LoadedToken } from './token-store.ts'
 import { openCredentials, type JwtOptions } from './transports/credentials/credentials.ts'
+import { describing } from './transports/description/description.ts'
 import { openJsonReader } from './transports/json-reader.ts'
 import { mcpEndpoint } from './transports/mcp/endpoint.ts'
 import { instructions } from './transports/mcp/instructions.ts'
 import { openProduct } from './transports/mcp/product.ts'
 import { isLoopback } from './transports/origin.ts'
+import { openProxy } from './transports/proxy/proxy.ts'
+import { isProxied } from './transports/proxy/target.ts'
 import { openServer, type FrontDoor } from './transports/server.ts'
 import { openSocketHub } from './transports/socket/hub.ts'
 import { readAgentRules } from './workspace/files/agent-rules.ts'
@@ -57,6 +61,8 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   )
   const json = stack.use(openJsonReader())
   const { version } = buildFacts()
+  const description = describing({ catalog: offered, version, config: configSchema })
+  const served = [...offered, ...description.operations]
   const stopping = new AbortController()
   const rules = (caller: Caller) => rulesFor(config, caller)
   const mcp = mcpEndpoint({
@@ -64,7 +70,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
       gate,
       catalog,
       toolsets,
-      kinds: resourceKinds,
+      kinds: [...resourceKinds, description.kind],
       rules,
       confirms: file.mcp?.confirm ?? false,
       promptFolder: promptFolder(config),
@@ -75,13 +81,18 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     stopping: stopping.signal,
   })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
-  const upgrades = (path: string) => (path === '/ws' ? sockets.accept : undefined)
+  const proxy = stack.use(openProxy(gate))
+  const upgrades = (path: string) => (path === '/ws' ? sockets.accept : isProxied(path) ? proxy.upgrade : undefined)
   const door = stack.use(
-    await listen({ gate, catalog: offered, credentials, json, targets: workspace.targets, mcp, upgrades, log }, config),
+    await listen(
+      { gate, catalog: served, credentials, json, targets: workspace.targets, mcp, proxy, upgrades, log },
+      config,
+    ),
   )
   if (config.conformancePort !== undefined) {
     if (!isLoopback(config.host)) throw new StartError('--conformance-port is only for a daemon bound to loopback')
-    stack.use(await openConformanceListener(config.conformancePort, { gate, json, log, version }))
+    const fixture = stack.use(await openConformanceListener(config.conformancePort, { gate, json, log, version }))
+    proxy.refusePort(fixture.address.port)
   }
   const signal = nextSignal()
   announce(config, door, token)
@@ -91,6 +102,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   gate.close()
   stopping.abort()
   door.stopAccepting()
+  proxy.closeTunnels()
   await Promise.all([sockets.goAway(), gate.idle(AbortSignal.timeout(GRACE_MS))])
   await mcp.settled(AbortSignal.timeout(LAST_ANSWERS_MS))
   const force = setTimeout(() => process.exit(0), FORCE_MS)

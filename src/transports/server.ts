@@ -12,11 +12,14 @@ import type { Targets } from '../workspace/targets.ts'
 import { hasBody } from './body.ts'
 import { answerBeforeCut, refuseMalformed, whenSent } from './connection-end.ts'
 import type { Credentials } from './credentials/credentials.ts'
+import { passEntrance } from './entrance.ts'
+import { forward } from './forward.ts'
 import type { JsonReader } from './json-reader.ts'
 import { sendJson } from './json-reply.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
-import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
-import { forward } from './forward.ts'
+import type { OriginRules } from './origin.ts'
+import type { Proxy } from './proxy/proxy.ts'
+import { isProxied } from './proxy/target.ts'
 import { asFault, refusalOfFault, refusalOfStranger, splitTarget } from './refusal.ts'
 import { newRequestId } from './request-id.ts'
 import { answerRest, type Exchange } from './rest.ts'
@@ -30,6 +33,8 @@ export interface ServerParts {
   readonly json: JsonReader
   readonly targets: Targets
   readonly mcp: McpEndpoint
+  /** Absent: nothing is served at /proxy. */
+  readonly proxy?: Proxy
   /** Who answers a WebSocket upgrade of a path. */
   readonly upgrades: UpgradeRoutes
   readonly log: Log
@@ -56,15 +61,6 @@ const HEADERS_MS = 10_000
 /** How often Node looks for connections past their header time (H-01: closed by 10 + 5 s). */
 const CHECK_MS = 5_000
 
-/** Paths that MCP clients probe after a 401; anything but a JSON 404 leads them into OAuth (mcp.md 1.5). */
-const OAUTH_PROBES = new Set([
-  '/.well-known/oauth-protected-resource',
-  '/.well-known/oauth-protected-resource/mcp',
-  '/.well-known/oauth-authorization-server',
-  '/.well-known/openid-configuration',
-  '/register',
-])
-
 export async function openServer(parts: ServerParts, rules: ServerRules): Promise<FrontDoor> {
   const server = createServer({
     headersTimeout: HEADERS_MS,
@@ -87,6 +83,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   await listen(server, rules)
   const address = server.address() as AddressInfo
   origins.port = address.port
+  parts.proxy?.refusePort(address.port)
   return {
     address,
     stopAccepting() {
@@ -124,9 +121,12 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
     const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange)
     if (caller === undefined) return
-    if (/^100-continue$/i.test(request.headers.expect ?? '')) exchange.response.writeContinue()
     const known: Exchange = { ...exchange, caller }
     const place = parts.targets.resolve(path)
+    if (place.remote === undefined && parts.proxy !== undefined && isProxied(path)) {
+      return await parts.proxy.answer(known)
+    }
+    if (/^100-continue$/i.test(request.headers.expect ?? '')) exchange.response.writeContinue()
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)
     if (place.path === '/mcp') return await parts.mcp(known)
     if (parts.upgrades(place.path) !== undefined) {
@@ -161,7 +161,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     if (hasBody(request)) answerBeforeCut(request, response)
     const { path, query } = splitTarget(request.url ?? '/')
     try {
-      if (passDoor(request, response, path, origins, headers)) {
+      if (passEntrance(request, response, path, origins, headers)) {
         await serve(
           { request, response, query: new URLSearchParams(query), requestId, signal: gone.signal, headers },
           path,
@@ -189,41 +189,6 @@ const LEFT = new Error('the client has left')
 
 /** Whoever asks an operation that is open to all. */
 const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefined }
-
-/** Host, Origin, preflight and probes. True if the request goes on; false if it is answered already. */
-function passDoor(
-  request: IncomingMessage,
-  response: ServerResponse,
-  path: string,
-  origins: OriginRules,
-  headers: Record<string, string>,
-): boolean {
-  const hosts = request.headersDistinct['host'] ?? []
-  const badHost = refuseHost(hosts, origins)
-  if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
-  const { origin } = request.headers
-  if (origin !== undefined) {
-    const allowed = originAllowed(origin, origins)
-    if (!allowed && originMatters(request.method ?? '', path, false)) {
-      throw new Fault(
-        'forbidden',
-        `pages of the origin ${JSON.stringify(origin.slice(0, 200))} may not call; cors.origins names those that may`,
-        {
-          details: { field: 'Origin' },
-        },
-      )
-    }
-    const preflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined
-    if (allowed) Object.assign(headers, corsHeaders(origin, preflight))
-    if (allowed && preflight) {
-      response.writeHead(204, headers).end()
-      return false
-    }
-  }
-  if (OAUTH_PROBES.has(path))
-    throw new Fault('not_found', 'this daemon takes its own bearer tokens; it has no OAuth endpoints')
-  return true
-}
 
 /** The caller, or undefined where the refusal has been sent: one fixed body, whatever was wrong (contract 0). */
 async function identify(parts: ServerParts, exchange: Omit<Exchange, 'caller'>): Promise<Caller | undefined> {

@@ -13,6 +13,7 @@ import type { Log } from '../log.ts'
 import type { Targets } from '../workspace/targets.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
+import { isProxied } from './proxy/target.ts'
 import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
@@ -25,8 +26,11 @@ export interface Connection {
   readonly query: URLSearchParams
 }
 
-/** Takes the connection over, or throws a Fault while it is still plain HTTP. */
-export type UpgradeRoute = (request: IncomingMessage, connection: Connection) => void | Promise<void>
+/**
+ * Takes the connection over, or throws a Fault while it is still plain HTTP. Returns the status it has answered, for
+ * the log, where that is not 101.
+ */
+export type UpgradeRoute = (request: IncomingMessage, connection: Connection) => Promise<number | void>
 
 /** Who takes the upgrade of a path (without its /runtimes prefix); undefined: nobody. */
 export type UpgradeRoutes = (path: string) => UpgradeRoute | undefined
@@ -54,10 +58,12 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
   const connections = new Set<Duplex>()
 
   const serve = async (request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<number> => {
-    refuseForeign(request, origins)
     const { path, query: text } = splitTarget(request.url ?? '/')
+    refuseForeign(request, path, origins)
     const query = new URLSearchParams(text)
-    const tokens = query.getAll('token')
+    // On /proxy a header counts alone (contract 18), the parameter being perhaps the application's.
+    const headerAlone = isProxied(path) && request.headers.authorization !== undefined
+    const tokens = headerAlone ? [] : query.getAll('token')
     query.delete('token')
     if (tokens.length > 1) throw new Fault('bad_request', 'the query has more than one token; one is accepted')
     const pending = parts.credentials.judge(request, { queryToken: tokens[0] })
@@ -74,8 +80,7 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
     if (route === undefined) {
       throw new Fault('not_found', `no WebSocket is served at ${JSON.stringify(path.slice(0, 200))}`)
     }
-    await route(request, { socket, head, caller: verdict.caller, query })
-    return 101
+    return (await route(request, { socket, head, caller: verdict.caller, query })) ?? 101
   }
 
   const take = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
@@ -104,11 +109,11 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
   }
 }
 
-function refuseForeign(request: IncomingMessage, origins: OriginRules): void {
+function refuseForeign(request: IncomingMessage, path: string, origins: OriginRules): void {
   const badHost = refuseHost(request.headersDistinct['host'] ?? [], origins)
   if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
   const { origin } = request.headers
-  if (origin === undefined || originAllowed(origin, origins)) return
+  if (origin === undefined || isProxied(path) || originAllowed(origin, origins)) return // an application judges its own
   const named = JSON.stringify(origin.slice(0, 200))
   throw new Fault('forbidden', `pages of the origin ${named} may not connect; cors.origins names those that may`, {
     details: { field: 'Origin' },

@@ -1,0 +1,66 @@
+// What is asked of every request before its credential: does it come by a name and from a page that we serve, is it
+// a preflight, is it a probe that must not be led on? (contract 0 and 15.9; reliability H-08, H-09.) What goes to an
+// application through the proxy is for the application to judge, but for the name and preflights (contract 17).
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Fault } from '../fault.ts'
+import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
+import { isProxied } from './proxy/target.ts'
+
+/** Paths that MCP clients probe after a 401; anything but a JSON 404 leads them into OAuth (mcp.md 1.5). */
+const OAUTH_PROBES = new Set([
+  '/.well-known/oauth-protected-resource',
+  '/.well-known/oauth-protected-resource/mcp',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+  '/register',
+])
+
+/** Host, Origin, preflight and probes. True if the request goes on; false if it is answered already. */
+export function passEntrance(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  origins: OriginRules,
+  headers: Record<string, string>,
+): boolean {
+  const hosts = request.headersDistinct['host'] ?? []
+  const badHost = refuseHost(hosts, origins)
+  if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
+  const { origin } = request.headers
+  const proxied = isProxied(path)
+  if (origin !== undefined) {
+    const allowed = originAllowed(origin, origins)
+    if (!allowed && !proxied && originMatters(request.method ?? '', path, false)) {
+      throw new Fault(
+        'forbidden',
+        `pages of the origin ${JSON.stringify(origin.slice(0, 200))} may not call; cors.origins names those that may`,
+        {
+          details: { field: 'Origin' },
+        },
+      )
+    }
+    const preflight = isPreflight(request) && !(proxied && request.headers.authorization !== undefined)
+    if (allowed) Object.assign(headers, corsHeaders(origin, preflight))
+    if (allowed && preflight) {
+      if (proxied) Object.assign(headers, allowWhatIsAsked(request))
+      response.writeHead(204, headers).end()
+      return false
+    }
+  }
+  if (OAUTH_PROBES.has(path))
+    throw new Fault('not_found', 'this daemon takes its own bearer tokens; it has no OAuth endpoints')
+  return true
+}
+
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
+}
+
+/** Which methods and headers an application takes is not ours to know. */
+function allowWhatIsAsked({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  return {
+    'access-control-allow-methods': headers['access-control-request-method'] ?? '',
+    'access-control-allow-headers': headers['access-control-request-headers'] ?? '',
+  }
+}

@@ -1,0 +1,75 @@
+// One proxied request and its answer, both as they come: streamed in both directions at the pace of whoever is slower,
+// trailers included, nothing gathered, recoded or followed (contract 9). An answer that breaks off in the middle ends
+// in a cut connection. There is no limit of time once the answer has begun: events may be hours apart, and a player
+// that has read ahead stops reading.
+
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { finished, pipeline } from 'node:stream/promises'
+import { hasBody } from '../body.ts'
+import type { Exchange } from '../rest.ts'
+import { badGateway, firstAnswer, openRequest } from './ask.ts'
+import { connectTo, keepAlive } from './connect.ts'
+import { headersToClient, keptTrailers } from './headers.ts'
+import type { ProxiedTarget } from './target.ts'
+
+export interface ProxyWaits {
+  /** For the application to accept the connection. */
+  readonly connectMs: number
+  /** For the head of its answer (reliability L-07). */
+  readonly firstByteMs: number
+}
+
+/** Resolves when the exchange is over; throws a Fault while nothing has been sent to the client. */
+export async function passExchange(exchange: Exchange, target: ProxiedTarget, waits: ProxyWaits): Promise<void> {
+  const { request, response, signal } = exchange
+  const upstream = await connectTo(target.destination, waits.connectMs, signal)
+  const cut = (): void => void upstream.destroy()
+  signal.addEventListener('abort', cut)
+  try {
+    const outgoing = openRequest(request, target, { upstream, upgrade: false })
+    if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
+    sendBody(request, outgoing)
+    const { reply, tunnel } = await firstAnswer(request, outgoing, target, waits.firstByteMs)
+    if (tunnel !== undefined) throw badGateway(target.destination.authority, new Error('101, which nobody asked for'))
+    keepAlive(request.socket)
+    await passReply(reply, response)
+  } finally {
+    signal.removeEventListener('abort', cut)
+    request.unpipe()
+    upstream.destroy()
+  }
+}
+
+/** The request's body and trailers; the head alone where it has none. */
+function sendBody(request: IncomingMessage, outgoing: ClientRequest): void {
+  if (!hasBody(request)) {
+    outgoing.end()
+    return
+  }
+  outgoing.flushHeaders()
+  request.pipe(outgoing, { end: false }) // both have listeners for their errors; either's end ends the exchange
+  request.once('end', () => {
+    const trailers = keptTrailers(request.rawTrailers)
+    if (trailers.length > 0) outgoing.addTrailers(trailers)
+    outgoing.end()
+  })
+}
+
+async function passReply(reply: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method, httpVersionMinor } = response.req
+  const status = reply.statusCode ?? 502
+  const bodiless = method === 'HEAD' || status === 204 || status === 304
+  const chunked = reply.headers['content-length'] === undefined && !bodiless && httpVersionMinor > 0
+  response.sendDate = false // the application's date, or none
+  response.writeHead(status, reply.statusMessage, headersToClient(reply, chunked ? 'chunked' : 'other'))
+  response.flushHeaders()
+  try {
+    await pipeline(reply, response, { end: false })
+    const trailers = keptTrailers(reply.rawTrailers)
+    if (trailers.length > 0 && chunked) response.addTrailers(trailers)
+    response.end()
+    await finished(response)
+  } catch {
+    response.destroy() // half an answer must not pass for a whole one
+  }
+}

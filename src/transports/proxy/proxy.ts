@@ -1,0 +1,160 @@
+// The proxy to loopback ports (contract 9 and 17): whom it admits, which ports it refuses, and the tunnels that are
+// open. An exchange or a tunnel counts against its credential's calls for as long as it lasts, and nothing is asked of
+// an application before the credential has been judged (reliability L-04).
+
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Caller } from '../../caller.ts'
+import { Fault } from '../../fault.ts'
+import type { Admission, Gate } from '../../invoke.ts'
+import { hasBody } from '../body.ts'
+import type { Exchange } from '../rest.ts'
+import type { Connection, UpgradeRoute } from '../upgrade.ts'
+import { firstAnswer, openRequest } from './ask.ts'
+import { connectTo, keepAlive } from './connect.ts'
+import { passExchange, type ProxyWaits } from './exchange.ts'
+import { readTarget, TARGET_HEADER, type ProxiedTarget } from './target.ts'
+import { join, passRefusal } from './tunnel.ts'
+
+export interface Proxy extends Disposable {
+  /** One HTTP exchange. Throws a Fault while nothing has been sent. */
+  answer(exchange: Exchange): Promise<void>
+  /** One WebSocket. Throws a Fault while it is plain HTTP; returns the status the application answered. */
+  readonly upgrade: UpgradeRoute
+  /** A port that the daemon itself listens on: never a target (reliability L-02). */
+  refusePort(port: number): void
+  /** Closes every tunnel for good, those too whose handshake is on its way. */
+  closeTunnels(): void
+  readonly tunnels: number
+}
+
+const USUAL_WAITS: ProxyWaits = { connectMs: 5_000, firstByteMs: 60_000 }
+
+/** A tunnel outlives its JWT by so long (contract 15.8). */
+const EXPIRY_GRACE_MS = 60_000
+/** How often tunnels are looked at for that. */
+const TICK_MS = 5_000
+
+const ADMISSION: Admission = { name: 'the proxy', scope: 'proxy' }
+
+export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
+  const ownPorts = new Set<number>()
+  const tunnels = new Map<Socket, Caller>()
+  let clock: NodeJS.Timeout | undefined
+  let open = true
+
+  const targetOf = (request: IncomingMessage): ProxiedTarget => {
+    const target = readTarget(request.url ?? '', request.headersDistinct[TARGET_HEADER] ?? [])
+    const { port } = target.destination
+    if (!ownPorts.has(port)) return target
+    throw new Fault('forbidden', `port ${port} is the daemon's own and is not proxied`, { details: { port } })
+  }
+  /** By the wall clock, as JWTs are. */
+  const closeExpired = (): void => {
+    for (const [socket, { expiresAt = Infinity }] of tunnels) {
+      if (Date.now() > expiresAt + EXPIRY_GRACE_MS) socket.destroy()
+    }
+  }
+  const opened = (socket: Socket, caller: Caller): void => {
+    tunnels.set(socket, caller)
+    clock ??= setInterval(closeExpired, TICK_MS)
+    if (!open) socket.destroy()
+  }
+  const ended = (socket: Socket): void => {
+    tunnels.delete(socket)
+    if (tunnels.size > 0) return
+    clearInterval(clock)
+    clock = undefined
+  }
+  const closeTunnels = (): void => {
+    open = false
+    for (const socket of tunnels.keys()) socket.destroy()
+  }
+
+  return {
+    async answer(exchange) {
+      const target = targetOf(exchange.request)
+      const leave = gate.enter(ADMISSION, exchange.caller)
+      try {
+        await passExchange(exchange, target, waits)
+      } finally {
+        leave()
+      }
+    },
+    async upgrade(request, connection) {
+      if (request.method !== 'GET' || hasBody(request)) {
+        throw new Fault('bad_request', 'a WebSocket is opened with GET and without a body')
+      }
+      const target = targetOf(request)
+      const leave = gate.enter(ADMISSION, connection.caller)
+      const client = connection.socket as Socket // Node gives its own sockets
+      const tunnel = {
+        opened: () => opened(client, connection.caller),
+        ended() {
+          ended(client)
+          leave()
+        },
+      }
+      let status = 0
+      try {
+        status = await passUpgrade(request, { ...connection, socket: client }, target, { waits, tunnel })
+      } finally {
+        if (status !== 101) leave()
+      }
+      return status
+    },
+    refusePort: (port) => void ownPorts.add(port),
+    closeTunnels,
+    get tunnels() {
+      return tunnels.size
+    },
+    [Symbol.dispose]() {
+      closeTunnels()
+      clearInterval(clock)
+    },
+  }
+}
+
+interface TunnelLife {
+  opened(): void
+  ended(): void
+}
+
+/** Asks for the upgrade and passes on what comes of it. Resolves with the status; a tunnel then lives by itself. */
+async function passUpgrade(
+  request: IncomingMessage,
+  { socket: client, head }: Connection & { readonly socket: Socket },
+  target: ProxiedTarget,
+  { waits, tunnel: life }: { readonly waits: ProxyWaits; readonly tunnel: TunnelLife },
+): Promise<number> {
+  const gone = new AbortController()
+  const left = (): void => gone.abort(LEFT)
+  client.once('close', left)
+  const upstream = await connectTo(target.destination, waits.connectMs, gone.signal)
+  const cut = (): void => void upstream.destroy()
+  client.once('close', cut)
+  try {
+    const outgoing = openRequest(request, target, { upstream, upgrade: true })
+    outgoing.end()
+    const { reply, tunnel } = await firstAnswer(request, outgoing, target, waits.firstByteMs)
+    if (tunnel === undefined) {
+      const status = await passRefusal(reply, client)
+      upstream.destroy()
+      return status
+    }
+    if (client.destroyed) throw LEFT
+    client.setNoDelay(true)
+    keepAlive(client)
+    life.opened()
+    join(client, head, { reply, ...tunnel }, () => life.ended())
+    return 101
+  } catch (error) {
+    upstream.destroy()
+    throw error
+  } finally {
+    client.off('close', left).off('close', cut)
+  }
+}
+
+/** Made once, as nobody is there to be told. */
+const LEFT = new Fault('unavailable', 'the client has left')
