@@ -143,6 +143,8 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   readonly tool?: Tool<Static<I>>
   /** Statuses other than success and the general ones (400, 401, 403, 413, 429, 500, 503). */
   readonly statuses?: readonly number[]
+  /** What a client of REST must know besides: the events of a stream, for example. */
+  readonly remarks?: string
   /** An input as a client may send it, for the API description (which a test sends). */
   readonly example?: Partial<Static<I>>
   readonly run: (input: Static<I>, call: Call) => Promise<Rendered<Static<O>> | EventStream | ByteStream>

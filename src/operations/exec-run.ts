@@ -93,6 +93,9 @@ export const execRun = operation({
     },
     meta: { 'anthropic/alwaysLoad': true },
   },
+  remarks:
+    'As a stream: `task_id` first, then `stdout` and `stderr` with the base64 of raw bytes in `data`, at the end `exit` ' +
+    'with `exit_code`. Each event has one JSON object as its data. The command runs on when the reader leaves.',
   example: { command: ['ls', '-l', '/app'], timeout_seconds: 60 },
   async run(input, call) {
     const background = input.background || input.exec_mode === 'background'

@@ -130,6 +130,9 @@ export const execAttach = operation({
   aliases: { id: 'task_id' },
   routes: [{ method: 'GET', path: '/exec/stream', answers: 'text/event-stream' }],
   statuses: [404],
+  remarks:
+    'Events as of POST /exec/stream, without `task_id`. A finished command answers with one `output` event (stdout and ' +
+    'stderr as text) and `exit`; `gap` says how many bytes are no longer kept.',
   example: { task_id: '17' },
   async run(input, call) {
     const task = call.workspace.tasks.get(input.task_id)

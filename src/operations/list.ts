@@ -105,6 +105,9 @@ export const fileStream = operation({
     },
   ],
   statuses: [404],
+  remarks:
+    'The first line is `{"event":"start","path"}`, the last `{"event":"done","count"}`; each between is an entry as in ' +
+    'GET /files. A failure midway is `{"event":"error","error","code"}`.',
   example: { path: '/app', light: true },
   run: async (request, { workspace, signal }) =>
     new EventStream('ndjson', await streamFiles(workspace.walkers, request, signal)),

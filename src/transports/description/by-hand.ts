@@ -1,0 +1,114 @@
+// Paths that are no operations of the catalogue, described by hand: they hand the connection over to another
+// protocol (/ws, /mcp) or to another server (/proxy), so that there is no input and no output to derive from.
+
+import { LEGACY_VERSIONS, MODERN_VERSIONS } from '../mcp/era.ts'
+import type { PlainSchema } from '../plain-schema.ts'
+
+const FAULT = {
+  description: 'Refused.',
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/error' } } },
+}
+/** The WebSocket of a browser can send no header (contract 0). */
+const UPGRADE_SECURITY = [{ bearer: [] }, { token: [] }]
+
+const text = (description: string, more: object = {}): PlainSchema => ({ type: 'string', description, ...more })
+
+const ws: PlainSchema = {
+  get: {
+    operationId: 'ws',
+    tags: ['Terminals'],
+    summary: 'A WebSocket with the output and input of every terminal, and the events of every watcher.',
+    description:
+      'Binary frames are one byte, the id of a terminal, and raw bytes. Text frames are JSON with a `channel`: ' +
+      '`terminal`, `watcher` or `error`. A new client replaces the one before (close code 4000) unless `mode` is `shared`.',
+    security: UPGRADE_SECURITY,
+    parameters: [
+      { name: 'mode', in: 'query', schema: { type: 'string', enum: ['replace', 'shared'], default: 'replace' } },
+      {
+        name: 'since',
+        in: 'query',
+        schema: text('Offsets up to which terminals have been read: only what follows is sent.'),
+        example: '1:77777,2:123',
+      },
+      {
+        name: 'flow',
+        in: 'query',
+        schema: text('`ack`: no more is sent than one window ahead of what was acknowledged.', { enum: ['ack'] }),
+      },
+    ],
+    responses: { 101: { description: 'The WebSocket is open.' }, 426: FAULT, default: FAULT },
+  },
+}
+
+const mcp: PlainSchema = {
+  get: {
+    operationId: 'mcp_look',
+    tags: ['MCP'],
+    summary: 'Names the server, its version and its tools, for a person who looks.',
+    responses: {
+      200: { description: 'Name, version and tools.', content: { 'application/json': {} } },
+      default: FAULT,
+    },
+  },
+  post: {
+    operationId: 'mcp',
+    tags: ['MCP'],
+    summary: 'The Model Context Protocol: one JSON-RPC 2.0 message, of at most 4 MiB.',
+    description: `Revisions of the protocol: ${[...MODERN_VERSIONS, ...LEGACY_VERSIONS].join(', ')}. There are no sessions.`,
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: { type: 'object' },
+          example: { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} },
+        },
+      },
+    },
+    responses: {
+      200: {
+        description: 'A JSON-RPC response, or a stream of messages that ends with it.',
+        content: {
+          'application/json': { schema: { type: 'object' } },
+          'text/event-stream': { schema: { type: 'string' } },
+        },
+      },
+      202: { description: 'A notification was taken.' },
+      default: FAULT,
+    },
+  },
+}
+
+function proxied(method: string): PlainSchema {
+  return {
+    operationId: `proxy_${method}`,
+    tags: ['Ports and previews'],
+    summary: 'What a server on a loopback port of this machine answers.',
+    description:
+      'Path, query, headers and body go to the target as they are, without the credential; a WebSocket upgrade too. ' +
+      'Whatever follows `/proxy` is the path; `/proxy/<port>/<path>` names the target without header or query.',
+    security: method === 'get' ? UPGRADE_SECURITY : [{ bearer: ['proxy'] }],
+    parameters: [
+      {
+        name: 'X-Oblien-Proxy-Target',
+        in: 'header',
+        schema: text('A port, or a loopback host and a port.'),
+        example: '3000',
+      },
+      { name: 'x_oblien_target', in: 'query', schema: text('The same, where no header can be sent.') },
+      { name: 'X-Forward-Authorization', in: 'header', schema: text('The Authorization header of the target.') },
+    ],
+    responses: {
+      default: { description: 'The answer of the target, whatever it is; else one of ours.', content: { '*/*': {} } },
+      502: FAULT,
+      504: FAULT,
+    },
+  }
+}
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'] as const
+
+export const BY_HAND: Readonly<Record<string, PlainSchema>> = {
+  '/mcp': mcp,
+  '/proxy': Object.fromEntries(METHODS.map((method) => [method, proxied(method)])),
+  '/ws': ws,
+}

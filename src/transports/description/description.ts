@@ -1,0 +1,142 @@
+// The daemon describes itself: /openapi.json, /schemas and the resource runtime://openapi. They are operations
+// like all others, and described with them, but made from the catalogue, so they join it where the daemon is
+// composed. Documents are rendered once, when somebody first asks.
+
+import { Fault, quote } from '../../fault.ts'
+import { nearest } from '../../nearest.ts'
+import { ByteStream, operation, type Operation } from '../../operation.ts'
+import { resourceContents, type ResourceKind } from '../../resource.ts'
+import { text, Type } from '../../schema.ts'
+import { introduction } from './introduction.ts'
+import { openapi } from './openapi.ts'
+import { namedSchemas, schemaDocument } from './schemas.ts'
+
+export interface DescriptionParts {
+  /** What is offered. */
+  readonly catalog: readonly Operation[]
+  readonly version: string
+  /** The schema of the configuration file. */
+  readonly config: { readonly properties: object }
+}
+
+export interface Description {
+  /** To be offered with those of the catalogue. */
+  readonly operations: readonly Operation[]
+  readonly kind: ResourceKind
+}
+
+const OPENAPI_TYPE = 'application/openapi+json'
+const SCHEMA_TYPE = 'application/schema+json'
+
+export function describing({ catalog, version, config }: DescriptionParts): Description {
+  const all = once(() => [...catalog, ...operations])
+  const document = once(() => JSON.stringify(openapi({ catalog: all(), version, introduction: opening(config) })))
+  const schemas = once(() => namedSchemas(all(), config))
+  const operations = [
+    openapiOperation(document),
+    schemaList(() => [...schemas().values()].map(({ name, title }) => ({ name, title, path: `/schemas/${name}` }))),
+    schemaGet((name) => {
+      const found = schemas().get(name)
+      if (found === undefined) throw noSchema(name, [...schemas().keys()])
+      return JSON.stringify(schemaDocument(found))
+    }),
+  ] as unknown as readonly Operation[] // each is an Operation of its own schemas, as in the catalogue
+  return { operations, kind: openapiKind(document) }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+function opening({ properties }: DescriptionParts['config']): string {
+  const limits = 'limits' in properties ? (properties.limits as { properties: object }).properties : {} // a schema
+  return introduction({ ...limits })
+}
+
+function openapiOperation(document: () => string) {
+  return operation({
+    name: 'openapi',
+    title: 'API description',
+    summary: 'Describes the REST API as an OpenAPI 3.1 document.',
+    scope: 'none',
+    input: Type.Object({}),
+    output: Type.Object({}),
+    routes: [{ method: 'GET', path: '/openapi.json', answers: OPENAPI_TYPE }],
+    example: {},
+    run: () => Promise.resolve(jsonBytes(document(), OPENAPI_TYPE)),
+  })
+}
+
+function schemaList(list: () => { name: string; title: string; path: string }[]) {
+  return operation({
+    name: 'schema_list',
+    title: 'List schemas',
+    summary: 'Names the JSON Schemas there are: of inputs, replies, the error body and the configuration file.',
+    scope: 'none',
+    input: Type.Object({}),
+    output: Type.Object({
+      schemas: Type.Array(
+        Type.Object({
+          name: Type.String(),
+          title: Type.String(),
+          path: Type.String({ description: 'Where it is served' }),
+        }),
+      ),
+    }),
+    routes: [{ method: 'GET', path: '/schemas' }],
+    example: {},
+    run: () => Promise.resolve({ schemas: list() }),
+  })
+}
+
+function schemaGet(find: (name: string) => string) {
+  return operation({
+    name: 'schema_get',
+    title: 'Get a schema',
+    summary: 'Returns one JSON Schema (2020-12): `config`, `error`, or that of an operation.',
+    scope: 'none',
+    input: Type.Object({ name: text('As `/schemas` names it, such as `file_read.input`.', { maxLength: 100 }) }),
+    output: Type.Object({}),
+    routes: [{ method: 'GET', path: '/schemas/:name', answers: SCHEMA_TYPE }],
+    statuses: [404],
+    example: { name: 'config' },
+    // Asynchronous, so that what is thrown is a rejection.
+    run: async ({ name }) => jsonBytes(find(name.replace(/\.json$/, '')), SCHEMA_TYPE),
+  })
+}
+
+function noSchema(name: string, names: readonly string[]): Fault {
+  const close = nearest(name, names)
+  const hint = close === undefined ? '/schemas names them all' : `did you mean ${quote(close)}?`
+  return new Fault('not_found', `there is no schema ${quote(name)}; ${hint}`, { details: { field: 'name' } })
+}
+
+/** A finished document: it has no `success` among its own keys. */
+function jsonBytes(json: string, type: string): ByteStream {
+  const bytes = Buffer.from(json)
+  async function* chunks() {
+    yield bytes
+  }
+  return new ByteStream({ headers: { 'content-type': type }, size: bytes.byteLength }, chunks())
+}
+
+function openapiKind(document: () => string): ResourceKind {
+  return {
+    template: 'runtime://openapi',
+    name: 'openapi',
+    title: 'API description',
+    description: 'The REST API of this runtime as an OpenAPI 3.1 document.',
+    mimeType: OPENAPI_TYPE,
+    read: operation({
+      name: 'resource_openapi',
+      title: 'API description',
+      summary: 'Returns the OpenAPI document of the REST API.',
+      scope: 'none',
+      input: Type.Object({}),
+      output: resourceContents,
+      routes: [],
+      run: () => Promise.resolve({ mime_type: OPENAPI_TYPE, text: document() }),
+    }),
+  }
+}

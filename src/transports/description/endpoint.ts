@@ -1,0 +1,116 @@
+// What stands at one method and path of REST, read off the catalogue: the fields and where each travels, the media
+// types of the answer, the statuses. The API description and the README's table are both made from it. Pure.
+
+import { FAULT_STATUS } from '../../fault.ts'
+import type { Method, Operation, Route } from '../../operation.ts'
+import { plainSchema, type PlainSchema } from '../plain-schema.ts'
+
+export interface Field {
+  readonly name: string
+  readonly schema: PlainSchema
+  /** A caller must send it: it is required and has no default. */
+  readonly required: boolean
+  /** Its other names (contract 12). */
+  readonly aliases: readonly string[]
+}
+
+export interface Parameter extends Field {
+  readonly place: 'path' | 'query' | 'header'
+  /** The field of the input: a header has a name of its own. */
+  readonly field: string
+}
+
+export interface Endpoint {
+  readonly op: Operation
+  readonly route: Route<Record<string, unknown>>
+  /** Unique among all endpoints: the operation's name, with a suffix after its first route. */
+  readonly id: string
+  readonly method: Method
+  /** With its fields in braces: `/exec/{id}`. */
+  readonly path: string
+  readonly parameters: readonly Parameter[]
+  /** What the request body is; undefined where there is none. */
+  readonly body: { readonly form: 'json'; readonly fields: readonly Field[] } | { readonly form: 'bytes' } | undefined
+  readonly answers: readonly string[]
+  /** Of success, the usual one first. */
+  readonly successes: readonly number[]
+  readonly faults: readonly number[]
+}
+
+/** The fields of an operation, in its schema's order. */
+export function fieldsOf(op: Operation): readonly Field[] {
+  const required = new Set<string>(op.input.required ?? [])
+  return Object.entries(op.input.properties).map(([name, declared]) => {
+    const schema = fieldSchema(declared)
+    const aliases = Object.entries(op.aliases ?? {}).flatMap(([alias, of]) => (of === name ? [alias] : []))
+    return { name, schema, required: required.has(name) && schema['default'] === undefined, aliases }
+  })
+}
+
+/** A command may also be one string (contract 12, row 2), which means something else than an array of one. */
+function fieldSchema(declared: object): PlainSchema {
+  const schema = plainSchema(declared)
+  return 'kind' in declared && declared.kind === 'argv' ? { ...schema, type: ['array', 'string'] } : schema
+}
+
+/** Every route of every operation, in the catalogue's order. */
+export function endpointsOf(catalog: readonly Operation[]): readonly Endpoint[] {
+  return catalog.flatMap((op) => op.routes.map((route, index) => endpointOf(op, route, index === 0)))
+}
+
+function endpointOf(op: Operation, route: Endpoint['route'], first: boolean): Endpoint {
+  const inPath = new Set(route.path.split('/').flatMap((part) => (part.startsWith(':') ? [part.slice(1)] : [])))
+  const headers = Object.entries(route.headers ?? {}).filter(([header]) => !UNDESCRIBED.has(header))
+  const inHeader = new Map(headers.map(([header, field]) => [field, header]))
+  const open = fieldsOf(op).filter(({ name }) => route.fixed === undefined || !Object.hasOwn(route.fixed, name))
+  const json = route.body !== 'bytes' && CARRIES_BODY.has(route.method)
+  const inBody = json ? open.filter(({ name }) => !inPath.has(name) && !inHeader.has(name)) : []
+  const parameters = open
+    .filter((field) => !inBody.includes(field))
+    .map((field): Parameter => {
+      const header = inHeader.get(field.name)
+      if (inPath.has(field.name)) return { ...field, aliases: [], field: field.name, place: 'path', required: true }
+      if (header === undefined) return { ...field, field: field.name, place: 'query' }
+      return { ...field, field: field.name, name: header, place: 'header' }
+    })
+  const body =
+    route.body === 'bytes' ? BYTES : inBody.length > 0 ? ({ form: 'json', fields: inBody } as const) : undefined
+  const declared = op.statuses ?? []
+  return {
+    op,
+    route,
+    id: first ? op.name : `${op.name}_${suffixOf(op, route)}`,
+    method: route.method,
+    path: route.path.replaceAll(/:(\w+)/g, '{$1}'),
+    parameters,
+    body,
+    answers: [route.answers ?? 'application/json'].flat(),
+    successes: [route.status ?? 200, ...declared.filter((status) => status < 400)],
+    faults: [...new Set([...generalFaults(op, body), ...declared.filter((status) => status >= 400)])].toSorted(
+      ascending,
+    ),
+  }
+}
+
+const CARRIES_BODY: ReadonlySet<Method> = new Set(['POST', 'PUT', 'PATCH'])
+
+const BYTES = { form: 'bytes' } as const
+
+/** OpenAPI 3.1, "Parameter Object": header parameters of these names shall be ignored. */
+const UNDESCRIBED: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
+
+/** What tells a further route from the first: its method, or where that is the same the end of its path. */
+function suffixOf(op: Operation, { method, path }: Endpoint['route']): string {
+  return op.routes[0]?.method === method ? (path.split('/').at(-1) ?? '').replace(':', '') : method.toLowerCase()
+}
+
+/** Statuses that every operation has, as far as they can arise (operation.ts). */
+function generalFaults(op: Operation, body: Endpoint['body']): readonly number[] {
+  const { bad_request, unauthorized, forbidden, rate_limited, internal_error, unavailable } = FAULT_STATUS
+  const credential = op.open === true ? [] : [unauthorized]
+  const sent = body === undefined ? [] : [FAULT_STATUS.payload_too_large]
+  const typed = body?.form === 'json' ? [FAULT_STATUS.unsupported_media_type] : []
+  return [bad_request, ...credential, forbidden, ...sent, ...typed, rate_limited, internal_error, unavailable]
+}
+
+const ascending = (a: number, b: number): number => a - b

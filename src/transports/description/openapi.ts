@@ -1,0 +1,172 @@
+// The catalogue as an OpenAPI 3.1 document: each route with its fields, its answers, its statuses and an example.
+// Nothing is said here of a single operation; what the catalogue cannot say stands in by-hand.ts. Pure.
+
+import { STATUS_CODES } from 'node:http'
+import { FAULT_STATUS } from '../../fault.ts'
+import type { Operation } from '../../operation.ts'
+import { areaOf } from '../areas.ts'
+import type { PlainSchema } from '../plain-schema.ts'
+import { BY_HAND } from './by-hand.ts'
+import { endpointsOf, type Endpoint, type Field, type Parameter } from './endpoint.ts'
+import { answersJson, described, ERROR_SCHEMA, objectOf, replySchema } from './schemas.ts'
+
+export interface DocumentParts {
+  /** What is offered, and so described. */
+  readonly catalog: readonly Operation[]
+  readonly version: string
+  /** What the operations have in common, as Markdown. */
+  readonly introduction: string
+}
+
+export function openapi({ catalog, version, introduction }: DocumentParts): PlainSchema {
+  const paths: Record<string, PlainSchema> = {}
+  for (const endpoint of endpointsOf(catalog)) {
+    const item = (paths[endpoint.path] ??= {})
+    item[endpoint.method.toLowerCase()] = operationObject(endpoint)
+  }
+  const all = { ...paths, ...BY_HAND }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'workspace-runtime',
+      version,
+      description: introduction,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'Where this document came from' }],
+    security: [{ bearer: [] }],
+    tags: tagsOf(all).map((name) => ({ name })),
+    paths: all,
+    components: {
+      schemas: {
+        error: ERROR_SCHEMA,
+        ...Object.fromEntries(catalog.filter(isReplied).map((op) => [`${op.name}.output`, replySchema(op)])),
+      },
+      responses: faultResponses(),
+      headers: HEADERS,
+      securitySchemes: SECURITY_SCHEMES,
+    },
+  }
+}
+
+const isReplied = (op: Operation): boolean => op.routes.length > 0 && answersJson(op)
+
+const SECURITY_SCHEMES = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The raw connection token, or a JWT where the daemon is configured for it. Roles are scopes of a JWT.',
+  },
+  token: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'The same credential, where a WebSocket or a page is opened and no header can be sent.',
+  },
+}
+
+const HEADERS = {
+  'X-Request-Id': { description: 'Names this request in the log of the daemon.', schema: { type: 'string' } },
+  'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
+}
+
+const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } }
+const RETRY_AFTER = { 'Retry-After': { $ref: '#/components/headers/Retry-After' } }
+
+/** One response for each status of the closed list of codes. */
+function faultResponses(): PlainSchema {
+  const codes = Object.groupBy(Object.entries(FAULT_STATUS), ([, status]) => status)
+  return Object.fromEntries(
+    Object.entries(codes).map(([status, some]) => [
+      status,
+      {
+        description: `${STATUS_CODES[status] ?? status}: ${some.map(([code]) => `\`${code}\``).join(', ')}`,
+        headers: { ...REQUEST_ID, ...((status === '429' || status === '503') && RETRY_AFTER) },
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/error' } } },
+      },
+    ]),
+  )
+}
+
+function tagsOf(paths: Readonly<Record<string, PlainSchema>>): readonly string[] {
+  const operations = Object.values(paths).flatMap((item) => Object.values(item)) as { tags?: readonly string[] }[] // made here
+  return [...new Set(operations.flatMap(({ tags = [] }) => tags))]
+}
+
+function operationObject(endpoint: Endpoint): PlainSchema {
+  const { op, id, parameters, body } = endpoint
+  const description = remarks(op)
+  return {
+    operationId: id,
+    tags: [areaOf(op.name)],
+    summary: op.summary,
+    ...(description !== '' && { description }),
+    ...securityOf(op),
+    ...(parameters.length > 0 && { parameters: parameters.map((one) => parameterObject(one, exampleOf(op))) }),
+    ...(body !== undefined && { requestBody: bodyObject(body, exampleOf(op)) }),
+    responses: {
+      ...Object.fromEntries(endpoint.successes.map((status) => [status, successObject(endpoint, status)])),
+      ...Object.fromEntries(endpoint.faults.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+    },
+  }
+}
+
+function remarks({ tool, remarks: said }: Operation): string {
+  const toolset = tool?.toolset === undefined ? undefined : `Belongs to the toolset \`${tool.toolset}\`.`
+  return [said, toolset].filter((one) => one !== undefined).join(' ')
+}
+
+function securityOf(op: Operation): PlainSchema {
+  if (op.open === true) return { security: [] }
+  return op.scope === 'none' ? {} : { security: [{ bearer: [op.scope] }] }
+}
+
+const exampleOf = (op: Operation): Readonly<Record<string, unknown>> => op.example ?? {}
+
+function parameterObject(parameter: Parameter, example: Readonly<Record<string, unknown>>): PlainSchema {
+  const { name, place, field, required } = parameter
+  const { description, ...schema } = described(parameter)
+  const value = example[field]
+  return {
+    name,
+    in: place,
+    ...(description !== undefined && { description }),
+    ...(required && { required }),
+    schema,
+    ...(place === 'query' && schema['type'] === 'array' && { style: 'form', explode: true }),
+    ...(value !== undefined && { example: value }),
+  }
+}
+
+function bodyObject(body: Endpoint['body'] & {}, example: Readonly<Record<string, unknown>>): PlainSchema {
+  if (body.form === 'bytes') {
+    return { description: 'The bytes themselves, whatever their type.', content: { [BYTES]: { schema: BINARY } } }
+  }
+  const names = new Set(body.fields.map(({ name }) => name))
+  const shown = Object.fromEntries(Object.entries(example).filter(([name]) => names.has(name)))
+  return {
+    required: body.fields.some((field: Field) => field.required),
+    content: { 'application/json': { schema: objectOf(body.fields), example: shown } },
+  }
+}
+
+function successObject(endpoint: Endpoint, status: number): PlainSchema {
+  const { op, answers } = endpoint
+  const content = Object.fromEntries(answers.map((type) => [type, { schema: answerSchema(op, type) }]))
+  return {
+    description: STATUS_CODES[status] ?? 'Success',
+    headers: REQUEST_ID,
+    ...(BODILESS.has(status) ? {} : { content }),
+  }
+}
+
+const BODILESS: ReadonlySet<number> = new Set([204, 304])
+
+const BYTES = 'application/octet-stream'
+const BINARY = { type: 'string', format: 'binary' }
+
+function answerSchema(op: Operation, type: string): PlainSchema {
+  if (type === 'application/json') return { $ref: `#/components/schemas/${op.name}.output` }
+  if (type.endsWith('+json')) return { type: 'object' }
+  return type.startsWith('text/') || type.endsWith('ndjson') ? { type: 'string' } : BINARY
+}
