@@ -1,17 +1,21 @@
-// Writes the parts of README.md that are projections of the code, each between its marks: the API table out of
-// the catalogue (`<!-- api -->` to `<!-- /api -->`) and the keys of the configuration file out of its schema
-// (`<!-- config -->`), and the snippets of MCP clients (`<!-- clients -->`). With --check nothing is written; a README that differs is exit code 1.
+// Writes what is a projection of the code. In README.md, each between its marks: the API table out of the catalogue
+// (`<!-- api -->` to `<!-- /api -->`), the keys of the configuration file out of its schema (`<!-- config -->`), and
+// the snippets of MCP clients (`<!-- clients -->`). In docs/config.schema.json: that schema itself.
+// With --check nothing is written; a file that differs is exit code 1.
 
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { catalog } from '../src/catalog.ts'
 import { CLIENT_NAMES, endpointUrl, snippetFor } from '../src/commands/connect.ts'
 import { configSchema } from '../src/config-schema.ts'
 import type { Operation } from '../src/operation.ts'
+import { describing } from '../src/transports/description/description.ts'
+import { endpointsOf, fieldsOf, type Endpoint, type Field } from '../src/transports/description/endpoint.ts'
+import { namedSchemas, schemaDocument } from '../src/transports/description/schemas.ts'
 
-const README = join(import.meta.dirname, '../README.md')
+const ROOT = join(import.meta.dirname, '..')
 
-/** What the table needs of a field's schema; TypeBox's own types leave these open. */
+/** What the tables need of a schema; TypeBox's own types leave these open. */
 interface FieldSchema {
   readonly default?: unknown
   readonly enum?: readonly unknown[]
@@ -24,29 +28,34 @@ const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 const code = (text: string) => `\`${text}\``
 
-function fieldText(op: Operation, name: string, schema: FieldSchema): string {
-  const required = (op.input.required ?? []).includes(name) && schema.default === undefined
-  const names = Object.entries(op.aliases ?? {}).flatMap(([alias, of]) => (of === name ? [alias] : []))
-  const also = names.length === 0 ? '' : ` (or ${names.map(code).join(', ')})`
-  const words = schema.enum === undefined ? '' : ` ${schema.enum.map((word) => code(String(word))).join('/')}`
-  const empty = Array.isArray(schema.default) && schema.default.length === 0
-  const fallback = schema.default === undefined || empty ? '' : ` = ${code(JSON.stringify(schema.default))}`
-  const { minimum, maximum } = schema
+function fieldText({ name, required, aliases, schema }: Field): string {
+  const { default: value, enum: choices, minimum, maximum } = schema as FieldSchema
+  const also = aliases.length === 0 ? '' : ` (or ${aliases.map(code).join(', ')})`
+  const words = choices === undefined ? '' : ` ${choices.map((word) => code(String(word))).join('/')}`
+  const empty = Array.isArray(value) && value.length === 0
+  const fallback = value === undefined || empty ? '' : ` = ${code(JSON.stringify(value))}`
   const bounds = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? '' : ` ${minimum ?? ''}–${maximum}`
   return `${required ? `**${code(name)}**` : code(name)}${also}${words}${bounds}${fallback}`
 }
 
+/** The route, and what it answers where that is never JSON. */
+function routeText({ route, answers }: Endpoint): string {
+  const told = answers.includes('application/json') ? '' : ` → ${answers.map(code).join(', ')}`
+  return `${code(`${route.method} ${route.path}`)}${told}`
+}
+
 function row(op: Operation): string {
-  const fields = Object.entries(op.input.properties).map(([name, schema]) => fieldText(op, name, schema as FieldSchema))
-  const routes = op.routes.map(({ method, path }) => code(`${method} ${path}`)).join('<br>')
+  const fields = fieldsOf(op).map(fieldText).join(', ')
+  const routes = endpointsOf([op]).map(routeText).join('<br>')
   const toolset = op.tool?.toolset === undefined ? '' : ` (toolset ${code(op.tool.toolset)})`
   const tool = op.tool === undefined ? '' : `${code(op.name)}${toolset}`
-  return `| ${[routes, tool, op.summary, fields.join(', ')].map(cell).join(' | ')} |`
+  return `| ${[routes, tool, op.summary, fields].map(cell).join(' | ')} |`
 }
 
 function apiTable(): string {
   const head = ['| REST | MCP tool | What it does | Fields |', '| --- | --- | --- | --- |']
-  return [...head, ...catalog.map(row)].join('\n')
+  const { operations } = describing({ catalog, version: '', config: configSchema })
+  return [...head, ...[...catalog, ...operations].map(row)].join('\n')
 }
 
 /** What the walk below needs of the configuration's schema. */
@@ -99,12 +108,27 @@ function renewed(readme: string, name: string, table: string): string {
   return readme.slice(0, start) + open + part + readme.slice(end)
 }
 
-const present = readFileSync(README, 'utf8')
-const projections = { api: apiTable(), config: configTable(), clients: clientSnippets() }
-const wanted = Object.entries(projections).reduce((readme, [name, part]) => renewed(readme, name, part), present)
-if (!process.argv.includes('--check')) {
-  writeFileSync(README, wanted)
-} else if (wanted !== present) {
-  console.error('README.md differs from the code: run `npm run readme`')
-  process.exitCode = 1
+function readme(): string {
+  const projections = { api: apiTable(), config: configTable(), clients: clientSnippets() }
+  const present = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  return Object.entries(projections).reduce((text, [name, part]) => renewed(text, name, part), present)
+}
+
+/** As /schemas/config serves it. */
+function configurationSchema(): string {
+  const schema = namedSchemas([], configSchema).get('config')
+  if (schema === undefined) throw new Error('the configuration file has no schema')
+  return `${JSON.stringify(schemaDocument(schema), undefined, 2)}\n`
+}
+
+const wanted = { 'README.md': readme(), 'docs/config.schema.json': configurationSchema() }
+for (const [name, text] of Object.entries(wanted)) {
+  const file = join(ROOT, name)
+  if (!process.argv.includes('--check')) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
+    console.error(`${name} differs from the code: run \`npm run readme\``)
+    process.exitCode = 1
+  }
 }
