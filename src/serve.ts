@@ -13,6 +13,7 @@ import { openConformanceListener } from './conformance.ts'
 import { errnoOf } from './fault.ts'
 import { openGate } from './invoke.ts'
 import { openLog, writeLine } from './log.ts'
+import { openService } from './service/service.ts'
 import { StartError } from './start-error.ts'
 import { loadJwks, loadJwtSecret, loadToken, type LoadedToken } from './token-store.ts'
 import { openCredentials, type JwtOptions } from './transports/credentials/credentials.ts'
@@ -43,7 +44,9 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   await using stack = new AsyncDisposableStack()
   stack.use(assets)
   const { file } = config
+  const signal = nextSignal()
   const log = openLog(config.logLevel)
+  const service = stack.use(openService(config.environment, log))
   for (const problem of assets.problems) log.warn(problem)
   const token = await loadToken({
     fromEnvironment: config.token,
@@ -53,7 +56,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const jwt = await jwtOptions(config)
   const toolsets = checkedToolsets(file.toolsets ?? [])
   const offered = catalogWith(toolsets)
-  const workspace = stack.use(await openWorkspace(workspaceOptions(config)))
+  const workspace = stack.use(await openWorkspace({ ...workspaceOptions(config), groups: service.groups }))
   const limits = { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
   const gate = openGate(workspace, limits, log)
   const credentials = stack.use(
@@ -87,6 +90,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     await listen(
       { gate, catalog: served, credentials, json, targets: workspace.targets, mcp, proxy, upgrades, log },
       config,
+      service.listener,
     ),
   )
   if (config.conformancePort !== undefined) {
@@ -94,11 +98,12 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     const fixture = stack.use(await openConformanceListener(config.conformancePort, { gate, json, log, version }))
     proxy.refusePort(fixture.address.port)
   }
-  const signal = nextSignal()
   announce(config, door, token)
+  service.ready(`serving on ${urlOf(door)}`)
   const first = await signal
   exitAtNextSignal(first)
   log.info('stopping', { signal: first })
+  service.stopping(GRACE_MS + LAST_ANSWERS_MS + FORCE_MS)
   gate.close()
   stopping.abort()
   door.stopAccepting()
@@ -111,12 +116,17 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   process.exit(0)
 }
 
-async function listen(parts: Parameters<typeof openServer>[0], config: Config): Promise<FrontDoor> {
+async function listen(
+  parts: Parameters<typeof openServer>[0],
+  config: Config,
+  descriptor: number | undefined,
+): Promise<FrontDoor> {
   const { file } = config
   try {
     return await openServer(parts, {
       host: config.host,
       port: config.port,
+      descriptor,
       origins: file.cors?.origins ?? [],
       allowedHosts: file.allowed_hosts ?? [],
       bodyBytes: file.limits?.body_bytes ?? 64 * 1024 * 1024,
@@ -134,7 +144,7 @@ async function listen(parts: Parameters<typeof openServer>[0], config: Config): 
   }
 }
 
-function workspaceOptions(config: Config): Parameters<typeof openWorkspace>[0] {
+function workspaceOptions(config: Config): Omit<Parameters<typeof openWorkspace>[0], 'groups'> {
   const { file } = config
   return {
     workdir: config.workdir,
@@ -203,11 +213,15 @@ function exitAtNextSignal(first: string): void {
   })
 }
 
+function urlOf({ address }: FrontDoor): string {
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}`
+}
+
 /** Contract 15.5: one line with address, port and token file; the token itself only for a person at a terminal. */
 function announce(config: Config, door: FrontDoor, token: LoadedToken): void {
   if (config.logLevel === 'silent') return
-  const host = door.address.family === 'IPv6' ? `[${door.address.address}]` : door.address.address
   const where = token.path ?? (token.source === 'environment' ? 'the environment' : 'none')
   const shown = isatty(2) && token.created ? `, token ${token.token}` : ''
-  writeLine(`workspace-runtime: ready on http://${host}:${door.address.port}, token in ${where}${shown}`)
+  writeLine(`workspace-runtime: ready on ${urlOf(door)}, token in ${where}${shown}`)
 }

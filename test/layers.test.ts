@@ -16,8 +16,20 @@ const BANNED_WORDS = ['util', 'utils', 'helper', 'helpers', 'manager', 'misc', '
  * types alone may also go to any layer further down: types are shared, work is not.
  */
 const ARROWS = {
-  top: ['commands', 'transports', 'invoke', 'catalog', 'operations', 'workspace', 'threads', 'native', 'base'],
+  top: [
+    'commands',
+    'service',
+    'transports',
+    'invoke',
+    'catalog',
+    'operations',
+    'workspace',
+    'threads',
+    'native',
+    'base',
+  ],
   commands: ['transports', 'base'],
+  service: ['native', 'base'],
   transports: ['invoke', 'catalog', 'base'],
   catalog: ['operations', 'base'],
   invoke: ['base'],

@@ -14,6 +14,7 @@ const SIGSET_BYTES = 128
 const POSIX_SPAWN_SETSIGDEF = 0x04
 const POSIX_SPAWN_SETSIGMASK = 0x08
 const POSIX_SPAWN_SETSID = 0x80
+const POSIX_SPAWN_SETCGROUP = 0x100
 
 const O_RDONLY = 0
 const O_RDWR = 2
@@ -29,10 +30,23 @@ const addOpen = libc.func('int posix_spawn_file_actions_addopen(void *actions, i
 const ADD_CHDIR = 'int posix_spawn_file_actions_addchdir_np(void *actions, str path)'
 const addChdir = libc.func(ADD_CHDIR)
 
-let attributes: Buffer | undefined
+/** glibc 2.39; musl has none. */
+const SET_CGROUP = 'int posix_spawnattr_setcgroup_np(void *attributes, int cgroup)'
+const setCgroup = libc.func(SET_CGROUP)
+
+/** By the control group that children start in; there is one at most, and none. */
+const attributes = new Map<number | undefined, Buffer>()
+
+function attributesFor(group: number | undefined): Buffer {
+  const found = attributes.get(group)
+  if (found !== undefined) return found
+  const made = makeAttributes(group)
+  attributes.set(group, made)
+  return made
+}
 
 /** The same for every child, so made once; never destroyed. */
-function makeAttributes(): Buffer {
+function makeAttributes(group: number | undefined): Buffer {
   const made = Buffer.alloc(ATTRIBUTES_BYTES)
   const all = Buffer.alloc(SIGSET_BYTES)
   const none = Buffer.alloc(SIGSET_BYTES)
@@ -42,7 +56,9 @@ function makeAttributes(): Buffer {
   call('sigfillset', libc.func('int sigfillset(void *set)')(all))
   call('sigemptyset', libc.func('int sigemptyset(void *set)')(none))
   call('posix_spawnattr_init', libc.func('int posix_spawnattr_init(void *a)')(made))
-  const flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
+  const common = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
+  const flags = group === undefined ? common : common | POSIX_SPAWN_SETCGROUP
+  if (group !== undefined) call('posix_spawnattr_setcgroup_np', setCgroup(made, group))
   call('posix_spawnattr_setflags', libc.func('int posix_spawnattr_setflags(void *a, short flags)')(made, flags))
   // All of them: Node ignores SIGPIPE, and an ignored signal stays ignored across exec.
   call('posix_spawnattr_setsigdefault', libc.func('int posix_spawnattr_setsigdefault(void *a, void *set)')(made, all))
@@ -57,6 +73,8 @@ export interface NamedProgram {
   /** "NAME=value" each. */
   readonly environment: readonly string[]
   readonly cwd: string
+  /** The open directory of a control group (version 2) to be born in; only where `canStartInGroup`. */
+  readonly group?: number | undefined
 }
 
 export interface Pipes {
@@ -73,12 +91,17 @@ export interface OnTerminal {
 
 export type Program = NamedProgram & (Pipes | OnTerminal)
 
+/** Whether the C library starts a child inside a control group. */
+export function canStartInGroup(): boolean {
+  return libc.has(SET_CGROUP)
+}
+
 /** Whether the directory can be changed in the child, found out at the first; the tests set it to prove the other way. */
 export const spawnAbilities: { chdir: boolean | undefined } = { chdir: undefined }
 
 /** Starts the program and returns its pid; throws with the errno of whatever failed up to and including exec. */
 export function startProgram(program: Program): number {
-  attributes ??= makeAttributes()
+  const attributes = attributesFor(program.group)
   spawnAbilities.chdir ??= libc.has(ADD_CHDIR)
   const { block: argvBlock, pointers: argv } = stringVector(program.argv)
   const { block: envBlock, pointers: envp } = stringVector(program.environment)

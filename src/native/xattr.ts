@@ -36,3 +36,10 @@ export function copyAttributes(path: string, fd: number): void {
     checked('fsetxattr', Number(fsetxattr(fd, name, value, length, 0)))
   }
 }
+
+/** The text of one attribute; undefined where there is none, or where it may not be read. */
+export function attributeOf(path: string, name: string): string | undefined {
+  value ??= Buffer.alloc(VALUE_BYTES)
+  const length = Number(getxattr(path, name, value, VALUE_BYTES))
+  return length === -1 ? undefined : value.toString('utf8', 0, length)
+}

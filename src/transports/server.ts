@@ -43,6 +43,8 @@ export interface ServerParts {
 export interface ServerRules {
   readonly host: string
   readonly port: number
+  /** A socket that listens already and is not ours alone: taken instead of host and port. */
+  readonly descriptor?: number | undefined
   readonly origins: readonly string[]
   readonly allowedHosts: readonly string[]
   readonly bodyBytes: number
@@ -83,6 +85,8 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   await listen(server, rules)
   const address = server.address() as AddressInfo
   origins.port = address.port
+  // What was handed over is bound to whatever its owner chose.
+  if (rules.descriptor !== undefined) origins.bound = address.address
   parts.proxy?.refusePort(address.port)
   return {
     address,
@@ -103,7 +107,8 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
 async function listen(server: Server, rules: ServerRules): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  server.listen({ host: rules.host, port: rules.port, backlog: 1024 }, resolve)
+  const where = rules.descriptor === undefined ? { host: rules.host, port: rules.port } : { fd: rules.descriptor }
+  server.listen({ ...where, backlog: 1024 }, resolve)
   await promise
   server.off('error', reject)
 }

@@ -3,6 +3,7 @@
 
 import { accessSync, constants } from 'node:fs'
 import { openChildren, type Children } from './processes/child.ts'
+import type { ControlGroups } from './processes/work-group.ts'
 import { childEnvironment, loginShell, loginUser } from './processes/child-environment.ts'
 import { openContentSearch, type ContentSearch, type EngineChoice } from './search/content-search.ts'
 import { openFileWriter, type FileWriter } from './files/file-writer.ts'
@@ -49,6 +50,8 @@ export interface WorkspaceOptions {
   readonly engine: EngineChoice
   readonly ripgrep: string | undefined
   readonly targets: Readonly<Record<string, { url: string; token: string }>>
+  /** Given where the daemon has a control group of its own. */
+  readonly groups: ControlGroups | undefined
 }
 
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
@@ -58,7 +61,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const shell = loginShell(environment, user, runs)
   const { workdir } = options
   const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
-  const children = stack.use(openChildren())
+  const children = stack.use(openChildren({ groups: options.groups }))
   const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment }))
   const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell }))
   const watchers = stack.use(openWatchers({ limit: options.watchers }))

@@ -12,8 +12,20 @@ export interface LoginUser {
 }
 
 /** Ours, systemd's, and npm's when the daemon runs under `npm start`. */
-const OWN = /^(?:RUNTIME_|LISTEN_|WATCHDOG_|npm_)/
-const OWN_NAMES = new Set(['NOTIFY_SOCKET', 'CREDENTIALS_DIRECTORY', 'STATE_DIRECTORY'])
+const OWN = /^(?:RUNTIME_|LISTEN_|WATCHDOG_|MEMORY_PRESSURE_|npm_)/
+/** What systemd.exec(5) says of the unit, which a command is not. */
+const OWN_NAMES = new Set([
+  'NOTIFY_SOCKET',
+  'CREDENTIALS_DIRECTORY',
+  'STATE_DIRECTORY',
+  'CACHE_DIRECTORY',
+  'LOGS_DIRECTORY',
+  'CONFIGURATION_DIRECTORY',
+  'INVOCATION_ID',
+  'JOURNAL_STREAM',
+  'SYSTEMD_EXEC_PID',
+  'FDSTORE',
+])
 
 /** `ownBin` is the project's own node_modules/.bin, which npm puts in front of PATH. */
 export function childEnvironment(

@@ -10,8 +10,8 @@ import { Fault, errnoOf } from '../../fault.ts'
 import { closeAllOnExec, openPipe, POLLIN, pollReadable } from '../../native/libc.ts'
 import { peekEnding } from '../../native/process.ts'
 import { startProgram, type NamedProgram } from '../../native/spawn.ts'
+import { openChildStart, type ChildStart, type ChildStartOptions } from './child-start.ts'
 import { Leader } from './leader.ts'
-import { loginDefaults, type LoginDefaults } from './login-defaults.ts'
 import { Orphans } from './orphans.ts'
 import { checkStrings, resolveCommand, spawnFault, type ProgramOptions } from './program-path.ts'
 
@@ -42,8 +42,8 @@ export interface Children extends AsyncDisposable {
 }
 
 /** Opens the one place that starts processes and hears of their ends. Main thread only; one per daemon. */
-export function openChildren(): Children {
-  return new ChildTable()
+export function openChildren(options: ChildStartOptions = {}): Children {
+  return new ChildTable(options)
 }
 
 /** SIGCHLD tells of every end; this look at all of them is the net below it, and keeps the loop alive. */
@@ -55,11 +55,13 @@ class ChildTable implements Children {
   readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#held.has(pid)) : undefined
   readonly #onEnd = () => this.#collect()
   readonly #gone = (pid: number) => void this.#held.delete(pid)
-  #defaults: LoginDefaults | undefined
+  readonly #options: ChildStartOptions
+  #start: ChildStart | undefined
   #recheck: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor() {
+  constructor(options: ChildStartOptions) {
+    this.#options = options
     process.on('SIGCHLD', this.#onEnd)
   }
 
@@ -68,18 +70,18 @@ class ChildTable implements Children {
   }
 
   spawn(options: SpawnOptions): Child {
-    return this.#admit(() => startChild(options, this.#gone))
+    return this.#admit((group) => startChild({ ...options, group }, this.#gone))
   }
 
   spawnOn(terminal: string, options: ProgramOptions): Leader {
-    return this.#admit(() => new Leader(startOn(terminal, options), this.#gone))
+    return this.#admit((group) => new Leader(startOn(terminal, { ...options, group }), this.#gone))
   }
 
-  #admit<C extends Leader>(begin: () => C): C {
+  #admit<C extends Leader>(begin: (group: number | undefined) => C): C {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is stopping and starts no more processes')
-    if (this.#defaults === undefined) closeAllOnExec()
-    this.#defaults ??= loginDefaults()
-    const child = this.#defaults.start(begin)
+    if (this.#start === undefined) closeAllOnExec()
+    this.#start ??= openChildStart(this.#options)
+    const child = this.#start.start(begin)
     this.#running.set(child.pid, child)
     this.#held.set(child.pid, child)
     this.#recheck ??= setInterval(this.#onEnd, RECHECK_MS)
@@ -106,6 +108,7 @@ class ChildTable implements Children {
     clearInterval(this.#recheck)
     process.off('SIGCHLD', this.#onEnd)
     this.#orphans?.[Symbol.dispose]()
+    this.#start?.[Symbol.dispose]()
   }
 }
 
@@ -116,11 +119,16 @@ interface Ends {
   readonly stderr: number
 }
 
+/** The control group to be born in. */
+interface InGroup {
+  readonly group: number | undefined
+}
+
 /** What is started, whatever it is given as descriptors 0 to 2. */
-function programOf(options: ProgramOptions): NamedProgram {
+function programOf(options: ProgramOptions & InGroup): NamedProgram {
   const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`)
   checkStrings(options.argv, environment)
-  return { path: resolveCommand(options), argv: options.argv, environment, cwd: options.cwd }
+  return { path: resolveCommand(options), argv: options.argv, environment, cwd: options.cwd, group: options.group }
 }
 
 /** The failure of a system call as what it says about the request. */
@@ -129,7 +137,7 @@ function faultOf(error: unknown, options: ProgramOptions, path: string): unknown
   return errno === undefined ? error : spawnFault(errno, options, path)
 }
 
-function startOn(terminal: string, options: ProgramOptions): number {
+function startOn(terminal: string, options: ProgramOptions & InGroup): number {
   const program = programOf(options)
   try {
     return startProgram({ ...program, terminal })
@@ -138,7 +146,7 @@ function startOn(terminal: string, options: ProgramOptions): number {
   }
 }
 
-function startChild(options: SpawnOptions, gone: (pid: number) => void): SpawnedChild {
+function startChild(options: SpawnOptions & InGroup, gone: (pid: number) => void): SpawnedChild {
   const program = programOf(options)
   const ours: number[] = []
   const theirs: number[] = []

@@ -1,0 +1,113 @@
+// The daemon's place in a control group that was delegated to it (version 2; Delegate=yes in the unit): itself in
+// a sub-group `daemon`, what it starts in a sibling `work`, with weights and limits that keep a busy or greedy
+// command from making the workspace unreachable (reliability 5, Z-02 to Z-04). systemd 254 could do the first
+// half; older ones cannot, so it is done here for all. Best effort: what is refused is named and left out.
+// Where nothing was delegated, in a container or a shell, nothing is touched.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import { basename, dirname, join, relative } from 'node:path'
+import { canStartInGroup } from '../native/spawn.ts'
+import { attributeOf } from '../native/xattr.ts'
+import { errnoOf } from '../fault.ts'
+
+export interface DelegatedGroup {
+  /** The directories of the daemon's group and of the one for children. */
+  readonly own: string
+  readonly work: string
+  /** Controllers that are in force between the two. */
+  readonly controllers: readonly string[]
+  /** What could not be had: "pids.max ENOENT". */
+  readonly missing: readonly string[]
+}
+
+const WORK = 'work'
+const MIB = 1024 * 1024
+const CONTROLLERS = ['cpu', 'io', 'memory', 'pids'] as const
+/** The daemon against its children, who have 100 each (reliability 5: CPUWeight, IOWeight). */
+const DAEMON_WEIGHT = 1000
+/** reliability 5, MemoryMin and MemoryLow: kept in memory, and kept if at all possible. */
+const DAEMON_KEEPS = { min: 64 * MIB, low: 128 * MIB }
+/** reliability 5, TasksMax: a fork bomb must leave room for the daemon's own threads. */
+const MOST_PROCESSES = 4096
+/** Where children start beside us and are moved: what a bomb may reach until then. Our threads are some 60. */
+const MOST_PROCESSES_OF_OURS = 1024
+
+/** All but an eighth, or 128 MiB where that is less (reliability 5). */
+export function workMemory(total: number): number {
+  return total - Math.min(Math.floor(total / 8), 128 * MIB)
+}
+
+/** Moves this process; undefined where no group was delegated, or where it cannot be entered. */
+export function enterDelegatedGroup(pid: number): DelegatedGroup | undefined {
+  const own = ownGroup()
+  if (own === undefined) return undefined
+  const unit = [own, parentOf(own)].find((path) => path !== undefined && isDelegated(path))
+  if (unit === undefined) return undefined
+  const daemon = own === unit ? join(unit, 'daemon') : own
+  const work = join(unit, WORK)
+  const memory = workMemory(Math.min(totalmem(), process.constrainedMemory() || Infinity))
+  try {
+    for (const path of [daemon, work]) mkdirSync(path, { recursive: true })
+    if (own === unit) writeFileSync(join(daemon, 'cgroup.procs'), String(pid))
+  } catch {
+    return undefined
+  }
+  const controllers = CONTROLLERS.filter((name) => set(unit, 'cgroup.subtree_control', `+${name}`) === undefined)
+  const missing = settings(daemon, work, memory).flatMap(([path, name, value]) => set(path, name, value) ?? [])
+  return { own: daemon, work, controllers, missing }
+}
+
+function settings(daemon: string, work: string, memory: number): readonly (readonly [string, string, string])[] {
+  return [
+    [daemon, 'cpu.weight', String(DAEMON_WEIGHT)],
+    [daemon, 'io.weight', `default ${DAEMON_WEIGHT}`],
+    [daemon, 'memory.min', String(DAEMON_KEEPS.min)],
+    [daemon, 'memory.low', String(DAEMON_KEEPS.low)],
+    [work, 'memory.max', String(memory)],
+    [work, 'pids.max', String(MOST_PROCESSES)],
+    ...(canStartInGroup() ? [] : [[daemon, 'pids.max', String(MOST_PROCESSES_OF_OURS)] as const]),
+  ]
+}
+
+/** What a drop-in with DelegateSubgroup has put us into; never a unit, nor the group of our own commands. */
+function parentOf(own: string): string | undefined {
+  const name = basename(own)
+  return name === WORK || name.includes('.') ? undefined : dirname(own)
+}
+
+/** Writes one setting; what was refused and why. */
+function set(path: string, name: string, value: string): string | undefined {
+  try {
+    writeFileSync(join(path, name), value)
+    return undefined
+  } catch (error) {
+    return `${name} ${errnoOf(error) ?? 'failed'}`
+  }
+}
+
+/** systemd marks what it delegates; only the superuser sees the older of the two marks. */
+function isDelegated(path: string): boolean {
+  return ['user.delegate', 'trusted.delegate'].some((name) => attributeOf(path, name) === '1')
+}
+
+/** The directory of the group this process is in. */
+function ownGroup(): string | undefined {
+  try {
+    return groupDirectory(readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8'))
+  } catch {
+    return undefined // no /proc, or no such file in it
+  }
+}
+
+/** From the texts of /proc/self/cgroup and /proc/self/mountinfo; undefined where the group lies outside the mount. */
+export function groupDirectory(groups: string, mounts: string): string | undefined {
+  const path = /^0::(\/.*)$/m.exec(groups)?.[1]
+  // "36 35 98:0 /root /mount/point options - type source options"
+  const mount = mounts.split('\n').find((line) => line.includes(' - cgroup2 '))
+  const [, , , root, point] = mount?.split(' ') ?? []
+  if (path === undefined || root === undefined || point === undefined) return undefined
+  const below = relative(root, path)
+  // At the root there is nothing above us that could have delegated it.
+  return below === '' || below.startsWith('..') ? undefined : join(point, below)
+}

@@ -1,0 +1,152 @@
+// How children are started where the daemon's own settings are not a login's (reliability E-11, Z-03, and the
+// unit's LimitNOFILE, Nice, OOMScoreAdjust and Delegate). What a child inherits is changed here for the length of
+// the one call that starts it, so it is right from the child's first instruction, with no wrapper program in
+// between that could spoil its arguments, environment or exit code. What we may not take back afterwards is set
+// from outside instead, just after exec, when the child is in its loader. Where nothing differs, nothing is done.
+
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import os from 'node:os'
+import { errnoOf, Fault } from '../../fault.ts'
+import { fileLimit, setFileLimit } from '../../native/process.ts'
+import { openWorkGroup, type ControlGroups } from './work-group.ts'
+
+/** The kernel's own default. Node raises ours to the hard limit, and programs that close every possible
+ * descriptor would take minutes with it. */
+const SOFT_FILES = 1024n
+/** Commands go first when memory runs out (reliability 5: +100 to +300). */
+const CHILD_OOM_SCORE = 100
+
+/** How long the limit is set from outside after the daemon was found to have more files open than it allows. */
+const CROWDED_MS = 60_000
+
+export interface ChildStartOptions {
+  /** Given where the daemon has a control group of its own. */
+  readonly groups?: ControlGroups | undefined
+  /** The children's OOM score whatever the daemon's own is. */
+  readonly oomScore?: number | undefined
+}
+
+export interface ChildStart extends Disposable {
+  /** Starts a child that has a login's settings; `begin` gets the control group to start it in, if it can be. */
+  start<C extends { readonly pid: number }>(begin: (group: number | undefined) => C): C
+}
+
+/** A setting of ours that must not reach the children. */
+interface Favour {
+  /** Our own as a child shall have it, and ours again; undefined where it could not be taken back. */
+  readonly inherited: { readonly giveUp: () => void; readonly takeBack: () => void } | undefined
+  /** The setting of a child that has started with ours. */
+  readonly setOutside: (pid: number) => void
+}
+
+/** Reads our own niceness and score once; the file limit may be changed from outside at any time. */
+export function openChildStart(options: ChildStartOptions = {}): ChildStart {
+  const group = options.groups === undefined ? undefined : openWorkGroup(options.groups)
+  const score = oomScoreFavour(options.oomScore)
+  const favours = [score, nicenessFavour()].filter((one) => one !== undefined)
+  const limited = fileLimiter()
+  return {
+    start(begin) {
+      const started = () => limited(() => (group === undefined ? begin(undefined) : group.start(begin)))
+      const child = favours.reduceRight<typeof started>((inner, favour) => () => without(favour, inner), started)()
+      for (const { inherited, setOutside } of favours) if (inherited === undefined) quietly(() => setOutside(child.pid))
+      return child
+    },
+    [Symbol.dispose]() {
+      group?.[Symbol.dispose]()
+      score?.[Symbol.dispose]()
+    },
+  }
+}
+
+function fileLimiter(): <C extends { readonly pid: number }>(begin: () => C) => C {
+  let crowdedUntil = Number.NEGATIVE_INFINITY
+  const inherited = <C>(begin: () => C): C | undefined => {
+    const own = fileLimit(0)
+    if (own.soft <= SOFT_FILES) return begin()
+    if (performance.now() < crowdedUntil) return undefined
+    setFileLimit(0, { ...own, soft: SOFT_FILES })
+    try {
+      return begin()
+    } catch (error) {
+      // With so many files open no thread can open another while the limit is low: not again for a while.
+      if (!outOfDescriptors(error)) throw error
+      crowdedUntil = performance.now() + CROWDED_MS
+      return undefined
+    } finally {
+      setFileLimit(0, own)
+    }
+  }
+  return (begin) => {
+    const quiet = inherited(begin)
+    if (quiet !== undefined) return quiet
+    const child = begin()
+    setFileLimit(child.pid, { ...fileLimit(0), soft: SOFT_FILES })
+    return child
+  }
+}
+
+function outOfDescriptors(error: unknown): boolean {
+  return error instanceof Fault ? error.details?.['errno'] === 'EMFILE' : errnoOf(error) === 'EMFILE'
+}
+
+function without<C>({ inherited }: Favour, begin: () => C): C {
+  if (inherited === undefined) return begin()
+  quietly(inherited.giveUp)
+  try {
+    return begin()
+  } finally {
+    quietly(inherited.takeBack)
+  }
+}
+
+/** The kernel counts niceness by thread, and a child has that of the thread which starts it: this one. */
+function nicenessFavour(): Favour | undefined {
+  const own = os.getPriority()
+  if (own >= 0) return undefined
+  return {
+    inherited: inheritedWhereWeMay((value) => os.setPriority(0, value), own, 0),
+    setOutside: (pid) => os.setPriority(pid, 0),
+  }
+}
+
+/** Our score while a child is started is the child's: for half a millisecond, and then any command has more. */
+function oomScoreFavour(wanted: number | undefined): (Favour & Disposable) | undefined {
+  const own = oomScoreOfUs()
+  if (own === undefined || (wanted === undefined && own >= 0)) return undefined
+  const children = wanted ?? CHILD_OOM_SCORE
+  const file = openSync('/proc/self/oom_score_adj', 'w')
+  return {
+    inherited: inheritedWhereWeMay((value) => void writeSync(file, String(value), 0), own, children),
+    setOutside: (pid) => writeFileSync(`/proc/${pid}/oom_score_adj`, String(children)),
+    [Symbol.dispose]: () => closeSync(file),
+  }
+}
+
+/** What has been given up may need a capability to come back: tried once, at the first child, by one step. */
+function inheritedWhereWeMay(change: (value: number) => void, own: number, children: number): Favour['inherited'] {
+  try {
+    change(own + 1)
+    change(own)
+  } catch {
+    return undefined
+  }
+  return { giveUp: () => change(children), takeBack: () => change(own) }
+}
+
+function oomScoreOfUs(): number | undefined {
+  try {
+    return Number(readFileSync('/proc/self/oom_score_adj', 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
+/** For settings that a sandbox may refuse, or a process that has just ended, without harm. */
+function quietly(act: () => void): void {
+  try {
+    act()
+  } catch {
+    // the child keeps the daemon's own setting
+  }
+}
