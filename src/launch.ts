@@ -1,17 +1,22 @@
 // The first code of the executable. It runs the bundle of main.ts from what the build kept: the text, and the
 // compiled form of every function that a start has used. Node's own code cache holds the top level alone,
-// and compiling the rest costs a fifth of the start. A form that V8 refuses is compiled from the text.
+// and compiling the rest costs a fifth of the start. A form that V8 refuses is compiled from the text; a build
+// for another architecture has none.
 
 import { getRawAsset } from 'node:sea'
 import { Script } from 'node:vm'
+
+/** Whether this build kept compiled code; what makes the bundle writes it in (scripts/build/bundle.ts). */
+declare const COMPILED: boolean
 
 /** Dear to load, and not needed before the first caller shows a credential. */
 const LATE = new Set(['node:crypto'])
 
 // The bundle is ASCII (esbuild escapes the rest), so the text is taken byte for byte.
 const text = Buffer.from(getRawAsset('main.js')).toString('latin1')
-const script = new Script(text, { filename: 'workspace-runtime', cachedData: Buffer.from(getRawAsset('main.cache')) })
-// build.mjs has made the bundle a function of its one need: `require`, for Node's own modules.
+const compiled = COMPILED ? { cachedData: Buffer.from(getRawAsset('main.cache')) } : {}
+const script = new Script(text, { filename: 'workspace-runtime', ...compiled })
+// The build has made the bundle a function of its one need: `require`, for Node's own modules.
 const main = script.runInThisContext() as (require: (name: string) => unknown) => void
 main((name) => (LATE.has(name) ? late(name) : builtin(name)))
 
