@@ -16,6 +16,8 @@ export interface Config {
   readonly host: string
   readonly port: number
   readonly tokenFile: string | undefined
+  /** Where the service manager may have put a token to begin with (LoadCredential); often there is no such file. */
+  readonly tokenSeed: string | undefined
   /** From RUNTIME_TOKEN, which is then removed from the environment. */
   readonly token: string | undefined
   readonly workdir: string
@@ -93,6 +95,7 @@ export function loadConfig(line: CommandLine): Config {
     host: given('host', 'RUNTIME_HOST') ?? file.host ?? '127.0.0.1',
     port: readPort(given('port', 'RUNTIME_PORT')) ?? file.port ?? 9990,
     tokenFile: given('token-file', 'RUNTIME_TOKEN_FILE') ?? file.token_file,
+    tokenSeed: credentialOf(env['CREDENTIALS_DIRECTORY']),
     // A flag beats the environment: with --token-file the variable does not count.
     token: line.flags['token-file'] === undefined ? token : undefined,
     workdir: workdir === undefined ? defaultWorkdir(home) : checkedWorkdir(workdir),
@@ -104,6 +107,10 @@ export function loadConfig(line: CommandLine): Config {
     file:
       typeof toolsets === 'string' ? { ...file, toolsets: toolsets.split(',').filter((name) => name !== '') } : file,
   })
+}
+
+function credentialOf(directory: string | undefined): string | undefined {
+  return directory === undefined || !isAbsolute(directory) ? undefined : join(directory, 'token')
 }
 
 /** systemd's directory as it is, else ours below the user's. */

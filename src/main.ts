@@ -47,8 +47,8 @@ async function start(config: Config): Promise<void> {
   return await serve(config, assets)
 }
 
-async function tokenOf({ token, tokenFile, stateDirectory }: Config): Promise<string> {
-  return (await loadToken({ fromEnvironment: token, file: tokenFile, stateDirectory })).token
+async function tokenOf({ token, tokenFile, tokenSeed, stateDirectory }: Config): Promise<string> {
+  return (await loadToken({ fromEnvironment: token, file: tokenFile, seed: tokenSeed, stateDirectory })).token
 }
 
 /** Where the daemon is that connect and stdio talk of. */

@@ -51,6 +51,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const token = await loadToken({
     fromEnvironment: config.token,
     file: config.tokenFile,
+    seed: config.tokenSeed,
     stateDirectory: config.stateDirectory,
   })
   const jwt = await jwtOptions(config)

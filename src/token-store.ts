@@ -33,6 +33,8 @@ export interface LoadedToken {
 export interface TokenSources {
   readonly fromEnvironment?: string | undefined
   readonly file?: string | undefined
+  /** A file that may be there: what it holds is kept as the token where none is kept yet. */
+  readonly seed?: string | undefined
   readonly stateDirectory: string
 }
 
@@ -50,7 +52,7 @@ export async function loadToken(sources: TokenSources): Promise<LoadedToken> {
     )
     return { token, source: 'file', path: file, created: false }
   }
-  return await keptToken(stateDirectory)
+  return await keptToken(stateDirectory, sources.seed)
 }
 
 /** The shared secret of HS256 and its kin; one newline at the end is not part of it. */
@@ -102,18 +104,26 @@ function endWithoutNewline(text: string): number {
   return text.endsWith('\n') ? text.length - 1 : text.length
 }
 
-async function keptToken(directory: string): Promise<LoadedToken> {
+async function keptToken(directory: string, seed: string | undefined): Promise<LoadedToken> {
   const path = join(directory, TOKEN_NAME)
   const state = { source: 'state', path } as const
   await ownDirectory(directory)
   const kept = await readKept(path)
   if (kept !== undefined) return { ...state, token: kept, created: false }
-  const token = randomBytes(32).toString('hex')
-  if (await createWhole(directory, path, `${token}\n`)) return { ...state, token, created: true }
+  const seeded = await seededToken(seed)
+  const token = seeded ?? randomBytes(32).toString('hex')
+  if (await createWhole(directory, path, `${token}\n`)) return { ...state, token, created: seeded === undefined }
   // Another start was quicker: both serve the token it made.
   const theirs = await readKept(path)
   if (theirs !== undefined) return { ...state, token: theirs, created: false }
   throw new StartError(`the token file ${path} vanished while the daemon started; start it again`)
+}
+
+/** The token to begin with; undefined where there is none. */
+async function seededToken(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  await using file = await openRegular(path, 0, 'the credential')
+  return file && acceptToken((await file.readFile()).toString('latin1'), `the credential ${path}`)
 }
 
 /** Makes the state directory; refuses one in which another user could replace the token. */
