@@ -7,6 +7,7 @@ import { execGet } from './operations/exec-get.ts'
 import { execRun } from './operations/exec-run.ts'
 import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from './operations/files.ts'
 import { fileList, fileStream } from './operations/list.ts'
+import { fileRawRead, fileRawWrite } from './operations/raw.ts'
 import { searchFiles } from './operations/search-files.ts'
 import { searchContent, searchInit } from './operations/search.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
@@ -52,6 +53,8 @@ export const catalog = [
   terminalResize,
   // REST alone from here on
   fileStream,
+  fileRawRead,
+  fileRawWrite,
   execAttach,
   scrollbackResize,
   scrollbackClear,

@@ -91,7 +91,8 @@ export class ByteStream {
   readonly head: ByteHead
   /**
    * `return` of its iterator is called in any case and releases everything, also before the first item (HEAD): a
-   * bare generator does not do that for what is open already.
+   * bare generator does not do that for what is open already. A chunk's memory is the reader's until it asks for the
+   * next one, when the system has the chunk: the source may use it again then.
    */
   readonly chunks: AsyncIterable<Uint8Array>
   constructor(head: ByteHead, chunks: AsyncIterable<Uint8Array>) {

@@ -93,7 +93,7 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, limit: 
   const cut = (): void => {
     // It closes after its end too, before anybody has read that: a fault, which is dear to make, is not one then.
     if (request.readableEnded) return
-    reject(new Fault('bad_request', `the body ended after ${size} bytes, before it was complete`))
+    reject(cutShort(size))
   }
   request.on('data', take).once('end', end).once('close', cut).once('error', cut)
   try {
@@ -125,6 +125,8 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
       if (step.done === true) return
       size += step.value.byteLength
       yield step.value
+    } catch (error) {
+      throw error instanceof Fault ? error : cutShort(size)
     } finally {
       clearTimeout(timer)
     }
@@ -146,6 +148,10 @@ function crowded(): Fault {
       retryAfter: 1,
     },
   )
+}
+
+function cutShort(size: number): Fault {
+  return new Fault('bad_request', `the body ended after ${size} bytes, before it was complete`)
 }
 
 function stalled(size: number): Fault {

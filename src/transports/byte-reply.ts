@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { ByteStream } from '../operation.ts'
-import { drained, nextUnlessLeft } from './drain.ts'
+import { handedOver, nextUnlessLeft } from './drain.ts'
 
 /** A client that takes nothing for this long is given up. */
 const STALL_MS = 60_000
@@ -33,7 +33,7 @@ export async function sendBytes(
       if (step.done === true) break
       left -= step.value.byteLength
       if (left < 0) break
-      if (!response.write(step.value) && !(await drained(response, STALL_MS))) return
+      if (!(await handedOver(response, step.value, STALL_MS))) return
     }
     if (left === 0 || left === Infinity) response.end()
     else response.destroy() // the source had more or less than was announced

@@ -26,6 +26,29 @@ export async function drained(response: ServerResponse, stallMs: number): Promis
   }
 }
 
+/**
+ * Writes a chunk; resolves true once the system has all of it and its memory is free for other use. A client that
+ * takes nothing is cut as `drained` does it; then, or where it has left, the answer is false.
+ */
+export async function handedOver(response: ServerResponse, chunk: Uint8Array, stallMs: number): Promise<boolean> {
+  if (response.destroyed) return false
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const gone = (): void => resolve(false)
+  response.once('close', gone)
+  response.write(chunk, (error) => resolve(error === null || error === undefined))
+  let left = response.writableLength
+  const timer = setInterval(() => {
+    if (response.writableLength >= left) response.destroy()
+    left = response.writableLength
+  }, stallMs)
+  try {
+    return await promise
+  } finally {
+    clearInterval(timer)
+    response.off('close', gone)
+  }
+}
+
 /** The source's next item; 'left' as soon as the client's connection is gone, however long the source would wait. */
 export async function nextUnlessLeft<T>(
   source: AsyncIterator<T>,

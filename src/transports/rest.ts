@@ -70,11 +70,14 @@ function fieldsOf(query: URLSearchParams): Record<string, unknown> {
   )
 }
 
-/** The route's headers that came; one that came twice is joined by commas, as HTTP has it. */
+/**
+ * The route's headers that came; one that came twice is joined by commas, as HTTP has it. A range is asked of GET
+ * alone (RFC 9110 14.2).
+ */
 function headerFields(request: IncomingMessage, { headers = {} }: Route<Record<string, unknown>>): object {
   return Object.fromEntries(
     Object.entries(headers).flatMap(([header, field]) => {
-      const values = request.headersDistinct[header]
+      const values = header === 'range' && request.method !== 'GET' ? undefined : request.headersDistinct[header]
       return values === undefined ? [] : [[field, values.join(', ')]]
     }),
   )

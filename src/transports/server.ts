@@ -223,5 +223,7 @@ async function refuse(
     return
   }
   const { status, body, headers: more } = refusalOfFault(fault, requestId)
-  await sendJson(response, status, body, { ...headers, ...more })
+  // A connection whose body was not read ends with the answer: its client must not send the next request on it.
+  const last = response.req.complete ? {} : { connection: 'close' }
+  await sendJson(response, status, body, { ...headers, ...more, ...last })
 }

@@ -4,7 +4,7 @@
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { Fault, quote } from '../../fault.ts'
 import type { JsonText } from '../../json-text.ts'
 import { extensionOf } from '../listing/code-files.ts'
 import { hashHere } from './content-hash.ts'
@@ -12,7 +12,7 @@ import type { Encoding } from './file-content.ts'
 import { asBase64, asText } from './file-text.ts'
 import { fromEnd, moreOf, totalOf, type Continuation } from './line-total.ts'
 import { cutLines, firstLines, lineCount, numberingBytes, numberLines, type LineRange } from './numbered-lines.ts'
-import { isPseudo, notRegular, openRegular, type RegularFile } from './regular-file.ts'
+import { faultOfRead, isPseudo, openRegular, type RegularFile } from './regular-file.ts'
 import type { Digest } from './write-job.ts'
 
 export interface ReadRequest {
@@ -202,14 +202,6 @@ function tooLarge(path: string, size: number, limit: number, verb: string): Faul
     `path ${quote(path)} ${verb} ${size} bytes; at most ${limit} bytes are returned: use start_line and end_line`,
     { details: { field: 'path', size, limit } },
   )
-}
-
-/** EAGAIN: a stream of the kernel with nothing to say; EIO: memory of a process. Neither is content. */
-function faultOfRead(error: unknown, path: string): unknown {
-  const errno = errnoOf(error)
-  return errno === 'EAGAIN' || errno === 'EIO'
-    ? notRegular(path, `without content that can be read (${errno})`)
-    : faultOfSystem(error, path)
 }
 
 /** Of the very bytes returned where they are the whole file. */

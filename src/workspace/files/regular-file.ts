@@ -3,8 +3,8 @@
 // block, should one have taken the file's place in between; `fstat` then decides on what was really opened.
 
 import { constants, type Stats } from 'node:fs'
-import { open, realpath, stat, type FileHandle } from 'node:fs/promises'
-import { errnoOf, Fault, quote } from '../../fault.ts'
+import { open, realpath, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
 import { faultOfPath } from './missing-path.ts'
 
 export interface RegularFile {
@@ -54,10 +54,42 @@ export function specialType(stats: Stats): 'fifo' | 'socket' | 'character_device
   return undefined
 }
 
+/** File systems whose files the kernel makes up while they are read (statfs(2), linux/magic.h). */
+const KERNEL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  0x9fa0, // proc
+  0x62656572, // sysfs
+  0x64626720, // debugfs
+  0x74726163, // tracefs
+  0x73636673, // securityfs
+  0x27e0eb, // cgroup
+  0x63677270, // cgroup2
+  0x62656570, // configfs
+  0xde5e81e4, // efivarfs
+  0xcafe4a11, // bpf
+  0x6165676c, // pstore
+  0xf97cff8c, // selinuxfs
+  0x42494e4d, // binfmt_misc
+  0x19800202, // mqueue
+  0x65735546, // fuse: lxcfs puts such files over /proc
+])
+
+/** Like `isPseudo`, but exact: a file that is one hole, or empty, has no blocks either. */
+export async function isMadeUp(path: string, stats: Stats): Promise<boolean> {
+  return isPseudo(stats) && KERNEL_FILE_SYSTEMS.has((await statfs(path)).type)
+}
+
 export function notRegular(path: string, kind: string): Fault {
   return new Fault('not_regular', `path ${quote(path)} is ${kind}; accepted is a regular file`, {
     details: { field: 'path', got: path },
   })
+}
+
+/** EAGAIN: a stream of the kernel with nothing to say; EIO: memory of a process. Neither is content. */
+export function faultOfRead(error: unknown, path: string): unknown {
+  const errno = errnoOf(error)
+  return errno === 'EAGAIN' || errno === 'EIO'
+    ? notRegular(path, `without content that can be read (${errno})`)
+    : faultOfSystem(error, path)
 }
 
 function refuseType(path: string, stats: Stats): void {
