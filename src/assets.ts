@@ -26,6 +26,7 @@ export const WORKERS = [
   'terminal-reader',
   'inotify-reader',
   'polling-watcher',
+  'archive-packer',
 ] as const
 export type WorkerName = (typeof WORKERS)[number]
 

@@ -11,6 +11,7 @@ import { fileRawRead, fileRawWrite } from './operations/raw.ts'
 import { searchFiles } from './operations/search-files.ts'
 import { searchContent, searchInit } from './operations/search.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
+import { transferDownload } from './operations/transfer.ts'
 import {
   scrollbackClear,
   scrollbackResize,
@@ -55,6 +56,7 @@ export const catalog = [
   fileStream,
   fileRawRead,
   fileRawWrite,
+  transferDownload,
   execAttach,
   scrollbackResize,
   scrollbackClear,

@@ -92,6 +92,8 @@ function readField(name: string, field: Field, value: unknown): unknown {
   switch (field.kind) {
     case 'path':
       return readPath(name, value)
+    case 'paths':
+      return (Array.isArray(value) ? value : [value]).map((item: unknown) => readPath(name, item))
     case 'list':
       return readList(value)
     case 'argv':
@@ -261,6 +263,8 @@ export function expectation(field: Field | undefined): string {
   switch (field.kind) {
     case 'path':
       return 'an absolute path'
+    case 'paths':
+      return `an array of 1 to ${String(maxItems)} absolute paths`
     case 'list':
       return `a list of at most ${String(maxItems)} strings, or one comma-separated string`
     case 'argv':

@@ -108,6 +108,8 @@ export interface ByteHead {
   readonly headers: Readonly<Record<string, string>>
   /** Bytes that the chunks have together, exactly; undefined where nobody knows yet. */
   readonly size?: number
+  /** Asked after the last chunk, without `size`: what could not be known at the head, whose `trailer` names it. */
+  readonly trailers?: () => Readonly<Record<string, string>>
 }
 
 /** What surrounds one run of an operation. */

@@ -5,7 +5,7 @@
 import { Type, type TSchema } from 'typebox'
 
 /** How a raw value is read before it is checked. */
-export type Kind = 'path' | 'list' | 'argv' | 'content' | 'id' | 'env'
+export type Kind = 'path' | 'paths' | 'list' | 'argv' | 'content' | 'id' | 'env'
 
 /** Longest path taken, in bytes (PATH_MAX less the final NUL). */
 export const PATH_BYTES = 4095
@@ -13,6 +13,10 @@ export const PATH_BYTES = 4095
 /** An absolute path: normalised, without NUL, at most 4,095 bytes. */
 export const path = (description: string, more: { default?: string } = {}) =>
   Type.String({ kind: 'path', minLength: 1, description: `${description} Absolute.`, ...more })
+
+/** Absolute paths: an array, or one as a string; a comma is part of a name. */
+export const paths = (description: string) =>
+  Type.Array(Type.String(), { kind: 'paths', description: `${description} Absolute.`, minItems: 1, maxItems: 1000 })
 
 /** Text without limits of its own. */
 export const text = (description: string, more: { minLength?: number; maxLength?: number; default?: string } = {}) =>

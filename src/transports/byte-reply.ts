@@ -35,8 +35,10 @@ export async function sendBytes(
       if (left < 0) break
       if (!(await handedOver(response, step.value, STALL_MS))) return
     }
-    if (left === 0 || left === Infinity) response.end()
-    else response.destroy() // the source had more or less than was announced
+    if (left === 0 || left === Infinity) {
+      if (head.trailers !== undefined) response.addTrailers(head.trailers())
+      response.end()
+    } else response.destroy() // the source had more or less than was announced
   } catch {
     response.destroy()
   } finally {

@@ -2,6 +2,7 @@
 // It composes; the parts decide. Disposing it ends every process that the daemon started.
 
 import { accessSync, constants } from 'node:fs'
+import { openPackers, type Packers } from './archives/pack.ts'
 import { openChildren, type Children } from './processes/child.ts'
 import type { ControlGroups } from './processes/work-group.ts'
 import { childEnvironment, loginShell, loginUser } from './processes/child-environment.ts'
@@ -30,6 +31,8 @@ export interface Workspace extends AsyncDisposable {
   readonly walkers: Walkers
   readonly search: ContentSearch
   readonly writer: FileWriter
+  /** Archives on their way out. */
+  readonly packers: Packers
   readonly targets: Targets
 }
 
@@ -69,6 +72,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const walkers = stack.use(
     openWalkers({ home: { home: environment['HOME'], configHome: environment['XDG_CONFIG_HOME'] } }),
   )
+  const packers = stack.use(openPackers())
   const search = openContentSearch({ children, engine: options.engine, ripgrep: options.ripgrep, environment })
   const parts = stack.move()
   return {
@@ -83,6 +87,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     walkers,
     search,
     writer,
+    packers,
     targets: openTargets(options.targets),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }

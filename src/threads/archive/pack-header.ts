@@ -1,0 +1,117 @@
+// The header blocks of one archive member: ustar, with a PAX header before it where ustar cannot say
+// everything (POSIX.1-2001): long names, names that are not ASCII, sizes above 8 GiB, times with fractions.
+// The blocks are node-tar's; the PAX records are written here, since names are bytes and node-tar's are text
+// (reliability F-16).
+
+import { Header } from 'tar/header'
+import type { Location } from '../walk/directory.ts'
+
+export type MemberType = 'File' | 'Directory' | 'SymbolicLink' | 'Link'
+
+/** A name as text, and as bytes where those are not UTF-8. */
+export type Name = Location
+
+export interface Member {
+  readonly type: MemberType
+  readonly name: Name
+  /** Permission bits and setuid, setgid, sticky. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** Nanoseconds since 1970. */
+  readonly mtime: bigint
+  /** Bytes of content; 0 for everything but files. */
+  readonly size: number
+  /** Target of a link: of a hard link the name of an earlier member. */
+  readonly link?: Name
+}
+
+export const BLOCK = 512
+
+const SECOND = 1_000_000_000n
+/** Seconds to either side of 1970 that a Date can hold (ECMA-262 21.4.1.1): the PAX record has the rest. */
+const DATE_SECONDS = 8_640_000_000_000n
+
+export function headerOf(member: Member): Buffer {
+  const { type, mode, uid, gid, size } = member
+  const seconds = floorSeconds(member.mtime)
+  const header = new Header({
+    type,
+    mode,
+    uid,
+    gid,
+    size,
+    path: shownName(member),
+    mtime: dateOf(seconds),
+    uname: '',
+    gname: '',
+    ...(member.link === undefined ? {} : { linkpath: member.link.path }),
+  })
+  const block = Buffer.alloc(BLOCK)
+  const insufficient = header.encode(block) || member.name.raw !== undefined || member.link?.raw !== undefined
+  const records = insufficient ? fullRecords(member) : []
+  if (insufficient || member.mtime !== seconds * SECOND) records.push(record('mtime', decimal(member.mtime)))
+  return records.length === 0 ? block : Buffer.concat([paxHeader(records, seconds), block])
+}
+
+/** Directories end in a slash, as every tar writes them. */
+function shownName({ name, type }: Member): string {
+  return type === 'Directory' ? `${name.path}/` : name.path
+}
+
+function fullRecords({ type, name, link, size, uid, gid }: Member): Buffer[] {
+  const slash = type === 'Directory' ? '/' : ''
+  const binary = name.raw !== undefined || link?.raw !== undefined
+  return [
+    // Names are taken as they are, whatever the character set (POSIX pax, "hdrcharset").
+    ...(binary ? [record('hdrcharset', 'BINARY')] : []),
+    record('path', name.raw === undefined ? name.path + slash : Buffer.concat([name.raw, Buffer.from(slash)])),
+    ...(link === undefined ? [] : [record('linkpath', link.raw ?? link.path)]),
+    ...(size > MOST_IN_OCTAL.size ? [record('size', String(size))] : []),
+    ...(uid > MOST_IN_OCTAL.id ? [record('uid', String(uid))] : []),
+    ...(gid > MOST_IN_OCTAL.id ? [record('gid', String(gid))] : []),
+  ]
+}
+
+/** The largest numbers of ustar's octal fields. */
+const MOST_IN_OCTAL = { size: 0o77777777777, id: 0o7777777 } as const
+
+/** "LENGTH key=value\n", where LENGTH counts itself too. */
+export function record(key: string, value: string | Buffer): Buffer {
+  const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from('\n')])
+  let length = rest.length + 1
+  while (String(length).length + rest.length !== length) length = String(length).length + rest.length
+  return Buffer.concat([Buffer.from(String(length)), rest])
+}
+
+function paxHeader(records: readonly Buffer[], seconds: bigint): Buffer {
+  const body = Buffer.concat(records)
+  const mtime = dateOf(seconds)
+  const blocks = Buffer.alloc(BLOCK + body.length + padding(body.length))
+  new Header({ type: 'ExtendedHeader', path: 'PaxHeader', mode: 0o644, size: body.length, mtime }).encode(blocks)
+  body.copy(blocks, BLOCK)
+  return blocks
+}
+
+/** Bytes from `size` to the next multiple of a block. */
+export function padding(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK
+}
+
+function floorSeconds(time: bigint): bigint {
+  return time >= 0n ? time / SECOND : (time - SECOND + 1n) / SECOND
+}
+
+function dateOf(seconds: bigint): Date {
+  const near = seconds > DATE_SECONDS ? DATE_SECONDS : seconds < -DATE_SECONDS ? -DATE_SECONDS : seconds
+  return new Date(Number(near) * 1000)
+}
+
+/** Nanoseconds as seconds with nine decimals at most. */
+export function decimal(time: bigint): string {
+  const size = time < 0n ? -time : time
+  const fraction = String(size % SECOND)
+    .padStart(9, '0')
+    .replace(/0+$/, '')
+  return `${time < 0n ? '-' : ''}${size / SECOND}${fraction === '' ? '' : `.${fraction}`}`
+}

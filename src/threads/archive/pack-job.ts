@@ -1,0 +1,48 @@
+// What passes between the main thread and the worker that makes one archive: the job at its start; slots of
+// shared memory, filled by the worker and given back by the main thread, which are the only buffers between
+// them; and at the end what could not be taken along.
+
+import type { FaultNotice } from '../walk/walk-job.ts'
+
+export type ArchiveFormat = 'tar.gz' | 'tar.zst' | 'tar'
+
+/** One requested path and its member name (contract 4: the base name). */
+export interface PackRoot {
+  readonly path: string
+  readonly name: string
+}
+
+export interface PackJob {
+  readonly roots: readonly PackRoot[]
+  readonly format: ArchiveFormat
+  /** Globs in .gitignore syntax, relative to each root, braces already expanded. */
+  readonly excludes: readonly string[]
+  /** SLOTS times SLOT_BYTES. */
+  readonly memory: SharedArrayBuffer
+}
+
+/** A slot is the reader's until it asks for the next: then the system has its bytes (operation.ts, ByteStream). */
+export const SLOT_BYTES = 256 * 1024
+/** One being sent, one waiting, two being filled; more gained nothing (measured). */
+export const SLOTS = 4
+
+export function slotsOf(memory: SharedArrayBuffer): Uint8Array[] {
+  return Array.from({ length: SLOTS }, (_, slot) => new Uint8Array(memory, slot * SLOT_BYTES, SLOT_BYTES))
+}
+
+/** What an archive lacks although it was asked for, and what it has in another form. */
+export interface PackRemarks {
+  /** Entries left out: counts by reason. What the excludes name is not among them. */
+  readonly skipped: Readonly<Record<string, number>>
+  /** The first of their paths, with the reason. */
+  readonly first: readonly (readonly [reason: string, path: string])[]
+  /** Hard links that went in as files of their own, because too many had to be remembered. */
+  readonly unlinked: number
+}
+
+export type ToPacker = { readonly type: 'free'; readonly slot: number }
+
+export type FromPacker =
+  | { readonly type: 'filled'; readonly slot: number; readonly length: number }
+  | { readonly type: 'end'; readonly remarks: PackRemarks }
+  | { readonly type: 'failed'; readonly fault: FaultNotice }

@@ -1,0 +1,166 @@
+// The walk that puts requested paths and what lies below them on a tape, member by member. Links are stored,
+// never followed; nothing but files, directories and links goes in; a file has in the archive exactly the
+// size it had when it was opened, and one that shrinks meanwhile ends the archive (reliability T-06).
+
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
+import { isUtf8 } from 'node:buffer'
+import { Fault, quote } from '../../fault.ts'
+import { below, type Item, type Location } from '../walk/directory.ts'
+import { Ground, type Directory } from '../walk/ground.ts'
+import { BLOCK, headerOf, padding, type MemberType, type Name } from './pack-header.ts'
+import type { PackJob, PackRoot } from './pack-job.ts'
+import { Remarks } from './pack-remarks.ts'
+import type { Tape } from './pack-tape.ts'
+
+/** Files with further hard links that are remembered at a time; about 10 MiB. Later ones go in as files. */
+const MOST_LINKED = 50_000
+
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
+
+/** The first member with a file's content, and how many names of the file are still to come at most. */
+interface Linked {
+  readonly name: Name
+  left: bigint
+}
+
+export class PackWalk {
+  readonly remarks = new Remarks()
+  readonly #tape: Tape
+  readonly #linked = new Map<string, Linked>()
+
+  constructor(tape: Tape) {
+    this.#tape = tape
+  }
+
+  /** The whole archive, down to its end mark. */
+  *run({ roots, excludes }: Pick<PackJob, 'roots' | 'excludes'>): Generator<void, void> {
+    for (const root of roots) yield* this.#root(root, excludes)
+    yield* this.#tape.zeros(2 * BLOCK)
+  }
+
+  *#root({ path, name }: PackRoot, excludes: readonly string[]): Generator<void, void> {
+    const location = { path, raw: undefined }
+    const member = { path: name, raw: undefined }
+    const stats = lstatSync(path, { bigint: true })
+    if (stats.isSymbolicLink()) return yield* this.#link(location, member)
+    if (!stats.isDirectory()) return yield* this.#file(location, member)
+    // Of the root directory itself there is no member: what is unpacked has a root of its own.
+    if (path !== '/') yield* this.#head('Directory', member, stats)
+    const ground = new Ground(path, { gitignore: false, patterns: excludes, home: NO_HOME })
+    yield* this.#children(ground, ground.root, member)
+    for (const closed of ground.unreadable) this.remarks.skip('unreadable', closed)
+    for (let i = ground.unreadable.length; i < ground.errors; i++) this.remarks.skip('unreadable', '')
+  }
+
+  *#children(ground: Ground, directory: Directory, name: Name): Generator<void, void> {
+    for (const item of ground.enter(directory)) {
+      if (!ground.admits(directory, item)) continue
+      const location = below(directory, item)
+      const member = below(name, item)
+      if (item.kind !== 'directory') yield* this.#leaf(item, location, member)
+      else if (yield* this.#directory(location, member)) {
+        const child = ground.descend(directory, item)
+        if (child === undefined) this.remarks.skip('pseudo_filesystem', location.path)
+        else yield* this.#children(ground, child, member)
+      }
+    }
+  }
+
+  *#leaf(item: Item, location: Location, member: Name): Generator<void, void> {
+    if (item.kind === 'file') yield* this.#file(location, member)
+    else if (item.kind === 'symlink') yield* this.#link(location, member)
+    else this.remarks.skip(item.kind, location.path)
+  }
+
+  /** False where it is not there any more. */
+  *#directory(location: Location, member: Name): Generator<void, boolean> {
+    const stats = this.#attempt(location, () => lstatSync(location.raw ?? location.path, { bigint: true }))
+    if (stats === undefined) return false
+    if (stats.isDirectory()) yield* this.#head('Directory', member, stats)
+    else this.remarks.skip('vanished', location.path)
+    return stats.isDirectory()
+  }
+
+  *#link(location: Location, member: Name): Generator<void, void> {
+    const where = location.raw ?? location.path
+    const seen = this.#attempt(location, () => ({
+      stats: lstatSync(where, { bigint: true }),
+      target: readlinkSync(where, { encoding: 'buffer' }),
+    }))
+    if (seen === undefined) return
+    const { stats, target } = seen
+    const link = { path: target.toString('utf8'), raw: isUtf8(target) ? undefined : target }
+    yield* this.#head('SymbolicLink', member, stats, { link })
+  }
+
+  *#file(location: Location, member: Name): Generator<void, void> {
+    const fd = this.#attempt(location, () => openSync(location.raw ?? location.path, FLAGS))
+    if (fd === undefined) return
+    try {
+      const stats = fstatSync(fd, { bigint: true })
+      const first = this.#linkedTo(stats, member)
+      if (!stats.isFile()) this.remarks.skip('vanished', location.path)
+      else if (first !== undefined) yield* this.#head('Link', member, stats, { link: first })
+      else if (stats.size === 0n && madeUp(fd)) this.remarks.skip('pseudo_filesystem', location.path)
+      else yield* this.#content(fd, stats, location, member)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  *#content(fd: number, stats: BigIntStats, location: Location, member: Name): Generator<void, void> {
+    const size = Number(stats.size)
+    yield* this.#head('File', member, stats, { size })
+    const read = yield* this.#tape.read(fd, size)
+    if (read < size) {
+      throw new Fault('conflict', `path ${quote(location.path)} became shorter while it was being packed`)
+    }
+    yield* this.#tape.zeros(padding(size))
+  }
+
+  *#head(
+    type: MemberType,
+    name: Name,
+    { mode, uid, gid, mtimeNs }: BigIntStats,
+    more: { size?: number; link?: Name } = {},
+  ): Generator<void, void> {
+    const owner = { uid: Number(uid), gid: Number(gid) }
+    const header = { type, name, mode: Number(mode) & 0o7777, ...owner, mtime: mtimeNs, size: 0, ...more }
+    yield* this.#tape.put(headerOf(header))
+  }
+
+  /** The member that this file is a further name of; otherwise remembers this one as the first. */
+  #linkedTo({ nlink, dev, ino }: BigIntStats, member: Name): Name | undefined {
+    if (nlink < 2n) return undefined
+    const key = `${dev}:${ino}`
+    const known = this.#linked.get(key)
+    if (known !== undefined) {
+      if (--known.left === 0n) this.#linked.delete(key)
+      return known.name
+    }
+    if (this.#linked.size < MOST_LINKED) this.#linked.set(key, { name: member, left: nlink - 1n })
+    else this.remarks.unlink()
+    return undefined
+  }
+
+  #attempt<T>(location: Location, act: () => T): T | undefined {
+    try {
+      return act()
+    } catch (error) {
+      this.remarks.fail(error, location.path)
+      return undefined
+    }
+  }
+}
+
+const NO_HOME = { home: undefined, configHome: undefined }
+
+/** True for a file that says it is empty and is not: the kernel makes it up while it is read. */
+function madeUp(fd: number): boolean {
+  try {
+    return readSync(fd, PROBE, 0, 1, 0) > 0
+  } catch {
+    return true
+  }
+}
+const PROBE = Buffer.alloc(1)

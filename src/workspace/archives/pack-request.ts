@@ -1,0 +1,62 @@
+// The paths of a download, checked before the first byte of the answer, when a refusal can still be one
+// (contract 4): each is absolute, there, readable and something an archive can hold, and no two would have one
+// name in it.
+
+import { constants } from 'node:fs'
+import { access, lstat, readFile, realpath } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { Fault, quote } from '../../fault.ts'
+import type { PackRoot } from '../../threads/archive/pack-job.ts'
+import { pseudoMounts } from '../../threads/walk/mounts.ts'
+import { faultOfPath } from '../files/missing-path.ts'
+import { parseMountPoints } from '../files/mounts.ts'
+import { notRegular, specialType } from '../files/regular-file.ts'
+
+/** Throws a Fault that names the first path that will not do. */
+export async function rootsOf(paths: readonly string[]): Promise<PackRoot[]> {
+  const roots = paths.map((path) => ({ path, name: basename(path) || '.' })) // of `/`: ./etc and so on
+  const byName = new Map<string, PackRoot>()
+  for (const root of roots) {
+    const other = byName.get(root.name)
+    if (other !== undefined) {
+      const both = `${quote(other.path)} and ${quote(root.path)}`
+      throw bad(`paths names ${both}, which would both be ${quote(root.name)} in the archive`, [other.path, root.path])
+    }
+    byName.set(root.name, root)
+  }
+  const mountinfo = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
+  for (const { path } of roots) await refuseUnfit(path, mountinfo)
+  return roots
+}
+
+async function refuseUnfit(path: string, mountinfo: string): Promise<void> {
+  try {
+    const stats = await lstat(path)
+    const special = specialType(stats)
+    if (special !== undefined) throw notRegular(path, `a ${special.replace('_', ' ')}`)
+    if (stats.isSymbolicLink()) return
+    await access(path, constants.R_OK)
+    if (isPseudo(join(await realpath(dirname(path)), basename(path)), mountinfo)) {
+      const kind = 'lies in a pseudo file system, whose files are made while they are read; file_read reads them'
+      throw new Fault('bad_request', `path ${quote(path)} ${kind}`, { details: { field: 'paths', path } })
+    }
+  } catch (error) {
+    throw await faultOfPath(error, path)
+  }
+}
+
+/** Whether the mount that `path` lies in is of a pseudo file system; of several at one place the last counts. */
+export function isPseudo(path: string, mountinfo: string): boolean {
+  let nearest = { point: '', pseudo: false }
+  for (const line of mountinfo.split('\n')) {
+    const [point] = parseMountPoints(line)
+    if (point === undefined || point.length < nearest.point.length) continue
+    const inside = point === '/' || path === point || path.startsWith(`${point}/`)
+    if (inside) nearest = { point, pseudo: pseudoMounts(line).length > 0 }
+  }
+  return nearest.pseudo
+}
+
+function bad(sentence: string, got: unknown): Fault {
+  return new Fault('bad_request', sentence, { details: { field: 'paths', got } })
+}

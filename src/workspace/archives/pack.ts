@@ -1,0 +1,149 @@
+// Downloads of archives. Each has a worker of its own that walks, reads and compresses, and four slots of
+// shared memory through which the bytes come; so memory is the same for any size, the client's pace is the
+// worker's, and a client that leaves ends it at once (reliability T-07).
+
+import type { Worker } from 'node:worker_threads'
+import { startWorker } from '../../assets.ts'
+import { Fault } from '../../fault.ts'
+import {
+  type ArchiveFormat,
+  type FromPacker,
+  type PackJob,
+  type PackRemarks,
+  SLOT_BYTES,
+  SLOTS,
+  slotsOf,
+  type ToPacker,
+} from '../../threads/archive/pack-job.ts'
+import { expandPatterns } from '../../threads/walk/pattern-list.ts'
+import { Places } from './places.ts'
+import { rootsOf } from './pack-request.ts'
+
+export interface PackRequest {
+  readonly paths: readonly string[]
+  readonly exclude_patterns: readonly string[]
+  readonly format: ArchiveFormat
+}
+
+export interface PackerOptions {
+  /** Archives made at once; 4 unless given. */
+  readonly limit?: number
+  /** Requests that may wait for one of those to end, and for how long. */
+  readonly waiting?: number
+  readonly waitMs?: number
+}
+
+/** An archive on its way. `return` of its iterator, at any time, ends the worker. */
+export interface Packing extends AsyncIterable<Uint8Array> {
+  /** What it lacks; complete once the iterator has ended. */
+  readonly remarks: PackRemarks
+}
+
+export interface Packers extends AsyncDisposable {
+  readonly running: number
+  /** Starts an archive; rejects with the Fault of a path that will not do, or of too many archives at once. */
+  pack(request: PackRequest, signal: AbortSignal): Promise<Packing>
+}
+
+export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: PackerOptions = {}): Packers {
+  const places = new Places({ what: 'archives being made', limit, waiting, waitMs })
+  const running = new Set<Packer>()
+  return {
+    get running() {
+      return running.size
+    },
+    async pack({ paths, exclude_patterns, format }, signal) {
+      const excludes = expandPatterns('exclude_patterns', exclude_patterns)
+      const roots = await rootsOf(paths)
+      const leave = await places.enter(signal)
+      const memory = new SharedArrayBuffer(SLOTS * SLOT_BYTES)
+      const packer = new Packer({ roots, format, excludes, memory }, () => {
+        running.delete(packer)
+        leave()
+      })
+      running.add(packer)
+      return packer
+    },
+    async [Symbol.asyncDispose]() {
+      places.close()
+      await Promise.all([...running].map((packer) => packer.end(new Fault('unavailable', 'the daemon is stopping'))))
+    },
+  }
+}
+
+type Filled = Extract<FromPacker, { type: 'filled' }>
+
+/** The main thread's end of one archive. One `next` at a time, as with every iterator here. */
+class Packer implements Packing, AsyncIterator<Uint8Array, void> {
+  remarks: PackRemarks = { skipped: {}, first: [], unlinked: 0 }
+  readonly #worker: Worker
+  readonly #slots: readonly Uint8Array[]
+  readonly #filled: Filled[] = []
+  readonly #over: () => void
+  #ending: Promise<void> | undefined
+  #lent: number | undefined
+  #failure: { readonly reason: unknown } | undefined
+  #wake: (() => void) | undefined
+
+  constructor(job: PackJob, over: () => void) {
+    this.#over = over
+    this.#slots = slotsOf(job.memory)
+    this.#worker = startWorker('archive-packer', job)
+      .on('message', (message: FromPacker) => this.#hear(message))
+      .on('error', (error) => void this.end(error))
+      .on('exit', () => void this.end(new Error('the archive packer ended')))
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Asking for a chunk gives the one before back to the worker. */
+  async next(): Promise<IteratorResult<Uint8Array, void>> {
+    if (this.#lent !== undefined) this.#worker.postMessage({ type: 'free', slot: this.#lent } satisfies ToPacker)
+    this.#lent = undefined
+    for (;;) {
+      const filled = this.#filled.shift()
+      if (filled !== undefined) return { done: false, value: this.#chunk(filled) }
+      if (this.#failure !== undefined) throw this.#failure.reason
+      if (this.#ending !== undefined) return { done: true, value: undefined }
+      await new Promise<void>((wake) => (this.#wake = wake))
+    }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, void>> {
+    this.#filled.length = 0
+    await this.end()
+    return { done: true, value: undefined }
+  }
+
+  /** Ends the worker; what it has filled so far may still be asked for, and then `reason` is thrown, if given. */
+  end(reason?: unknown): Promise<void> {
+    this.#ending ??= this.#terminate(reason)
+    return this.#ending
+  }
+
+  async #terminate(reason: unknown): Promise<void> {
+    if (reason !== undefined) this.#failure = { reason }
+    this.#wake?.()
+    await this.#worker.terminate()
+    this.#over()
+  }
+
+  #chunk({ slot, length }: Filled): Uint8Array {
+    this.#lent = slot
+    return this.#slots[slot]?.subarray(0, length) ?? new Uint8Array()
+  }
+
+  #hear(message: FromPacker): void {
+    if (message.type === 'filled') this.#filled.push(message)
+    else if (message.type === 'end') {
+      this.remarks = message.remarks
+      void this.end()
+    } else {
+      const { code, sentence, details } = message.fault
+      void this.end(new Fault(code, sentence, details === undefined ? {} : { details }))
+    }
+    this.#wake?.()
+  }
+}
