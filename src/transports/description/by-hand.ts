@@ -46,7 +46,7 @@ const mcp: PlainSchema = {
     tags: ['MCP'],
     summary: 'Names the server, its version and its tools, for a person who looks.',
     responses: {
-      200: { description: 'Name, version and tools.', content: { 'application/json': {} } },
+      200: { description: 'Name, version and tools.', content: { 'application/json': { schema: { type: 'object' } } } },
       default: FAULT,
     },
   },

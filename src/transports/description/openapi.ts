@@ -112,7 +112,8 @@ function operationObject(endpoint: Endpoint): PlainSchema {
 }
 
 function remarks({ tool, remarks: said }: Operation): string {
-  const toolset = tool?.toolset === undefined ? undefined : `Belongs to the toolset \`${tool.toolset}\`.`
+  const toolset =
+    tool?.toolset === undefined ? undefined : `As an MCP tool it belongs to the toolset \`${tool.toolset}\`.`
   return [said, toolset].filter((one) => one !== undefined).join(' ')
 }
 
