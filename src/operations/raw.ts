@@ -43,7 +43,7 @@ export const fileRawRead = operation({
       method: 'GET',
       path: '/files/raw',
       headers: { range: 'range', 'if-range': 'if_range', 'if-match': 'if_match', 'if-none-match': 'if_none_match' },
-      answers: 'application/octet-stream',
+      answers: '*/*', // by the name of the file
     },
   ],
   statuses: [206, 304, 404, 412, 416],

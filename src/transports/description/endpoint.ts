@@ -60,9 +60,9 @@ export function endpointsOf(catalog: readonly Operation[]): readonly Endpoint[] 
 
 function endpointOf(op: Operation, route: Endpoint['route'], first: boolean): Endpoint {
   const inPath = new Set(route.path.split('/').flatMap((part) => (part.startsWith(':') ? [part.slice(1)] : [])))
-  const headers = Object.entries(route.headers ?? {}).filter(([header]) => !UNDESCRIBED.has(header))
-  const inHeader = new Map(headers.map(([header, field]) => [field, header]))
-  const open = fieldsOf(op).filter(({ name }) => route.fixed === undefined || !Object.hasOwn(route.fixed, name))
+  const inHeader = new Map(Object.entries(route.headers ?? {}).map(([header, field]) => [field, header]))
+  const settled = (name: string) => route.fixed !== undefined && Object.hasOwn(route.fixed, name)
+  const open = fieldsOf(op).filter(({ name }) => !settled(name) && !UNDESCRIBED.has(inHeader.get(name) ?? ''))
   const json = route.body !== 'bytes' && CARRIES_BODY.has(route.method)
   const inBody = json ? open.filter(({ name }) => !inPath.has(name) && !inHeader.has(name)) : []
   const parameters = open
@@ -96,7 +96,7 @@ const CARRIES_BODY: ReadonlySet<Method> = new Set(['POST', 'PUT', 'PATCH'])
 
 const BYTES = { form: 'bytes' } as const
 
-/** OpenAPI 3.1, "Parameter Object": header parameters of these names shall be ignored. */
+/** OpenAPI 3.1, "Parameter Object": the media types say what these headers may be, parameters of the name do not count. */
 const UNDESCRIBED: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
 
 /** What tells a further route from the first: its method, or where that is the same the end of its path. */
