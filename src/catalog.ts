@@ -8,6 +8,7 @@ import { execRun } from './operations/exec-run.ts'
 import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from './operations/files.ts'
 import { fileList, fileStream } from './operations/list.ts'
 import { fileRawRead, fileRawWrite } from './operations/raw.ts'
+import { fileChmod, fileCopy, fileMove } from './operations/rearranging.ts'
 import { searchFiles } from './operations/search-files.ts'
 import { searchContent, searchInit } from './operations/search.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
@@ -52,6 +53,9 @@ export const catalog = [
   // in toolsets that are off by default
   terminalInput,
   terminalResize,
+  fileMove,
+  fileCopy,
+  fileChmod,
   // REST alone from here on
   fileStream,
   fileRawRead,
@@ -73,7 +77,9 @@ export const TOOLSETS: readonly string[] = [
   ...new Set(catalog.flatMap((op) => (op.tool?.toolset === undefined ? [] : [op.tool.toolset]))),
 ]
 
-/** What is offered with these toolsets switched on, over REST as over MCP. */
+/** What REST serves with these toolsets switched on. */
 export function catalogWith(toolsets: readonly string[]): readonly Operation[] {
-  return catalog.filter((op) => op.tool?.toolset === undefined || toolsets.includes(op.tool.toolset))
+  return catalog.filter(
+    ({ tool }) => tool?.toolset === undefined || tool.routed === 'always' || toolsets.includes(tool.toolset),
+  )
 }

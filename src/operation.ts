@@ -64,6 +64,8 @@ export interface Tool<I> {
   readonly hidden?: readonly (keyof I & string)[]
   /** Named: the operation is off, over REST too, until this toolset is asked for (contract 15.3). */
   readonly toolset?: string
+  /** With a toolset, `always`: the tool alone is off until then; the routes are there whatever is switched on. */
+  readonly routed?: 'always'
 }
 
 /**

@@ -28,6 +28,19 @@ export const libc = {
     let found: NativeFunction | undefined
     return (...parameters) => (found ??= native().library.func(signature))(...parameters)
   },
+  /** One that may wait for a disk: it runs on a thread of koffi's own. What it says is all that is known: no errno. */
+  waiting(signature: string): (...parameters: Parameters<NativeFunction>) => Promise<number> {
+    let found: NativeFunction | undefined
+    return async (...parameters) => {
+      const { promise, resolve, reject } = Promise.withResolvers<number>()
+      found ??= native().library.func(signature)
+      found.async(...parameters, (error: unknown, result: number) => {
+        if (error instanceof Error) reject(error)
+        else resolve(result)
+      })
+      return await promise
+    }
+  },
   /** Whether this version has it. */
   has(signature: string): boolean {
     try {

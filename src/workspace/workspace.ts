@@ -8,6 +8,7 @@ import type { ControlGroups } from './processes/work-group.ts'
 import { childEnvironment, loginShell, loginUser } from './processes/child-environment.ts'
 import { openContentSearch, type ContentSearch, type EngineChoice } from './search/content-search.ts'
 import { openFileWriter, type FileWriter } from './files/file-writer.ts'
+import { openMover, type Mover } from './files/mover.ts'
 import { openTargets, type Targets } from './targets.ts'
 import { openTasks, type Tasks } from './exec/tasks.ts'
 import { openTerminals, type Terminals } from './terminals/terminals.ts'
@@ -31,6 +32,7 @@ export interface Workspace extends AsyncDisposable {
   readonly walkers: Walkers
   readonly search: ContentSearch
   readonly writer: FileWriter
+  readonly mover: Mover
   /** Archives on their way out. */
   readonly packers: Packers
   readonly targets: Targets
@@ -64,6 +66,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const shell = loginShell(environment, user, runs)
   const { workdir } = options
   const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
+  const mover = stack.use(openMover({ writer, durable: options.durable }))
   const children = stack.use(openChildren({ groups: options.groups }))
   const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment }))
   const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell }))
@@ -87,6 +90,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     walkers,
     search,
     writer,
+    mover,
     packers,
     targets: openTargets(options.targets),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),

@@ -1,18 +1,20 @@
 // Remembers the temporary files in flight, so that a daemon killed in the middle leaves none behind
 // (contract 18, reliability F-06). One file per daemon in the state directory: a line `+"path"` before a
-// temporary file is made, a line `-"path"` after it is gone, handed to the kernel in batches and never
+// temporary file is made (`*"path"`: or a directory), a line `-"path"` after it is gone, handed to the kernel in batches and never
 // synced, since it must survive our death, not the machine's. The next start reads the journals of daemons
-// that no longer live, removes what is left of the files named there, and then the journals.
+// that no longer live, removes what is left of the files named there, and then the journals; directories go in
+// the background, since a large tree would hold up the start.
 
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readdir, readFile, rename, rm, unlink, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { emptyDirectory } from './tree-removal.ts'
 
 export interface WriteJournal extends AsyncDisposable {
   /** Why nothing is remembered, where the state directory cannot be written; otherwise undefined. */
   readonly problem: string | undefined
-  /** Resolves once the kernel has the line; only then is the temporary file made. */
-  begin(path: string): Promise<void>
+  /** Resolves once the kernel has the line; only then is the temporary file made. `tree`: it may be a directory. */
+  begin(path: string, what?: 'file' | 'tree'): Promise<void>
   /** The temporary file is gone. */
   end(path: string): void
 }
@@ -23,6 +25,9 @@ const COMPACT_BYTES = 64 * 1024
 /** Temporary files end in "~", so that watchers never show them (contract 17). */
 const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
 const JOURNAL = /^writes-([0-9a-f-]+)-(\d+)-(\d+)\.journal$/
+
+/** What a line may have announced: a file; anything. */
+type Mark = '+' | '*'
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
 
@@ -35,9 +40,9 @@ export async function openWriteJournal(stateDirectory: string): Promise<WriteJou
   try {
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 })
     const own = await ownName()
-    await sweep(stateDirectory, own)
+    const trees = await sweep(stateDirectory, own)
     const path = join(stateDirectory, own)
-    return new Journal(path, await open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600))
+    return new Journal(path, await open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600), trees)
   } catch (error) {
     return without(error instanceof Error ? error.message : String(error))
   }
@@ -47,21 +52,26 @@ class Journal implements WriteJournal {
   readonly problem = undefined
   readonly #path: string
   #handle: FileHandle
-  readonly #inFlight = new Set<string>()
+  /** Each with the mark at the beginning of its line. */
+  readonly #inFlight = new Map<string, Mark>()
   #lines = ''
   #bytes = 0
   /** Settles with the batch of lines that is written next. */
   #batch: PromiseWithResolvers<void> | undefined
   #busy = false
+  readonly #closing = new AbortController()
+  readonly #sweeping: Promise<void>
 
-  constructor(path: string, handle: FileHandle) {
+  constructor(path: string, handle: FileHandle, trees: readonly LeftTrees[]) {
     this.#path = path
     this.#handle = handle
+    this.#sweeping = removeTrees(trees, this.#closing.signal)
   }
 
-  async begin(path: string): Promise<void> {
-    this.#inFlight.add(path)
-    this.#lines += `+${JSON.stringify(path)}\n`
+  async begin(path: string, what: 'file' | 'tree' = 'file'): Promise<void> {
+    const mark = what === 'tree' ? '*' : '+'
+    this.#inFlight.set(path, mark)
+    this.#lines += `${mark}${JSON.stringify(path)}\n`
     await this.#flush()
   }
 
@@ -100,7 +110,7 @@ class Journal implements WriteJournal {
 
   /** Writes the files in flight to a new journal that takes the place of this one. */
   async #compact(): Promise<void> {
-    const lines = [...this.#inFlight].map((path) => `+${JSON.stringify(path)}\n`).join('')
+    const lines = [...this.#inFlight].map(([path, mark]) => `${mark}${JSON.stringify(path)}\n`).join('')
     const fresh = `${this.#path}.new`
     const handle = await open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0o600)
     try {
@@ -116,6 +126,8 @@ class Journal implements WriteJournal {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#sweeping
     await this.#flush()
     await this.#handle.close()
     if (this.#inFlight.size === 0) await rm(this.#path, { force: true })
@@ -139,25 +151,64 @@ async function startTime(pid: number): Promise<string | undefined> {
   return line.slice(line.lastIndexOf(')') + 2).split(' ')[19]
 }
 
-async function sweep(stateDirectory: string, own: string): Promise<void> {
+/** Directories that the journal of a daemon that no longer lives names. */
+interface LeftTrees {
+  readonly journal: string
+  readonly paths: readonly string[]
+}
+
+/** Removes the files at once; what it returns is still to be removed. */
+async function sweep(stateDirectory: string, own: string): Promise<LeftTrees[]> {
   const ownBoot = JOURNAL.exec(own)?.[1]
+  const trees: LeftTrees[] = []
   for (const name of await readdir(stateDirectory)) {
     const [, boot, pid, started] = JOURNAL.exec(name) ?? []
     if (boot === undefined || (boot === ownBoot && (await startTime(Number(pid))) === started)) continue
-    const path = join(stateDirectory, name)
-    for (const left of leftOver(await readFile(path, 'utf8'))) await removeTemporary(left)
-    await rm(path, { force: true })
-    await rm(`${path}.new`, { force: true })
+    const journal = join(stateDirectory, name)
+    const paths: string[] = []
+    for (const [path, mark] of leftOver(await readFile(journal, 'utf8'))) {
+      if (await isLeftTree(path, mark)) paths.push(path)
+    }
+    if (paths.length > 0) trees.push({ journal, paths })
+    else await removeJournal(journal)
+  }
+  return trees
+}
+
+async function removeJournal(path: string): Promise<void> {
+  await rm(path, { force: true })
+  await rm(`${path}.new`, { force: true })
+}
+
+/** Never rejects. A journal whose directories are not all looked at yet stays for the next start. */
+async function removeTrees(trees: readonly LeftTrees[], signal: AbortSignal): Promise<void> {
+  for (const { journal, paths } of trees) {
+    try {
+      for (const path of paths) await removeTree(path, signal)
+      await removeJournal(journal)
+    } catch {
+      if (signal.aborted) return
+    }
+  }
+}
+
+async function removeTree(path: string, signal: AbortSignal): Promise<void> {
+  try {
+    await emptyDirectory(path, signal)
+    await rmdir(path)
+  } catch (error) {
+    if (signal.aborted) throw error
+    // Otherwise as with files: nothing to be done.
   }
 }
 
 /** The paths whose `-` is missing. A torn last line was written before its file was made: it is skipped. */
-export function leftOver(journal: string): Set<string> {
-  const paths = new Set<string>()
+export function leftOver(journal: string): Map<string, Mark> {
+  const paths = new Map<string, Mark>()
   for (const line of journal.split('\n').slice(0, -1)) {
     const path = parsePath(line.slice(1))
     if (path === undefined) continue
-    if (line.startsWith('+')) paths.add(path)
+    if (line.startsWith('+') || line.startsWith('*')) paths.set(path, line.startsWith('*') ? '*' : '+')
     else paths.delete(path)
   }
   return paths
@@ -172,12 +223,17 @@ function parsePath(text: string): string | undefined {
   }
 }
 
-/** Removes a regular file with a name of ours, and nothing else, whatever the journal says. */
-async function removeTemporary(path: string): Promise<void> {
-  if (!isTemporaryName(basename(path))) return
+/**
+ * Removes a regular file with a name of ours, or a link where a tree was announced, and nothing else, whatever the
+ * journal says. True for such a directory, which is left for later.
+ */
+async function isLeftTree(path: string, mark: Mark): Promise<boolean> {
+  if (!isTemporaryName(basename(path))) return false
   try {
-    if ((await lstat(path)).isFile()) await unlink(path)
+    const stats = await lstat(path)
+    if (stats.isFile() || (mark === '*' && stats.isSymbolicLink())) await unlink(path)
+    return mark === '*' && stats.isDirectory()
   } catch {
-    // Gone already, or on a file system that is not mounted now: nothing to be done at start.
+    return false // gone already, or on a file system that is not mounted now: nothing to be done at start
   }
 }

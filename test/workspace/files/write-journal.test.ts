@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openFileWriter } from '../../../src/workspace/files/file-writer.ts'
 import { isTemporaryName, leftOver, openWriteJournal } from '../../../src/workspace/files/write-journal.ts'
+import { until } from '../../support/until.ts'
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -68,6 +69,21 @@ t.test('the sweep removes regular files with names of ours, and nothing else', a
   t.ok(existsSync(join(dir, 'state', 'token')))
 })
 
+t.test('directories that were announced go in the background, their journal last', async (t) => {
+  const name = (of: string) => `.${of}.0123456789abcdef~`
+  const dir = t.testdir({ state: {}, precious: { x: 'x' }, work: { [name('dir')]: { a: { b: 'x' } }, other: {} } })
+  const work = (file: string) => join(dir, 'work', file)
+  symlinkSync('../precious', work(name('link')))
+  symlinkSync('../../precious', join(work(name('dir')), 'link'))
+  const journal = join(dir, 'state', 'writes-0-999999999-1.journal')
+  const lines = [name('dir'), name('link'), 'other'].map((file) => `*${JSON.stringify(work(file))}\n`)
+  writeFileSync(journal, lines.join(''))
+  await using _ = await openWriteJournal(join(dir, 'state'))
+  await until('the journal has gone', () => !existsSync(journal))
+  t.same(readdirSync(join(dir, 'work')), ['other'], 'a name that is not ours stays')
+  t.ok(existsSync(join(dir, 'precious/x')))
+})
+
 t.test('the journal of a living daemon is left alone', async (t) => {
   const dir = t.testdir({ state: {}, '.a.0123456789abcdef~': 'in flight' })
   const temporary = join(dir, '.a.0123456789abcdef~')
@@ -86,15 +102,24 @@ t.test('the journal stays short and knows what is in flight', async (t) => {
   const [name] = readdirSync(join(dir, 'state'))
   const path = join(dir, 'state', name ?? '')
   await journal.begin('/kept\n"')
+  await journal.begin('/tree', 'tree')
   for (let i = 0; i < 3000; i++) {
     await journal.begin(`/somewhere/quite/far/away/.file.${i}~`)
     journal.end(`/somewhere/quite/far/away/.file.${i}~`)
   }
   await journal.begin('/last')
   t.ok(statSync(path).size < 70 * 1024, 'it is written anew in between')
-  t.same([...leftOver(readFileSync(path, 'utf8'))].sort(), ['/kept\n"', '/last'])
+  t.same(
+    [...leftOver(readFileSync(path, 'utf8'))],
+    [
+      ['/kept\n"', '+'],
+      ['/tree', '*'],
+      ['/last', '+'],
+    ],
+  )
   t.same(readdirSync(join(dir, 'state')), [name])
   journal.end('/last')
+  journal.end('/tree')
   journal.end('/kept\n"')
 })
 

@@ -1,0 +1,106 @@
+// Changing permissions, of one path or of a tree (reliability F-19). A link is never followed: each entry is pinned
+// by a descriptor that opens nothing (O_PATH), looked at, and changed through that, so that nobody can put a link
+// in between; devices and FIFOs are not opened either.
+
+import { constants, type Stats } from 'node:fs'
+import { chmod, lstat, open, realpath } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { errnoOf, Fault, quote } from '../../fault.ts'
+import { openStack, type DirectoryStack } from './directory-stack.ts'
+import { faultOfPath } from './missing-path.ts'
+import { refuseProtected, refuseSameAsProtected } from './protected.ts'
+import { pseudoDevices } from './pseudo-devices.ts'
+import { walkTree } from './tree-walk.ts'
+
+export interface Permissions {
+  readonly path: string
+  readonly mode: number
+  /** Of directories, where it differs. */
+  readonly directoryMode: number | undefined
+  readonly recursive: boolean
+}
+
+/** Not among Node's constants; the same on x64 and arm64. */
+const O_PATH = 0o10000000
+
+/** What the owner needs to look into a directory. */
+const READABLE = 0o500
+
+/** Resolves to the number of entries whose permissions were set. */
+export async function setPermissions(request: Permissions, signal: AbortSignal): Promise<number> {
+  const { path, mode, directoryMode, recursive } = request
+  refuseProtected(path, path, 'changed')
+  try {
+    const real = join(await realpath(dirname(path)), basename(path))
+    refuseProtected(real, path, 'changed')
+    const stats = await lstat(real)
+    if (stats.isSymbolicLink()) throw isLink(path)
+    if (stats.isDirectory()) await refuseSameAsProtected(stats, path, 'changed')
+    if (stats.isDirectory() && recursive) return await setTree(real, request, signal)
+    await setOne(real, (found) => (found.isDirectory() ? (directoryMode ?? mode) : mode))
+    return 1
+  } catch (error) {
+    throw await faultOfPath(error, path)
+  }
+}
+
+async function setTree(path: string, request: Permissions, signal: AbortSignal): Promise<number> {
+  await using stack = await openStack(path)
+  const pseudo = await pseudoDevices()
+  const directoryMode = request.directoryMode ?? request.mode
+  let changed = 0
+  await walkTree(
+    stack,
+    {
+      async entries(names) {
+        for (const name of names) {
+          const stats = await setIfThere(stack, name, (found) => (found.isDirectory() ? undefined : request.mode))
+          if (stats !== undefined && !stats.isSymbolicLink()) changed++
+        }
+      },
+      // Opened to its owner first where it has to be, for all that is in it.
+      async before(name) {
+        await setIfThere(stack, name, ({ mode }) => ((mode & READABLE) === READABLE ? undefined : mode | READABLE))
+      },
+      enter: async () => !pseudo.has(stack.dev),
+      async leave() {
+        await stack.handle.chmod(directoryMode)
+        changed++
+      },
+    },
+    signal,
+  )
+  return changed
+}
+
+async function setIfThere(
+  stack: DirectoryStack,
+  name: Buffer,
+  modeOf: (found: Stats) => number | undefined,
+): Promise<Stats | undefined> {
+  try {
+    return await setOne(stack.entry(name), modeOf)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Sets what `modeOf` says of what is there; a link stays as it is. Returns what was there. */
+async function setOne(path: string | Buffer, modeOf: (found: Stats) => number | undefined): Promise<Stats> {
+  await using pinned = await open(path, O_PATH | constants.O_NOFOLLOW)
+  const stats = await pinned.stat()
+  const mode = stats.isSymbolicLink() ? undefined : modeOf(stats)
+  if (mode !== undefined) await chmod(`/proc/self/fd/${pinned.fd}`, mode & 0o7777)
+  return stats
+}
+
+function isLink(path: string): Fault {
+  return new Fault(
+    'bad_request',
+    `path ${quote(path)} is a symbolic link, which has no permissions of its own; name its target`,
+    {
+      details: { field: 'path', got: path },
+    },
+  )
+}

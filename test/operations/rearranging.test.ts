@@ -1,0 +1,180 @@
+// Move, copy and chmod on a running daemon: REST has them always, MCP when the toolset is asked for; and what a
+// daemon that is killed in the middle of a move leaves (contract 15.3; reliability F-19, F-21, F-22).
+
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { DOORS } from '../contract/doors.ts'
+import { startDaemon, type Daemon } from '../support/daemon.ts'
+import { asNobody, openToAll } from '../support/unprivileged.ts'
+import { setPermissions } from '../../src/workspace/files/permissions.ts'
+import { refused } from '../support/refused.ts'
+import { until } from '../support/until.ts'
+
+const listed = async (daemon: Daemon, query = ''): Promise<string[]> => {
+  const message = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+  const { body } = await daemon.call('POST', `/mcp${query}`, message)
+  return body.result.tools.map((tool: { name: string }) => tool.name)
+}
+
+const called = async (daemon: Daemon, name: string, args: object, query = '') => {
+  const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } }
+  return (await daemon.call('POST', `/mcp${query}`, message)).body
+}
+
+const TOOLS = ['file_move', 'file_copy', 'file_chmod']
+
+t.test('REST has them always, MCP in a toolset that is off by default', async (t) => {
+  const daemon = await startDaemon(t)
+  const at = (name: string) => join(daemon.directory, name)
+  writeFileSync(at('a'), 'content')
+  t.strictSame(
+    (await listed(daemon)).filter((name) => TOOLS.includes(name)),
+    [],
+  )
+  t.strictSame((await listed(daemon, '?toolsets=default,files')).slice(-3), TOOLS)
+  t.match(await called(daemon, 'file_move', { path: at('a'), to: at('b') }), { error: { code: -32602, message: /toolset "files", which is not switched on/ } }) // prettier-ignore
+  const moved = await daemon.call('POST', '/files/move', { path: at('a'), destination: at('b') })
+  t.match(moved, { status: 200, body: { success: true, path: at('a'), to: at('b') } })
+  const deep = { path: at('b'), to: at('x/y') }
+  t.match(await daemon.call('POST', '/files/copy', deep), { status: 404, body: { code: 'not_found' } })
+  const copied = await called(daemon, 'file_copy', deep, '?toolsets=files')
+  t.strictSame(JSON.parse(copied.result.content[0].text), {
+    success: true,
+    ...deep,
+    files: 1,
+    directories: 0,
+    links: 0,
+    bytes: 7,
+    skipped: 0,
+  })
+  const changed = await daemon.call('POST', '/files/chmod', { path: at('b'), mode: '755' })
+  t.match(changed, { status: 200, body: { success: true, path: at('b'), mode: '0755', changed: 1 } })
+  t.equal(statSync(at('b')).mode & 0o7777, 0o755)
+  for (const [path, body, status] of [
+    ['/files/move', { path: at('b'), to: at('x/y') }, 409],
+    ['/files/move', { path: at('b'), to: 'relative' }, 400],
+    ['/files/move', { path: at('b') }, 400],
+    ['/files/move', { path: '/etc', to: at('etc') }, 403],
+    ['/files/copy', { path: at('no'), to: at('z') }, 404],
+    ['/files/chmod', { path: at('b'), mode: '9' }, 400],
+    ['/files/chmod', { path: '/usr', mode: '0755' }, 403],
+  ] as const) {
+    t.match(await daemon.call('POST', path, body), { status, body: { success: false } }, JSON.stringify([path, body]))
+  }
+  const on = await startDaemon(t, { args: ['--toolsets', 'files'] })
+  t.strictSame((await listed(on)).slice(-3), TOOLS)
+})
+
+t.test('permissions of trees; links are passed over', async (t) => {
+  const dir = openToAll(t.testdir({ outside: 'x', tree: { a: 'x', sub: { b: 'x', closed: { c: 'x' } } } }))
+  const { signal } = new AbortController()
+  const at = (name: string) => join(dir, name)
+  const modeOf = (name: string) => (statSync(at(name)).mode & 0o7777).toString(8)
+  chmodSync(at('outside'), 0o600)
+  symlinkSync('../outside', at('tree/link'))
+  symlinkSync('tree', at('alias'))
+  const request = { path: at('tree'), mode: 0o640, directoryMode: 0o750, recursive: true }
+  t.equal(await setPermissions(request, signal), 6)
+  t.strictSame(['tree', 'tree/a', 'tree/sub', 'tree/sub/b', 'outside'].map(modeOf), ['750', '640', '750', '640', '600'])
+  await refused(t, setPermissions({ ...request, path: at('alias') }, signal), 'bad_request', /is a symbolic link/)
+  await refused(t, setPermissions({ ...request, path: at('no') }, signal), 'not_found', /does not exist/)
+  await refused(t, setPermissions({ ...request, path: '/proc/self/root/etc' }, signal), 'forbidden', /never changed/)
+  chmodSync(at('tree/sub/closed'), 0)
+  t.equal(await setPermissions({ ...request, mode: 0o600, directoryMode: undefined }, signal), 6)
+  t.strictSame(['tree', 'tree/a', 'tree/sub/closed'].map(modeOf), ['600', '600', '600'])
+  await asNobody(() =>
+    refused(t, setPermissions({ ...request, path: at('outside') }, signal), 'forbidden', /may not be changed/),
+  )
+})
+
+t.test('over every door the same', async (t) => {
+  const daemon = await startDaemon(t, { args: ['--toolsets', 'files'] })
+  const at = (name: string) => join(daemon.directory, name)
+  const taken = { code: 'conflict', error: `to is "${at('taken')}", which exists already; overwrite replaces it` }
+  for (const [door, ask] of Object.entries(DOORS)) {
+    for (const name of ['taken', 'file']) writeFileSync(at(name), 'content')
+    const post = (path: string, tool: string, fields: object) =>
+      ask(daemon, { method: 'POST', path, body: fields, tool, args: fields })
+    const refusal = await post('/files/move', 'file_move', { path: at('file'), to: at('taken') })
+    t.match(refusal, { ok: false, body: { success: false, ...taken } }, door)
+    const tally = { files: 1, directories: 0, links: 0, bytes: 7, skipped: 0 }
+    const copy = { path: at('file'), to: at('copy') }
+    t.strictSame((await post('/files/copy', 'file_copy', copy)).body, { success: true, ...copy, ...tally }, door)
+    const move = { path: at('copy'), to: at('taken') }
+    const moved = await post('/files/move', 'file_move', { ...move, overwrite: true })
+    t.strictSame(moved.body, { success: true, ...move }, door)
+    const chmod = await post('/files/chmod', 'file_chmod', { path: at('taken'), mode: '600' })
+    t.strictSame(chmod.body, { success: true, path: at('taken'), mode: '0600', changed: 1 }, door)
+  }
+})
+
+/** A directory on another device than the test's own, or why there is none. */
+function elsewhere(): string | undefined {
+  return ['/dev/shm', '/run/shm', '/var/tmp'].find(
+    (path) => existsSync(path) && statSync(path).dev !== statSync(tmpdir()).dev,
+  )
+}
+
+async function shelter(t: Test, parent: string): Promise<string> {
+  const directory = await mkdtemp(join(parent, 'move-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Of a row that needs it; the row asks for ten thousand files. */
+const FILES = 10_000
+
+t.test(
+  'F-21 killed while a directory moves to another file system: source or destination is complete',
+  { skip: elsewhere() === undefined && 'no second file system to write to' },
+  async (t) => {
+    const far = await shelter(t, elsewhere() ?? '')
+    const near = await shelter(t, tmpdir())
+    const state = await shelter(t, tmpdir())
+    const source = join(near, 'tree')
+    for (let i = 0; i < 100; i++) mkdirSync(join(source, `d${i}`), { recursive: true })
+    for (let i = 0; i < FILES; i++) writeFileSync(join(source, `d${i % 100}`, `f${i}`), `content ${i}`)
+    const complete = (root: string) =>
+      existsSync(root) &&
+      readdirSync(root).reduce((sum, name) => sum + readdirSync(join(root, name)).length, 0) === FILES &&
+      readFileSync(join(root, 'd99', `f${FILES - 1}`), 'utf8') === `content ${FILES - 1}`
+    let [from, to] = [source, join(far, 'tree')]
+    const stagedIn = (directory: string) => readdirSync(directory).filter((name) => name.endsWith('~'))
+    // Killed at the beginning, in the middle, and while the old one goes.
+    for (const moment of ['staged', 'filled', 'named'] as const) {
+      const daemon = await startDaemon(t, { env: { XDG_STATE_HOME: state } })
+      const moving = daemon.call('POST', '/files/move', { path: from, to }).catch(() => undefined)
+      await until(`it is ${moment}`, () => {
+        if (moment === 'named') return existsSync(to)
+        const [staged] = stagedIn(join(to, '..'))
+        if (staged === undefined) return false
+        return moment === 'staged' || readdirSync(join(to, '..', staged)).length > 40
+      })
+      await daemon.stop('SIGKILL')
+      await moving
+      t.ok(complete(from) || complete(to), `${moment}: one of them is complete`)
+      const again = await startDaemon(t, { env: { XDG_STATE_HOME: state } })
+      await until('nothing is left over', () => stagedIn(near).length + stagedIn(far).length === 0)
+      await again.stop()
+      t.strictSame(
+        readdirSync(join(state, 'workspace-runtime')).filter((name) => name.startsWith('writes-')),
+        [],
+      )
+      if (!existsSync(from)) [from, to] = [to, from]
+      else if (existsSync(to)) await rm(from, { recursive: true })
+    }
+    t.ok(complete(existsSync(from) ? from : to))
+  },
+)
