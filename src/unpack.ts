@@ -1,7 +1,8 @@
 // Puts a file that is carried inside the executable onto the disk, once, and finds it there at later starts.
-// The place is private: a directory of our own that nobody else may write to. A file's name carries the hash
-// of its content, it appears under that name complete or not at all (written aside, synced, renamed), and
-// what is found is trusted only with the right owner, mode and size. Two starts at once do no harm.
+// The place is private: a directory of our own that nobody else may write to, below directories in which
+// nobody else could put another in its place. A file's name carries the hash of its content, it appears under
+// that name complete or not at all (written aside, synced, renamed), and what is found is trusted only with
+// the right owner, mode and size. Two starts at once do no harm.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -14,13 +15,14 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   type Stats,
   utimesSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** A file to be unpacked. */
 export interface Packed {
@@ -40,13 +42,35 @@ const MARK_MS = 24 * 3600 * 1000
 /** What this module writes, and so all that it may remove: `<16 hex>-<name>`, aside with `.<hex>.part`. */
 const OURS = /^[0-9a-f]{16}-[\w.-]+$/
 
-/** Makes `directory` if needed and refuses it unless it is ours alone; throws an Error that says why. */
-export function privateDirectory(directory: string): void {
+/**
+ * Makes `directory` if needed and refuses it unless it is ours alone; throws an Error that says why. Returns
+ * its real path: a link on the way to it, checked now, could lead elsewhere later.
+ */
+export function privateDirectory(directory: string): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const found = lstatSync(directory)
+  if (lstatSync(directory).isSymbolicLink()) throw new Error(`${directory} is a link, not a directory`)
+  const real = realpathSync(directory)
+  for (let at = real; at !== '/';) {
+    at = dirname(at)
+    refuseReplaceable(at)
+  }
+  const found = lstatSync(real)
   if (!found.isDirectory()) throw new Error(`${directory} is not a directory`)
   if (found.uid !== process.getuid?.()) throw new Error(`${directory} belongs to another user`)
-  if ((found.mode & 0o077) !== 0) chmodSync(directory, 0o700)
+  if ((found.mode & 0o077) !== 0) chmodSync(real, 0o700)
+  return real
+}
+
+/**
+ * Whoever owns `directory`, or may write to it where no sticky bit protects the entries of others, can replace
+ * what is in it. A group's right to write is accepted: the group is often the owner's own.
+ */
+function refuseReplaceable(directory: string): void {
+  const { uid, mode } = lstatSync(directory)
+  // In a user namespace root may be unknown, and `/` then shows whom it is taken for.
+  const trusted = [process.getuid?.(), 0, lstatSync('/').uid]
+  if (!trusted.includes(uid)) throw new Error(`${directory} belongs to another user`)
+  if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) throw new Error(`${directory} may be written by everybody`)
 }
 
 /** The path of `packed` in the private directory, written there unless it is there already. */

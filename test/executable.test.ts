@@ -1,11 +1,14 @@
-// dist/workspace-runtime on its own (`npm test` builds it first): from a folder without node_modules, with a PATH that has neither node
-// nor rg, it tells its versions, serves, runs commands, searches with the ripgrep it carries, and keeps
-// stderr clean.
+// dist/workspace-runtime on its own (`npm test` builds it first): from a folder without node_modules, with a
+// PATH that has neither node nor rg, it tells its versions, serves, runs commands, searches with the ripgrep
+// it carries, and keeps stderr clean. What it unpacks is unpacked once, and only where nobody can touch it.
 
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { highestVersion, readElf } from '../scripts/build/elf.ts'
+import { bind, ground, NO_MOUNTS } from './support/mounting.ts'
 import { pathWithout } from './support/path-without.ts'
 
 const EXECUTABLE = join(import.meta.dirname, '../dist/workspace-runtime')
@@ -17,6 +20,16 @@ const version = (): string => JSON.parse(readFileSync(join(import.meta.dirname, 
 t.test('it is there, one file that anybody may run', async (t) => {
   t.ok(existsSync(EXECUTABLE), 'npm run build has made it')
   t.equal(statSync(EXECUTABLE).mode & 0o555, 0o555)
+})
+
+t.test('it needs glibc 2.28, libstdc++6 and nothing else', async (t) => {
+  const { arch, libraries, versions } = readElf(EXECUTABLE)
+  t.equal(arch, process.arch)
+  const loader = arch === 'arm64' ? 'ld-linux-aarch64.so.1' : 'ld-linux-x86-64.so.2'
+  // libgcc_s.so.1 is of libgcc-s1, which libstdc++6 depends on; the others are glibc's.
+  const glibc = ['libc.so.6', 'libm.so.6', 'libdl.so.2', 'libpthread.so.0', loader]
+  t.same(libraries.toSorted(), [...glibc, 'libstdc++.so.6', 'libgcc_s.so.1'].toSorted())
+  t.equal(highestVersion('GLIBC', [{ arch, libraries, versions }]), '2.28')
 })
 
 t.test('--version tells version, commit, Node and ripgrep, without unpacking anything', async (t) => {
@@ -90,3 +103,73 @@ t.test('where the cache cannot be written it serves all the same, and leaves not
   t.equal(await daemon.stop(), 0)
   t.same(readdirSync(temporary), [], 'the temporary directory is gone')
 })
+
+t.test('two starts at once with nothing unpacked yet: both serve, and no more is there than after one', async (t) => {
+  const { dir } = ground(t)
+  const [cache, workspace] = [join(dir, 'cache'), join(dir, 'workspace')]
+  mkdirSync(workspace)
+  for (let round = 0; round < 20; round++) {
+    rmSync(cache, { recursive: true, force: true })
+    const codes = await Promise.all([startAndStop(cache, workspace), startAndStop(cache, workspace)])
+    if (codes.some((code) => code !== 0)) return t.same(codes, [0, 0], `round ${round}`)
+    const names = readdirSync(join(cache, 'workspace-runtime'))
+    if (names.length !== 2) return t.same(names, ['koffi.node', 'rg'], `round ${round}`)
+  }
+  const unpacked = join(cache, 'workspace-runtime')
+  const inodes = (): number[] => readdirSync(unpacked).map((name) => statSync(join(unpacked, name)).ino)
+  const before = inodes()
+  t.equal(await startAndStop(cache, workspace), 0)
+  t.same(inodes(), before, 'a later start writes nothing')
+})
+
+t.test('a cache that others could touch is not used, nor a temporary directory that they could', async (t) => {
+  const { dir } = ground(t)
+  for (const name of ['open', 'open/workspace-runtime', 'private', 'target']) mkdirSync(join(dir, name))
+  chmodSync(join(dir, 'open'), 0o777)
+  const env = { RUNTIME_TOKEN: 't'.repeat(40), HOME: dir, XDG_CACHE_HOME: join(dir, 'open') }
+  const refused = spawnSync(EXECUTABLE, ['--port', '0'], {
+    env: { ...env, TMPDIR: join(dir, 'open') },
+    encoding: 'utf8',
+    timeout: 15_000,
+  })
+  t.equal(refused.status, 2)
+  t.match(
+    refused.stderr,
+    /open may be written by everybody; [^\n]*open may be written by everybody; set XDG_CACHE_HOME/,
+  )
+  t.same(readdirSync(join(dir, 'open')), ['workspace-runtime'])
+  t.same(readdirSync(join(dir, 'open/workspace-runtime')), [])
+
+  symlinkSync('../target', join(dir, 'private/workspace-runtime'))
+  const daemon = await startDaemon(t, { env: { XDG_CACHE_HOME: join(dir, 'private'), TMPDIR: dir } })
+  t.equal((await daemon.call('POST', '/exec', { command: ['true'] })).status, 200)
+  t.equal(await daemon.stop(), 0)
+  t.same(readdirSync(join(dir, 'target')), [], 'nothing was unpacked through the link')
+})
+
+t.test('a read-only temporary directory does not matter where there is a cache', { skip: NO_MOUNTS }, async (t) => {
+  const at = ground(t)
+  const temporary = join(at.dir, 'tmp')
+  mkdirSync(temporary)
+  bind(at, temporary, temporary, 'ro')
+  const daemon = await startDaemon(t, { env: { XDG_CACHE_HOME: join(at.dir, 'cache'), TMPDIR: temporary } })
+  t.match((await daemon.call('POST', '/exec', { command: ['echo', 'hi'] })).body, { stdout: 'hi\n' })
+  t.equal(await daemon.stop(), 0)
+})
+
+/** A daemon with an empty state; its exit code after SIGTERM, or what it said if it was never ready. */
+async function startAndStop(cache: string, workspace: string): Promise<number | string | null> {
+  const env = { HOME: workspace, XDG_CACHE_HOME: cache, RUNTIME_TOKEN: 't'.repeat(40) }
+  const child = spawn(EXECUTABLE, ['--port', '0', '--workdir', workspace], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = once(child, 'exit') as Promise<[number | null]>
+  let said = ''
+  let ready = false
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+    if (ready || !said.includes('ready on http:')) return
+    ready = true
+    child.kill('SIGTERM') // once: a second one ends it at once, with 1
+  })
+  const [code] = await ended
+  return ready ? code : said
+}

@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { privateDirectory, unpack } from '../src/unpack.ts'
+import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs } from './support/mounting.ts'
 
 const content = Buffer.from('#!/bin/sh\necho unpacked\n')
 const sha256 = createHash('sha256').update(content).digest('hex')
@@ -29,7 +30,7 @@ function packed(onRead: () => void = () => {}) {
 }
 
 t.test('a file is written once, private and executable, and found again without being read', async (t) => {
-  const directory = join(t.testdir(), 'deep/cache')
+  const directory = join(ground(t).dir, 'deep/cache')
   privateDirectory(directory)
   let reads = 0
   const path = unpack(
@@ -80,6 +81,52 @@ t.test('a directory that is not ours is refused; one of ours is closed to others
   mkdirSync(join(directory, 'real'))
   symlinkSync('real', join(directory, 'link'))
   t.throws(() => privateDirectory(join(directory, 'link')), /not a directory/)
+})
+
+t.test('a directory that somebody could replace is refused', async (t) => {
+  const { dir } = ground(t)
+  mkdirSync(join(dir, 'open'))
+  chmodSync(join(dir, 'open'), 0o777)
+  t.throws(() => privateDirectory(join(dir, 'open/cache')), /open may be written by everybody/)
+  chmodSync(join(dir, 'open'), 0o1777)
+  t.equal(privateDirectory(join(dir, 'open/cache')), join(dir, 'open/cache'), 'the sticky bit protects it')
+  chmodSync(join(dir, 'open'), 0o775)
+  t.equal(privateDirectory(join(dir, 'open/cache')), join(dir, 'open/cache'), 'so is a group trusted')
+})
+
+t.test('a directory below that of another user is refused', { skip: NO_ROOT }, async (t) => {
+  const { dir } = ground(t)
+  mkdirSync(join(dir, 'theirs/cache'), { recursive: true })
+  chownSync(join(dir, 'theirs'), 12345, 12345)
+  t.throws(() => privateDirectory(join(dir, 'theirs/cache')), /theirs belongs to another user/)
+  symlinkSync('theirs', join(dir, 'link'))
+  t.throws(() => privateDirectory(join(dir, 'link/cache')), /theirs belongs to another user/, 'through a link as well')
+})
+
+t.test('a link on the way is followed once: what is unpacked has its real path', async (t) => {
+  const { dir } = ground(t)
+  mkdirSync(join(dir, 'real'))
+  symlinkSync('real', join(dir, 'link'))
+  t.equal(privateDirectory(join(dir, 'link/cache')), join(dir, 'real/cache'))
+})
+
+t.test('a disk without exec, or without room, is no place', { skip: NO_MOUNTS }, async (t) => {
+  const noexec = tmpfs(ground(t), 'noexec,mode=700')
+  t.throws(() => unpack(privateDirectory(noexec), packed()), { code: 'EACCES' })
+  const small = tmpfs(ground(t), 'size=16k,mode=700')
+  const large = { ...packed(), bytes: 65_536, read: () => Buffer.alloc(65_536) }
+  t.throws(() => unpack(privateDirectory(small), large), { code: 'ENOSPC' })
+  t.same(readdirSync(small), [], 'nothing is left of what did not fit')
+})
+
+t.test('a read-only disk is no place, unless the file is there already', { skip: NO_MOUNTS }, async (t) => {
+  const at = ground(t)
+  const before = join(at.dir, 'full')
+  const path = unpack(privateDirectory(before), packed())
+  mkdirSync(join(at.dir, 'empty'))
+  bind(at, at.dir, at.dir, 'ro')
+  t.throws(() => unpack(privateDirectory(join(at.dir, 'empty')), packed()), { code: 'EROFS' })
+  t.equal(unpack(privateDirectory(before), packed()), path)
 })
 
 t.test('what other versions left long ago is swept, what is recent or not ours stays', async (t) => {

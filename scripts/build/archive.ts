@@ -16,8 +16,8 @@ import { licencesText, thirdParty } from './third-party.ts'
 /** Files of the repository that go in as they are, by their own names. */
 const FILES: readonly { path: string; mode: number }[] = [
   { path: 'LICENSE', mode: 0o644 },
-  { path: 'deploy/systemd/runtime.service', mode: 0o644 },
-  { path: 'deploy/systemd/runtime.socket', mode: 0o644 },
+  { path: 'runtime.service', mode: 0o644 },
+  { path: 'runtime.socket', mode: 0o644 },
   { path: 'scripts/install.sh', mode: 0o755 },
 ]
 
