@@ -4,11 +4,12 @@
 // that has read ahead stops reading.
 
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
-import { finished, pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import { hasBody } from '../body.ts'
 import type { Exchange } from '../rest.ts'
 import { badGateway, firstAnswer, openRequest } from './ask.ts'
 import { connectTo, keepAlive } from './connect.ts'
+import { carry, flow, giveBackWhatIsParsed } from './flow.ts'
 import { headersToClient, keptTrailers } from './headers.ts'
 import type { ProxiedTarget } from './target.ts'
 
@@ -28,6 +29,7 @@ export async function passExchange(exchange: Exchange, target: ProxiedTarget, wa
   try {
     const outgoing = openRequest(request, target, { upstream, upgrade: false })
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
+    outgoing.once('socket', giveBackWhatIsParsed)
     sendBody(request, outgoing)
     const { reply, tunnel } = await firstAnswer(request, outgoing, target, waits.firstByteMs)
     if (tunnel !== undefined) throw badGateway(target.destination.authority, new Error('101, which nobody asked for'))
@@ -35,7 +37,6 @@ export async function passExchange(exchange: Exchange, target: ProxiedTarget, wa
     await passReply(reply, response)
   } finally {
     signal.removeEventListener('abort', cut)
-    request.unpipe()
     upstream.destroy()
   }
 }
@@ -47,7 +48,8 @@ function sendBody(request: IncomingMessage, outgoing: ClientRequest): void {
     return
   }
   outgoing.flushHeaders()
-  request.pipe(outgoing, { end: false }) // both have listeners for their errors; either's end ends the exchange
+  const stop = flow(request, outgoing) // both have listeners for their errors; either's end ends the exchange
+  outgoing.once('close', stop)
   request.once('end', () => {
     const trailers = keptTrailers(request.rawTrailers)
     if (trailers.length > 0) outgoing.addTrailers(trailers)
@@ -64,7 +66,7 @@ async function passReply(reply: IncomingMessage, response: ServerResponse): Prom
   response.writeHead(status, reply.statusMessage, headersToClient(reply, chunked ? 'chunked' : 'other'))
   response.flushHeaders()
   try {
-    await pipeline(reply, response, { end: false })
+    await carry(reply, response)
     const trailers = keptTrailers(reply.rawTrailers)
     if (trailers.length > 0 && chunked) response.addTrailers(trailers)
     response.end()

@@ -6,6 +6,7 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { closeSoon } from '../refusal.ts'
+import { flow } from './flow.ts'
 import { headersToClient } from './headers.ts'
 
 /** Once one side has ended, the other may be silent for so long. */
@@ -38,15 +39,16 @@ function link(from: Socket, to: Socket, closed: () => void): void {
   const over = (): void => {
     if (reset) to.resetAndDestroy()
     else if (!from.readableEnded) to.destroy()
-    closed() // after a clean end `to` still has what came before it, and has been ended by the pipe
+    closed() // after a clean end `to` still has what came before it, and an end of its own
   }
   if (from.closed) over()
   else from.once('close', over)
   from.once('error', () => (reset = true)) // both have listeners of their first moment too, which stay
   from.once('end', () => {
+    to.end()
     for (const socket of [from, to]) socket.setTimeout(HALF_CLOSED_MS, () => socket.destroy())
   })
-  from.pipe(to)
+  flow(from, to)
 }
 
 /** The application's refusal, as it is; the connection then ends. Returns its status. */
