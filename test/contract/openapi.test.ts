@@ -113,10 +113,7 @@ const BODIES: Readonly<Record<string, () => Promise<Uint8Array>>> = {
 
 /** Answers other than a success that an example gets, with the reason. */
 const REFUSED: Readonly<Record<string, number>> = {
-  desktop_enable: 501, // contract 10: the first release has no desktop
-  desktop_disable: 501,
-  desktop_credentials: 501,
-  desktop_page: 501,
+  desktop_use: 501, // contract 10: the first release has no desktop
   ws: 426, // asked without an upgrade
 }
 

@@ -99,9 +99,12 @@ const BYTES = { form: 'bytes' } as const
 /** OpenAPI 3.1, "Parameter Object": the media types say what these headers may be, parameters of the name do not count. */
 const UNDESCRIBED: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
 
-/** What tells a further route from the first: its method, or where that is the same the end of its path. */
+/** What tells a further route from the first: its method where that differs, and what its path has besides. */
 function suffixOf(op: Operation, { method, path }: Endpoint['route']): string {
-  return op.routes[0]?.method === method ? (path.split('/').at(-1) ?? '').replace(':', '') : method.toLowerCase()
+  const first = op.routes[0]
+  const known = new Set(first?.path.split('/'))
+  const more = path.split('/').filter((part) => !known.has(part))
+  return [...(first?.method === method ? [] : [method.toLowerCase()]), ...more].join('_').replaceAll(':', '')
 }
 
 /** Statuses that every operation has, as far as they can arise (operation.ts). */

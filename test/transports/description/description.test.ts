@@ -46,6 +46,20 @@ t.test('it has every route, each with an id of its own', async (t) => {
   for (const path of ['/ws', '/mcp', '/proxy']) t.ok(paths[path], path)
 })
 
+t.test('whatever it refers to is in it', async (t) => {
+  const document = await documentOf(whole)
+  const references = new Set(
+    [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path),
+  )
+  t.ok(references.has('components/responses/404'))
+  for (const path of references) {
+    t.ok(
+      path.split('/').reduce((at, key) => at?.[key], document),
+      path,
+    )
+  }
+})
+
 t.test('it says only what is offered', async (t) => {
   const { paths } = await documentOf(described(catalogWith([])))
   t.notOk(paths['/terminals/{id}/input'], 'a route of a toolset that is off')

@@ -76,10 +76,11 @@ t.test('ids of further routes', async (t) => {
     { method: 'GET', path: '/things' },
     { method: 'POST', path: '/things' },
     { method: 'GET', path: '/things/all' },
+    { method: 'POST', path: '/things/all/:id' },
   ]
   t.same(
     endpointsOf([thing(routes)]).map(({ id }) => id),
-    ['thing_do', 'thing_do_post', 'thing_do_all'],
+    ['thing_do', 'thing_do_post', 'thing_do_all', 'thing_do_post_all_id'],
   )
 })
 
