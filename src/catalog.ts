@@ -2,12 +2,14 @@
 // of them names an operation.
 
 import type { Operation } from './operation.ts'
+import { desktopStatus, desktopUse } from './operations/desktop.ts'
 import { execAttach, execDelete, execDeleteAll, execInput, execList } from './operations/exec.ts'
 import { execGet } from './operations/exec-get.ts'
 import { execRun } from './operations/exec-run.ts'
 import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from './operations/files.ts'
 import { fileList, fileStream } from './operations/list.ts'
 import { fileRawRead, fileRawWrite } from './operations/raw.ts'
+import { portList } from './operations/ports.ts'
 import { fileChmod, fileCopy, fileMove } from './operations/rearranging.ts'
 import { searchFiles } from './operations/search-files.ts'
 import { searchContent, searchInit } from './operations/search.ts'
@@ -67,6 +69,9 @@ export const catalog = [
   health,
   runtimeInfo,
   runtimeTargets,
+  portList,
+  desktopStatus,
+  desktopUse,
 ] as unknown as readonly Operation[] // each is an Operation of its own schemas; the gate types the input by them
 
 /** What MCP hands out by address. */

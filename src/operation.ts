@@ -24,6 +24,10 @@ export interface Route<I> {
   readonly headers?: Readonly<Record<string, keyof I & string>>
   /** Media types that a successful answer may have; `application/json`, the body of contract 0, unless given. */
   readonly answers?: string | readonly string[]
+  /** Not below /runtimes/<id>: what it tells of is the daemon, whatever it speaks for (contract 1). */
+  readonly rootOnly?: true
+  /** GET: `?token=` counts as the credential, for browsers that have nothing but an address (contract 0). */
+  readonly queryToken?: true
 }
 
 /** How a tool's value reads as text made for a model (transports/mcp/text renders them). */

@@ -11,6 +11,7 @@ import type { Config } from './config.ts'
 import { configSchema } from './config-schema.ts'
 import { openConformanceListener } from './conformance.ts'
 import { errnoOf } from './fault.ts'
+import { noDesktop } from './operations/desktop.ts'
 import { openGate } from './invoke.ts'
 import { openLog, writeLine } from './log.ts'
 import { openService } from './service/service.ts'
@@ -26,6 +27,7 @@ import { isLoopback } from './transports/origin.ts'
 import { openProxy } from './transports/proxy/proxy.ts'
 import { isProxied } from './transports/proxy/target.ts'
 import { openServer, type FrontDoor } from './transports/server.ts'
+import type { UpgradeRoutes } from './transports/upgrade.ts'
 import { openSocketHub } from './transports/socket/hub.ts'
 import { readAgentRules } from './workspace/files/agent-rules.ts'
 import { openWorkspace } from './workspace/workspace.ts'
@@ -86,7 +88,11 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
   const proxy = stack.use(openProxy(gate))
-  const upgrades = (path: string) => (path === '/ws' ? sockets.accept : isProxied(path) ? proxy.upgrade : undefined)
+  const upgrades: UpgradeRoutes = (path, atRoot) => {
+    if (path === '/ws') return sockets.accept
+    if (path === '/desktop/ws' && atRoot) return refuseDesktop
+    return isProxied(path) ? proxy.upgrade : undefined
+  }
   const door = stack.use(
     await listen(
       { gate, catalog: served, credentials, json, targets: workspace.targets, mcp, proxy, upgrades, log },
@@ -115,6 +121,10 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   await stack.disposeAsync()
   clearTimeout(force)
   process.exit(0)
+}
+
+function refuseDesktop(): never {
+  throw noDesktop()
 }
 
 async function listen(

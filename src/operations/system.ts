@@ -89,7 +89,7 @@ export const runtimeTargets = operation({
     aliases: Type.Record(Type.String(), Type.String()),
     targets: Type.Array(target),
   }),
-  routes: [{ method: 'GET', path: '/runtimes' }],
+  routes: [{ method: 'GET', path: '/runtimes', rootOnly: true }],
   example: {},
   async run(_, call) {
     const local = describe(call)

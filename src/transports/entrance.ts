@@ -43,6 +43,7 @@ export function passEntrance(
     const preflight = isPreflight(request) && !(proxied && request.headers.authorization !== undefined)
     if (allowed) Object.assign(headers, corsHeaders(origin, preflight))
     if (allowed && preflight) {
+      Object.assign(headers, privateNetwork(request))
       if (proxied) Object.assign(headers, allowWhatIsAsked(request))
       response.writeHead(204, headers).end()
       return false
@@ -55,6 +56,12 @@ export function passEntrance(
 
 function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
+}
+
+/** A browser asks before a page of a public address may reach a private one (Private Network Access). */
+function privateNetwork({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  const asked = headers['access-control-request-private-network'] === 'true'
+  return asked ? { 'access-control-allow-private-network': 'true' } : {}
 }
 
 /** Which methods and headers an application takes is not ours to know. */

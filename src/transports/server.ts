@@ -21,6 +21,7 @@ import type { OriginRules } from './origin.ts'
 import type { Proxy } from './proxy/proxy.ts'
 import { isProxied } from './proxy/target.ts'
 import { asFault, refusalOfFault, refusalOfStranger, splitTarget } from './refusal.ts'
+import { takeToken } from './query-token.ts'
 import { newRequestId } from './request-id.ts'
 import { answerRest, type Exchange } from './rest.ts'
 import { openRouter } from './router.ts'
@@ -118,13 +119,17 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<vo
 function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRules): Answer {
   const router = openRouter(parts.catalog)
   const open = new Set(parts.catalog.flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
+  const byAddress = new Set(
+    parts.catalog.flatMap(({ routes }) => routes.flatMap((one) => (one.queryToken === true ? [one.path] : []))),
+  )
   const rest = { gate: parts.gate, json: parts.json, bodyBytes: rules.bodyBytes }
 
   /** Everything after Host and Origin. */
   const serve = async (exchange: Omit<Exchange, 'caller'>, path: string): Promise<void> => {
     const { request } = exchange
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
-    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange)
+    const queryToken = byAddress.has(path) && method === 'GET' ? takeToken(exchange.query) : undefined
+    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange, queryToken)
     if (caller === undefined) return
     const known: Exchange = { ...exchange, caller }
     const place = parts.targets.resolve(path)
@@ -132,17 +137,14 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
       return await parts.proxy.answer(known)
     }
     if (/^100-continue$/i.test(request.headers.expect ?? '')) exchange.response.writeContinue()
+    const found = router.find(method, place.path)
+    if (path !== place.path && found !== undefined && 'op' in found && found.route.rootOnly) throw notServed(path)
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)
     if (place.path === '/mcp') return await parts.mcp(known)
-    if (parts.upgrades(place.path) !== undefined) {
+    if (parts.upgrades(place.path, place.path === path) !== undefined) {
       throw new Fault('upgrade_required', `${place.path} is a WebSocket: open it with an upgrade request`)
     }
-    const found = router.find(method, place.path)
-    if (found === undefined) {
-      throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`, {
-        details: { path: path.slice(0, 200) },
-      })
-    }
+    if (found === undefined) throw notServed(path)
     if ('allow' in found) {
       exchange.response.setHeader('allow', found.allow.join(', '))
       throw new Fault(
@@ -189,6 +191,11 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
   }
 }
 
+function notServed(path: string): Fault {
+  const shown = path.slice(0, 200)
+  return new Fault('not_found', `nothing is served at ${JSON.stringify(shown)}`, { details: { path: shown } })
+}
+
 /** Made once: an abort without a reason makes an error with its stack each time. */
 const LEFT = new Error('the client has left')
 
@@ -196,9 +203,13 @@ const LEFT = new Error('the client has left')
 const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefined }
 
 /** The caller, or undefined where the refusal has been sent: one fixed body, whatever was wrong (contract 0). */
-async function identify(parts: ServerParts, exchange: Omit<Exchange, 'caller'>): Promise<Caller | undefined> {
+async function identify(
+  parts: ServerParts,
+  exchange: Omit<Exchange, 'caller'>,
+  queryToken: string | undefined,
+): Promise<Caller | undefined> {
   const { request, response } = exchange
-  const pending = parts.credentials.judge(request, { queryToken: undefined })
+  const pending = parts.credentials.judge(request, { queryToken })
   const verdict = pending instanceof Promise ? await pending : pending
   if (verdict.ok) return verdict.caller
   parts.log.warn('unauthorized', {

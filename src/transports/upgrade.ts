@@ -14,6 +14,7 @@ import type { Targets } from '../workspace/targets.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
+import { takeToken } from './query-token.ts'
 import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
@@ -32,8 +33,8 @@ export interface Connection {
  */
 export type UpgradeRoute = (request: IncomingMessage, connection: Connection) => Promise<number | void>
 
-/** Who takes the upgrade of a path (without its /runtimes prefix); undefined: nobody. */
-export type UpgradeRoutes = (path: string) => UpgradeRoute | undefined
+/** Who takes the upgrade of a path (without its /runtimes prefix, which it had unless `atRoot`); undefined: nobody. */
+export type UpgradeRoutes = (path: string, atRoot: boolean) => UpgradeRoute | undefined
 
 export interface UpgradeParts {
   readonly credentials: Credentials
@@ -63,10 +64,9 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
     const query = new URLSearchParams(text)
     // On /proxy a header counts alone (contract 18), the parameter being perhaps the application's.
     const headerAlone = isProxied(path) && request.headers.authorization !== undefined
-    const tokens = headerAlone ? [] : query.getAll('token')
+    const queryToken = headerAlone ? undefined : takeToken(query)
     query.delete('token')
-    if (tokens.length > 1) throw new Fault('bad_request', 'the query has more than one token; one is accepted')
-    const pending = parts.credentials.judge(request, { queryToken: tokens[0] })
+    const pending = parts.credentials.judge(request, { queryToken })
     const verdict = pending instanceof Promise ? await pending : pending
     if (!verdict.ok) {
       const { reason, status } = verdict
@@ -76,7 +76,7 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
     if (socket.destroyed) return 0
     const place = parts.targets.resolve(path)
     if (place.remote !== undefined) throw new Fault('not_supported', 'sockets of other runtimes are not passed on')
-    const route = parts.upgrades(place.path)
+    const route = parts.upgrades(place.path, place.path === path)
     if (route === undefined) {
       throw new Fault('not_found', `no WebSocket is served at ${JSON.stringify(path.slice(0, 200))}`)
     }

@@ -152,9 +152,11 @@ t.test(
       readFileSync(join(root, 'd99', `f${FILES - 1}`), 'utf8') === `content ${FILES - 1}`
     let [from, to] = [source, join(far, 'tree')]
     const stagedIn = (directory: string) => readdirSync(directory).filter((name) => name.endsWith('~'))
+    // Not durable: that is about power, not about kills, and waits for everybody's disk.
+    const options = { env: { XDG_STATE_HOME: state }, config: { files: { durable: false } } }
     // Killed at the beginning, in the middle, and while the old one goes.
     for (const moment of ['staged', 'filled', 'named'] as const) {
-      const daemon = await startDaemon(t, { env: { XDG_STATE_HOME: state } })
+      const daemon = await startDaemon(t, options)
       const moving = daemon.call('POST', '/files/move', { path: from, to }).catch(() => undefined)
       await until(`it is ${moment}`, () => {
         if (moment === 'named') return existsSync(to)
@@ -165,7 +167,7 @@ t.test(
       await daemon.stop('SIGKILL')
       await moving
       t.ok(complete(from) || complete(to), `${moment}: one of them is complete`)
-      const again = await startDaemon(t, { env: { XDG_STATE_HOME: state } })
+      const again = await startDaemon(t, options)
       await until('nothing is left over', () => stagedIn(near).length + stagedIn(far).length === 0)
       await again.stop()
       t.strictSame(
