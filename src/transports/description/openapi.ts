@@ -95,13 +95,13 @@ function tagsOf(paths: Readonly<Record<string, PlainSchema>>): readonly string[]
 
 function operationObject(endpoint: Endpoint): PlainSchema {
   const { op, id, parameters, body } = endpoint
-  const description = remarks(op)
+  const description = remarks(endpoint)
   return {
     operationId: id,
     tags: [areaOf(op.name)],
     summary: op.summary,
     ...(description !== '' && { description }),
-    ...securityOf(op),
+    ...securityOf(endpoint),
     ...(parameters.length > 0 && { parameters: parameters.map((one) => parameterObject(one, exampleOf(op))) }),
     ...(body !== undefined && { requestBody: bodyObject(body, exampleOf(op)) }),
     responses: {
@@ -111,15 +111,19 @@ function operationObject(endpoint: Endpoint): PlainSchema {
   }
 }
 
-function remarks({ tool, remarks: said }: Operation): string {
+function remarks({ op: { tool, remarks: said }, route }: Endpoint): string {
   const toolset =
     tool?.toolset === undefined ? undefined : `As an MCP tool it belongs to the toolset \`${tool.toolset}\`.`
-  return [said, toolset].filter((one) => one !== undefined).join(' ')
+  const atRoot = route.rootOnly === true ? 'Not below `/runtimes/{target}`.' : undefined
+  return [said, toolset, atRoot].filter((one) => one !== undefined).join(' ')
 }
 
-function securityOf(op: Operation): PlainSchema {
+/** Nothing where it is as for the whole document. */
+function securityOf({ op, route }: Endpoint): PlainSchema {
   if (op.open === true) return { security: [] }
-  return op.scope === 'none' ? {} : { security: [{ bearer: [op.scope] }] }
+  const bearer = { bearer: op.scope === 'none' ? [] : [op.scope] }
+  if (route.queryToken === true) return { security: [bearer, { token: [] }] }
+  return op.scope === 'none' ? {} : { security: [bearer] }
 }
 
 const exampleOf = (op: Operation): Readonly<Record<string, unknown>> => op.example ?? {}
