@@ -51,7 +51,7 @@ export async function partsFor(target: Target, work: string): Promise<Parts> {
       const { version, integrity } = locked(`node_modules/${name}`)
       const directory = join(work, 'packages', name)
       mkdirSync(directory, { recursive: true })
-      await extract({ file: fetched(name, version, integrity), cwd: directory, strip: 1 })
+      await extract({ file: fetchPackage(name, version, integrity), cwd: directory, strip: 1 })
       return [part, { name, version, directory, file: join(directory, path) }]
     }),
   )
@@ -60,7 +60,7 @@ export async function partsFor(target: Target, work: string): Promise<Parts> {
 }
 
 /** The package's archive in the cache, verified each time it is used. */
-function fetched(name: string, version: string, integrity: string): string {
+export function fetchPackage(name: string, version: string, integrity: string): string {
   mkdirSync(CACHE, { recursive: true })
   const archive = join(CACHE, `${name.replaceAll('/', '-')}-${version}.tgz`)
   if (integrityOf(archive) === integrity) return archive
