@@ -88,3 +88,11 @@ export function answering(bytes: string | Uint8Array): (socket: Socket) => void 
     socket.once('data', () => socket.end(bytes))
   }
 }
+
+/** A port that something has just stopped listening at. */
+export async function closedPort(): Promise<number> {
+  let stop: (() => Promise<void>) | undefined
+  const { port } = await openApplication({ teardown: (handler: () => Promise<void>) => (stop = handler) })
+  await stop?.()
+  return port
+}

@@ -32,9 +32,30 @@ const toApplication = (...raw: string[]): string[] =>
 
 t.test('L-03 credentials, our target and claims about the way stay here; ours are set', async (t) => {
   const got = toApplication(
-    ...['authorization', 'Bearer secret', 'X-Oblien-Proxy-Target', '1', 'Forwarded', 'for=evil', 'Expect', 'x'],
-    ...['X-Forwarded-For', 'evil', 'x-forwarded-host', 'evil', 'X-FORWARDED-PORT', '1', 'X-Forwarded-User', 'root'],
-    ...['Cookie', 'mine=1', 'X-a', '1', 'x-A', '2', 'Origin', 'https://page.example'],
+    'authorization',
+    'Bearer secret',
+    'X-Oblien-Proxy-Target',
+    '1',
+    'Forwarded',
+    'for=evil',
+    'Expect',
+    'x',
+    'X-Forwarded-For',
+    'evil',
+    'x-forwarded-host',
+    'evil',
+    'X-FORWARDED-PORT',
+    '1',
+    'X-Forwarded-User',
+    'root',
+    'Cookie',
+    'mine=1',
+    'X-a',
+    '1',
+    'x-A',
+    '2',
+    'Origin',
+    'https://page.example',
   )
   t.same(got, [
     'Host: localhost:1',
@@ -61,8 +82,24 @@ t.test('X-Forward-Authorization becomes Authorization, once', async (t) => {
 
 t.test('L-05 what belongs to one connection, or is named by Connection, goes no further', async (t) => {
   const got = toApplication(
-    ...['Connection', 'X-Foo, keep-alive', 'X-Foo', '1', 'Keep-Alive', 'timeout=5', 'TE', 'trailers', 'X-Bar', '2'],
-    ...['Proxy-Connection', 'x', 'Proxy-Authorization', 'Basic x', 'Upgrade', 'h2c', 'HTTP2-Settings', 'AAA'],
+    'Connection',
+    'X-Foo, keep-alive',
+    'X-Foo',
+    '1',
+    'Keep-Alive',
+    'timeout=5',
+    'TE',
+    'trailers',
+    'X-Bar',
+    '2',
+    'Proxy-Connection',
+    'x',
+    'Proxy-Authorization',
+    'Basic x',
+    'Upgrade',
+    'h2c',
+    'HTTP2-Settings',
+    'AAA',
   )
   t.same(
     got.filter((line) => !/^(host|x-forwarded-)/i.test(line)),

@@ -213,7 +213,7 @@ t.test('Server-Sent Events arrive when they are sent', async (t) => {
   const reader = response.body!.getReader()
   for (let round = 0; round < 3; round++) {
     sent[0]!()
-    t.equal(Buffer.from((await reader.read()).value!).toString(), 'data: 1\n\n')
+    t.equal(Buffer.from((await reader.read()).value ?? []).toString(), 'data: 1\n\n')
   }
   await reader.cancel()
   await until('the application hears that the client has left', () => app.asked[0]!.socket.destroyed)
