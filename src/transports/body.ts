@@ -111,25 +111,39 @@ function roomFor(bytes: number, room: BodyRoom): Buffer {
   return Buffer.allocUnsafeSlow(bytes)
 }
 
-/** The body as a stream of chunks; ends the wait when nothing comes for 30 s while the reader wants more. */
+/**
+ * The body as a stream of chunks; ends the wait when nothing comes for 30 s while the reader wants more. They come one
+ * by one, each in memory of its own that the reader may give back: Node's own iterator joins those that wait, and
+ * leaves the pieces to the collector.
+ */
 export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
-  const source = request.iterator({ destroyOnReturn: false })
+  const arrived: Buffer[] = [] // one at most: the request is paused when it has come
+  let wake = (): void => undefined
   let size = 0
-  for (;;) {
-    let timer: NodeJS.Timeout | undefined
-    const stall = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(stalled(size)), STALL_MS)
-    })
-    try {
-      const step: IteratorResult<Buffer, undefined> = await Promise.race([source.next(), stall])
-      if (step.done === true) return
-      size += step.value.byteLength
-      yield step.value
-    } catch (error) {
-      throw error instanceof Fault ? error : cutShort(size)
-    } finally {
-      clearTimeout(timer)
+  const take = (chunk: Buffer): void => {
+    request.pause()
+    size += chunk.byteLength
+    arrived.push(chunk)
+    wake()
+  }
+  const over = (): void => wake()
+  request.on('data', take).once('end', over).once('close', over).pause()
+  try {
+    for (;;) {
+      const chunk = arrived.shift()
+      if (chunk !== undefined) yield chunk
+      else if (request.readableEnded) return
+      else if (request.destroyed) throw cutShort(size)
+      else {
+        const { promise, resolve, reject } = Promise.withResolvers<void>()
+        const timer = setTimeout(() => reject(stalled(size)), STALL_MS)
+        wake = resolve
+        request.resume()
+        await promise.finally(() => clearTimeout(timer))
+      }
     }
+  } finally {
+    request.off('data', take).off('end', over).off('close', over).pause()
   }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { openTemporary, type TemporaryFile } from './temporary-file.ts'
 import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
 
-/** What a caller sends: bytes, which are now the writer's, or a stream that is read once. */
+/** What a caller sends: bytes, or a stream that is read once. Their memory is now the writer's. */
 export type SentContent = Uint8Array | AsyncIterable<Uint8Array>
 
 export type NewContent = Uint8Array | { readonly file: TemporaryFile; readonly size: number }
@@ -33,8 +33,14 @@ export async function receive(sent: SentContent, to: FileHandle, signal: AbortSi
   for await (const chunk of sent) {
     await writeAll(to, chunk, { at: size, signal })
     size += chunk.byteLength
+    release(chunk)
   }
   return size
+}
+
+/** At once: by the time the collector comes, tens of MiB of a long body would lie about. */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 export interface Part {
