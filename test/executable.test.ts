@@ -4,16 +4,27 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { highestVersion, readElf } from '../scripts/build/elf.ts'
 import { bind, ground, NO_MOUNTS } from './support/mounting.ts'
 import { pathWithout } from './support/path-without.ts'
+import { until } from './support/until.ts'
 
 const EXECUTABLE = join(import.meta.dirname, '../dist/workspace-runtime')
 process.env['RUNTIME_UNDER_TEST'] = EXECUTABLE
-const { startDaemon } = await import('./support/daemon.ts') // reads the variable when it is loaded
+const { startDaemon, TOKEN } = await import('./support/daemon.ts') // reads the variable when it is loaded
 
 const version = (): string => JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version
 
@@ -31,6 +42,45 @@ t.test('it needs glibc 2.28, libstdc++6 and nothing else', async (t) => {
   t.same(libraries.toSorted(), [...glibc, 'libstdc++.so.6', 'libgcc_s.so.1'].toSorted())
   t.equal(highestVersion('GLIBC', [{ arch, libraries, versions }]), '2.28')
 })
+
+t.test(
+  'a root with no more than those libraries, /dev/null and /dev/urandom is enough',
+  { skip: NO_MOUNTS },
+  async (t) => {
+    const at = ground(t)
+    const root = join(at.dir, 'root')
+    // The Node that runs this test is the one inside; the first of its objects is itself, one is the kernel's.
+    const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] } // as documented
+    for (const path of sharedObjects.slice(1).filter((name) => name.startsWith('/'))) {
+      mkdirSync(join(root, dirname(path)), { recursive: true })
+      copyFileSync(path, join(root, path))
+    }
+    for (const name of ['tmp', 'dev']) mkdirSync(join(root, name))
+    // Each by itself: a whole /dev left mounted here could be emptied by who cleans up.
+    for (const device of ['/dev/null', '/dev/urandom']) {
+      writeFileSync(join(root, device), '')
+      bind(at, device, join(root, device))
+    }
+    copyFileSync(EXECUTABLE, join(root, 'workspace-runtime'))
+    const command = [root, '/workspace-runtime', '--port', '0', '--workdir', '/']
+    const env = { HOME: '/', RUNTIME_TOKEN: TOKEN, PATH: process.env['PATH'] }
+    const child = spawn('chroot', command, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    const ended = once(child, 'exit')
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+    await until('it is ready', () => said.includes('ready on http:'), 15_000)
+    const url = /http:[^,\s]+/.exec(said)?.[0]
+    const reply = await fetch(`${url}/exec`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ command: ['/workspace-runtime', '--version'] }),
+    })
+    t.match(await reply.json(), { exit_code: 0, stdout: `workspace-runtime ${version()}\n` }, said)
+    child.kill('SIGTERM')
+    t.same(await ended, [0, null])
+  },
+)
 
 t.test('--version tells version, commit, Node and ripgrep, without unpacking anything', async (t) => {
   const directory = t.testdir()
