@@ -1,10 +1,12 @@
 // Hands a request on to another daemon (contract 1, configured targets): same method, path below the prefix,
-// body and reply streamed both ways. Our caller's credential stays here; the target gets its own.
+// body and reply streamed both ways. Our caller's credential stays here; the target gets its own. What goes through its
+// proxy keeps its bytes and what applications need of a browser's headers.
 
 import http, { type IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { errnoOf, Fault } from '../fault.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
+import { isProxied, targetBelow } from './proxy/target.ts'
 import type { Exchange } from './rest.ts'
 
 /** Headers of one connection, not of the message (RFC 9110 7.6.1), and those that we set ourselves. */
@@ -20,10 +22,10 @@ const DROPPED = new Set([
   'upgrade',
   'host',
   'authorization',
-  'cookie',
-  'origin',
   'expect',
 ])
+/** Not for another daemon, but for the applications behind it. */
+const FOR_APPLICATIONS: ReadonlySet<string> = new Set(['cookie', 'origin'])
 
 const CONNECT_MS = 5_000
 
@@ -37,12 +39,14 @@ export async function forward(remote: RemoteTarget, path: string, exchange: Exch
       'this credential is limited to some scopes, and other runtimes take unlimited ones only',
     )
   }
+  const proxied = isProxied(path)
   const url = addressAt(remote, path, query)
   // Loaded only here: TLS takes a tenth of a start, and few daemons have such a target.
   const { request: begin } = url.protocol === 'https:' ? await import('node:https') : http
   const outgoing = begin(url, {
     method: request.method,
-    headers: { ...kept(request.headers), authorization: `Bearer ${remote.token}` },
+    ...(proxied ? { path: pathBelow(remote) + targetBelow(request.url ?? '') } : {}),
+    headers: { ...kept(request.headers, proxied), authorization: `Bearer ${remote.token}` },
     signal: exchange.signal,
   })
   const connected = setTimeout(() => outgoing.destroy(new Error('no connection within 5 s')), CONNECT_MS)
@@ -53,7 +57,10 @@ export async function forward(remote: RemoteTarget, path: string, exchange: Exch
   try {
     const reply = await promise
     clearTimeout(connected)
-    response.writeHead(reply.statusCode ?? 502, { ...kept(reply.headers), ...exchange.headers })
+    response.writeHead(reply.statusCode ?? 502, {
+      ...kept(reply.headers, true),
+      ...(proxied ? {} : exchange.headers), // an application's answer is its own
+    })
     await pipeline(reply, response)
   } catch (error) {
     if (exchange.signal.aborted || response.headersSent) {
@@ -74,16 +81,22 @@ export async function forward(remote: RemoteTarget, path: string, exchange: Exch
 /** Always on the target and below its own path, whatever `path` is: `//elsewhere/` and `/..` are paths too. */
 function addressAt(remote: RemoteTarget, path: string, query: URLSearchParams): URL {
   const url = new URL(remote.url)
-  const base = url.pathname.replace(/\/$/, '')
+  const base = pathBelow(remote)
   url.pathname = `${base}${path}`
   url.search = query.toString()
-  if (!url.pathname.startsWith(`${base}/`)) {
+  if (!url.pathname.startsWith(`${base}/`) || (isProxied(path) && !isProxied(url.pathname.slice(base.length)))) {
     throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`)
   }
   return url
 }
 
-function kept(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
+function pathBelow({ url }: RemoteTarget): string {
+  return url.pathname.replace(/\/$/, '')
+}
+
+function kept(headers: IncomingMessage['headers'], forApplication: boolean): IncomingMessage['headers'] {
   const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !DROPPED.has(name) && !named.has(name)))
+  const dropped = (name: string): boolean =>
+    DROPPED.has(name) || named.has(name) || (!forApplication && FOR_APPLICATIONS.has(name))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !dropped(name)))
 }

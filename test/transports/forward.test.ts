@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
+import { openApplication } from '../support/application.ts'
 import { startDaemon, TOKEN } from '../support/daemon.ts'
 import { HS256, jwtOf } from '../support/jwt.ts'
 import { rawExchange } from '../support/raw-http.ts'
@@ -46,4 +47,25 @@ t.test('a target gets what is its own and nothing else', async (t) => {
   t.equal(await ask('/runtimes/far/exec', jwtOf({ exp, scope: 'files:read' })), 403, 'limited to some scopes')
   t.equal(seen.length, 2)
   t.equal(await ask('/runtimes/far/exec', jwtOf({ exp })), 200, 'unlimited')
+})
+
+t.test('its proxy gets the bytes of the path, and the applications behind it what they need', async (t) => {
+  const far = await startDaemon(t)
+  const app = await openApplication(t)
+  const config = { targets: { far: { url: far.url, token: TOKEN } }, cors: { origins: ['*'] } }
+  const near = await startDaemon(t, { config, env: { RUNTIME_TOKEN: `near-${TOKEN}` } })
+  const ask = async (target: string, headers = ''): Promise<string> => {
+    const head = `GET /runtimes/far${target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer near-${TOKEN}\r\n`
+    const more = `Connection: close\r\nCookie: a=1\r\nOrigin: https://page.example\r\n${headers}\r\n`
+    return (await rawExchange(near.port, head + more)).text
+  }
+  const text = await ask('/proxy//a%2Fb/?q=%20+&token=x', `X-Oblien-Proxy-Target: ${app.port}\r\n`)
+  t.match(text, /^HTTP\/1\.1 200 /)
+  t.notMatch(text, /access-control/i, 'an application answers for itself')
+  t.match(app.asked.at(-1), { url: '//a%2Fb/?q=%20+', headers: { cookie: 'a=1', origin: 'https://page.example' } })
+  t.notMatch(app.asked.at(-1)?.rawHeaders.join(' '), TOKEN)
+  t.match(await ask(`/proxy/${app.port}/x/`, 'X-Forward-Authorization: Basic app\r\n'), /^HTTP\/1\.1 200 /)
+  t.match(app.asked.at(-1), { url: '/x/', headers: { authorization: 'Basic app' } })
+  t.match(await ask('/proxy/09990/'), /^HTTP\/1\.1 400 /)
+  t.match(await ask('/proxy/../files/read?path=/etc/passwd'), /^HTTP\/1\.1 404 /)
 })

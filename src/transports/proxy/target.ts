@@ -35,10 +35,8 @@ export function isProxied(path: string): boolean {
 export function readTarget(url: string, headers: readonly string[]): ProxiedTarget {
   const local = url.replace(/^https?:\/\/[^/?#]*/i, '')
   const [, path = '', query] = /^(?:\/runtimes\/[^/?]*)?\/proxy(\/[^?]*)?(?:\?(.*))?$/s.exec(local) ?? []
-  const pairs = query?.split('&') ?? []
-  const kept = pairs.filter((pair) => !RESERVED.has(nameOf(pair)))
-  const rest = kept.length === 0 ? '' : `?${kept.join('&')}`
-  const asked = headers.length > 0 ? headers : pairs.filter((pair) => nameOf(pair) === TARGET_PARAMETER).map(valueOf)
+  const rest = queryWithout(query, RESERVED)
+  const asked = headers.length > 0 ? headers : targetsIn(query)
   if (asked.length > 1) throw new Fault('bad_request', `the request names ${asked.length} targets; one is accepted`)
   if (asked[0] !== undefined) return { destination: parseDestination(asked[0]), path: (path || '/') + rest }
   const [, port = '', below = '/'] = /^\/([^/]*)(\/.*)?$/s.exec(path) ?? []
@@ -50,6 +48,26 @@ export function readTarget(url: string, headers: readonly string[]): ProxiedTarg
     )
   }
   return { destination: toPort(parsePort(port)), path: below + rest }
+}
+
+/**
+ * The request target for the same proxy of another daemon, which reads the target itself: without the prefix and
+ * without a token, which would be ours.
+ */
+export function targetBelow(url: string): string {
+  const [, path = '', query] = /^(?:https?:\/\/[^/?#]*)?(?:\/runtimes\/[^/?]*)?([^?]*)(?:\?(.*))?$/is.exec(url) ?? []
+  return path + queryWithout(query, new Set(['token']))
+}
+
+/** With its question mark; '' where nothing is left. */
+function queryWithout(query: string | undefined, names: ReadonlySet<string>): string {
+  const kept = query?.split('&').filter((pair) => !names.has(nameOf(pair))) ?? []
+  return kept.length === 0 ? '' : `?${kept.join('&')}`
+}
+
+function targetsIn(query = ''): string[] {
+  const pairs = query.split('&').filter((pair) => nameOf(pair) === TARGET_PARAMETER)
+  return pairs.map((pair) => new URLSearchParams(pair).values().next().value ?? '')
 }
 
 /** `<port>` or `<host>:<port>`. Throws 400 for what is malformed, 403 for a host that is not loopback. */
@@ -97,8 +115,4 @@ function malformed(text: string): Fault {
 /** Read by what reads the credential too, so that no spelling of `token` means one thing here and another there. */
 function nameOf(pair: string): string {
   return new URLSearchParams(pair).keys().next().value ?? ''
-}
-
-function valueOf(pair: string): string {
-  return new URLSearchParams(pair).values().next().value ?? ''
 }
