@@ -129,8 +129,18 @@ async function moveAcross(request: Relocation, ends: Ends, task: Task): Promise<
     throw faultOfSystem(error, request.path) // what cannot be removed is not moved
   })
   const tally = await task.copyTo(ends, true, task)
-  await using _ = await putAway(source, task.means.writer.journal)
+  try {
+    await using _ = await putAway(source, task.means.writer.journal)
+  } catch (error) {
+    throw faultOfSystem(error, request.path)
+  }
   return tally
+}
+
+/** What is left out of a copy would be lost with the source. */
+function notMovable(source: string, skipped: number): Fault {
+  const sentence = `path ${quote(source)} holds FIFOs, sockets or devices (${skipped}), which do not go to another file system; nothing was moved`
+  return new Fault('conflict', sentence, { details: { field: 'path', got: source, skipped } })
 }
 
 async function copy(request: Relocation, task: Task): Promise<CopyTally> {
@@ -150,6 +160,7 @@ async function copyTo({ source, what, name }: Ends, whole: boolean, { means, sig
   try {
     const sync = durable && !what.isDirectory()
     const tally = await copyTree(source, staging.path, { whole, sync, signal, noClones: false })
+    if (whole && tally.skipped > 0) throw notMovable(source, tally.skipped)
     if (durable && what.isDirectory()) await flush(staging.path)
     signal.throwIfAborted()
     await writer.alone(name.real, () => giveName(staging.path, what, name))

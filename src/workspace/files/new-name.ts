@@ -51,6 +51,11 @@ export async function giveName(from: string, what: Stats, name: NewName): Promis
 async function renameToNothing(from: string, what: Stats, to: string): Promise<void> {
   // The call is made on the main thread: elsewhere it could wait for somebody else's answer.
   if (onlyLocal() && renameNoReplace(from, to)) return
+  await renameInSteps(from, what, to)
+}
+
+/** The same by calls that every kernel and file system has. */
+export async function renameInSteps(from: string, what: Stats, to: string): Promise<void> {
   if (what.isDirectory()) return await renameDirectory(from, to)
   try {
     await link(from, to)

@@ -2,7 +2,7 @@
 // while: the main loop gets its turns in between, the search ends as soon as all are found, and at a deadline.
 // Processes that end meanwhile, or belong to others, are passed over.
 
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { takeTurns } from '../files/turn.ts'
 
@@ -28,9 +28,12 @@ export async function findHolders(
   const turn = takeTurns()
   for (const pid of await processes()) {
     if (pids.size === inodes.size || performance.now() > until) break
+    for (const path of await descriptors(pid)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(path))?.[1]
+      if (inode !== undefined && inodes.has(inode) && !pids.has(inode)) pids.set(inode, pid)
+      await turn()
+    }
     signal.throwIfAborted()
-    for (const inode of socketsOf(pid)) if (inodes.has(inode) && !pids.has(inode)) pids.set(inode, pid)
-    await turn()
   }
   const found = [...pids]
   const holders = await Promise.all(found.map(([, pid]) => describe(pid)))
@@ -42,21 +45,14 @@ async function processes(): Promise<number[]> {
   return names.flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : [])).toSorted((a, b) => a - b)
 }
 
-/** Synchronous: the kernel answers from memory, and a hop to another thread costs more than the call. */
-function* socketsOf(pid: number): Generator<string> {
+/** None of those that have gone or are not ours to look at. */
+async function descriptors(pid: number): Promise<string[]> {
   const directory = `/proc/${pid}/fd`
-  let names: string[]
-  try {
-    names = readdirSync(directory)
-  } catch {
-    return // gone, or not ours to look at
-  }
-  for (const name of names) {
-    const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`${directory}/${name}`))?.[1]
-    if (inode !== undefined) yield inode
-  }
+  const names = await readdir(directory).catch((): string[] => [])
+  return names.map((name) => `${directory}/${name}`)
 }
 
+/** Synchronous: the kernel answers from memory, and a hop to another thread costs ten times the call. */
 function linkOf(path: string): string {
   try {
     return readlinkSync(path)

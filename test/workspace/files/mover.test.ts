@@ -20,6 +20,8 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openFileWriter } from '../../../src/workspace/files/file-writer.ts'
+import { renameInSteps } from '../../../src/workspace/files/new-name.ts'
+import { parsePseudoDevices, pseudoDevices } from '../../../src/workspace/files/pseudo-devices.ts'
 import { openMover, type Relocation } from '../../../src/workspace/files/mover.ts'
 import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs } from '../../support/mounting.ts'
 import { refused } from '../../support/refused.ts'
@@ -176,6 +178,30 @@ t.test('hard links among what is copied stay, holes too, and special files are c
   await refused(t, copy('fifo', 'x'), 'not_regular', /is a fifo/)
 })
 
+t.test('where the kernel cannot rename without replacing, several steps do', async (t) => {
+  const dir = t.testdir({ file: 'content', tree: { inner: 'x' }, empty: {}, full: { x: 'x' } })
+  const at = (name: string) => join(dir, name)
+  symlinkSync('file', at('link'))
+  const rename = (from: string, to: string) => renameInSteps(at(from), lstatSync(at(from)), at(to))
+  for (const from of ['file', 'link', 'tree']) {
+    for (const to of ['empty', 'full', 'file', 'link']) await t.rejects(rename(from, to), { code: 'EEXIST' })
+    await rename(from, `new-${from}`)
+    await rename(`new-${from}`, from)
+  }
+  t.equal(readlinkSync(at('link')), 'file')
+  t.strictSame(readdirSync(dir).sort(), ['empty', 'file', 'full', 'link', 'tree'])
+  await t.rejects(rename('tree', 'tree/inner/x'), { code: 'ENOTDIR' })
+  await t.rejects(rename('tree', 'tree/below'), { code: 'EINVAL' })
+  t.strictSame(readdirSync(at('tree')), ['inner'], 'what was made for it has gone')
+})
+
+t.test('what the kernel shows as files is told by its device', async (t) => {
+  const devices = await pseudoDevices()
+  t.ok(devices.has(statSync('/proc').dev))
+  t.notOk(devices.has(statSync(import.meta.dirname).dev))
+  t.strictSame(parsePseudoDevices('36 35 259:70000 / /sys rw - sysfs sysfs rw\n37 1 254:0 / / rw - ext4 /dev/x rw\n'), new Set([0x11110370])) // prettier-ignore
+})
+
 t.test('set-id bits are not copied', async (t) => {
   const { at, copy, move } = await movers(t)
   writeFileSync(at('program'), 'x'.repeat(100_000))
@@ -257,6 +283,12 @@ t.test('F-21 to another file system, with all that belongs to it', { skip: NO_RO
   t.notOk(existsSync(at('tree')))
   await refused(t, move(join(disk, 'moved'), '.state'), 'conflict', /never replaced/)
   await move(join(disk, 'moved/plain'), 'plain')
+  mkdirSync(at('odd'))
+  execFileSync('mkfifo', [at('fifo'), at('odd/fifo')])
+  for (const name of ['fifo', 'odd']) {
+    await refused(t, move(name, join(disk, name)), 'conflict', /FIFOs.*do not go to another file system/)
+  }
+  t.ok(existsSync(at('odd/fifo')) && !existsSync(join(disk, 'odd')))
   t.equal(readFileSync(at('plain'), 'utf8'), 'content')
   noTemporaries(t, dir)
   noTemporaries(t, disk)
