@@ -91,9 +91,7 @@ export function unpackAll(
     const reasons: string[] = []
     for (const place of places) {
       try {
-        const at = place()
-        privateDirectory(at)
-        paths[part.name] = unpack(at, part)
+        paths[part.name] = unpack(privateDirectory(place()), part)
         break
       } catch (error) {
         reasons.push(error instanceof Error ? error.message : String(error))
