@@ -90,7 +90,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const proxy = stack.use(openProxy(gate))
   const upgrades: UpgradeRoutes = (path, atRoot) => {
     if (path === '/ws') return sockets.accept
-    if (path === '/desktop/ws' && atRoot) return refuseDesktop
+    if (atRoot && DESKTOP_SOCKETS.test(path)) return refuseDesktop
     return isProxied(path) ? proxy.upgrade : undefined
   }
   const door = stack.use(
@@ -122,6 +122,9 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   clearTimeout(force)
   process.exit(0)
 }
+
+/** Of the desktop, and of a session of it (contract 10). */
+const DESKTOP_SOCKETS = /^\/desktop(\/sessions\/[^/]+)?\/ws$/
 
 function refuseDesktop(): never {
   throw noDesktop()

@@ -63,6 +63,7 @@ t.test('the socket', async (t) => {
     return response.statusCode as number
   }
   t.equal(await refusal('/desktop/ws'), 501)
+  t.equal(await refusal('/desktop/sessions/console/ws'), 501)
   t.equal(await refusal('/desktop/ws', {}), 401)
   t.equal(await refusal('/runtimes/local/desktop/ws'), 404)
 })
