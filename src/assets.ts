@@ -27,6 +27,7 @@ export const WORKERS = [
   'inotify-reader',
   'polling-watcher',
   'archive-packer',
+  'archive-unpacker',
 ] as const
 export type WorkerName = (typeof WORKERS)[number]
 

@@ -15,6 +15,7 @@ import { searchFiles } from './operations/search-files.ts'
 import { searchContent, searchInit } from './operations/search.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
 import { transferDownload } from './operations/transfer.ts'
+import { transferUpload } from './operations/transfer-upload.ts'
 import {
   scrollbackClear,
   scrollbackResize,
@@ -63,6 +64,7 @@ export const catalog = [
   fileRawRead,
   fileRawWrite,
   transferDownload,
+  transferUpload,
   execAttach,
   scrollbackResize,
   scrollbackClear,

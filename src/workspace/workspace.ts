@@ -3,6 +3,7 @@
 
 import { accessSync, constants } from 'node:fs'
 import { openPackers, type Packers } from './archives/pack.ts'
+import { openUnpacker, type Unpacker } from './archives/unpack.ts'
 import { openChildren, type Children } from './processes/child.ts'
 import type { ControlGroups } from './processes/work-group.ts'
 import { childEnvironment, loginShell, loginUser } from './processes/child-environment.ts'
@@ -35,6 +36,8 @@ export interface Workspace extends AsyncDisposable {
   readonly mover: Mover
   /** Archives on their way out. */
   readonly packers: Packers
+  /** Archives on their way in. */
+  readonly unpacker: Unpacker
   readonly targets: Targets
 }
 
@@ -76,6 +79,9 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     openWalkers({ home: { home: environment['HOME'], configHome: environment['XDG_CONFIG_HOME'] } }),
   )
   const packers = stack.use(openPackers())
+  const unpacker = stack.use(
+    await openUnpacker({ stateDirectory: options.stateDirectory, durable: options.durable }),
+  )
   const search = openContentSearch({ children, engine: options.engine, ripgrep: options.ripgrep, environment })
   const parts = stack.move()
   return {
@@ -92,6 +98,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     writer,
     mover,
     packers,
+    unpacker,
     targets: openTargets(options.targets),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }

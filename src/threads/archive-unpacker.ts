@@ -1,0 +1,75 @@
+// The unpacker's thread: takes one archive in chunks, gives room for more as it uses them up, puts what is in
+// it into the destination, and says how it ended. It lives for one upload; told to stop, or at the first thing
+// that is refused, it takes back what is half done.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { UnpackArchive } from './archive/unpack-archive.ts'
+import type { FromUnpacker, ToUnpacker, UnpackJob } from './archive/unpack-job.ts'
+import { openSource } from './archive/unpack-source.ts'
+
+const STOPPED = new Error('told to stop')
+
+/** Chunks that have come, in order. Each is given back when the next is asked for. */
+class Inbox implements AsyncIterable<Uint8Array> {
+  readonly #chunks: Uint8Array[] = []
+  readonly #say: (message: FromUnpacker) => void
+  #over: { readonly error?: Error } | undefined
+  #wake: (() => void) | undefined
+
+  constructor(say: (message: FromUnpacker) => void) {
+    this.#say = say
+  }
+
+  hear(message: ToUnpacker): void {
+    if (message.type === 'chunk') this.#chunks.push(message.bytes)
+    else if (message.type === 'end') this.#over ??= {}
+    else this.#over = { error: STOPPED }
+    this.#wake?.()
+  }
+
+  /** True once it was told to stop. */
+  get stopped(): boolean {
+    return this.#over?.error !== undefined
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      if (this.#over?.error !== undefined) throw this.#over.error
+      const chunk = this.#chunks.shift()
+      if (chunk !== undefined) {
+        const bytes = chunk.byteLength
+        yield chunk
+        if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0) // not by the collector: it comes late
+        this.#say({ type: 'taken', bytes })
+      } else if (this.#over !== undefined) return
+      else await new Promise<void>((wake) => (this.#wake = wake))
+    }
+  }
+}
+
+async function unpack(job: UnpackJob, inbox: Inbox): Promise<FromUnpacker> {
+  using archive = new UnpackArchive(job)
+  try {
+    const source = openSource(inbox)
+    for await (const chunk of source) {
+      if (inbox.stopped) throw STOPPED
+      archive.push(chunk, source.into)
+    }
+    await archive.finish()
+    return { type: 'done', standing: archive.standing }
+  } catch (error) {
+    const notice = error === STOPPED ? undefined : archive.notice(error)
+    archive.abandon()
+    const { standing } = archive
+    return notice === undefined ? { type: 'stopped', standing } : { type: 'failed', fault: notice, standing }
+  }
+}
+
+const port = parentPort
+if (port !== null) {
+  const say = (message: FromUnpacker): void => port.postMessage(message)
+  const inbox = new Inbox(say)
+  port.on('message', (message: ToUnpacker) => inbox.hear(message))
+  // Our own start value, made by workspace/archives/unpack.
+  void unpack(workerData as UnpackJob, inbox).then(say) // a rejection is a defect, which ends the thread and is heard
+}

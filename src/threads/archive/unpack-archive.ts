@@ -1,0 +1,163 @@
+// One archive on its way into the destination: bytes in, members out, and for whatever goes wrong one fault
+// that names the member and says how far it came. Nothing is opened or made before the first header is one.
+
+import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import type { FaultNotice } from '../walk/walk-job.ts'
+import { openAgain, openDest, WrittenFileSystems } from './unpack-dest.ts'
+import { MadeDirectories } from './unpack-directories.ts'
+import { Ground } from './unpack-ground.ts'
+import { Refusal } from './unpack-header.ts'
+import { reachedSentence, type Standing, type UnpackJob } from './unpack-job.ts'
+import { UnpackJournal } from './unpack-journal.ts'
+import { Allowance } from './unpack-limits.ts'
+import { readable } from './unpack-names.ts'
+import { type Member, type MemberSink, TarReader } from './unpack-reader.ts'
+import { UnpackTree } from './unpack-tree.ts'
+
+const NOTHING: Standing = { files: 0, last: undefined, directories: 0, bytes: 0 }
+
+interface Opened {
+  readonly ground: Ground
+  readonly directories: MadeDirectories
+  readonly written: WrittenFileSystems
+  readonly journal: UnpackJournal
+  readonly tree: UnpackTree
+}
+
+export class UnpackArchive implements MemberSink, Disposable {
+  readonly #job: UnpackJob
+  readonly #allowance: Allowance
+  readonly #reader: TarReader
+  readonly #stack = new DisposableStack()
+  #opened: Opened | undefined
+  #member: Member | undefined
+  #index = 0
+  /** A byte string; undefined until it is known. */
+  #name: string | undefined
+  #out = 0
+
+  constructor(job: UnpackJob) {
+    this.#job = job
+    this.#allowance = new Allowance(job.limits)
+    this.#reader = new TarReader(this)
+  }
+
+  get standing(): Standing {
+    const { files, last, directories, bytes } = this.#opened?.tree.standing ?? NOTHING
+    return { files, last: last === undefined ? undefined : readable(last), directories, bytes }
+  }
+
+  /** `into`: bytes that went into the decompressor so far. */
+  push(chunk: Buffer, into: number): void {
+    this.#out += chunk.byteLength
+    this.#allowance.expansion(into, this.#out)
+    this.#reader.push(chunk)
+  }
+
+  /** All of it has come. */
+  async finish(): Promise<void> {
+    this.#reader.end()
+    const { directories, ground, written, journal } = this.#open()
+    directories.settle(ground)
+    await written.flush()
+    journal.clear()
+  }
+
+  /** What is half done is taken back. */
+  abandon(): void {
+    this.#opened?.tree.abandon()
+    this.#opened?.journal.clear()
+  }
+
+  /** What a failure of `push` or `finish` means to the caller. */
+  notice(error: unknown): FaultNotice {
+    const fault = error instanceof Refusal ? error : systemFault(error, this.#path)
+    const { files, last } = this.standing
+    const reached = reachedSentence(files, last)
+    if (!(fault instanceof Fault)) {
+      return { code: 'internal_error', sentence: `unpacking failed: ${String(error)}; ${reached}`, details: undefined }
+    }
+    const about = fault === error && !(fault instanceof Refusal) ? fault.message : this.#sentence(fault)
+    const member = about === fault.message ? {} : this.#naming()
+    const details = { ...fault.details, ...member, files_extracted: files, last_extracted: last ?? null }
+    return { code: fault.code, sentence: `${about}; ${reached}`, details }
+  }
+
+  header(): void {
+    this.#name = undefined
+    this.#member = undefined
+    this.#open()
+  }
+
+  named(name: string): void {
+    this.#name = name
+    this.#index++
+    this.#allowance.member()
+  }
+
+  begin(member: Member): void {
+    this.#member = member
+    this.#open().tree.begin(member)
+  }
+
+  content(bytes: Uint8Array): void {
+    this.#open().tree.content(bytes)
+  }
+
+  end(): void {
+    if (this.#member !== undefined) this.#open().tree.end(this.#member)
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose()
+  }
+
+  get #path(): string {
+    return this.#name === undefined
+      ? this.#job.dest
+      : `${this.#job.dest === '/' ? '' : this.#job.dest}/${readable(this.#name)}`
+  }
+
+  #sentence(fault: Fault): string {
+    const which =
+      this.#name === undefined ? `member ${this.#index + 1}` : `member ${this.#index} ${quote(readable(this.#name))}`
+    return fault instanceof Refusal ? `${which} ${fault.message}` : `${which} cannot be unpacked: ${fault.message}`
+  }
+
+  #naming(): object {
+    if (this.#name === undefined) return { index: this.#index + 1 }
+    const shown = readable(this.#name)
+    const bytes = Buffer.from(this.#name, 'latin1')
+    const exact = Buffer.from(shown).equals(bytes) ? {} : { member_base64: bytes.toString('base64') }
+    return { member: shown, index: this.#index, ...exact }
+  }
+
+  #open(): Opened {
+    if (this.#opened !== undefined) return this.#opened
+    const fd = openDest(this.#job.dest)
+    const directories = new MadeDirectories()
+    const written = this.#stack.use(new WrittenFileSystems())
+    const crossed = (device: number, at: number): void => {
+      this.#allowance.elsewhere()
+      if (this.#job.durable) written.add(device, at)
+    }
+    const ground = this.#stack.use(new Ground(fd, { made: (parts) => directories.made(parts), crossed }))
+    const scout = this.#stack.use(new Ground(openAgain(fd), { made: () => {}, crossed: () => {} }))
+    const journal = this.#stack.use(new UnpackJournal(this.#job.journal))
+    const tree = new UnpackTree({ ground, scout, directories, journal, allowance: this.#allowance })
+    this.#opened = { ground, directories, written, journal, tree }
+    return this.#opened
+  }
+}
+
+/** As `faultOfSystem`; what it does not know is the caller's to see too: it says something about the place. */
+function systemFault(error: unknown, path: string): unknown {
+  const fault = faultOfSystem(error, path)
+  const errno = errnoOf(error)
+  if (fault instanceof Fault || errno === undefined || !/^E[A-Z0-9]+$/.test(errno) || errno.startsWith('ERR_'))
+    return fault
+  return new Fault('conflict', `path ${quote(path)} cannot be written: ${errno}`, {
+    details: { path, errno },
+    cause: error,
+  })
+}

@@ -1,0 +1,64 @@
+// What a member may be called and a link may say, before anything is looked up: names stay below the
+// destination by their spelling alone (contract 4 and 17, reliability T-01). Byte strings, see unpack-header.
+
+import { refusal } from './unpack-header.ts'
+
+/** NAME_MAX and PATH_MAX less the final NUL. */
+const NAME_BYTES = 255
+const PATH_BYTES = 4095
+
+/** Levels below the destination; node-tar has the same bound (reliability T-03, F-19). */
+export const MOST_LEVELS = 1024
+
+/** How Windows spells a drive. Such a name is either from there, and not meant for here, or a trick. */
+const DRIVE = /^[A-Za-z]:(?:[\\/]|\.\.)/
+
+/** The parts of a member's name, none of them "." or ".."; empty where the destination itself is meant. */
+export function memberParts(name: string): string[] {
+  if (name === '') throw refusal('has no name')
+  if (name.includes('\0')) throw refusal('has a NUL in its name')
+  if (name.startsWith('/')) throw refusal('has an absolute name; accepted are names relative to dest')
+  if (DRIVE.test(name)) throw refusal('has a name that begins with a drive; accepted are names relative to dest')
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.')
+  if (parts.includes('..')) throw refusal('has ".." in its name; accepted are names that stay below dest')
+  if (parts.length > MOST_LEVELS) throw refusal(`lies ${parts.length} levels deep; accepted are ${MOST_LEVELS}`)
+  if (parts.some((part) => part.length > NAME_BYTES)) {
+    throw refusal(`has a part of its name that is longer than ${NAME_BYTES} bytes`)
+  }
+  if (parts.reduce((sum, part) => sum + part.length + 1, 0) > PATH_BYTES) {
+    throw refusal(`has a name longer than ${PATH_BYTES} bytes`)
+  }
+  return parts
+}
+
+export interface LinkTarget {
+  readonly absolute: boolean
+  /** ".." among them, "." not. */
+  readonly parts: readonly string[]
+}
+
+/** What a symbolic link says. */
+export function linkTarget(target: string): LinkTarget {
+  if (target === '') throw refusal('is a link without a target')
+  if (target.includes('\0')) throw refusal('has a NUL in its link target')
+  if (target.length > PATH_BYTES) throw refusal(`is a link with a target longer than ${PATH_BYTES} bytes`)
+  return {
+    absolute: target.startsWith('/'),
+    parts: target.split('/').filter((part) => part !== '' && part !== '.'),
+  }
+}
+
+/** Bytes of the name that a temporary file repeats, for those who find one. */
+const REPEATED = 64
+
+/** `.<name>.<random>~`: hidden, and ending as contract 17 has it. `random`: 16 hexadecimal digits. */
+export function temporaryName(name: string, random: string): string {
+  let end = Math.min(name.length, REPEATED)
+  while (end < name.length && (name.charCodeAt(end) & 0xc0) === 0x80) end-- // not in the middle of a character
+  return `.${name.slice(0, end)}.${random}~`
+}
+
+/** A byte string as text for people; bytes that are not UTF-8 become U+FFFD. */
+export function readable(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8')
+}

@@ -1,0 +1,167 @@
+// The archive's bytes out of what was sent: gzip, zstd or plain, told by the first bytes and by nothing else
+// (contract 4). Several gzip members or zstd frames after each other are one. Decompressing runs in Node's
+// thread pool while what came out before is written; memory is given back at once, not by the collector.
+
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
+import { errnoOf, Fault } from '../../fault.ts'
+import { isBlank, unusable } from './unpack-header.ts'
+
+/** What comes out at a time, and how much may wait. */
+const OUT_BYTES = 256 * 1024
+const WAITING_BYTES = 2 * OUT_BYTES
+
+/** Window of zstd: 2^25 bytes are what levels up to 20 use; --ultra and --long may ask for gigabytes. */
+const WINDOW_LOG = 25
+
+/** Enough to tell what it is. */
+const MAGIC_BYTES = 4
+
+export interface UnpackSource extends AsyncIterable<Buffer> {
+  /** Bytes that went into the decompressor so far; of a plain archive all that came. */
+  readonly into: number
+}
+
+/** `inbox`: chunks in memory of their own, each no longer used once the next is asked for. */
+export function openSource(inbox: AsyncIterable<Uint8Array>): UnpackSource {
+  const source = {
+    into: 0,
+    async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+      const chunks = inbox[Symbol.asyncIterator]()
+      const first = await beginning(chunks)
+      const rest = withFirst(first, chunks)
+      if (isGzip(first)) yield* unzipped(rest, source, () => createGunzip(SIZES))
+      else if (isZstd(first)) yield* unzipped(rest, source, () => createZstdDecompress({ ...SIZES, params: WINDOW }))
+      else yield* counted(rest, source)
+    },
+  }
+  return source
+}
+
+const SIZES = { chunkSize: OUT_BYTES, readableHighWaterMark: WAITING_BYTES }
+const WINDOW = { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG }
+
+type Chunks = AsyncIterator<Uint8Array>
+type Counter = { into: number }
+type Engine = ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>
+
+function isGzip(bytes: Buffer): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
+/** A frame, or a frame to skip, which parallel compressors put first. */
+function isZstd(bytes: Buffer): boolean {
+  if (bytes.byteLength < MAGIC_BYTES) return false
+  const magic = bytes.readUInt32LE()
+  return magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50
+}
+
+async function beginning(chunks: Chunks): Promise<Buffer> {
+  let bytes: Buffer = Buffer.alloc(0)
+  while (bytes.byteLength < MAGIC_BYTES) {
+    const step = await chunks.next()
+    if (step.done === true) break
+    // A copy, where more must come: the chunk is given back then.
+    bytes =
+      step.value.byteLength >= MAGIC_BYTES && bytes.byteLength === 0
+        ? asBuffer(step.value)
+        : Buffer.concat([bytes, step.value])
+  }
+  if (bytes.byteLength === 0) throw unusable('the body is empty; accepted is a tar archive, plain or with gzip or zstd')
+  return bytes
+}
+
+async function* withFirst(first: Buffer, chunks: Chunks): AsyncGenerator<Buffer> {
+  yield first
+  for (let step = await chunks.next(); step.done !== true; step = await chunks.next()) yield asBuffer(step.value)
+}
+
+async function* counted(chunks: AsyncIterable<Buffer>, counter: Counter): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    counter.into += chunk.byteLength
+    yield chunk
+  }
+}
+
+/** An engine for each part that ends in the middle of a chunk; of parts that end with one it takes several. */
+async function* unzipped(chunks: AsyncIterator<Buffer>, counter: Counter, make: () => Engine): AsyncGenerator<Buffer> {
+  for (let first: Buffer | undefined = Buffer.alloc(0); first !== undefined;) {
+    const engine = make()
+    const before = counter.into
+    engine.on('error', () => undefined) // it reaches whoever reads; this one hears it when nobody does
+    const fed = feed(first, chunks, engine)
+    fed.catch((error: unknown) => engine.destroy(error instanceof Error ? error : new Error(String(error))))
+    try {
+      for await (const chunk of engine as AsyncIterable<Buffer>) {
+        counter.into = before + engine.bytesWritten
+        yield chunk
+        giveBack(chunk)
+      }
+      first = await fed
+    } catch (error) {
+      throw asFault(error)
+    } finally {
+      engine.destroy() // what feeds it may go on waiting for a chunk that nobody sends any more
+    }
+    if (first !== undefined && first[0] === 0) return await onlyZeros(first, chunks)
+  }
+}
+
+/** What is left of a chunk behind the end of what the engine reads; undefined: there are no more chunks. */
+async function feed(first: Buffer, chunks: AsyncIterator<Buffer>, engine: Engine): Promise<Buffer | undefined> {
+  let given = 0
+  for (let chunk = first; ;) {
+    given += chunk.byteLength
+    if (!(await written(engine, chunk))) return undefined
+    const left = given - engine.bytesWritten
+    if (left > 0) return chunk.subarray(chunk.byteLength - left)
+    const step = await chunks.next()
+    if (step.done === true) break
+    chunk = step.value
+  }
+  engine.end()
+  return undefined
+}
+
+/** False where the engine is gone; why, its reader is told. */
+async function written(engine: Engine, bytes: Buffer): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const closed = (): void => resolve(false)
+  engine.once('close', closed)
+  engine.write(bytes, (error) => resolve(error === null || error === undefined))
+  try {
+    return await promise
+  } finally {
+    engine.off('close', closed)
+  }
+}
+
+/** gzip(1) too takes zeros behind the end for the padding of a tape. */
+async function onlyZeros(first: Buffer, chunks: AsyncIterator<Buffer>): Promise<void> {
+  for (let bytes = first; ;) {
+    if (!isBlank(bytes)) throw unusable('the compressed archive is followed by something else')
+    const step = await chunks.next()
+    if (step.done === true) return
+    bytes = step.value
+  }
+}
+
+/** The engine has gone on to new memory once a piece reaches the end of the old. */
+function giveBack({ buffer, byteOffset, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && byteOffset + byteLength === buffer.byteLength) buffer.transfer(0)
+}
+
+function asFault(error: unknown): unknown {
+  const code = errnoOf(error)
+  if (error instanceof Fault || code === undefined || !/^(Z|ZSTD)_/i.test(code)) return error
+  if (code === 'Z_BUF_ERROR') return unusable('the compressed archive is cut off')
+  if (code === 'ZSTD_error_frameParameter_windowTooLarge') {
+    return unusable(
+      `the archive is compressed with a window of more than ${2 ** (WINDOW_LOG - 20)} MiB (zstd --ultra or --long)`,
+    )
+  }
+  return unusable(`the compressed archive is damaged: ${error instanceof Error ? error.message : code}`)
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

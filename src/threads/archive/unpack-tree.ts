@@ -1,0 +1,204 @@
+// Puts the members of an archive into the destination: each file complete under a temporary name beside its
+// place and then renamed over it, links made after what they say was checked, directories made as needed
+// (contract 17, reliability T-01, T-02, F-10, F-12). Owner is the daemon's user; set-id bits are dropped, the
+// other permissions are those of the archive whatever the umask.
+
+import { randomBytes } from 'node:crypto'
+import { closeSync, constants, fchmodSync, linkSync, lstatSync, openSync } from 'node:fs'
+import { renameSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
+import { errnoOf, quote } from '../../fault.ts'
+import { setFileTime, setPathTime } from '../../native/times.ts'
+import type { MadeDirectories } from './unpack-directories.ts'
+import { at, type Ground } from './unpack-ground.ts'
+import { Refusal, refusal } from './unpack-header.ts'
+import type { Standing } from './unpack-job.ts'
+import type { TemporaryKind, UnpackJournal } from './unpack-journal.ts'
+import type { Allowance } from './unpack-limits.ts'
+import { memberParts, readable, temporaryName } from './unpack-names.ts'
+import type { Member } from './unpack-reader.ts'
+
+const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+
+export interface TreeParts {
+  readonly ground: Ground
+  /** The same tree, for looking at other places than the one of the member at hand. */
+  readonly scout: Ground
+  readonly directories: MadeDirectories
+  readonly journal: UnpackJournal
+  readonly allowance: Allowance
+}
+
+/** Something under its temporary name, in the directory open as `parent`. */
+interface Temporary {
+  readonly parent: number
+  readonly name: string
+  readonly temporary: string
+}
+
+interface OpenFile extends Temporary {
+  readonly fd: number
+  readonly member: Member
+}
+
+export class UnpackTree {
+  readonly #parts: TreeParts
+  #file: OpenFile | undefined
+  #left: Temporary | undefined
+  #files = 0
+  #last: string | undefined
+  #directories = 0
+  #bytes = 0
+
+  constructor(parts: TreeParts) {
+    this.#parts = parts
+  }
+
+  get standing(): Standing {
+    return { files: this.#files, last: this.#last, directories: this.#directories, bytes: this.#bytes }
+  }
+
+  begin(member: Member): void {
+    const parts = memberParts(member.name)
+    const name = parts.at(-1)
+    if (member.type === 'directory') return this.#directory(parts, member)
+    if (name === undefined) throw refusal(`would be dest itself, and is a ${member.type}`)
+    const { ground, directories } = this.#parts
+    const above = parts.slice(0, -1)
+    directories.relieve(ground, above)
+    const parent = ground.enter(above)
+    if (member.type === 'file') this.#openFile(parent, name, member)
+    else if (member.type === 'symlink') this.#symbolicLink(parent, name, member)
+    else this.#hardLink(parent, name, member)
+  }
+
+  content(bytes: Uint8Array): void {
+    const file = this.#file
+    if (file === undefined) return
+    for (let done = 0; done < bytes.byteLength;) done += writeSync(file.fd, bytes, done)
+    this.#bytes += bytes.byteLength
+  }
+
+  end({ type, name }: Member): void {
+    if (this.#file !== undefined) this.#closeFile(this.#file)
+    if (type === 'directory') return
+    this.#files++
+    this.#last = name
+  }
+
+  /** What was begun is taken back; what is complete stays. */
+  abandon(): void {
+    if (this.#file !== undefined) closeSync(this.#file.fd)
+    this.#file = undefined
+    if (this.#left !== undefined) this.#takeBack(this.#left)
+  }
+
+  #directory(parts: readonly string[], { mode, mtime }: Member): void {
+    const { ground, directories, allowance } = this.#parts
+    if (parts.length === 0) return // "./": dest keeps what it has
+    directories.relieve(ground, parts)
+    const kept = mode & 0o1777
+    allowance.space(0, ground.enter(parts.slice(0, -1)))
+    ground.enter(parts, kept)
+    directories.describe(ground.place, kept, mtime)
+    this.#directories++
+  }
+
+  #openFile(parent: number, name: string, member: Member): void {
+    this.#parts.allowance.space(member.size, parent)
+    const place = this.#begin('file', parent, name)
+    // Nobody else reads it until it is complete and has its permissions (reliability F-12).
+    const fd = openSync(at(parent, place.temporary), NEW, 0o600)
+    this.#file = { ...place, fd, member }
+  }
+
+  #closeFile(file: OpenFile): void {
+    const { fd, member } = file
+    fchmodSync(fd, member.mode & 0o777)
+    setFileTime(fd, member.mtime.seconds, member.mtime.nanoseconds)
+    this.#file = undefined
+    closeSync(fd)
+    this.#place(file)
+  }
+
+  #symbolicLink(parent: number, name: string, { target, mtime }: Member): void {
+    const { ground, scout, allowance } = this.#parts
+    about(`is a symbolic link to ${quote(readable(target))}, which`, () => scout.checkTarget(target, ground.place))
+    allowance.space(0, parent)
+    const bytes = Buffer.from(target, 'latin1')
+    this.#link('link', { parent, name }, (as) => {
+      symlinkSync(bytes, as)
+      setPathTime(as, { ...mtime, follow: false })
+    })
+  }
+
+  /** To a file below dest that is there already; to a link never, whose meaning depends on its place. */
+  #hardLink(parent: number, name: string, { target }: Member): void {
+    const { scout, allowance } = this.#parts
+    const existing = about(`is a hard link to ${quote(readable(target))}, which`, () => fileAt(scout, target))
+    allowance.space(0, parent)
+    this.#link('file', { parent, name }, (as) => linkSync(existing, as))
+  }
+
+  /** Makes a link at once where the name is free, else beside it and over what is there. */
+  #link(kind: TemporaryKind, { parent, name }: Pick<Temporary, 'parent' | 'name'>, make: (as: Buffer) => void): void {
+    try {
+      return make(at(parent, name))
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    }
+    const place = this.#begin(kind, parent, name)
+    make(at(parent, place.temporary))
+    this.#place(place)
+    this.#takeBack(place) // of two names of one file rename leaves both
+  }
+
+  #begin(kind: TemporaryKind, parent: number, name: string): Temporary {
+    const temporary = temporaryName(name, randomBytes(8).toString('hex'))
+    this.#parts.journal.note(kind, this.#parts.ground.pathOf(temporary))
+    const place = { parent, name, temporary }
+    this.#left = place
+    return place
+  }
+
+  #place(place: Temporary): void {
+    try {
+      renameSync(at(place.parent, place.temporary), at(place.parent, place.name))
+    } catch (error) {
+      if (errnoOf(error) !== 'EISDIR') throw error
+      throw refusal('cannot take the place of the directory that has its name in dest', 'conflict')
+    }
+    this.#left = undefined
+  }
+
+  #takeBack({ parent, temporary }: Temporary): void {
+    try {
+      unlinkSync(at(parent, temporary))
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
+}
+
+/** Puts `subject` before the sentence of a refusal. */
+function about<T>(subject: string, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    if (error instanceof Refusal) throw refusal(`${subject} ${error.message}`, error.code, error.details)
+    throw error
+  }
+}
+
+/** The path of a regular file that a member names. */
+function fileAt(scout: Ground, target: string): Buffer {
+  const parts = memberParts(target)
+  const name = parts.at(-1)
+  const parent = name === undefined ? undefined : scout.find(parts.slice(0, -1))
+  if (name === undefined || parent === undefined) throw refusal('is no file in dest')
+  const path = at(parent, name)
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) throw refusal('does not exist in dest')
+  if (stats.isSymbolicLink()) throw refusal('is a symbolic link')
+  if (!stats.isFile()) throw refusal('is no file')
+  return path
+}

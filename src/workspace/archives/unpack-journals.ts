@@ -1,0 +1,83 @@
+// The notes that unpackers keep of their temporary files (threads/archive/unpack-journal.ts), one file per
+// upload in the state directory: made before the thread starts, read where it did not end by itself, and read
+// at the next start where the whole daemon did not (contract 18, reliability T-05). What a note names is removed
+// only if it has a name of ours and is what the note says: a regular file, or a symbolic link.
+
+import { lstat, mkdir, open, readdir, readFile, rm, unlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { isTemporaryName } from '../files/write-journal.ts'
+import { isAlive, processName } from '../processes/process-name.ts'
+
+const JOURNAL = /^unpack-(.+)-\d+\.journal$/
+
+export interface UnpackJournals {
+  /** An empty journal; undefined where the state directory cannot be written: then nothing is noted. */
+  open(): Promise<string | undefined>
+  /** Removes what is left of what the journal names, and the journal. */
+  close(path: string | undefined): Promise<void>
+}
+
+/** Sweeps what earlier daemons left. */
+export async function openUnpackJournals(stateDirectory: string): Promise<UnpackJournals> {
+  const owner = await processName()
+  let last = 0
+  await sweep(stateDirectory)
+  return {
+    async open() {
+      const path = join(stateDirectory, `unpack-${owner}-${++last}.journal`)
+      try {
+        await mkdir(stateDirectory, { recursive: true, mode: 0o700 })
+        await (await open(path, 'wx', 0o600)).close()
+        return path
+      } catch {
+        return undefined // the write journal has told why (workspace.writer.problem)
+      }
+    },
+    async close(path) {
+      if (path !== undefined) await settle(path)
+    },
+  }
+}
+
+async function sweep(stateDirectory: string): Promise<void> {
+  for (const name of await readdir(stateDirectory).catch(() => [])) {
+    const owner = JOURNAL.exec(name)?.[1]
+    if (owner !== undefined && !(await isAlive(owner))) await settle(join(stateDirectory, name))
+  }
+}
+
+async function settle(journal: string): Promise<void> {
+  for (const { kind, path } of notesOf(await readFile(journal, 'utf8').catch(() => ''))) await remove(kind, path)
+  await rm(journal, { force: true })
+}
+
+interface Note {
+  readonly kind: string
+  /** Bytes: a name need not be UTF-8. */
+  readonly path: Buffer
+}
+
+/** A torn last line was written before its file was made: it is skipped. */
+export function notesOf(journal: string): Note[] {
+  return journal
+    .split('\n')
+    .slice(0, -1)
+    .flatMap((line) => {
+      try {
+        const path: unknown = JSON.parse(line.slice(1))
+        return typeof path === 'string' ? [{ kind: line.slice(0, 1), path: Buffer.from(path, 'latin1') }] : []
+      } catch {
+        return []
+      }
+    })
+}
+
+async function remove(kind: string, path: Buffer): Promise<void> {
+  if (!isTemporaryName(basename(path.toString('latin1')))) return
+  try {
+    const stats = await lstat(path)
+    if (kind === 'f' ? stats.isFile() : kind === 'l' && stats.isSymbolicLink()) await unlink(path)
+  } catch {
+    // In its place, gone, or on a file system that is not mounted now.
+  }
+}

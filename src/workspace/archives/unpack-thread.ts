@@ -1,0 +1,113 @@
+// The main thread's end of one unpacker: hands chunks over while there is room, and hears how it ended. The
+// thread is told to stop before it is terminated, so that it takes back what is half done by itself.
+
+import type { Worker } from 'node:worker_threads'
+import { startWorker } from '../../assets.ts'
+import { Fault } from '../../fault.ts'
+import type { FromUnpacker, Standing, ToUnpacker, UnpackJob } from '../../threads/archive/unpack-job.ts'
+
+/** Bytes of the body that may be on their way to the thread. */
+const ROOM_BYTES = 1024 * 1024
+
+/** Short-lived memory of the thread: it makes some for every member, and would let 48 MiB of it gather. */
+const YOUNG_MIB = 8
+
+/** After which a thread that was told to stop is terminated: it hangs in a file system that does not answer. */
+const STOP_MS = 2_000
+
+export class UnpackThread implements AsyncDisposable {
+  readonly #worker: Worker
+  readonly #signal: AbortSignal
+  readonly #outcome = Promise.withResolvers<Standing>()
+  readonly #stopped = Promise.withResolvers<Standing | undefined>()
+  readonly #onAbort = (): void => this.#over(this.#signal.reason)
+  #isOver = false
+  #room = ROOM_BYTES
+  /** Ends the present wait, whatever it is for. */
+  #wake: () => void = () => {}
+
+  /** Once `signal` aborts, nothing more is taken. */
+  constructor(job: UnpackJob, signal: AbortSignal) {
+    this.#outcome.promise.catch(() => undefined) // `finish` tells; nobody may be waiting there yet
+    this.#worker = startWorker('archive-unpacker', job, [], { maxYoungGenerationSizeMb: YOUNG_MIB })
+    this.#worker.on('message', (message: FromUnpacker) => this.#hear(message))
+    this.#worker.on('error', (error) => this.#gone(error))
+    this.#worker.on('exit', () => this.#gone(new Error('the unpacker ended without an answer')))
+    this.#signal = signal
+    signal.addEventListener('abort', this.#onAbort, { once: true })
+    if (signal.aborted) this.#onAbort()
+  }
+
+  /** What `next` brings, once there is room for it; 'over' as soon as the thread wants no more. */
+  async when<T>(next: () => Promise<T>): Promise<T | 'over'> {
+    while (this.#room <= 0 && !this.#isOver) await new Promise<void>((wake) => (this.#wake = wake))
+    if (this.#isOver) return 'over'
+    const { promise, resolve, reject } = Promise.withResolvers<T | 'over'>()
+    this.#wake = () => {
+      if (this.#isOver) resolve('over')
+    }
+    next().then(resolve, reject)
+    return await promise
+  }
+
+  /** The chunk is the thread's from now on; one that shares its memory with others is copied. */
+  give(chunk: Uint8Array): void {
+    const { buffer, byteLength } = chunk
+    const own = buffer instanceof ArrayBuffer && byteLength === buffer.byteLength
+    const bytes = own ? new Uint8Array(buffer) : new Uint8Array(chunk)
+    this.#room -= byteLength
+    this.#post({ type: 'chunk', bytes }, [bytes.buffer])
+  }
+
+  /** There is no more; resolves once everything is in its place, rejects with what was refused. */
+  async finish(): Promise<Standing> {
+    this.#post({ type: 'end' })
+    return await this.#outcome.promise
+  }
+
+  /** Gives up; what it had done by then, undefined where it had ended before or does not answer. */
+  async stop(): Promise<Standing | undefined> {
+    this.#post({ type: 'stop' })
+    const timer = setTimeout(() => this.#stopped.resolve(undefined), STOP_MS)
+    try {
+      return await this.#stopped.promise
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    await this.#worker.terminate()
+  }
+
+  #post(message: ToUnpacker, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer)
+  }
+
+  #hear(message: FromUnpacker): void {
+    if (message.type === 'taken') {
+      this.#room += message.bytes
+      this.#wake()
+    } else if (message.type === 'done') {
+      this.#outcome.resolve(message.standing)
+      this.#gone(undefined)
+    } else if (message.type === 'stopped') this.#stopped.resolve(message.standing)
+    else {
+      const { code, sentence, details } = message.fault
+      this.#gone(new Fault(code, sentence, details === undefined ? {} : { details }))
+    }
+  }
+
+  /** The thread has ended, or will not do any more. */
+  #gone(error: unknown): void {
+    this.#over(error)
+    this.#stopped.resolve(undefined)
+  }
+
+  #over(error: unknown): void {
+    this.#isOver = true
+    this.#outcome.reject(error)
+    this.#wake()
+  }
+}

@@ -1,0 +1,106 @@
+// Archives on their way into the workspace: each upload has a thread of its own, which gets the body as fast
+// as it uses it up and no faster (contract 17; reliability T-01 to T-05). However an upload ends, its thread and
+// its temporary file are gone when the answer is given; files that were complete stay.
+
+import { Fault } from '../../fault.ts'
+import { reachedSentence, type Standing, type UnpackLimits } from '../../threads/archive/unpack-job.ts'
+import { Places } from './places.ts'
+import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
+import { UnpackThread } from './unpack-thread.ts'
+
+export interface Unpacker extends AsyncDisposable {
+  /**
+   * Unpacks a tar archive, plain or compressed with gzip or zstd, into the directory `dest`. The chunks of `body`
+   * are the unpacker's once they have come: their memory goes to its thread.
+   */
+  unpack(dest: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Standing>
+}
+
+export interface UnpackerOptions {
+  readonly stateDirectory: string
+  readonly durable: boolean
+  /** For tests; UNPACK_LIMITS unless given. */
+  readonly limits?: Partial<UnpackLimits>
+}
+
+/** reliability T-03; the ratio is contract 17. */
+export const UNPACK_LIMITS: UnpackLimits = {
+  members: 1_000_000,
+  ratio: 1000,
+  freeShare: 0.05,
+  freeBytes: 64 * 1024 * 1024,
+}
+
+/** Threads at once, and bodies that wait for one: they wait in the kernel's buffers, not in ours. */
+const PLACES = { what: 'archives being unpacked', limit: 4, waiting: 16, waitMs: 30_000 }
+
+export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> {
+  const journals = await openUnpackJournals(options.stateDirectory)
+  const places = new Places(PLACES)
+  const running = new Set<Promise<unknown>>()
+  const stopping = new AbortController()
+  return {
+    async unpack(dest, body, signal) {
+      const either = AbortSignal.any([signal, stopping.signal])
+      const leave = await places.enter(either)
+      const task = unpackOne({ dest, body, signal: either }, journals, options)
+      running.add(task)
+      try {
+        return await task
+      } finally {
+        running.delete(task)
+        leave()
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      places.close()
+      stopping.abort(new Fault('unavailable', 'the daemon is stopping'))
+      await Promise.allSettled(running)
+    },
+  }
+}
+
+interface Upload {
+  readonly dest: string
+  readonly body: AsyncIterable<Uint8Array>
+  readonly signal: AbortSignal
+}
+
+async function unpackOne(upload: Upload, journals: UnpackJournals, options: UnpackerOptions): Promise<Standing> {
+  const journal = await journals.open()
+  try {
+    const limits = { ...UNPACK_LIMITS, ...options.limits }
+    const job = { dest: upload.dest, durable: options.durable, journal, limits }
+    await using thread = new UnpackThread(job, upload.signal)
+    return await feed(thread, upload.body[Symbol.asyncIterator]())
+  } finally {
+    await journals.close(journal)
+  }
+}
+
+/** Hands the body over chunk by chunk; one that is refused is not read to its end. */
+async function feed(thread: UnpackThread, body: AsyncIterator<Uint8Array>): Promise<Standing> {
+  try {
+    for (;;) {
+      const step = await thread.when(() => body.next())
+      if (step === 'over' || step.done === true) break
+      thread.give(step.value)
+    }
+    return await thread.finish()
+  } catch (error) {
+    throw told(error, await thread.stop())
+  } finally {
+    void body.return?.().catch(() => undefined) // it may wait for its client for as long as it likes
+  }
+}
+
+/** A fault of the body, with what had been unpacked by then; the thread's own say so already. */
+function told(error: unknown, standing: Standing | undefined): unknown {
+  if (!(error instanceof Fault) || standing === undefined) return error
+  const { files, last } = standing
+  return new Fault(error.code, `${error.message}; ${reachedSentence(files, last)}`, {
+    details: { ...error.details, files_extracted: files, last_extracted: last ?? null },
+    ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
+    cause: error,
+  })
+}
