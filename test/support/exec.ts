@@ -8,6 +8,7 @@ import { JsonText, jsonPieces } from '../../src/json-text.ts'
 import { EventStream, type Call, type Frame, type Operation } from '../../src/operation.ts'
 import { openChildren } from '../../src/workspace/processes/child.ts'
 import { isDead, parseStat } from '../../src/workspace/processes/process-table.ts'
+import { CHILD_START } from './child-start.ts'
 import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/exec/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 
@@ -46,7 +47,7 @@ export interface Bench {
 
 export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/root', LANG: 'C.UTF-8' }
-  const children = openChildren()
+  const children = openChildren(CHILD_START)
   const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment, ...options })
   t.teardown(async () => {
     await tasks[Symbol.asyncDispose]()

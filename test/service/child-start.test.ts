@@ -1,0 +1,70 @@
+// Children of a daemon that differs from a login in everything it can: the tests of processes and of exec once more,
+// with a raised score and, where there are control groups, a group of their own. Exit codes, arguments, the errors
+// of a program or a directory that is not there: all of it must be what it is without (reliability E-11, Z-03).
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { canStartInGroup } from '../../src/native/spawn.ts'
+import { openChildren } from '../../src/workspace/processes/child.ts'
+import { makeDelegatedGroup } from '../support/control-groups.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+async function scoresOf(line: string, oomScore: number): Promise<string> {
+  await using children = openChildren({ oomScore })
+  const child = children.spawn({ argv: ['sh', '-c', line], cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
+  let text = ''
+  for await (const chunk of child.stdout) text += String(chunk)
+  await child.exited
+  child.release()
+  return text
+}
+
+t.test('Z-03 the score is raised from the first instruction, also of what is forked at once', async (t) => {
+  const before = readFileSync('/proc/self/oom_score_adj', 'latin1')
+  const text = await scoresOf('cat /proc/self/oom_score_adj & (cat /proc/self/oom_score_adj) & wait', 100)
+  t.equal(text, '100\n100\n')
+  t.equal(readFileSync('/proc/self/oom_score_adj', 'latin1'), before, 'ours is ours again')
+})
+
+t.test('a child is born in its control group', async (t) => {
+  const group = makeDelegatedGroup(t, 'born')
+  if (group === undefined) return void t.pass('needs a capability', { skip: 'no control groups of version 2' })
+  if (!canStartInGroup()) return void t.pass('needs a capability', { skip: 'the C library is older than 2.39' })
+  await using children = openChildren({ groups: { own: '/nowhere', work: group } })
+  const argv = ['grep', '^0::', '/proc/self/cgroup'] as const
+  const child = children.spawn({ argv, cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
+  let text = ''
+  for await (const chunk of child.stdout) text += String(chunk)
+  t.match(text, /-born\n$/)
+  await child.exited
+  child.release()
+})
+
+/** Less what takes long, or says nothing about how a child starts. */
+const TESTS = {
+  'test/workspace/processes/child.test.ts': '/^(?!E-12|E-16)/',
+  'test/operations/exec-catalogue.test.ts': '/^E-0[12389]/',
+}
+
+for (const [file, chosen] of Object.entries(TESTS)) {
+  t.test(`E-11 ${file} holds for children that are started otherwise`, async (t) => {
+    const group = makeDelegatedGroup(t, file.replaceAll(/\W+/g, '-'))
+    const [own, work] = ['daemon', 'work'].map((name) => join(group ?? '', name))
+    if (group !== undefined) for (const path of [own, work]) mkdirSync(path ?? '')
+    const enter = group === undefined ? ':' : `echo $$ > ${own}/cgroup.procs`
+    const start = { oomScore: 100, ...(group === undefined ? {} : { groups: { own, work } }) }
+    const child = spawn('/bin/sh', ['-c', `${enter}; exec "$0" "$@"`, process.execPath, join(ROOT, file)], {
+      env: { ...process.env, TEST_CHILD_START: JSON.stringify(start), TAP_GREP: chosen },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let tap = ''
+    child.stdout.on('data', (chunk: Buffer) => (tap += chunk.toString()))
+    await once(child, 'close')
+    t.equal(child.exitCode, 0, tap.match(/^ *not ok.*$/gm)?.join('\n') ?? '')
+    t.match(tap, /^# \{ total: \d+, pass: \d+(, skip: \d+)? \}$/m)
+  })
+}
