@@ -50,7 +50,7 @@ export async function writeArchive(archiving: Archiving): Promise<{ path: string
 
 function entriesOf({ target, stamp, parts }: Archiving, time: Date): Entry[] {
   const missing = FILES.filter(({ path }) => !existsSync(join(ROOT, path)))
-  if (missing.length > 0) throw new Error(`the archive needs ${missing.map(({ path }) => path).join(', ')}`)
+  if (missing.length > 0) throw new Error(`the archive needs ${missing.map(({ path }) => path).join(', ')}, not there`)
   const executable = readFileSync(target.output)
   const components = thirdParty(
     parts,

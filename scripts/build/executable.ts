@@ -111,7 +111,7 @@ function makeBlob(making: Making): Buffer {
 
 function isStripped(copy: string): boolean {
   if (!isInstalled('strip')) {
-    say('there is no `strip` on this machine (Debian: binutils): the executable keeps its symbols, about 10 MiB')
+    say('there is no `strip` on this machine (Debian: binutils): the executable keeps its symbols, 17 MiB')
     return false
   }
   run('strip', ['--strip-all', copy], ROOT)
