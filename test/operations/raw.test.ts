@@ -323,6 +323,11 @@ t.test('conditional writing', async (t) => {
   t.equal(readFileSync(path, 'utf8'), 'six')
   t.match(await write('ty', sha('six').toUpperCase(), { append: true }), { status: 201, body: { size: 5 } })
   t.match(await write('seven', sha('sixty'), { hash: true }), { status: 201, body: { hash: sha('seven') } })
+  const bare = { jsonrpc: '2.0', id: 1, method: 'tools/call' }
+  const args = { path, content: '8', expected_hash: sha('six') }
+  const overMcp = await daemon.call('POST', '/mcp', { ...bare, params: { name: 'file_write', arguments: args } })
+  t.match(overMcp.body.error, { message: new RegExp(`the SHA-256 of the file is ${sha('seven')}`) }, 'also over MCP')
+  t.equal(readFileSync(path, 'utf8'), 'seven')
   const fresh = join(dir, 'fresh')
   const first = { path: fresh, content: 'x', expected_hash: sha('') }
   t.match(await daemon.call('POST', '/files/write', first), {
