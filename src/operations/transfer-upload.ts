@@ -17,7 +17,7 @@ export const transferUpload = operation({
   output: Type.Object({
     dest: Type.String(),
     files_extracted: Type.Integer({ description: 'Members that are in their place now, all but directories.' }),
-    directories: Type.Integer({ description: 'Members that are directories.' }),
+    directories: Type.Integer({ description: 'Members that are directories below dest.' }),
     bytes: Type.Integer({ description: 'Content of the files together.' }),
   }),
   routes: [{ method: 'POST', path: '/files/transfer/upload', body: 'bytes' }],

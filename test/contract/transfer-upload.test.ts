@@ -1,0 +1,108 @@
+// Uploading through the daemon: npm oblien with bytes and with streams, a file as it is, a client that goes in
+// the middle, and a daemon that is killed there (contract 4; reliability T-05).
+
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request, type ClientRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { Runtime } from 'oblien/runtime'
+import t, { type Test } from 'tap'
+import { type Daemon, startDaemon, TOKEN } from '../support/daemon.ts'
+import { archive, header, member } from '../support/tar-writer.ts'
+import { until } from '../support/until.ts'
+
+const MIB = 1024 * 1024
+
+const bytes = archive(
+  member({ name: './', type: '5' }),
+  member({ name: './app/', type: '5' }),
+  member({ name: './app/a.txt', content: 'α' }),
+  member({ name: 'b.bin', content: Buffer.alloc(300_000, 'b') }),
+)
+
+/** A directory that outlives its daemon. */
+function folder(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), 'upload-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+t.test('npm oblien: bytes and streams, gzip, zstd and plain, into a directory that is made', async (t) => {
+  const daemon = await startDaemon(t)
+  const rt = new Runtime({ token: TOKEN, baseUrl: daemon.url })
+  const dest = join(folder(t), 'made/for/it')
+  const expected = { success: true, dest, files_extracted: 2, directories: 1, bytes: 300_002 }
+  for (const packed of [gzipSync(bytes), zstdCompressSync(bytes), bytes]) {
+    t.match(await rt.transfer.upload({ body: packed, dest }), expected)
+    t.equal(readFileSync(join(dest, 'app/a.txt'), 'utf8'), 'α')
+    rmSync(dest, { recursive: true })
+    t.match(await rt.transfer.upload({ body: new Blob([packed]).stream(), dest }), expected, 'as a stream')
+    t.equal(readFileSync(join(dest, 'b.bin')).byteLength, 300_000)
+  }
+  await t.rejects(rt.transfer.upload({ body: Buffer.from('no archive'), dest }), { status: 400, code: 'bad_request' })
+  t.match(await daemon.call('POST', `/files/transfer/upload?dest=${dest}`), { status: 400, body: { error: /empty/ } })
+  const raw = await daemon.call('POST', `/files/transfer/upload?format=raw&dest=${dest}/new/file`, 'no archive')
+  t.match(raw, { status: 200, body: { files_extracted: 1, bytes: 10 } })
+  t.equal(readFileSync(join(dest, 'new/file'), 'utf8'), 'no archive')
+  const onFile = await daemon.call('POST', `/files/transfer/upload?dest=${dest}/new/file`, bytes)
+  t.match(onFile, { status: 409, body: { error: /not a directory/ } })
+})
+
+t.test('an archive of directories alone is fine', async (t) => {
+  const daemon = await startDaemon(t)
+  const dest = join(folder(t), 'x')
+  const reply = await daemon.call(
+    'POST',
+    `/files/transfer/upload?dest=${dest}`,
+    archive(member({ name: 'd/', type: '5' })),
+  )
+  t.match(reply, { status: 200, body: { files_extracted: 0, directories: 1 } })
+})
+
+/** Sends the first half of a file that replaces `old`, and resolves when that half is being written. */
+async function half(daemon: Daemon, dest: string): Promise<ClientRequest> {
+  mkdirSync(dest, { recursive: true })
+  writeFileSync(join(dest, 'old'), 'old content')
+  const path = `/files/transfer/upload?dest=${encodeURIComponent(dest)}`
+  const headers = { authorization: `Bearer ${TOKEN}` }
+  const upload = request({ port: daemon.port, host: '127.0.0.1', method: 'POST', path, headers })
+  upload.on('error', () => undefined)
+  upload.write(member({ name: 'first', content: 'x' }))
+  upload.write(header({ name: 'old', size: 8 * MIB }))
+  upload.write(Buffer.alloc(4 * MIB, 'new'))
+  await until('half of it is there', () => readdirSync(dest).some((name) => name.startsWith('.old.')))
+  return upload
+}
+
+t.test('T-05 the client goes in the middle: nothing half done within 5 s', async (t) => {
+  const daemon = await startDaemon(t)
+  const dest = folder(t)
+  const upload = await half(daemon, dest)
+  upload.socket?.resetAndDestroy()
+  await until('the temporary file is gone', () => readdirSync(dest).every((name) => !name.endsWith('~')), 5_000)
+  t.same(readdirSync(dest).toSorted(), ['first', 'old'])
+  t.equal(readFileSync(join(dest, 'old'), 'utf8'), 'old content')
+  t.equal((await daemon.call('GET', '/health')).status, 200)
+})
+
+t.test('T-05 the daemon is killed in the middle: the next one cleans up', async (t) => {
+  const state = folder(t)
+  const dest = folder(t)
+  const env = { XDG_STATE_HOME: state }
+  const first = await startDaemon(t, { env })
+  const upload = await half(first, dest)
+  t.equal(await first.stop('SIGKILL'), 'SIGKILL')
+  await until('the connection is gone', () => upload.destroyed)
+  t.equal(readFileSync(join(dest, 'old'), 'utf8'), 'old content')
+  t.ok(
+    readdirSync(dest).some((name) => name.endsWith('~')),
+    'it had no time to',
+  )
+  await startDaemon(t, { env })
+  t.same(readdirSync(dest).toSorted(), ['first', 'old'])
+  t.notOk(existsSync(join(state, 'workspace-runtime')) && unpackJournals(join(state, 'workspace-runtime')) > 0)
+})
+
+const unpackJournals = (directory: string): number =>
+  readdirSync(directory).filter((name) => name.startsWith('unpack-')).length
