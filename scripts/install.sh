@@ -141,17 +141,17 @@ put_binary() {
 }
 
 put_units() {
-  changed=no
+  new_units=no
   for unit in $UNITS; do
     text=$(mktemp) || fail 'no temporary file can be made'
     sed "s|/usr/local/bin/$NAME|$binary|" "$(source_of "$unit")" >"$text" || fail "$unit cannot be read"
     if put "$text" "$root$units/$unit" 644; then
       say "$root$units/$unit"
-      changed=$unit
+      new_units=yes
     fi
     rm -f "$text"
   done
-  [ "$changed" != no ]
+  [ "$new_units" = yes ]
 }
 
 install_all() {

@@ -17,7 +17,7 @@ export interface DelegatedGroup {
   readonly work: string
   /** Controllers that are in force between the two. */
   readonly controllers: readonly string[]
-  /** What could not be had: "pids.max ENOENT". */
+  /** What could not be set all the same: "io.weight ENOENT". */
   readonly missing: readonly string[]
 }
 
@@ -54,7 +54,8 @@ export function enterDelegatedGroup(pid: number): DelegatedGroup | undefined {
     return undefined
   }
   const controllers = CONTROLLERS.filter((name) => set(unit, 'cgroup.subtree_control', `+${name}`) === undefined)
-  const missing = settings(daemon, work, memory).flatMap(([path, name, value]) => set(path, name, value) ?? [])
+  const inForce = settings(daemon, work, memory).filter(([, name]) => controllers.some((one) => name.startsWith(one)))
+  const missing = inForce.flatMap(([path, name, value]) => set(path, name, value) ?? [])
   return { own: daemon, work, controllers, missing }
 }
 

@@ -32,7 +32,7 @@ export function openService(environment: Readonly<Record<string, string>>, log: 
   if (groups !== undefined) {
     const { work, controllers, missing } = groups
     const left = missing.length === 0 ? {} : { missing: missing.join(', ') }
-    log.info('commands have a control group', { group: work, controllers: controllers.join(' '), ...left })
+    log.info('commands have a control group', { group: work, controllers: controllers.join(' ') || 'none', ...left })
   }
   let watchdog: Disposable | undefined
   return {

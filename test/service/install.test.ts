@@ -20,11 +20,15 @@ const ROOT = join(import.meta.dirname, '../..')
 interface Desk {
   readonly archive: string
   readonly image: string
-  run(...args: string[]): { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+  readonly run: (...args: string[]) => {
+    readonly code: number | null
+    readonly stdout: string
+    readonly stderr: string
+  }
   /** An executable that calls itself so; undefined: one that does not run. */
-  release(version: string | undefined): void
+  readonly release: (version: string | undefined) => void
   /** Every file and link of the image. */
-  files(): readonly string[]
+  readonly files: () => readonly string[]
 }
 
 function openDesk(t: Test): Desk {
