@@ -31,6 +31,8 @@ export function refusal(sentence: string, code: FaultCode = 'bad_request', detai
   return new Refusal(code, sentence, { details })
 }
 
+export const NO_ARCHIVE = 'what was sent is no tar archive, neither plain nor compressed with gzip or zstd'
+
 /** A fault of the archive as a whole. */
 export function unusable(sentence: string): Fault {
   return new Fault('bad_request', sentence, { details: { field: 'body' } })

@@ -11,6 +11,7 @@ import {
   refusal,
   unusable,
   BLOCK_BYTES,
+  NO_ARCHIVE,
 } from './unpack-header.ts'
 import { type PaxFields, readPax } from './unpack-pax.ts'
 
@@ -142,7 +143,7 @@ export class TarReader {
       return
     }
     if (!this.#seen && !hasSum(block)) {
-      throw unusable('what was sent is no tar archive, neither plain nor compressed with gzip or zstd')
+      throw unusable(NO_ARCHIVE)
     }
     this.#seen = true
     this.#sink.header()

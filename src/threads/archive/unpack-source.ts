@@ -4,7 +4,7 @@
 
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import { errnoOf, Fault } from '../../fault.ts'
-import { isBlank, unusable } from './unpack-header.ts'
+import { BLOCK_BYTES, hasSum, isBlank, NO_ARCHIVE, unusable } from './unpack-header.ts'
 
 /** What comes out at a time, and how much may wait. */
 const OUT_BYTES = 256 * 1024
@@ -15,6 +15,8 @@ const WINDOW_LOG = 25
 
 /** Enough to tell what it is. */
 const MAGIC_BYTES = 4
+
+export const NO_BODY = 'the body is empty; accepted is a tar archive, plain or with gzip or zstd'
 
 export interface UnpackSource extends AsyncIterable<Buffer> {
   /** Bytes that went into the decompressor so far; of a plain archive all that came. */
@@ -44,6 +46,14 @@ type Chunks = AsyncIterator<Uint8Array>
 type Counter = { into: number }
 type Engine = ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>
 
+/** Whether these first 512 bytes, or all there are, may begin an archive. Refuses without any work what does not. */
+export function checkBeginning(bytes: Buffer): void {
+  if (bytes.byteLength === 0) throw unusable(NO_BODY)
+  if (isGzip(bytes) || isZstd(bytes)) return
+  if (bytes.byteLength < BLOCK_BYTES) throw unusable('what was sent is no tar archive: it is shorter than one header')
+  if (!isBlank(bytes.subarray(0, BLOCK_BYTES)) && !hasSum(bytes.subarray(0, BLOCK_BYTES))) throw unusable(NO_ARCHIVE)
+}
+
 function isGzip(bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b
 }
@@ -66,7 +76,7 @@ async function beginning(chunks: Chunks): Promise<Buffer> {
         ? asBuffer(step.value)
         : Buffer.concat([bytes, step.value])
   }
-  if (bytes.byteLength === 0) throw unusable('the body is empty; accepted is a tar archive, plain or with gzip or zstd')
+  if (bytes.byteLength === 0) throw unusable(NO_BODY)
   return bytes
 }
 

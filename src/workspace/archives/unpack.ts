@@ -3,7 +3,9 @@
 // its temporary file are gone when the answer is given; files that were complete stay.
 
 import { Fault } from '../../fault.ts'
+import { BLOCK_BYTES } from '../../threads/archive/unpack-header.ts'
 import { reachedSentence, type Standing, type UnpackLimits } from '../../threads/archive/unpack-job.ts'
+import { checkBeginning } from '../../threads/archive/unpack-source.ts'
 import { Places } from './places.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
 import { UnpackThread } from './unpack-thread.ts'
@@ -42,8 +44,9 @@ export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> 
   return {
     async unpack(dest, body, signal) {
       const either = AbortSignal.any([signal, stopping.signal])
+      const begun = await beginning(body)
       const leave = await places.enter(either)
-      const task = unpackOne({ dest, body, signal: either }, journals, options)
+      const task = unpackOne({ dest, body: begun, signal: either }, journals, options)
       running.add(task)
       try {
         return await task
@@ -64,6 +67,35 @@ interface Upload {
   readonly dest: string
   readonly body: AsyncIterable<Uint8Array>
   readonly signal: AbortSignal
+}
+
+/** The body again, once its first bytes say that it may be an archive: a thread is dear for what is none. */
+async function beginning(body: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const chunks = body[Symbol.asyncIterator]()
+  const first: Uint8Array[] = []
+  let bytes = Buffer.alloc(0)
+  try {
+    while (bytes.byteLength < BLOCK_BYTES) {
+      const step = await chunks.next()
+      if (step.done === true) break
+      first.push(step.value)
+      bytes = Buffer.concat([bytes, step.value.subarray(0, BLOCK_BYTES)])
+    }
+    checkBeginning(bytes)
+  } catch (error) {
+    void chunks.return?.().catch(() => undefined)
+    throw error
+  }
+  return withFirst(first, chunks)
+}
+
+async function* withFirst(first: readonly Uint8Array[], chunks: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* first
+    for (let step = await chunks.next(); step.done !== true; step = await chunks.next()) yield step.value
+  } finally {
+    void chunks.return?.().catch(() => undefined)
+  }
 }
 
 async function unpackOne(upload: Upload, journals: UnpackJournals, options: UnpackerOptions): Promise<Standing> {
