@@ -4,6 +4,7 @@
 
 import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { childStart } from './figures/child-start.ts'
 import { contentSearch } from './figures/content-search.ts'
 import { execLatency } from './figures/exec-latency.ts'
 import { execOutput } from './figures/exec-output.ts'
@@ -21,7 +22,7 @@ import { makeTree, type Tree } from './tree.ts'
 
 /** Some have two parts. */
 const FIGURES: Readonly<Record<string, readonly Figure[]>> = {
-  1: [execLatency],
+  1: [execLatency, childStart],
   2: [requests],
   3: [listings],
   4: [nameSearch],

@@ -34,7 +34,7 @@ t.test('the directory of a group, wherever it is mounted', async (t) => {
 const groupOf = (pid: number | string): string =>
   /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'latin1'))?.[1] ?? ''
 
-t.test('Z-02 the daemon in one sub-group, all that it starts in another', async (t) => {
+t.test('the daemon in one sub-group, all that it starts in another', async (t) => {
   const group = makeDelegatedGroup(t, 'daemon')
   if (group === undefined) return void t.pass('needs a capability', NO_GROUPS)
   const supervisor = openSupervisor(t)
