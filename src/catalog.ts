@@ -11,6 +11,8 @@ import { fileList, fileStream } from './operations/list.ts'
 import { fileRawRead, fileRawWrite } from './operations/raw.ts'
 import { portList } from './operations/ports.ts'
 import { fileChmod, fileCopy, fileMove } from './operations/rearranging.ts'
+import { healthDetail } from './operations/health-detail.ts'
+import { metrics } from './operations/metrics.ts'
 import { searchFiles } from './operations/search-files.ts'
 import { searchContent, searchInit } from './operations/search.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
@@ -69,6 +71,8 @@ export const catalog = [
   scrollbackResize,
   scrollbackClear,
   health,
+  healthDetail,
+  metrics,
   runtimeInfo,
   runtimeTargets,
   portList,

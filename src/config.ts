@@ -24,6 +24,8 @@ export interface Config {
   /** Port of the listener that the public MCP suite is run against; undefined: there is none. */
   readonly conformancePort: number | undefined
   readonly logLevel: LogLevel
+  /** Whether every request is logged. */
+  readonly accessLog: boolean
   readonly stateDirectory: string
   readonly cacheDirectory: string
   /** The daemon's own environment, before it is cleaned for children. */
@@ -39,9 +41,11 @@ const FLAGS = {
   config: { type: 'string' },
   workdir: { type: 'string' },
   'log-level': { type: 'string' },
+  'access-log': { type: 'boolean' },
   toolsets: { type: 'string' },
   url: { type: 'string' },
   'conformance-port': { type: 'string' },
+  json: { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -60,7 +64,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     const name = /'(?:-\w, )?(--?[^'\s]+)/.exec(String(error))?.[1] ?? ''
     const known = Object.keys(FLAGS).filter((flag) => flag !== 'conformance-port' || name === `--${flag}`) // a hidden one
     if (known.some((flag) => name === `--${flag}`)) {
-      const valued = !['version', 'help'].includes(name.slice(2))
+      const valued = FLAGS[name.slice(2) as keyof typeof FLAGS].type === 'string' // one of the known
       throw new StartError(valued ? `${name} needs a value: ${name}=VALUE; see --help` : `${name} takes no value`)
     }
     const close = nearest(name.replace(/^-+/, ''), known)
@@ -101,6 +105,7 @@ export function loadConfig(line: CommandLine): Config {
     workdir: workdir === undefined ? defaultWorkdir(home) : checkedWorkdir(workdir),
     conformancePort: readConformancePort(line.flags['conformance-port']),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
+    accessLog: line.flags['access-log'] === true || (readSwitch('RUNTIME_ACCESS_LOG', env) ?? file.access_log ?? false),
     stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),
     cacheDirectory: directoryOf(env['CACHE_DIRECTORY'], env['XDG_CACHE_HOME'], join(home, '.cache')),
     environment,
@@ -160,6 +165,15 @@ function readConformancePort(value: string | boolean | undefined): number | unde
   if (typeof value !== 'string') return undefined
   if (value === '9990') throw new StartError('--conformance-port is 9990, which is the port of the daemon itself')
   return readPort(value)
+}
+
+/** A variable that is on or off; an empty one is as good as none. */
+function readSwitch(name: string, env: NodeJS.ProcessEnv): boolean | undefined {
+  const text = env[name] ?? ''
+  if (text === '') return undefined
+  if (['1', 'true'].includes(text)) return true
+  if (['0', 'false'].includes(text)) return false
+  throw new StartError(`${name} is ${JSON.stringify(text)}; accepted are 1, true, 0 and false`)
 }
 
 function readLevel(text: string | undefined): LogLevel | undefined {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Caller } from './caller.ts'
 import { errnoOf } from './fault.ts'
 import type { Gate } from './invoke.ts'
-import { writeLine, type Log } from './log.ts'
+import type { Log } from './log.ts'
 import { StartError } from './start-error.ts'
 import type { JsonReader } from './transports/json-reader.ts'
 import { mcpEndpoint } from './transports/mcp/endpoint.ts'
@@ -19,6 +19,8 @@ export interface ConformanceParts {
   readonly json: JsonReader
   readonly log: Log
   readonly version: string
+  /** Tells the operator a line. */
+  readonly say: (line: string) => void
 }
 
 export interface ConformanceListener extends AsyncDisposable {
@@ -31,7 +33,7 @@ const ANYONE: Caller = { id: 'conformance', scopes: new Set(), expiresAt: undefi
 
 /** Listens on 127.0.0.1; `port` 0 takes any free one. Says where. */
 export async function openConformanceListener(port: number, parts: ConformanceParts): Promise<ConformanceListener> {
-  const { gate, json, log, version } = parts
+  const { gate, json, log, version, say } = parts
   const stopping = new AbortController()
   const mcp = mcpEndpoint({
     registry: openFixture(),
@@ -48,7 +50,7 @@ export async function openConformanceListener(port: number, parts: ConformancePa
   const rules = { host: HOST, port, origins: [], allowedHosts: [], bodyBytes: 1024 * 1024, accessLog: false }
   try {
     const server = await openServer(door, rules)
-    writeLine(`workspace-runtime: conformance fixture on http://${HOST}:${server.address.port}/mcp, open to all here`)
+    say(`workspace-runtime: conformance fixture on http://${HOST}:${server.address.port}/mcp, open to all here`)
     return {
       address: server.address,
       async [Symbol.asyncDispose]() {

@@ -3,9 +3,11 @@
 
 import { mayUse, type Caller } from './caller.ts'
 import { errnoOf, Fault } from './fault.ts'
+import type { Daemon } from './daemon.ts'
 import { takeIn, type IntakeRules } from './intake.ts'
 import type { Log } from './log.ts'
 import { ByteStream, EventStream, type Call, type Operation } from './operation.ts'
+import type { Outcome } from './tally.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 export interface Request {
@@ -57,7 +59,8 @@ interface Account {
   at: number
 }
 
-export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Gate {
+/** `daemon`: where calls are counted, and what those learn that ask for it. */
+export function openGate(workspace: Workspace, limits: GateLimits, log: Log, daemon?: Daemon): Gate {
   const accounts = new Map<string, Account>()
   const waiters = new Set<() => void>()
   let running = 0
@@ -90,17 +93,22 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log): Ga
   return {
     enter,
     async invoke(op, request) {
-      const leave = enter(op, request.caller)
-      let streaming = false
+      const began = performance.now()
+      let leave: (() => void) | undefined
+      let outcome: Outcome = '2xx'
       try {
+        const out = (leave = enter(op, request.caller))
         const { input, ignored } = takeIn(op, request.raw, request.rules)
-        const value = await op.run(input, callOf(workspace, request))
-        streaming = value instanceof EventStream || value instanceof ByteStream
-        return { value: whileInside(value, leave), ignored }
+        const value = await op.run(input, callOf(workspace, request, daemon))
+        if (value instanceof EventStream || value instanceof ByteStream) leave = undefined // when the stream ends
+        return { value: whileInside(value, out), ignored }
       } catch (error) {
-        throw asFault(error, op, request, log)
+        const fault = asFault(error, op, request, log)
+        outcome = request.signal.aborted ? 'left' : fault.status < 500 ? '4xx' : '5xx'
+        throw fault
       } finally {
-        if (!streaming) leave()
+        leave?.()
+        daemon?.calls.count(op.name, request.via, outcome, (performance.now() - began) / 1000)
       }
     },
     close() {
@@ -149,9 +157,10 @@ function admit(account: Account, limits: GateLimits): void {
   account.tokens--
 }
 
-function callOf(workspace: Workspace, request: Request): Call {
+function callOf(workspace: Workspace, request: Request, daemon: Daemon | undefined): Call {
   return {
     workspace,
+    ...(daemon === undefined ? {} : { daemon }),
     signal: request.signal,
     ...(request.body === undefined ? {} : { body: request.body }),
     ...(request.progress === undefined ? {} : { progress: request.progress }),

@@ -1,6 +1,6 @@
 // Logs: one JSON object a line on stderr, or a readable line where stderr is a terminal. Never a credential,
-// never a request's content. Floods of one warning are
-// cut, and the cut is announced.
+// never a request's content. Floods of one warning are cut, and the cut is announced; so is what a reader that is
+// stuck or gone has cost (reliability C-07).
 
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -15,17 +15,44 @@ export interface Log {
   info(event: string, facts?: Facts): void
   warn(event: string, facts?: Facts): void
   error(event: string, facts?: Facts): void
+  /** Lines that never reached the reader, since the start. */
+  readonly lost?: number
 }
 
 /** Warnings and errors of one kind a second; a flood of refusals must not fill a journal (reliability A-12). */
 const SAME_PER_SECOND = 10
 
-export function openLog(level: LogLevel): Log {
+/** Where lines go. */
+export interface Outlet {
+  /** Takes the line, or says that it cannot. Never waits for whoever reads. */
+  offer(line: string): boolean
+  /** Lines that it had taken and could not pass on, since the start. */
+  readonly lost: number
+  /** Called once lines flow again after they could not. */
+  flowing?: (() => void) | undefined
+}
+
+/** Straight to stderr: for what is so short-lived that nobody can be slow. */
+const STRAIGHT: Outlet = {
+  lost: 0,
+  offer(line) {
+    try {
+      writeSync(2, `${line}\n`)
+      return true
+    } catch {
+      return false
+    }
+  },
+}
+
+export function openLog(level: LogLevel, outlet: Outlet = STRAIGHT): Log {
   const pretty = isatty(2)
   const threshold = LOG_LEVELS.indexOf(level)
   const lines = new Map<string, number>()
   let second = 0
-  let dropped = 0
+  let cut = 0
+  let refused = 0
+  let told = 0
 
   const tooMany = (event: string): boolean => {
     const now = Math.floor(performance.now() / 1000)
@@ -35,22 +62,33 @@ export function openLog(level: LogLevel): Log {
     lines.set(event, count)
     return count > SAME_PER_SECOND
   }
+  const render = (at: LogLevel, event: string, facts: Facts): string =>
+    pretty ? readable(at, event, facts) : JSON.stringify({ time: new Date().toISOString(), level: at, event, ...facts })
+  const lost = (): number => refused + outlet.lost
+  const tellLost = (): void => {
+    const missing = lost() - told
+    if (missing > 0 && outlet.offer(render('warn', 'log_dropped', { lines: missing }))) told += missing
+  }
   const write = (at: LogLevel, event: string, facts: Facts): void => {
     if (LOG_LEVELS.indexOf(at) < threshold) return
     if ((at === 'warn' || at === 'error') && tooMany(event)) {
-      dropped++
+      cut++
       return
     }
-    const more = dropped > 0 ? { ...facts, lines_dropped: dropped } : facts
-    dropped = 0
-    const object = { time: new Date().toISOString(), level: at, event, ...more }
-    writeLine(pretty ? readable(at, event, more) : JSON.stringify(object))
+    const more = cut > 0 ? { ...facts, lines_dropped: cut } : facts
+    cut = 0
+    tellLost()
+    if (!outlet.offer(render(at, event, more))) refused++
   }
+  outlet.flowing = tellLost
   return {
     debug: (event, facts = {}) => write('debug', event, facts),
     info: (event, facts = {}) => write('info', event, facts),
     warn: (event, facts = {}) => write('warn', event, facts),
     error: (event, facts = {}) => write('error', event, facts),
+    get lost() {
+      return lost()
+    },
   }
 }
 
@@ -66,12 +104,3 @@ function readable(level: LogLevel, event: string, facts: Facts): string {
 /** What would steer a terminal instead of being shown on it. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g
-
-/** One line on stderr. Synchronous, so that the last line before an exit is not lost; a dead or full reader costs the line only. */
-export function writeLine(line: string): void {
-  try {
-    writeSync(2, `${line}\n`)
-  } catch {
-    // EAGAIN, EPIPE: whoever read our log is gone or slow; serving goes on (reliability C-07).
-  }
-}

@@ -2,6 +2,7 @@
 // function that answers. REST, MCP, the README's table and the error texts are projections of it.
 
 import type { Static, TObject } from 'typebox'
+import type { Daemon } from './daemon.ts'
 import type { JsonText } from './json-text.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
@@ -121,6 +122,8 @@ export interface ByteHead {
 /** What surrounds one run of an operation. */
 export interface Call {
   readonly workspace: Workspace
+  /** What the process knows of itself; absent where an operation is run without a daemon. */
+  readonly daemon?: Daemon
   /** Aborted when the caller has left (or cancelled, in MCP's modern era), and when the daemon must stop. */
   readonly signal: AbortSignal
   /** The request body of a route with `body: 'bytes'`; over MCP undefined. */

@@ -10,10 +10,14 @@ import { mayUse, type Caller } from './caller.ts'
 import type { Config } from './config.ts'
 import { configSchema } from './config-schema.ts'
 import { openConformanceListener } from './conformance.ts'
+import { openDaemon, type Daemon } from './daemon.ts'
 import { errnoOf } from './fault.ts'
 import { noDesktop } from './operations/desktop.ts'
-import { openGate } from './invoke.ts'
-import { openLog, writeLine } from './log.ts'
+import { openGate, type GateLimits } from './invoke.ts'
+import { openLog, type Log } from './log.ts'
+import { openClockWatch } from './service/clock-watch.ts'
+import { endOnDefects } from './service/defects.ts'
+import { openLogOutlet } from './service/log-outlet.ts'
 import { openService } from './service/service.ts'
 import { StartError } from './start-error.ts'
 import { loadJwks, loadJwtSecret, loadToken, type LoadedToken } from './token-store.ts'
@@ -47,7 +51,9 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   stack.use(assets)
   const { file } = config
   const signal = nextSignal()
-  const log = openLog(config.logLevel)
+  const outlet = openLogOutlet(2) // lives as long as the process: the last lines are written at its exit
+  const log = openLog(config.logLevel, outlet)
+  endOnDefects(log)
   const service = stack.use(openService(config.environment, log))
   for (const problem of assets.problems) log.warn(problem)
   const token = await loadToken({
@@ -59,9 +65,13 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const jwt = await jwtOptions(config)
   const toolsets = checkedToolsets(file.toolsets ?? [])
   const offered = catalogWith(toolsets)
-  const workspace = stack.use(await openWorkspace({ ...workspaceOptions(config), groups: service.groups }))
+  const options = workspaceOptions(config)
+  const workspace = stack.use(await openWorkspace({ ...options, groups: service.groups }))
   const limits = { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
-  const gate = openGate(workspace, limits, log)
+  const daemon = stack.use(daemonOf(options, limits, assets))
+  daemon.gauges.logLinesDropped = () => log.lost ?? 0
+  const gate = openGate(workspace, limits, log, daemon)
+  daemon.gauges.calls = () => gate.running
   const credentials = stack.use(
     await openCredentials({ token: token.token, jwt, failedAuthPerSecond: file.limits?.failed_auth ?? 20 }),
   )
@@ -87,6 +97,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
     stopping: stopping.signal,
   })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
+  daemon.gauges.sockets = () => sockets.size
   const proxy = stack.use(openProxy(gate))
   const upgrades: UpgradeRoutes = (path, atRoot) => {
     if (path === '/ws') return sockets.accept
@@ -95,17 +106,20 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   }
   const door = stack.use(
     await listen(
-      { gate, catalog: served, credentials, json, targets: workspace.targets, mcp, proxy, upgrades, log },
+      { gate, catalog: served, credentials, json, targets: workspace.targets, mcp, proxy, upgrades, log, daemon },
       config,
       service.listener,
     ),
   )
+  daemon.gauges.connections = () => door.connections()
   if (config.conformancePort !== undefined) {
     if (!isLoopback(config.host)) throw new StartError('--conformance-port is only for a daemon bound to loopback')
-    const fixture = stack.use(await openConformanceListener(config.conformancePort, { gate, json, log, version }))
+    const say = (line: string): void => void outlet.offer(line)
+    const fixture = stack.use(await openConformanceListener(config.conformancePort, { gate, json, log, version, say }))
     proxy.refusePort(fixture.address.port)
   }
-  announce(config, door, token)
+  if (config.logLevel !== 'silent') outlet.offer(readyLine(door, token))
+  stack.use(openClockWatch({ jumped: (seconds) => clockJumped(daemon, log, seconds) }))
   service.ready(`serving on ${urlOf(door)}`)
   const first = await signal
   exitAtNextSignal(first)
@@ -144,7 +158,7 @@ async function listen(
       origins: file.cors?.origins ?? [],
       allowedHosts: file.allowed_hosts ?? [],
       bodyBytes: file.limits?.body_bytes ?? 64 * 1024 * 1024,
-      accessLog: file.access_log ?? false,
+      accessLog: config.accessLog,
     })
   } catch (error) {
     const code = errnoOf(error)
@@ -233,9 +247,18 @@ function urlOf({ address }: FrontDoor): string {
 }
 
 /** Contract 15.5: one line with address, port and token file; the token itself only for a person at a terminal. */
-function announce(config: Config, door: FrontDoor, token: LoadedToken): void {
-  if (config.logLevel === 'silent') return
+function readyLine(door: FrontDoor, token: LoadedToken): string {
   const where = token.path ?? (token.source === 'environment' ? 'the environment' : 'none')
   const shown = isatty(2) && token.created ? `, token ${token.token}` : ''
-  writeLine(`workspace-runtime: ready on ${urlOf(door)}, token in ${where}${shown}`)
+  return `workspace-runtime: ready on ${urlOf(door)}, token in ${where}${shown}`
+}
+
+function daemonOf(options: ReturnType<typeof workspaceOptions>, gate: GateLimits, { problems }: Assets): Daemon {
+  const { stateDirectory, execs, terminals, watchers } = options
+  return openDaemon({ stateDirectory, limits: { execs, terminals, watchers, ...gate }, problems })
+}
+
+function clockJumped(daemon: Daemon, log: Log, seconds: number): void {
+  daemon.clockJumps++
+  log.warn('clock_jump', { seconds: Math.round(seconds) })
 }

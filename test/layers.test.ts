@@ -28,7 +28,7 @@ const ARROWS = {
     'native',
     'base',
   ],
-  commands: ['transports', 'base'],
+  commands: ['transports', 'workspace', 'native', 'base'],
   service: ['native', 'base'],
   transports: ['invoke', 'catalog', 'base'],
   catalog: ['operations', 'base'],
@@ -56,6 +56,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'catalog.ts': 'catalog',
   'assets.ts': 'base',
   'caller.ts': 'base',
+  'daemon.ts': 'base',
   'fault.ts': 'base',
   'json-text.ts': 'base',
   'log.ts': 'base',
@@ -64,6 +65,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'resource.ts': 'base',
   'schema.ts': 'base',
   'start-error.ts': 'base',
+  'tally.ts': 'base',
   'unpack.ts': 'base',
 }
 

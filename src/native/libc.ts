@@ -126,6 +126,16 @@ export function pollReadable(fds: readonly number[], timeoutMs: number): readonl
   return fds.map((_, index) => entries.readInt16LE(index * POLLFD.bytes + POLLFD.revents))
 }
 
+const POLLOUT = 0x004
+
+/** Whether a descriptor takes bytes now, or would refuse them at once. */
+export function pollWritable(fd: number): boolean {
+  const entry = Buffer.alloc(POLLFD.bytes)
+  entry.writeInt32LE(fd, POLLFD.fd)
+  entry.writeInt16LE(POLLOUT, POLLFD.events)
+  return poll(entry, 1, 0) === 1
+}
+
 const F_SETFD = 2
 const FD_CLOEXEC = 1
 const fcntl = libc.func('int fcntl(int fd, int command, long argument)')

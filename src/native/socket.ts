@@ -3,7 +3,7 @@
 
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
-import { checked, errnoName, lastErrno, libc } from './libc.ts'
+import { checked, errnoName, lastErrno, libc, systemError } from './libc.ts'
 
 const AF_UNIX = 1
 const AF_INET = 2
@@ -51,6 +51,15 @@ export function openDatagramSender(address: Buffer): DatagramSender {
     },
     [Symbol.dispose]: () => closeSync(fd),
   }
+}
+
+/** Sends on a connected socket without waiting, whatever its mode: how many bytes it took. */
+export function sendNow(fd: number, bytes: Uint8Array): number {
+  const sent = Number(sendto(fd, bytes, bytes.byteLength, MSG_DONTWAIT | MSG_NOSIGNAL, null, 0))
+  if (sent !== -1) return sent
+  const errno = lastErrno()
+  if (errno === constants.errno.EAGAIN || errno === constants.errno.EINTR) return 0
+  throw systemError('sendto', errno)
 }
 
 const SOL_SOCKET = 1

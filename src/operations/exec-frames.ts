@@ -3,6 +3,7 @@
 
 import { Fault } from '../fault.ts'
 import { EventStream, type Frame } from '../operation.ts'
+import { losses } from '../tally.ts'
 import { shortText } from '../workspace/exec/output-text.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import type { LogReader } from '../workspace/exec/task-log.ts'
@@ -52,7 +53,10 @@ export function taskStream(task: Task, watch: Watch): EventStream {
 async function* framesOf(task: Task, reader: LogReader, first: Frame | undefined): AsyncGenerator<Frame, undefined> {
   if (first !== undefined) yield first
   const { stdout, stderr } = reader.gap
-  if (stdout + stderr > 0) yield { event: 'gap', data: { stdout_bytes: stdout, stderr_bytes: stderr } }
+  if (stdout + stderr > 0) {
+    losses.execGaps++
+    yield { event: 'gap', data: { stdout_bytes: stdout, stderr_bytes: stderr } }
+  }
   for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
     yield { event: chunk.stream, bytes: chunk.bytes }
   }

@@ -4,10 +4,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Caller } from '../caller.ts'
+import type { Daemon } from '../daemon.ts'
 import { Fault } from '../fault.ts'
 import type { Gate } from '../invoke.ts'
 import type { Log } from '../log.ts'
 import type { Operation } from '../operation.ts'
+import { responseClass } from '../tally.ts'
 import type { Targets } from '../workspace/targets.ts'
 import { hasBody } from './body.ts'
 import { answerBeforeCut, refuseMalformed, whenSent } from './connection-end.ts'
@@ -39,6 +41,8 @@ export interface ServerParts {
   /** Who answers a WebSocket upgrade of a path. */
   readonly upgrades: UpgradeRoutes
   readonly log: Log
+  /** Where responses are counted. */
+  readonly daemon?: Daemon
 }
 
 export interface ServerRules {
@@ -56,6 +60,8 @@ export interface FrontDoor extends AsyncDisposable {
   readonly address: AddressInfo
   /** Takes no new connections; those that are open go on. */
   stopAccepting(): void
+  /** How many are open, sockets among them. */
+  connections(): Promise<number>
 }
 
 /** Issue: gateways close idle connections after 60 s; ours live longer, so that they never race (H-12). */
@@ -94,6 +100,11 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
     stopAccepting() {
       server.close()
       server.closeIdleConnections()
+    },
+    async connections() {
+      const { promise, resolve } = Promise.withResolvers<number>()
+      server.getConnections((error, count) => resolve(error === null ? count : 0))
+      return await promise
     },
     async [Symbol.asyncDispose]() {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -178,6 +189,9 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
       await refuse(response, asFault(error, requestId, parts.log), requestId, headers)
     } finally {
       if (!request.complete) whenSent(response, () => request.socket.destroySoon())
+      if (parts.daemon !== undefined && response.headersSent) {
+        parts.daemon.responses[responseClass(response.statusCode)]++
+      }
       if (rules.accessLog) {
         parts.log.info('request', {
           request_id: requestId,

@@ -8,8 +8,10 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Caller } from '../caller.ts'
+import type { Daemon } from '../daemon.ts'
 import { Fault } from '../fault.ts'
 import type { Log } from '../log.ts'
+import { responseClass } from '../tally.ts'
 import type { Targets } from '../workspace/targets.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
@@ -41,6 +43,8 @@ export interface UpgradeParts {
   readonly targets: Targets
   readonly upgrades: UpgradeRoutes
   readonly log: Log
+  /** Where responses are counted. */
+  readonly daemon?: Daemon
 }
 
 export interface Upgrades extends Disposable {
@@ -91,6 +95,7 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
     } catch (error) {
       status = answer(socket, refusalOfFault(asFault(error, requestId, parts.log), requestId), requestId)
     }
+    if (parts.daemon !== undefined) parts.daemon.responses[responseClass(status)]++
     if (!accessLog) return
     const { path } = splitTarget(request.url ?? '/')
     parts.log.info('upgrade', { request_id: requestId, method: request.method, path, status })

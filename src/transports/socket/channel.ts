@@ -3,6 +3,7 @@
 // bytes on the way never exceed the window; the rest stays in the terminal's ring, which bounds it.
 
 import { Fault } from '../../fault.ts'
+import { losses } from '../../tally.ts'
 import type { FramePool } from './frame-pool.ts'
 import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame } from './frames.ts'
 import type { LiveTerminal, OutputCursor } from './ports.ts'
@@ -37,7 +38,7 @@ export class Channel implements Disposable {
     this.#sent = position
     this.#acked = position
     const { since } = options
-    if (since !== undefined && since < position) this.#next.push(gapFrame(terminal.id, since, position))
+    if (since !== undefined && since < position) this.#next.push(announced(terminal.id, since, position))
     this.#next.push(replayFrame(terminal.id, position, end))
   }
 
@@ -61,7 +62,7 @@ export class Channel implements Disposable {
     // What the ring dropped will never be acknowledged.
     this.#acked += piece.gap
     this.#next.push(frame)
-    return gapFrame(id, piece.offset - piece.gap, piece.offset)
+    return announced(id, piece.offset - piece.gap, piece.offset)
   }
 
   #end(): Outgoing | undefined {
@@ -97,4 +98,10 @@ export class Channel implements Disposable {
     this.#ended = true
     this.#cursor[Symbol.dispose]()
   }
+}
+
+function announced(id: number, from: number, to: number): string {
+  losses.terminalGaps++
+  losses.terminalGapBytes += to - from
+  return gapFrame(id, from, to)
 }

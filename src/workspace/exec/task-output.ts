@@ -3,6 +3,8 @@
 // Buffers. Small pieces are gathered in slabs, so that a program writing byte by byte costs bytes, not
 // objects. What goes beyond TAIL_BYTES is paid from a budget that all tasks share.
 
+import { losses } from '../../tally.ts'
+
 export type StreamName = 'stdout' | 'stderr'
 
 export const TAIL_BYTES = 256 * 1024
@@ -94,6 +96,7 @@ export class Head {
     if (this.#full) return false
     const granted = this.#budget.take(Math.min(piece.byteLength, this.#limit - this.#bytes))
     this.#full = granted < piece.byteLength
+    if (this.#full) losses.execTruncations++
     if (granted === 0) return false
     const kept = piece.subarray(0, granted)
     const last = this.#pieces.at(-1)

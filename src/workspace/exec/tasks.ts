@@ -38,6 +38,8 @@ export interface Tasks extends AsyncDisposable {
   readonly limit: number
   /** Tasks that hold a slot. */
   readonly running: number
+  /** Starts that wait for their turn. */
+  readonly waiting: number
   /** Starts a command. Throws rate_limited at the limit, bad_request, and what the spawn says. */
   start(request: TaskRequest): Promise<Task>
   /** Throws not_found. */
@@ -83,6 +85,10 @@ class TaskTable implements Tasks {
 
   get running(): number {
     return this.#starting + this.#known.size - this.#finished.size
+  }
+
+  get waiting(): number {
+    return this.#pace.waiting
   }
 
   async start(request: TaskRequest): Promise<Task> {

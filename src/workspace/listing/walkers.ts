@@ -33,6 +33,8 @@ export interface Gathered {
 
 export interface Walkers extends AsyncDisposable {
   readonly home: GitHome
+  /** Listings and searches by name in progress. */
+  readonly running: number
   /** Starts a walk; rejects with the Fault of a root that cannot be walked. */
   open(job: Job, signal: AbortSignal): Promise<Walk>
   /** Runs a walk to its end for an answer that is not streamed. */
@@ -60,6 +62,10 @@ class WalkerPool implements Walkers {
     this.#limit = options.walks ?? 64
     this.#idle = options.idle ?? 60_000
     this.#memory = new ReplyMemory(options.replyMemory)
+  }
+
+  get running(): number {
+    return [...this.#members].reduce((sum, { busy }) => sum + busy, 0)
   }
 
   async open(job: Job, signal: AbortSignal): Promise<Walk> {
@@ -98,7 +104,7 @@ class WalkerPool implements Walkers {
   #choose(): WalkerThread {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is shutting down')
     const members = [...this.#members]
-    const walks = members.reduce((sum, { busy }) => sum + busy, 0)
+    const walks = this.running
     if (walks >= this.#limit) {
       const sentence = `${walks} listings and searches are running; accepted are ${this.#limit} at once`
       throw new Fault('rate_limited', sentence, { details: { limit: this.#limit }, retryAfter: 1 })

@@ -7,6 +7,10 @@ export class StartPace {
   readonly #waiting: (() => void)[] = []
   #taken = false
 
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Resolves when it is the caller's turn; undefined where that is now. */
   turn(): Promise<void> | undefined {
     if (this.#taken) return new Promise((resolve) => this.#waiting.push(resolve))

@@ -29,6 +29,7 @@ export interface SearchStatus {
 export interface ContentSearch {
   /** The patterns may still have braces. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable, timeout. */
   search(query: ContentQuery, signal: AbortSignal): Promise<SearchResult>
+  readonly running: number
   /** Finds out once; `fresh` finds out again. */
   status(fresh?: boolean): Promise<SearchStatus>
 }
@@ -60,6 +61,9 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
 
   return {
     status,
+    get running() {
+      return running
+    },
     async search(asked, signal) {
       const query = { ...asked, ignorePatterns: expandPatterns('ignore_patterns', asked.ignorePatterns) }
       const engine = choice === 'builtin' ? choice : chosenEngine(await status())

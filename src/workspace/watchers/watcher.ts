@@ -2,6 +2,7 @@
 // changes that are kept for callers who poll.
 
 import type { Coverage, Notice, Told } from '../../threads/watch/watch-job.ts'
+import { losses } from '../../tally.ts'
 import { ChangeLog } from './change-log.ts'
 import type { Mode } from './reader-thread.ts'
 
@@ -75,12 +76,16 @@ export class LiveWatcher implements Watcher {
 
   #notice(notice: Notice): string[] {
     if (notice.kind === 'overflow') return [this.overflowFrame(notice.message)]
-    if (notice.kind === 'ready') return [this.readyFrame(true)]
+    if (notice.kind === 'ready') {
+      losses.watcherResyncs++
+      return [this.readyFrame(true)]
+    }
     this.active = false
     return []
   }
 
   overflowFrame(message: string): string {
+    losses.watcherOverflows++
     return JSON.stringify({ channel: 'watcher', type: 'overflow', watcher_id: this.id, message })
   }
 

@@ -1,0 +1,124 @@
+// GET /health/detail: what an operator, or `workspace-runtime status`, wants to know of a running daemon. Numbers
+// and what is wrong; no paths of the workspace, no commands.
+
+import { buildFacts } from '../assets.ts'
+import { operation, type Call } from '../operation.ts'
+import { Type } from '../schema.ts'
+import { inotifyProblems, openDescriptors, ownMemory } from '../workspace/machine.ts'
+import { countsOf, daemonOf, lossesOf } from './readings.ts'
+
+const whole = (description?: string) =>
+  Type.Integer({ minimum: 0, ...(description === undefined ? {} : { description }) })
+const real = (description?: string) =>
+  Type.Number({ minimum: 0, ...(description === undefined ? {} : { description }) })
+
+const counts = Type.Object(
+  {
+    calls: whole('Calls in progress, this one and proxied exchanges among them'),
+    execs: whole('Commands that run'),
+    execs_waiting: whole('Commands whose start waits for its turn'),
+    terminals: whole('Terminals alive'),
+    watchers: whole(),
+    walks: whole('Listings and searches by name'),
+    searches: whole('Searches in contents'),
+    downloads: whole('Archives being made'),
+    processes: whole('Processes that the daemon has started'),
+    connections: whole('Of HTTP, WebSockets among them'),
+    sockets: whole('Clients of /ws'),
+  },
+  { description: 'Now' },
+)
+
+const lost = Type.Object(
+  {
+    terminal_gaps: whole('Times that a client missed output of a terminal'),
+    terminal_gap_bytes: whole(),
+    watcher_overflows: whole('Times that a watcher could not tell what had changed'),
+    watcher_resyncs: whole('Times that one has caught up'),
+    exec_truncations: whole('Streams of commands that were cut in a reply'),
+    exec_gaps: whole('Readers who came too late for the beginning of an output'),
+    log_lines_dropped: whole(),
+    clock_jumps: whole('Times that the wall clock was set by more than 2 s'),
+  },
+  { description: 'Since the start' },
+)
+
+export const healthDetail = operation({
+  name: 'health_detail',
+  title: 'Health in detail',
+  summary: 'Tells version, uptime, memory, load, limits, what was lost and what is wrong.',
+  scope: 'none',
+  input: Type.Object({}),
+  output: Type.Object({
+    status: Type.Literal('ok'),
+    problems: Type.Array(Type.String(), { description: 'What is wrong or missing, a sentence each; often none' }),
+    version: Type.String(),
+    commit: Type.String({ description: 'Of the source; `unknown` where it runs from source' }),
+    node: Type.String(),
+    pid: whole(),
+    uptime_seconds: real('By the monotonic clock'),
+    event_loop: Type.Object({
+      delay_p50_ms: real('Since the question before; 0 at the first'),
+      delay_p99_ms: real(),
+      delay_max_ms: real(),
+      utilization: real('Part of the time that it worked, 0 to 1'),
+    }),
+    memory: Type.Object({
+      resident_bytes: whole(),
+      anonymous_bytes: Type.Optional(whole('Without code and mapped files')),
+      heap_bytes: whole('Of JavaScript, in use'),
+    }),
+    open_files: Type.Optional(whole('Descriptors')),
+    counts,
+    lost,
+    limits: Type.Record(Type.String(), whole(), { description: 'As configured; a rate of 0 is none' }),
+    search_engine: Type.Optional(Type.String({ description: '`ripgrep` or `builtin`' })),
+    state_directory: Type.String(),
+  }),
+  routes: [{ method: 'GET', path: '/health/detail' }],
+  example: {},
+  run: (_, call) => detailOf(call),
+})
+
+async function detailOf(call: Call) {
+  const daemon = daemonOf(call)
+  const { version, commit, node } = buildFacts()
+  const { resident, anonymous } = ownMemory()
+  const delays = daemon.loop.read()
+  const { engine, installed, message } = await call.workspace.search.status()
+  const files = openDescriptors()
+  const journal = call.workspace.writer.problem
+  return {
+    status: 'ok' as const,
+    problems: [
+      ...daemon.problems,
+      ...(journal === undefined ? [] : [`writes in flight are not remembered: ${journal}`]),
+      ...(installed || message === undefined ? [] : [message]),
+      ...inotifyProblems(),
+    ],
+    version,
+    commit,
+    node,
+    pid: process.pid,
+    uptime_seconds: Math.round(performance.now()) / 1000,
+    event_loop: {
+      delay_p50_ms: milliseconds(delays.p50),
+      delay_p99_ms: milliseconds(delays.p99),
+      delay_max_ms: milliseconds(delays.max),
+      utilization: Math.round(delays.utilization * 1e4) / 1e4,
+    },
+    memory: {
+      resident_bytes: resident,
+      ...(anonymous === undefined ? {} : { anonymous_bytes: anonymous }),
+      heap_bytes: process.memoryUsage().heapUsed,
+    },
+    ...(files === undefined ? {} : { open_files: files }),
+    counts: await countsOf(call),
+    lost: lossesOf(daemon),
+    limits: { ...daemon.limits },
+    ...(engine === undefined ? {} : { search_engine: engine }),
+    state_directory: daemon.stateDirectory,
+  }
+}
+
+const milliseconds = (seconds: number): number => Math.round(seconds * 1e5) / 100

@@ -1,0 +1,77 @@
+// What is counted of calls and of losses, in plain numbers: counting costs a call less than a microsecond, and
+// nothing is made of the numbers until somebody asks (operations/metrics.ts). Names of operations and closed lists
+// are the only keys, so what is kept is bounded by the catalogue.
+
+export const VIAS = ['rest', 'mcp'] as const
+export type Via = (typeof VIAS)[number]
+
+/** How a call ended. `left`: its caller had gone. */
+export const OUTCOMES = ['2xx', '4xx', '5xx', 'left'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** Upper bounds in seconds; half a millisecond is what most calls take, 60 s what gateways wait (contract 9). */
+export const LATENCY_BOUNDS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+]
+
+/** The calls of one operation. */
+export interface CallCounts {
+  /** By way in, then by outcome. */
+  readonly ended: Readonly<Record<Via, Record<Outcome, number>>>
+  /** Calls at or below each bound and above the one before; the last is what was longer than all. */
+  readonly latencies: number[]
+  /** Seconds, of all calls together. */
+  seconds: number
+}
+
+export class CallTally {
+  readonly #counts = new Map<string, CallCounts>()
+
+  count(operation: string, via: Via, outcome: Outcome, seconds: number): void {
+    const counts = this.#counts.get(operation) ?? this.#first(operation)
+    counts.ended[via][outcome]++
+    let bucket = 0
+    while (bucket < LATENCY_BOUNDS.length && seconds > (LATENCY_BOUNDS[bucket] ?? 0)) bucket++
+    counts.latencies[bucket] = (counts.latencies[bucket] ?? 0) + 1
+    counts.seconds += seconds
+  }
+
+  /** Operations that have been called. */
+  entries(): IterableIterator<[string, CallCounts]> {
+    return this.#counts.entries()
+  }
+
+  #first(operation: string): CallCounts {
+    const none = () => ({ '2xx': 0, '4xx': 0, '5xx': 0, left: 0 })
+    const counts = {
+      ended: { rest: none(), mcp: none() },
+      latencies: Array.from({ length: LATENCY_BOUNDS.length + 1 }, () => 0),
+      seconds: 0,
+    }
+    this.#counts.set(operation, counts)
+    return counts
+  }
+}
+
+/** Responses over HTTP by the first digit of their status, whatever asked for them. */
+export type ResponseTally = Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>
+
+export function responseClass(status: number): keyof ResponseTally {
+  if (status >= 500) return '5xx'
+  if (status >= 400) return '4xx'
+  if (status >= 300) return '3xx'
+  return status >= 200 ? '2xx' : '1xx'
+}
+
+/** What was announced as lost or cut, in this process since its start. Whoever announces it counts it here. */
+export const losses = {
+  /** Times that a client missed output of a terminal, and how much. */
+  terminalGaps: 0,
+  terminalGapBytes: 0,
+  /** Times that a watcher could not tell what changed, and times that it has caught up since. */
+  watcherOverflows: 0,
+  watcherResyncs: 0,
+  /** Streams of commands whose reply was cut, and readers that came too late for their beginning. */
+  execTruncations: 0,
+  execGaps: 0,
+}
