@@ -127,6 +127,27 @@ t.test('what is missing or wrong is said before anything is touched', async (t) 
   t.same(files(), [])
 })
 
+t.test('in a root without systemd it says how to start, and leaves nothing behind', async (t) => {
+  const { archive } = openDesk(t)
+  const script = join(archive, 'in-a-root.sh')
+  writeFileSync(
+    script,
+    `set -e; R=$1; mkdir -p "$R"; mount -t tmpfs tmpfs "$R"; cd "$R"; mkdir -p usr/local etc tmp dev archive
+    for one in bin sbin lib lib64; do [ ! -e "/usr/$one" ] || ln -s "usr/$one" "$one"; done
+    mount --bind /usr usr; mount -t tmpfs tmpfs usr/local; mount --bind /dev dev; mount --bind "$2" archive
+    chroot . /bin/sh -c 'sh /archive/install.sh && /usr/local/bin/workspace-runtime --version && mkdir -p /var/lib/workspace-runtime && sh /archive/install.sh uninstall --purge'
+    find usr/local etc var tmp ! -type d`,
+  )
+  const args = ['--mount', '--propagation', 'private', '/bin/sh', script, join(archive, 'root'), archive]
+  if (spawnSync('unshare', ['--mount', '--propagation', 'private', 'true']).status !== 0)
+    return void t.pass('needs a capability', { skip: 'this user may not mount' })
+  const { status, stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8' })
+  t.same({ status, stderr }, { status: 0, stderr: '' })
+  t.match(stdout, /there is no systemd here; start it yourself[^]*\/usr\/local\/bin\/workspace-runtime serve --host/)
+  t.match(stdout, /^workspace-runtime 1\.0\.0$/m)
+  t.match(stdout, /removed \/var\/lib\/workspace-runtime\n$/, 'and no file is found after that')
+})
+
 t.test('from the repository it takes what `npm run build` has made', async (t) => {
   const { archive } = openDesk(t)
   for (const folder of ['scripts', 'dist']) mkdirSync(join(archive, 'repo', folder), { recursive: true })

@@ -9,6 +9,8 @@ const bin = '/srv/runtime/node_modules/.bin'
 t.test('what is about the daemon stays with the daemon', async (t) => {
   const daemon = { RUNTIME_TOKEN: 'x', RUNTIME_PORT: '1', NOTIFY_SOCKET: '/n', LISTEN_FDS: '1', LISTEN_PID: '1', WATCHDOG_USEC: '1', CREDENTIALS_DIRECTORY: '/c', STATE_DIRECTORY: '/s', npm_config_x: '1', npm_lifecycle_event: 'start', LANG: 'C', GONE: undefined } // prettier-ignore
   t.same(childEnvironment(daemon, undefined, bin), { LANG: 'C' })
+  const unit = { INVOCATION_ID: 'f', JOURNAL_STREAM: '1:2', SYSTEMD_EXEC_PID: '1', CACHE_DIRECTORY: '/c', MEMORY_PRESSURE_WATCH: '/m', LC_ALL: 'C' } // prettier-ignore
+  t.same(childEnvironment(unit, undefined, bin), { LC_ALL: 'C' }, 'what systemd says of the unit')
 })
 
 t.test('PATH loses the own node_modules/.bin and nothing else', async (t) => {
