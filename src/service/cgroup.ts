@@ -38,8 +38,8 @@ export function workMemory(total: number): number {
   return total - Math.min(Math.floor(total / 8), 128 * MIB)
 }
 
-/** Moves this process; undefined where no group was delegated, or where it cannot be entered. */
-export function enterDelegatedGroup(pid: number): DelegatedGroup | undefined {
+/** Moves this process; undefined where no group was delegated, the errno where it cannot be divided. */
+export function enterDelegatedGroup(pid: number): DelegatedGroup | string | undefined {
   const own = ownGroup()
   if (own === undefined) return undefined
   const unit = [own, parentOf(own)].find((path) => path !== undefined && isDelegated(path))
@@ -50,8 +50,8 @@ export function enterDelegatedGroup(pid: number): DelegatedGroup | undefined {
   try {
     for (const path of [daemon, work]) mkdirSync(path, { recursive: true })
     if (own === unit) writeFileSync(join(daemon, 'cgroup.procs'), String(pid))
-  } catch {
-    return undefined
+  } catch (error) {
+    return errnoOf(error) ?? 'failed'
   }
   const controllers = CONTROLLERS.filter((name) => set(unit, 'cgroup.subtree_control', `+${name}`) === undefined)
   const inForce = settings(daemon, work, memory).filter(([, name]) => controllers.some((one) => name.startsWith(one)))

@@ -28,12 +28,7 @@ export function openService(environment: Readonly<Record<string, string>>, log: 
   const listener = inheritedListener(environment, pid)
   const notices = openNotices(environment['NOTIFY_SOCKET'], (reason) => log.warn(reason))
   const period = watchdogPeriod(environment, pid)
-  const groups = managed(environment) ? enterDelegatedGroup(pid) : undefined
-  if (groups !== undefined) {
-    const { work, controllers, missing } = groups
-    const left = missing.length === 0 ? {} : { missing: missing.join(', ') }
-    log.info('commands have a control group', { group: work, controllers: controllers.join(' ') || 'none', ...left })
-  }
+  const groups = managed(environment) ? dividedGroup(pid, log) : undefined
   let watchdog: Disposable | undefined
   return {
     listener,
@@ -50,6 +45,17 @@ export function openService(environment: Readonly<Record<string, string>>, log: 
       notices[Symbol.dispose]()
     },
   }
+}
+
+/** One line says what was had, or why nothing was. */
+function dividedGroup(pid: number, log: Log): DelegatedGroup | undefined {
+  const group = enterDelegatedGroup(pid)
+  if (typeof group === 'string') log.warn('commands share the control group of the daemon', { reason: group })
+  if (group === undefined || typeof group === 'string') return undefined
+  const { work, controllers, missing } = group
+  const left = missing.length === 0 ? {} : { missing: missing.join(', ') }
+  log.info('commands have a control group', { group: work, controllers: controllers.join(' ') || 'none', ...left })
+  return group
 }
 
 /** Whether a manager runs us as a unit: only then is the native library worth loading for the marks of a group. */

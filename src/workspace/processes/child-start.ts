@@ -115,11 +115,15 @@ function oomScoreFavour(wanted: number | undefined): (Favour & Disposable) | und
   const own = oomScoreOfUs()
   if (own === undefined || (wanted === undefined && own >= 0)) return undefined
   const children = wanted ?? CHILD_OOM_SCORE
-  const file = openSync('/proc/self/oom_score_adj', 'w')
+  let file: number | undefined
+  const change = (value: number) => {
+    file ??= openSync('/proc/self/oom_score_adj', 'w') // kept: opening costs more than writing
+    writeSync(file, String(value), 0)
+  }
   return {
-    inherited: inheritedWhereWeMay((value) => void writeSync(file, String(value), 0), own, children),
+    inherited: inheritedWhereWeMay(change, own, children),
     setOutside: (pid) => writeFileSync(`/proc/${pid}/oom_score_adj`, String(children)),
-    [Symbol.dispose]: () => closeSync(file),
+    [Symbol.dispose]: () => (file === undefined ? undefined : closeSync(file)),
   }
 }
 

@@ -26,7 +26,7 @@ const REFUSALS = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENODEV', 'EBADF', 'EBUSY
 
 export function openWorkGroup(groups: ControlGroups): WorkGroup {
   const mover = new Mover(groups)
-  let group = canStartInGroup() ? openSync(groups.work, constants.O_RDONLY | constants.O_DIRECTORY) : undefined
+  let group = canStartInGroup() ? openDirectory(groups.work) : undefined
   const close = () => {
     if (group !== undefined) closeSync(group)
     group = undefined
@@ -45,6 +45,15 @@ export function openWorkGroup(groups: ControlGroups): WorkGroup {
       return child
     },
     [Symbol.dispose]: close,
+  }
+}
+
+/** Undefined where it is gone: children start all the same. */
+function openDirectory(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  } catch {
+    return undefined
   }
 }
 
