@@ -2,7 +2,7 @@
 // its network is its own, nothing it writes stays. Undefined where that cannot be had.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from './until.ts'
 
@@ -23,6 +23,7 @@ interface Owner {
 
 /** Long enough for a busy machine; it boots in three seconds. */
 const BOOT_MS = 60_000
+const LAST_MS = 10_000
 
 /** `folders` of this machine can be read in it, under the same names. */
 export async function bootMachine(t: Owner, folders: readonly string[]): Promise<Machine | undefined> {
@@ -54,9 +55,13 @@ export async function bootMachine(t: Owner, folders: readonly string[]): Promise
     return { code: status, stdout, stderr }
   }
   t.teardown(async () => {
+    // nspawn ends with its machine, and clears up behind it; killed it would not.
     if (leader !== undefined) kill(leader)
-    child.kill('SIGKILL')
+    else child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), LAST_MS)
     await ended
+    clearTimeout(timer)
+    rmSync(`/run/systemd/nspawn/propagate/${name}`, { recursive: true, force: true })
     for (const group of groups) await until(`${group} can be removed`, () => removed(group))
   })
   let over = false
