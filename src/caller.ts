@@ -8,6 +8,24 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope> | 'all'
   /** Epoch milliseconds at which the credential ends; undefined for a raw token. */
   readonly expiresAt: number | undefined
+  /** Aborted when the credential is withdrawn before its time; absent where that cannot be. */
+  readonly revoked?: AbortSignal
+}
+
+/**
+ * Returns what is to be told of every caller that holds something open for longer than a request; `act` is called
+ * when the credential of such a caller is withdrawn, at once where it already is. One listener for each credential,
+ * however many connections it has.
+ */
+export function onRevoked(act: (revoked: AbortSignal) => void): (caller: Caller) => void {
+  const watched = new WeakSet<AbortSignal>()
+  return ({ revoked }) => {
+    if (revoked === undefined) return
+    if (revoked.aborted) return act(revoked)
+    if (watched.has(revoked)) return
+    watched.add(revoked)
+    revoked.addEventListener('abort', () => act(revoked), { once: true })
+  }
 }
 
 export function mayUse(caller: Caller, scope: Scope): boolean {

@@ -4,19 +4,21 @@ import { buildFacts, openAssets } from './assets.ts'
 import type { Place } from './commands/connect.ts'
 import { type CommandLine, type Config, loadConfig, readCommandLine } from './config.ts'
 import { StartError } from './start-error.ts'
-import { loadToken } from './token-store.ts'
+import { loadToken, tokenSources } from './token-store.ts'
 
 const USAGE = `workspace-runtime: files, search and commands of this machine over REST and MCP
 
   workspace-runtime [serve]      serve (the default)
   workspace-runtime token show   print the token in use
+  workspace-runtime token rotate   make a new one and print it; a running daemon takes it over
+  workspace-runtime token verify   say whether what comes by stdin is the token (exit code 0) or not (1)
   workspace-runtime connect CLIENT   print what an MCP client needs: claude-code, claude-desktop,
                                  cursor, vscode, codex, gemini
   workspace-runtime stdio        be a stdio MCP server that talks to the running daemon
 
   --host ADDRESS       address to listen on            (RUNTIME_HOST, 127.0.0.1)
   --port N             port, 0 takes any free one      (RUNTIME_PORT, 9990)
-  --token-file FILE    file that holds the token       (RUNTIME_TOKEN_FILE, made in the state directory)
+  --token-file FILE    file with a token to begin with (RUNTIME_TOKEN_FILE, made in the state directory)
   --config FILE        configuration as JSON           (RUNTIME_CONFIG)
   --workdir DIR        where commands start            (RUNTIME_WORKDIR, /root, else the home directory)
   --log-level LEVEL    debug info warn error silent    (RUNTIME_LOG_LEVEL, info)
@@ -34,7 +36,7 @@ async function run(args: readonly string[]): Promise<void> {
   if (line.flags['version'] === true) return print(versions())
   const command = line.words.join(' ')
   if (command === '' || command === 'serve') return await start(loadConfig(line))
-  if (command === 'token show') return print(`${await tokenOf(loadConfig(line))}\n`)
+  if (line.words[0] === 'token') return await token(line)
   if (command === 'stdio') return await (await import('./commands/stdio.ts')).stdio(await placeOf(line))
   if (line.words[0] === 'connect') return await connect(line.words.slice(1).join(' '), line)
   throw new StartError(`there is no command ${JSON.stringify(command)}; see --help`)
@@ -47,8 +49,15 @@ async function start(config: Config): Promise<void> {
   return await serve(config, assets)
 }
 
-async function tokenOf({ token, tokenFile, tokenSeed, stateDirectory }: Config): Promise<string> {
-  return (await loadToken({ fromEnvironment: token, file: tokenFile, seed: tokenSeed, stateDirectory })).token
+async function token(line: CommandLine): Promise<void> {
+  const { tokenCommand } = await import('./commands/token.ts')
+  const tell = (text: string): void => void process.stderr.write(`workspace-runtime: ${text}\n`)
+  const console = { input: process.stdin, print, tell }
+  process.exitCode = await tokenCommand(line.words.slice(1), tokenSources(loadConfig(line)), console)
+}
+
+async function tokenOf(config: Config): Promise<string> {
+  return (await loadToken(tokenSources(config))).token
 }
 
 /** Where the daemon is that connect and stdio talk of. */

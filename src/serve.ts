@@ -20,7 +20,9 @@ import { endOnDefects } from './service/defects.ts'
 import { openLogOutlet } from './service/log-outlet.ts'
 import { openService } from './service/service.ts'
 import { StartError } from './start-error.ts'
-import { loadJwks, loadJwtSecret, loadToken, type LoadedToken } from './token-store.ts'
+import { loadJwks, loadJwtSecret } from './key-files.ts'
+import { loadToken, tokenSources, type LoadedToken } from './token-store.ts'
+import { openTokenWatch } from './token-watch.ts'
 import { openCredentials, type JwtOptions } from './transports/credentials/credentials.ts'
 import { describing } from './transports/description/description.ts'
 import { openJsonReader } from './transports/json-reader.ts'
@@ -50,18 +52,15 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   await using stack = new AsyncDisposableStack()
   stack.use(assets)
   const { file } = config
-  const signal = nextSignal()
+  let reload = (): void => {}
+  const signal = nextSignal(() => reload())
   const outlet = openLogOutlet(2) // lives as long as the process: the last lines are written at its exit
   const log = openLog(config.logLevel, outlet)
   endOnDefects(log)
   const service = stack.use(openService(config.environment, log))
   for (const problem of assets.problems) log.warn(problem)
-  const token = await loadToken({
-    fromEnvironment: config.token,
-    file: config.tokenFile,
-    seed: config.tokenSeed,
-    stateDirectory: config.stateDirectory,
-  })
+  const sources = tokenSources(config)
+  const token = await loadToken(sources)
   const jwt = await jwtOptions(config)
   const toolsets = checkedToolsets(file.toolsets ?? [])
   const offered = catalogWith(toolsets)
@@ -120,6 +119,8 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   }
   if (config.logLevel !== 'silent') outlet.offer(readyLine(door, token))
   stack.use(openClockWatch({ jumped: (seconds) => clockJumped(daemon, log, seconds) }))
+  const watch = stack.use(openTokenWatch({ sources, take: credentials.replaceToken, log }))
+  reload = () => watch.reload()
   service.ready(`serving on ${urlOf(door)}`)
   const first = await signal
   exitAtNextSignal(first)
@@ -225,10 +226,13 @@ function checkedToolsets(names: readonly string[]): readonly string[] {
   throw new StartError(`there is no toolset ${JSON.stringify(unknown)}; there are: ${TOOLSETS.join(', ')}`)
 }
 
-function nextSignal(): Promise<string> {
+/** SIGHUP asks for the token to be read anew, unless it means that the terminal the daemon runs at has gone. */
+function nextSignal(reload: () => void): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
+  const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
   process.on('SIGTERM', () => resolve('SIGTERM'))
   process.on('SIGINT', () => resolve('SIGINT'))
+  process.on('SIGHUP', () => (terminals.every((descriptor) => isatty(descriptor)) ? reload() : resolve('SIGHUP')))
   return promise
 }
 

@@ -1,4 +1,4 @@
-// Where tokens, secrets and key sets come from: real files with real owners, modes and faults.
+// Where the raw token comes from, and where it is kept: real files with real owners, modes and faults.
 
 import { execFileSync } from 'node:child_process'
 import {
@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -15,7 +16,7 @@ import {
 import { join } from 'node:path'
 import t from 'tap'
 import { StartError } from '../src/start-error.ts'
-import { loadJwks, loadJwtSecret, loadToken } from '../src/token-store.ts'
+import { loadToken, placeOf, reloadToken, rotateToken } from '../src/token-store.ts'
 
 const GOOD = 'a'.repeat(16) + '0123456789abcdef'
 const root = process.geteuid?.() === 0
@@ -88,19 +89,98 @@ t.test('A-03 an unreadable token file ends the start', async (t) => {
   }
 })
 
-t.test('a configured token is taken as it is, without its last newline', async (t) => {
-  const dir = t.testdir({ lf: `${GOOD}\n`, crlf: `${GOOD}\r\n`, bare: GOOD })
+t.test('a seed is taken as it is, without its last newline, and kept privately', async (t) => {
+  const dir = t.testdir({ lf: `${GOOD}\n`, crlf: `${GOOD}\r\n`, bare: GOOD, state: {} })
   symlinkSync('lf', join(dir, 'link'))
+  const stateDirectory = join(dir, 'state')
   for (const name of ['lf', 'crlf', 'bare', 'link']) {
-    const file = join(dir, name)
-    t.same(
-      await loadToken({ file, stateDirectory: dir }),
-      { token: GOOD, source: 'file', path: file, created: false },
-      name,
-    )
+    const sources = { file: join(dir, name), stateDirectory }
+    const path = placeOf(sources).token
+    t.same(await loadToken(sources), { token: GOOD, source: 'state', path, created: false }, name)
+    t.equal(statSync(path).mode & 0o777, 0o600)
   }
+  t.equal(readdirSync(stateDirectory).length, 8, 'each file has a token of its own, and a mark')
   const loaded = await loadToken({ fromEnvironment: GOOD, file: join(dir, 'missing'), stateDirectory: dir })
   t.same(loaded, { token: GOOD, source: 'environment', path: undefined, created: false })
+})
+
+t.test('a seed counts when its content is new, and the live token otherwise', async (t) => {
+  const dir = t.testdir({ seed: GOOD })
+  const seed = join(dir, 'seed')
+  const directory = join(dir, 'state')
+  for (const key of ['file', 'credential'] as const) {
+    const sources = { [key]: seed, stateDirectory: join(directory, key) }
+    const now = async (): Promise<string> => (await loadToken(sources)).token
+    writeFileSync(seed, GOOD)
+    t.equal(await now(), GOOD)
+    const { token, path } = await rotateToken(sources)
+    t.match(token, /^[0-9a-f]{64}$/)
+    t.equal(statSync(path).mode & 0o777, 0o600)
+    t.equal(await now(), token, `${key}: the seed is spent`)
+    writeFileSync(seed, `${GOOD}\n`)
+    t.equal(await now(), token, 'a newline is no new content')
+    writeFileSync(seed, GOOD.toUpperCase())
+    t.equal(await now(), GOOD.toUpperCase(), 'a new seed wins')
+    const again = await rotateToken(sources)
+    t.equal(await now(), again.token)
+    writeFileSync(`${placeOf(sources).mark}`, '')
+    t.equal(await now(), GOOD.toUpperCase(), 'without its mark it is new')
+    t.same(readdirSync(join(directory, key)).length, 2, 'no draft stays')
+  }
+})
+
+t.test('a credential that comes later is new; one that goes leaves the token', async (t) => {
+  const dir = t.testdir({ state: {} })
+  const sources = { credential: join(dir, 'credential'), stateDirectory: join(dir, 'state') }
+  const made = await loadToken(sources)
+  t.equal(made.created, true)
+  writeFileSync(sources.credential, GOOD)
+  t.equal((await loadToken(sources)).token, GOOD)
+  const { token } = await rotateToken(sources)
+  rmSync(sources.credential)
+  t.equal((await loadToken(sources)).token, token)
+  writeFileSync(sources.credential, 'short')
+  t.match(
+    await refusal(loadToken(sources)),
+    /the credential .* is 5 characters long/,
+    'A-03 it is checked all the same',
+  )
+})
+
+t.test('where nothing can be kept a seed is served, and not rotated', async (t) => {
+  const dir = t.testdir({ seed: GOOD, plain: '' })
+  const sources = { file: join(dir, 'seed'), stateDirectory: join(dir, 'plain', 'below') }
+  t.same(await loadToken(sources), { token: GOOD, source: 'seed', path: sources.file, created: false })
+  t.same(await reloadToken(sources), { token: GOOD, source: 'seed', path: sources.file, created: false })
+  t.match(await refusal(rotateToken(sources)), /cannot be changed, as none can be kept in .*plain\/below/)
+})
+
+t.test('what cannot be rotated, and why', async (t) => {
+  const stateDirectory = join(t.testdir(), 'state')
+  t.match(await refusal(rotateToken({ stateDirectory })), /no token is kept in .* start the daemon first/)
+  t.notOk(existsSync(stateDirectory), 'nothing is made')
+  t.match(await refusal(rotateToken({ fromEnvironment: GOOD, stateDirectory })), /comes from RUNTIME_TOKEN/)
+  const { token } = await loadToken({ stateDirectory })
+  const rotated = await Promise.all(Array.from({ length: 8 }, () => rotateToken({ stateDirectory })))
+  const now = (await loadToken({ stateDirectory })).token
+  t.ok(rotated.some((one) => one.token === now) && now !== token, 'one of those at once is the last')
+  t.equal(new Set(rotated.map((one) => one.token)).size, 8)
+  t.same(readdirSync(stateDirectory), ['token'])
+})
+
+t.test('read again, a token that is gone is not made anew, and no old one comes back', async (t) => {
+  const dir = t.testdir({ seed: GOOD })
+  for (const sources of [
+    { stateDirectory: join(dir, 'a') },
+    { file: join(dir, 'seed'), stateDirectory: join(dir, 'b') },
+  ]) {
+    await loadToken(sources)
+    const { token, path } = await rotateToken(sources)
+    t.equal((await reloadToken(sources)).token, token)
+    rmSync(path)
+    t.match(await refusal(reloadToken(sources)), /token.* is gone$/)
+    t.notOk(existsSync(path))
+  }
 })
 
 t.test('without a configured token one of 256 bits is made, kept private and used again', async (t) => {
@@ -169,22 +249,3 @@ t.test(
     t.match(await refusal(loadToken({ stateDirectory: join(dir, 'folder') })), /directory .* belongs to user 12345/)
   },
 )
-
-t.test('the JWT secret and the key set', async (t) => {
-  const dir = t.testdir({
-    good: `${'k'.repeat(32)}\n`,
-    short: 'k'.repeat(31),
-    set: '{"keys":[{"kty":"EC"}]}',
-    list: '[]',
-    text: 'secret text',
-  })
-  writeFileSync(join(dir, 'bytes'), Buffer.alloc(48, 0xe9))
-  t.same(Buffer.from(await loadJwtSecret(join(dir, 'good'))).toString(), 'k'.repeat(32))
-  t.same(Buffer.from(await loadJwtSecret(join(dir, 'bytes'))), Buffer.alloc(48, 0xe9), 'bytes stay bytes')
-  t.match(await refusal(loadJwtSecret(join(dir, 'short'))), /holds 31 bytes; accepted are 32 or more/)
-  t.same(await loadJwks(join(dir, 'set')), { keys: [{ kty: 'EC' }] })
-  t.match(await refusal(loadJwks(join(dir, 'list'))), /is not a JSON Web Key Set/)
-  const message = await refusal(loadJwks(join(dir, 'text')))
-  t.match(message, /is not a JSON Web Key Set/)
-  t.notMatch(message, /secret text/)
-})

@@ -27,12 +27,13 @@ import { takeToken } from './query-token.ts'
 import { newRequestId } from './request-id.ts'
 import { answerRest, type Exchange } from './rest.ts'
 import { openRouter } from './router.ts'
+import { openUnderWay, type UnderWay } from './under-way.ts'
 import { isWebSocket, openUpgrades, type UpgradeRoutes } from './upgrade.ts'
 
 export interface ServerParts {
   readonly gate: Gate
   readonly catalog: readonly Operation[]
-  readonly credentials: Credentials
+  readonly credentials: Pick<Credentials, 'judge'>
   readonly json: JsonReader
   readonly targets: Targets
   readonly mcp: McpEndpoint
@@ -82,7 +83,8 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
     shouldUpgradeCallback: isWebSocket, // any other upgrade (h2c) is declined by answering as usual
   })
   const origins = { origins: rules.origins, allowedHosts: rules.allowedHosts, bound: rules.host, port: rules.port }
-  const answer = openAnswering(parts, rules, origins)
+  const underWay = openUnderWay()
+  const answer = openAnswering(parts, rules, origins, underWay)
   server.on('request', (request, response) => void answer(request, response))
   server.on('checkContinue', (request, response) => void answer(request, response))
   server.on('checkExpectation', (request, response) => void answer(request, response))
@@ -111,6 +113,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
       server.close(() => resolve())
       server.closeAllConnections()
       upgrades[Symbol.dispose]()
+      underWay[Symbol.dispose]()
       await promise
     },
   }
@@ -127,7 +130,7 @@ async function listen(server: Server, rules: ServerRules): Promise<void> {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
-function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRules): Answer {
+function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRules, underWay: UnderWay): Answer {
   const router = openRouter(parts.catalog)
   const open = new Set(parts.catalog.flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
   const byAddress = new Set(
@@ -140,7 +143,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     const { request } = exchange
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
     const queryToken = byAddress.has(path) && method === 'GET' ? takeToken(exchange.query) : undefined
-    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange, queryToken)
+    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange, queryToken, underWay)
     if (caller === undefined) return
     const known: Exchange = { ...exchange, caller }
     const place = parts.targets.resolve(path)
@@ -188,6 +191,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     } catch (error) {
       await refuse(response, asFault(error, requestId, parts.log), requestId, headers)
     } finally {
+      underWay.end(response)
       if (!request.complete) whenSent(response, () => request.socket.destroySoon())
       if (parts.daemon !== undefined && response.headersSent) {
         parts.daemon.responses[responseClass(response.statusCode)]++
@@ -221,11 +225,15 @@ async function identify(
   parts: ServerParts,
   exchange: Omit<Exchange, 'caller'>,
   queryToken: string | undefined,
+  underWay: UnderWay,
 ): Promise<Caller | undefined> {
   const { request, response } = exchange
   const pending = parts.credentials.judge(request, { queryToken })
   const verdict = pending instanceof Promise ? await pending : pending
-  if (verdict.ok) return verdict.caller
+  if (verdict.ok) {
+    underWay.begin(response, verdict.caller)
+    return verdict.caller
+  }
   parts.log.warn('unauthorized', {
     request_id: exchange.requestId,
     reason: verdict.reason,

@@ -39,7 +39,7 @@ export type UpgradeRoute = (request: IncomingMessage, connection: Connection) =>
 export type UpgradeRoutes = (path: string, atRoot: boolean) => UpgradeRoute | undefined
 
 export interface UpgradeParts {
-  readonly credentials: Credentials
+  readonly credentials: Pick<Credentials, 'judge'>
   readonly targets: Targets
   readonly upgrades: UpgradeRoutes
   readonly log: Log

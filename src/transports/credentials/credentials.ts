@@ -29,6 +29,11 @@ export type Verdict =
 export interface Credentials extends AsyncDisposable {
   /** `queryToken`: the decoded `?token=`, only where the route reads it (contract 0: upgrades and /desktop). */
   judge(request: IncomingMessage, options: { readonly queryToken: string | undefined }): Verdict | Promise<Verdict>
+  /**
+   * From now on this is the raw token. The one before is good for nothing more, and what it holds open is told by
+   * `revoked` of its caller. False where it is the same one, or where none was configured.
+   */
+  replaceToken(token: string): boolean
 }
 
 export interface CredentialOptions {
@@ -42,20 +47,39 @@ export interface CredentialOptions {
 const CANDIDATE_LIMIT = 16 * 1024
 /** JWTs being verified at once, most of them waiting for a key set (at most 4.5 s). */
 const VERIFYING_LIMIT = 1_000
-const RAW_CALLER: Caller = Object.freeze({ id: 'token', scopes: 'all', expiresAt: undefined })
-const RAW_VERDICT: Verdict = Object.freeze({ ok: true, caller: RAW_CALLER })
+
+/** One raw token, from its beginning to its withdrawal. */
+interface RawToken {
+  readonly matches: (digest: Uint8Array) => boolean
+  readonly caller: Caller
+  /** Made once for all its requests. */
+  readonly verdict: Verdict
+  readonly revoke: () => void
+}
+
+function openRawToken(token: string): RawToken {
+  const end = new AbortController()
+  // Its successor has the same id: limits and tasks go on.
+  const caller: Caller = Object.freeze({ id: 'token', scopes: 'all', expiresAt: undefined, revoked: end.signal })
+  const verdict: Verdict = Object.freeze({ ok: true, caller })
+  return { matches: rawTokenCheck(token), caller, verdict, revoke: () => end.abort() }
+}
 
 export async function openCredentials(options: CredentialOptions): Promise<Credentials> {
   const { token, jwt, failedAuthPerSecond } = options
   if (token === undefined && jwt === undefined) throw new StartError('no credential is configured: nobody could call')
   const verifier = jwt === undefined ? undefined : await openJwtVerifier(jwt)
-  const judge = openJudge(
-    token === undefined ? () => false : rawTokenCheck(token),
-    verifier,
-    openFailedAttempts(failedAuthPerSecond),
-  )
+  let raw = token === undefined ? undefined : openRawToken(token)
+  const judge = openJudge(() => raw, verifier, openFailedAttempts(failedAuthPerSecond))
   return {
     judge,
+    replaceToken(next) {
+      if (raw === undefined || raw.matches(digestOf(next))) return false
+      const before = raw
+      raw = openRawToken(next)
+      before.revoke()
+      return true
+    },
     async [Symbol.asyncDispose]() {
       await verifier?.[Symbol.asyncDispose]()
     },
@@ -89,7 +113,7 @@ interface Candidate {
 }
 
 function openJudge(
-  isRawToken: (digest: Uint8Array) => boolean,
+  rawToken: () => RawToken | undefined,
   jwt: JwtVerifier | undefined,
   attempts: FailedAttempts,
 ): Credentials['judge'] {
@@ -113,37 +137,40 @@ function openJudge(
     } finally {
       verifying--
     }
-    return verdictOf(callers)
+    // The raw token may have been changed while the other credential was verified.
+    if (callers.some(({ revoked }) => revoked?.aborted)) return refuse(UNKNOWN_TOKEN, address)
+    return verdictOf(callers, rawToken())
   }
   return (request, { queryToken }) => {
     const presented = presentedBy(request.rawHeaders, queryToken)
     if (presented === NOTHING_PRESENTED) return { ok: false, ...NOTHING_PRESENTED }
     const address = request.socket.remoteAddress ?? ''
     if ('status' in presented) return refuse(presented, address)
-    const candidates = presented.map((token) => recognise(token, isRawToken, jwt))
+    const raw = rawToken()
+    const candidates = presented.map((token) => recognise(token, raw, jwt))
     const unknown = candidates.filter(({ caller }) => caller === undefined)
-    if (unknown.length === 0) return verdictOf(candidates.flatMap(({ caller }) => caller ?? []))
+    if (unknown.length === 0)
+      return verdictOf(
+        candidates.flatMap(({ caller }) => caller ?? []),
+        raw,
+      )
     if (jwt === undefined || !unknown.every(({ token }) => hasJwtForm(token))) return refuse(UNKNOWN_TOKEN, address)
     const wait = verifying < VERIFYING_LIMIT ? attempts.wait(address) : 1
     return wait === 0 ? verify(candidates, jwt, address) : throttled(wait)
   }
 }
 
-function recognise(
-  token: string,
-  isRawToken: (digest: Uint8Array) => boolean,
-  jwt: JwtVerifier | undefined,
-): Candidate {
+function recognise(token: string, raw: RawToken | undefined, jwt: JwtVerifier | undefined): Candidate {
   const bytes = digestOf(token)
-  if (isRawToken(bytes)) return { token, digest: '', caller: RAW_CALLER }
+  if (raw?.matches(bytes) === true) return { token, digest: '', caller: raw.caller }
   const digest = bytes.toString('latin1')
   return { token, digest, caller: jwt?.recall(digest) }
 }
 
 /** All were valid: the header's caller comes first and counts. */
-function verdictOf([first]: readonly Caller[]): Verdict {
+function verdictOf([first]: readonly Caller[], raw: RawToken | undefined): Verdict {
   if (first === undefined) return { ok: false, ...NOTHING_PRESENTED }
-  return first === RAW_CALLER ? RAW_VERDICT : { ok: true, caller: first }
+  return first === raw?.caller ? raw.verdict : { ok: true, caller: first }
 }
 
 function throttled(retryAfter: number): Verdict {

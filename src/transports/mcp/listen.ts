@@ -33,13 +33,18 @@ export function openListeners(changes: ChangeSource, stopping: AbortSignal): Lis
       const wish = readWish(exchange.params['notifications'])
       if ('refusal' in wish) return wish
       if (!exchange.outlet.streams) return { refusal: noStream() }
-      const { id } = exchange.caller
+      const { id, revoked = stopping } = exchange.caller
       const before = open.get(id) ?? 0
       if (before >= MOST_STREAMS) return { refusal: tooMany(exchange.caller) }
       open.set(id, before + 1)
       try {
         using life = lifeOf(exchange.caller)
-        await tellChanges(wish.wish, exchange, changes, AbortSignal.any([exchange.signal, stopping, life.over]))
+        await tellChanges(
+          wish.wish,
+          exchange,
+          changes,
+          AbortSignal.any([exchange.signal, stopping, life.over, revoked]),
+        )
       } finally {
         const left = (open.get(id) ?? 1) - 1
         if (left > 0) open.set(id, left)

@@ -4,7 +4,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Caller } from '../../caller.ts'
+import { onRevoked, type Caller } from '../../caller.ts'
 import { Fault } from '../../fault.ts'
 import type { Admission, Gate } from '../../invoke.ts'
 import { hasBody } from '../body.ts'
@@ -55,8 +55,12 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
       if (Date.now() > expiresAt + EXPIRY_GRACE_MS) socket.destroy()
     }
   }
+  const watch = onRevoked((revoked) => {
+    for (const [socket, caller] of tunnels) if (caller.revoked === revoked) socket.destroy()
+  })
   const opened = (socket: Socket, caller: Caller): void => {
     tunnels.set(socket, caller)
+    watch(caller)
     clock ??= setInterval(closeExpired, TICK_MS)
     if (!open) socket.destroy()
   }

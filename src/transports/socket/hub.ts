@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
-import { mayUse, type Caller } from '../../caller.ts'
+import { mayUse, onRevoked, type Caller } from '../../caller.ts'
 import { Fault } from '../../fault.ts'
 import type { Log } from '../../log.ts'
 import { Client } from './client.ts'
@@ -82,6 +82,11 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     clock = undefined
   }
 
+  /** With the code of an expired credential (contract 15.8), but at once; terminals and watchers live on. */
+  const watch = onRevoked((revoked) => {
+    for (const [client, caller] of clients) if (caller.revoked === revoked) client.close(4401, 'the token was changed')
+  })
+
   const admit = (caller: Caller): void => {
     if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new sockets', { retryAfter: 5 })
     if (!mayUse(caller, 'terminal') && !mayUse(caller, 'watch')) {
@@ -110,7 +115,8 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     })
     clients.set(client, caller)
     clock ??= setInterval(tick, rules.tickMs)
-    if (!views) return
+    watch(caller)
+    if (!views || !clients.has(client)) return
     viewing.add(client)
     for (const terminal of terminals.list()) client.attach(terminal)
   }

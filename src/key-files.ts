@@ -1,0 +1,38 @@
+// What verifies gateway JWTs, from the files that the configuration names: the shared secret and the key set.
+
+import type { JSONWebKeySet } from 'jose'
+import { readSmallFile } from './private-file.ts'
+import { StartError } from './start-error.ts'
+import { endWithoutNewline } from './token-store.ts'
+
+/** 256 bits, as RFC 7518 3.2 asks of an HS256 key. */
+const SECRET_MINIMUM_BYTES = 32
+
+/** The shared secret of HS256 and its kin; one newline at the end is not part of it. */
+export async function loadJwtSecret(path: string): Promise<Uint8Array> {
+  const bytes = await readSmallFile(path, 'the JWT secret file')
+  const secret = new Uint8Array(bytes.subarray(0, endWithoutNewline(bytes.toString('latin1'))))
+  if (secret.length >= SECRET_MINIMUM_BYTES) return secret
+  throw new StartError(
+    `the JWT secret file ${path} holds ${secret.length} bytes; accepted are ${SECRET_MINIMUM_BYTES} or more`,
+  )
+}
+
+/** A key set as a file gives it; whether its keys are usable is judged where they are used. */
+export async function loadJwks(path: string): Promise<JSONWebKeySet> {
+  const bytes = await readSmallFile(path, 'the JWKS file')
+  const value = parsed(bytes.toString('utf8'))
+  if (typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys)) {
+    return { keys: value.keys }
+  }
+  throw new StartError(`the JWKS file ${path} is not a JSON Web Key Set: accepted is {"keys": [...]}`)
+}
+
+/** The parser's own message would quote the file. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,73 @@
+// Takes over a token that changes while the daemon serves, without a restart: on request (SIGHUP), and when the
+// live file or its seed is another one than a moment ago. Asked by stat, which works on every file system and for
+// the links that Kubernetes swaps; in the thread pool, so that a slow disk holds up nothing. A file that is no
+// token changes nothing: the one before stays, and the log says why.
+
+import { stat } from 'node:fs/promises'
+import { attempt } from './private-file.ts'
+import type { Log } from './log.ts'
+import { StartError } from './start-error.ts'
+import { placeOf, reloadToken, type TokenSources } from './token-store.ts'
+
+/** `rotate` promises 2 s. */
+const LOOK_MS = 1_000
+
+export interface TokenWatch extends AsyncDisposable {
+  /** Reads the token anew, whether or not a file has changed. */
+  reload(): void
+}
+
+export interface TokenWatchOptions {
+  readonly sources: TokenSources
+  /** Takes the token; false where it is the one in use. */
+  readonly take: (token: string) => boolean
+  readonly log: Log
+}
+
+export function openTokenWatch({ sources, take, log }: TokenWatchOptions): TokenWatch {
+  const fixed = sources.fromEnvironment !== undefined
+  const paths = [placeOf(sources).token, sources.file ?? sources.credential].filter((path) => path !== undefined)
+  // Unknown at first: what changed between the start's reading and now is found by the first look.
+  let seen = ''
+  let asked = false
+  let looking: Promise<void> | undefined
+
+  const reread = async (wanted: boolean): Promise<void> => {
+    try {
+      const { token, path } = await reloadToken(sources)
+      if (take(token)) log.info('token_changed', { file: path })
+      else if (wanted) log.info('token_unchanged', { file: path })
+    } catch (error) {
+      const reason = error instanceof StartError ? error.message : String(error)
+      log.error('token_not_reloaded', { reason: `${reason}; the token before stays` })
+    }
+  }
+  const look = async (): Promise<void> => {
+    const wanted = asked
+    asked = false
+    const now = (await Promise.all(paths.map(identityOf))).join(' ')
+    if (now !== seen || wanted) await reread(wanted)
+    seen = now
+  }
+  const begin = (): void => {
+    looking ??= look().finally(() => (looking = undefined))
+  }
+  const timer = fixed ? undefined : setInterval(begin, LOOK_MS)
+  return {
+    reload() {
+      asked = true
+      if (fixed) log.info('token_unchanged', { source: 'RUNTIME_TOKEN' })
+      else begin() // where a look is under way, the next one answers
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await looking
+    },
+  }
+}
+
+/** Changes with every write, replacement and change of rights. */
+async function identityOf(path: string): Promise<string> {
+  const [facts, failure] = await attempt(async () => await stat(path, { bigint: true }))
+  return facts === undefined ? failure : `${facts.dev}:${facts.ino}:${facts.size}:${facts.mtimeNs}:${facts.ctimeNs}`
+}

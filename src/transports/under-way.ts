@@ -1,0 +1,52 @@
+// The exchanges that are under way, so that a credential which is withdrawn (the token was changed) loses what it
+// holds open: at once what streams, soon what is still to be answered. What was started goes on: a cut connection
+// is that of a client which has left.
+
+import type { ServerResponse } from 'node:http'
+import { onRevoked, type Caller } from '../caller.ts'
+import { isProxied } from './proxy/target.ts'
+import { splitTarget } from './refusal.ts'
+
+/** As long as a stop leaves to what runs (reliability C-01): the change may have been asked for over this very door. */
+const GRACE_MS = 10_000
+
+export interface UnderWay extends Disposable {
+  /** Called in the moment the credential was judged. */
+  begin(response: ServerResponse, caller: Caller): void
+  /** Nothing happens where none was begun. */
+  end(response: ServerResponse): void
+}
+
+export function openUnderWay(graceMs = GRACE_MS): UnderWay {
+  const callers = new Map<ServerResponse, Caller>()
+  const timers = new Set<NodeJS.Timeout>()
+  const cut = (revoked: AbortSignal, which: (response: ServerResponse) => boolean): void => {
+    for (const [response, caller] of callers) {
+      if (caller.revoked === revoked && which(response)) response.destroy()
+    }
+  }
+  const watch = onRevoked((revoked) => {
+    cut(revoked, streams)
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      cut(revoked, () => true)
+    }, graceMs)
+    timers.add(timer)
+  })
+  return {
+    begin(response, caller) {
+      callers.set(response, caller)
+      watch(caller)
+    },
+    end: (response) => void callers.delete(response),
+    [Symbol.dispose]() {
+      for (const timer of timers) clearTimeout(timer)
+    },
+  }
+}
+
+/** Its head is sent, its end is not. An answer of /mcp may become a stream by taking long; subscriptions end themselves. */
+function streams({ headersSent, req }: ServerResponse): boolean {
+  const { path } = splitTarget(req.url ?? '')
+  return headersSent && (isProxied(path) || !path.endsWith('/mcp'))
+}
