@@ -5,7 +5,6 @@ import type { Log } from '../log.ts'
 
 export function endOnDefects(log: Log): void {
   process.on('uncaughtException', (error, origin) => {
-    // Workers blocked in the kernel would hold an orderly exit up: it gets as long as the log, and then no more.
     log.error(origin === 'unhandledRejection' ? 'unhandled_rejection' : 'uncaught_exception', {
       stack: error instanceof Error ? error.stack : String(error),
     })

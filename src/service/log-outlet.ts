@@ -42,6 +42,8 @@ class QueuedOutlet implements LogOutlet {
   #retry: NodeJS.Timeout | undefined
   #pause = RETRY_MS.first
   #deadUntil = 0
+  /** Until half of what waits has gone: or one line would be taken, the next lost, and each loss told. */
+  #full = false
   /** A line was left in the middle: the next one must not continue it. */
   #torn = false
 
@@ -70,7 +72,10 @@ class QueuedOutlet implements LogOutlet {
 
   #keep(bytes: Uint8Array): boolean {
     // The rest of a line that is partly out is always kept: it is small, and nothing waits before it.
-    if (this.#queue.length > 0 && this.#waiting + bytes.byteLength > MOST_WAITING) return false
+    if (this.#queue.length > 0 && (this.#full || this.#waiting + bytes.byteLength > MOST_WAITING)) {
+      this.#full = true
+      return false
+    }
     this.#queue.push(bytes)
     this.#waiting += bytes.byteLength
     this.#retry ??= setTimeout(() => this.#again(), this.#pause).unref()
@@ -119,6 +124,7 @@ class QueuedOutlet implements LogOutlet {
     }
     this.#queue.splice(0, passed)
     this.#waiting -= sent
+    if (this.#waiting <= MOST_WAITING / 2) this.#full = false
   }
 
   /** Nobody reads any more: all that waits is lost. */
@@ -126,6 +132,7 @@ class QueuedOutlet implements LogOutlet {
     this.#lost += this.#queue.length - passed
     this.#queue = []
     this.#waiting = 0
+    this.#full = false
     this.#torn = true
   }
 
