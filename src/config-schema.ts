@@ -16,7 +16,7 @@ export const configSchema = Type.Object(
       Type.Integer({ description: 'Port; 0 takes any free one', default: 9990, minimum: 0, maximum: 65535 }),
     ),
     token_file: Type.Optional(
-      Type.String({ description: 'File that holds the raw token, 32 characters or more', minLength: 1 }),
+      Type.String({ description: 'File with a raw token to begin with, 32 characters or more', minLength: 1 }),
     ),
     workdir: Type.Optional(
       Type.String({

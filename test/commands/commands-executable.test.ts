@@ -14,3 +14,4 @@ process.env['RUNTIME_UNDER_TEST'] = join(import.meta.dirname, '../../dist/worksp
 // Its tests run as this file's; the variables are read when the modules behind it are loaded.
 await import('./connect.test.ts')
 await import('./stdio.test.ts')
+await import('./token.test.ts')

@@ -2,7 +2,7 @@
 // the socket that outlives it, the token as a credential, and what its commands see of all that (reliability A-11,
 // C-02, C-03, C-06). Runs everywhere; units.test.ts does it with a real systemd where one can be booted.
 
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
