@@ -125,18 +125,21 @@ export class Compressor implements Outlet {
     const codec = this.#codec.on('error', reject).on('end', resolve)
     codec.on('data', (piece: Buffer) => {
       codec.pause()
-      slots.append(piece).then(() => {
-        giveBack(piece)
-        codec.resume()
-      }, reject)
+      slots
+        .append(piece)
+        .then(() => {
+          giveBack(piece)
+          codec.resume()
+        })
+        .catch(reject)
     })
     await promise
     await slots.end()
   }
 }
 
-/** A piece that ends its buffer is the last of it: the compressor has gone on to another. */
-function giveBack(piece: Buffer): void {
-  const { buffer, byteOffset, byteLength } = piece
-  if (buffer instanceof ArrayBuffer && byteOffset + byteLength === buffer.byteLength) buffer.transfer(0)
+/** A piece that ends one of the compressor's buffers is the last of it: the compressor has gone on to another. */
+function giveBack({ buffer, byteOffset, byteLength }: Buffer): void {
+  const own = buffer instanceof ArrayBuffer && buffer.byteLength === OUTPUT_BYTES
+  if (own && byteOffset + byteLength === OUTPUT_BYTES) buffer.transfer(0)
 }

@@ -71,6 +71,9 @@ export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: Packer
   }
 }
 
+/** Names and headers are short-lived: with Node's own limit they pile up to tens of MiB before a look at them. */
+const HEAP = { maxYoungGenerationSizeMb: 4 }
+
 type Filled = Extract<FromPacker, { type: 'filled' }>
 
 /** The main thread's end of one archive. One `next` at a time, as with every iterator here. */
@@ -88,7 +91,7 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
   constructor(job: PackJob, over: () => void) {
     this.#over = over
     this.#slots = slotsOf(job.memory)
-    this.#worker = startWorker('archive-packer', job)
+    this.#worker = startWorker('archive-packer', job, [], HEAP)
       .on('message', (message: FromPacker) => this.#hear(message))
       .on('error', (error) => void this.end(error))
       .on('exit', () => void this.end(new Error('the archive packer ended')))
