@@ -61,7 +61,7 @@ function makeTree(app: string): void {
 /** A line for each thing below: its name's bytes, mode, time to the microsecond, names, and content or target. */
 function tree(root: string, at = Buffer.from(root)): string[] {
   return readdirSync(at, { encoding: 'buffer' })
-    .toSorted(Buffer.compare)
+    .toSorted((a, b) => Buffer.compare(a, b))
     .filter((name) => name.toString() !== 'node_modules')
     .flatMap((name) => {
       const path = Buffer.concat([at, Buffer.from('/'), name])
