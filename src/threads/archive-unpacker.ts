@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { UnpackArchive } from './archive/unpack-archive.ts'
 import type { FromUnpacker, ToUnpacker, UnpackJob } from './archive/unpack-job.ts'
 import { openSource } from './archive/unpack-source.ts'
+import { giveBack } from '../spent-memory.ts'
 
 const STOPPED = new Error('told to stop')
 
@@ -39,7 +40,7 @@ class Inbox implements AsyncIterable<Uint8Array> {
       if (chunk !== undefined) {
         const bytes = chunk.byteLength
         yield chunk
-        if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0) // not by the collector: it comes late
+        giveBack(chunk)
         this.#say({ type: 'taken', bytes })
       } else if (this.#over !== undefined) return
       else await new Promise<void>((wake) => (this.#wake = wake))

@@ -1,8 +1,9 @@
 // Bytes from one side to the other at the pace of the slower one. The memory of each chunk is given back as soon as it
-// is written: the collector sees small objects only, and would let some 80 MB gather before it looked.
+// is written.
 
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { giveBack } from '../../spent-memory.ts'
 
 /** Starts; `to` is left open at the end. What is returned stops it. */
 export function flow(from: Readable, to: Writable): () => void {
@@ -34,11 +35,6 @@ export async function carry(from: Readable, to: Writable): Promise<void> {
 /** To be called once Node's parser has heard of a connection: it copies what it keeps, so what was read can go. */
 export function giveBackWhatIsParsed(connection: Duplex): void {
   connection.on('data', giveBack)
-}
-
-/** Only memory that the chunk does not share with anything else. */
-function giveBack({ buffer, byteLength }: Buffer): void {
-  if (byteLength > 0 && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 /** Made once: an error is dear with its stack. */

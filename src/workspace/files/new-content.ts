@@ -4,6 +4,7 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { giveBack } from '../../spent-memory.ts'
 import { openTemporary, type TemporaryFile } from './temporary-file.ts'
 import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
 
@@ -33,14 +34,9 @@ export async function receive(sent: SentContent, to: FileHandle, signal: AbortSi
   for await (const chunk of sent) {
     await writeAll(to, chunk, { at: size, signal })
     size += chunk.byteLength
-    release(chunk)
+    giveBack(chunk)
   }
   return size
-}
-
-/** At once: by the time the collector comes, tens of MiB of a long body would lie about. */
-function release({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 export interface Part {

@@ -8,6 +8,7 @@
 import { constants } from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { isAlive, processName } from '../processes/process-name.ts'
 import { emptyDirectory } from './tree-removal.ts'
 
 export interface WriteJournal extends AsyncDisposable {
@@ -24,7 +25,7 @@ const COMPACT_BYTES = 64 * 1024
 
 /** Temporary files end in "~", so that watchers never show them (contract 17). */
 const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
-const JOURNAL = /^writes-([0-9a-f-]+)-(\d+)-(\d+)\.journal$/
+const JOURNAL = /^writes-([0-9a-f-]+)\.journal$/
 
 /** What a line may have announced: a file; anything. */
 type Mark = '+' | '*'
@@ -39,8 +40,8 @@ export function isTemporaryName(name: string): boolean {
 export async function openWriteJournal(stateDirectory: string): Promise<WriteJournal> {
   try {
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 })
-    const own = await ownName()
-    const trees = await sweep(stateDirectory, own)
+    const own = `writes-${await processName()}.journal`
+    const trees = await sweep(stateDirectory)
     const path = join(stateDirectory, own)
     return new Journal(path, await open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600), trees)
   } catch (error) {
@@ -138,19 +139,6 @@ function without(problem: string): WriteJournal {
   return { problem, begin: async () => {}, end: () => {}, [Symbol.asyncDispose]: async () => {} }
 }
 
-/** Boot, process id and start time together name one process for good, also across reboots. */
-async function ownName(): Promise<string> {
-  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '0')).trim()
-  return `writes-${boot}-${process.pid}-${(await startTime(process.pid)) ?? '0'}.journal`
-}
-
-/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; undefined where no such process lives. */
-async function startTime(pid: number): Promise<string | undefined> {
-  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The name in field 2 may hold blanks and brackets; the fields are counted after its last bracket.
-  return line.slice(line.lastIndexOf(')') + 2).split(' ')[19]
-}
-
 /** Directories that the journal of a daemon that no longer lives names. */
 interface LeftTrees {
   readonly journal: string
@@ -158,12 +146,11 @@ interface LeftTrees {
 }
 
 /** Removes the files at once; what it returns is still to be removed. */
-async function sweep(stateDirectory: string, own: string): Promise<LeftTrees[]> {
-  const ownBoot = JOURNAL.exec(own)?.[1]
+async function sweep(stateDirectory: string): Promise<LeftTrees[]> {
   const trees: LeftTrees[] = []
   for (const name of await readdir(stateDirectory)) {
-    const [, boot, pid, started] = JOURNAL.exec(name) ?? []
-    if (boot === undefined || (boot === ownBoot && (await startTime(Number(pid))) === started)) continue
+    const owner = JOURNAL.exec(name)?.[1]
+    if (owner === undefined || (await isAlive(owner))) continue
     const journal = join(stateDirectory, name)
     const paths: string[] = []
     for (const [path, mark] of leftOver(await readFile(journal, 'utf8'))) {
