@@ -15,6 +15,7 @@ import { errnoOf } from './fault.ts'
 import { noDesktop } from './operations/desktop.ts'
 import { openGate, type GateLimits } from './invoke.ts'
 import { openLog, type Log } from './log.ts'
+import { keepHeapSmall } from './native/heap.ts'
 import { openClockWatch } from './service/clock-watch.ts'
 import { endOnDefects } from './service/defects.ts'
 import { openLogOutlet } from './service/log-outlet.ts'
@@ -122,6 +123,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const watch = stack.use(openTokenWatch({ sources, take: credentials.replaceToken, log }))
   reload = () => watch.reload()
   service.ready(`serving on ${urlOf(door)}`)
+  keepHeapSmall()
   const first = await signal
   exitAtNextSignal(first)
   log.info('stopping', { signal: first })

@@ -66,6 +66,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'private-file.ts': 'base',
   'resource.ts': 'base',
   'schema.ts': 'base',
+  'spent-memory.ts': 'base',
   'start-error.ts': 'base',
   'tally.ts': 'base',
   'token-store.ts': 'base',
