@@ -1,16 +1,60 @@
-// Random bytes from the kernel itself, for secrets. node:crypto keeps a generator of its own in the process: two
-// machines resumed from one snapshot would go on with the same one until it next reseeds, and make the same
-// "secrets" (reliability C-05). The kernel's is renewed when a snapshot is resumed, or at least shared by nobody.
+// Random bytes from the kernel itself, for secrets and for names that must be nobody else's. node:crypto keeps a
+// generator of its own in the process: two machines resumed from one snapshot would go on with the same one until
+// it next reseeds, and make the same "secrets" (reliability C-05). The kernel's is renewed when a snapshot is
+// resumed, or at least shared by nobody. The daemon holds the device open, so that nothing is refused for want of
+// a descriptor (Z-01); where there is no device it asks by a system call.
 
 import { closeSync, openSync, readSync } from 'node:fs'
 
+type Source = (bytes: Buffer) => void
+
+const DEVICE = '/dev/urandom'
+
+let source: Source = openingTheDevice
+
+/** `size` bytes that no other call has got, here or in a copy of this process. */
 export function freshRandom(size: number): Buffer {
   const bytes = Buffer.alloc(size)
-  const source = openSync('/dev/urandom', 'r')
-  try {
-    for (let filled = 0; filled < size;) filled += readSync(source, bytes, filled, size - filled, null)
-  } finally {
-    closeSync(source)
-  }
+  source(bytes)
   return bytes
+}
+
+/** From now on no call needs a descriptor. `systemCall` is the source where there is no device; it is tried here. */
+export function holdRandom(systemCall: Source): Disposable {
+  const held = openedDevice()
+  if (held === undefined) systemCall(Buffer.alloc(1))
+  source = held === undefined ? systemCall : (bytes) => readAll(held, bytes)
+  return {
+    [Symbol.dispose]() {
+      source = openingTheDevice
+      if (held !== undefined) closeSync(held)
+    },
+  }
+}
+
+function openedDevice(): number | undefined {
+  try {
+    return openSync(DEVICE, 'r')
+  } catch {
+    return undefined
+  }
+}
+
+/** Before the daemon holds it, and in commands. Those are new processes, whose own generator is new as well. */
+function openingTheDevice(bytes: Buffer): void {
+  const device = openedDevice()
+  if (device === undefined) return void process.getBuiltinModule('node:crypto').randomFillSync(bytes)
+  try {
+    readAll(device, bytes)
+  } finally {
+    closeSync(device)
+  }
+}
+
+function readAll(device: number, bytes: Buffer): void {
+  for (let filled = 0; filled < bytes.length;) {
+    const got = readSync(device, bytes, filled, bytes.length - filled, null)
+    if (got === 0) throw new Error(`${DEVICE} is not the kernel's: it has an end`)
+    filled += got
+  }
 }

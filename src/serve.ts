@@ -12,10 +12,12 @@ import { configSchema } from './config-schema.ts'
 import { openConformanceListener } from './conformance.ts'
 import { openDaemon, type Daemon } from './daemon.ts'
 import { errnoOf } from './fault.ts'
+import { holdRandom } from './fresh-random.ts'
 import { noDesktop } from './operations/desktop.ts'
 import { openGate, type GateLimits } from './invoke.ts'
 import { openLog, type Log } from './log.ts'
 import { keepHeapSmall } from './native/heap.ts'
+import { fillRandom } from './native/random.ts'
 import { openClockWatch } from './service/clock-watch.ts'
 import { endOnDefects } from './service/defects.ts'
 import { openLogOutlet } from './service/log-outlet.ts'
@@ -58,6 +60,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const outlet = openLogOutlet(2) // lives as long as the process: the last lines are written at its exit
   const log = openLog(config.logLevel, outlet)
   endOnDefects(log)
+  stack.use(holdRandom(fillRandom))
   const service = stack.use(openService(config.environment, log))
   for (const problem of assets.problems) log.warn(problem)
   const sources = tokenSources(config)

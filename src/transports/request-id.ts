@@ -1,21 +1,24 @@
-// The name of one request in its reply and in the log. Unique, not secret: eight random bytes of this process
-// and a count. Read from the kernel rather than from node:crypto, whose loading is an eighth of a start.
+// The name of one request in its reply and in the log. Unique, not secret: eight random bytes and a count. The
+// bytes are new for each request, so that machines resumed from one snapshot name theirs differently (reliability
+// C-05). A request is never refused for its name: without randomness the time has to do.
 
-import { closeSync, openSync, readSync } from 'node:fs'
+import { freshRandom } from '../fresh-random.ts'
 
-let prefix: string | undefined
+const RANDOM_BYTES = 8
 let count = 0
 
-/** Such as "9f0c63d2a1b4e577-1c": unique among processes and within this one. */
+/** Such as "9f0c63d2a1b4e577-1c". */
 export function newRequestId(): string {
-  prefix ??= randomPrefix()
-  return `${prefix}-${(++count).toString(36)}`
+  return `${unique()}-${(++count).toString(36)}`
 }
 
-function randomPrefix(): string {
-  const bytes = Buffer.alloc(8)
-  const source = openSync('/dev/urandom', 'r')
-  readSync(source, bytes)
-  closeSync(source)
-  return bytes.toString('hex')
+function unique(): string {
+  try {
+    return freshRandom(RANDOM_BYTES).toString('hex')
+  } catch {
+    return process.hrtime
+      .bigint()
+      .toString(16)
+      .padStart(2 * RANDOM_BYTES, '0')
+  }
 }

@@ -85,9 +85,13 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   const origins = { origins: rules.origins, allowedHosts: rules.allowedHosts, bound: rules.host, port: rules.port }
   const underWay = openUnderWay()
   const answer = openAnswering(parts, rules, origins, underWay)
-  server.on('request', (request, response) => void answer(request, response))
-  server.on('checkContinue', (request, response) => void answer(request, response))
-  server.on('checkExpectation', (request, response) => void answer(request, response))
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
+    answer(request, response).catch((error: unknown) => {
+      asFault(error, 'unknown', parts.log) // not even the refusal went well: this exchange ends, not the daemon
+      response.destroy()
+    })
+  }
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, take)
   server.on('clientError', refuseMalformed)
   const upgrades = openUpgrades(parts, origins, rules.accessLog)
   server.on('upgrade', upgrades.take)
@@ -126,6 +130,8 @@ async function listen(server: Server, rules: ServerRules): Promise<void> {
   server.listen({ ...where, backlog: 1024 }, resolve)
   await promise
   server.off('error', reject)
+  // A connection that could not be taken (no free descriptor) is that connection's end, not ours (Z-01).
+  server.on('error', () => undefined)
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>

@@ -3,7 +3,6 @@
 // Origin, the credential (by header or `?token=`, contract 0), the path. A refusal is a plain HTTP answer, and
 // the query, which may hold a token, reaches no log (reliability A-09).
 
-import { randomUUID } from 'node:crypto'
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -17,6 +16,7 @@ import type { Credentials } from './credentials/credentials.ts'
 import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
 import { takeToken } from './query-token.ts'
+import { newRequestId } from './request-id.ts'
 import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
@@ -88,7 +88,7 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
   }
 
   const take = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    const requestId = randomUUID({ disableEntropyCache: true })
+    const requestId = newRequestId()
     let status = 0
     try {
       status = await serve(request, socket, head, requestId)
@@ -106,7 +106,10 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
       socket.on('error', () => socket.destroy()) // stays for the connection's life
       connections.add(socket)
       socket.once('close', () => connections.delete(socket))
-      void take(request, socket, head)
+      take(request, socket, head).catch((error: unknown) => {
+        asFault(error, 'unknown', parts.log)
+        socket.destroy()
+      })
     },
     [Symbol.dispose]() {
       for (const socket of connections) socket.destroy()

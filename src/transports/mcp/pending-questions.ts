@@ -2,7 +2,7 @@
 // arrives as a POST of its own. No session joins the two, so a question is known by an id that nobody can
 // guess, in one map for the whole process, and only the credential that was asked may answer (mcp.md 2.6).
 
-import { randomUUID } from 'node:crypto'
+import { freshRandom } from '../../fresh-random.ts'
 import type { Caller } from '../../caller.ts'
 import type { RpcResponse } from './json-rpc.ts'
 import type { Outlet, Question } from './outlet.ts'
@@ -20,6 +20,8 @@ export interface Asked {
   readonly params: object
 }
 
+/** Not to be guessed. */
+const ID_BYTES = 16
 /** Open at once. */
 const MOST = 1024
 /** A person may have to be found first. */
@@ -30,7 +32,7 @@ export function openQuestions(): PendingQuestions {
   return {
     async ask(caller, outlet, { method, params }, signal) {
       if (open.size >= MOST || signal.aborted) return undefined
-      const id = randomUUID()
+      const id = freshRandom(ID_BYTES).toString('hex')
       const { promise, resolve } = Promise.withResolvers<unknown>()
       open.set(id, { caller: caller.id, resolve })
       const over = (): void => resolve(undefined)

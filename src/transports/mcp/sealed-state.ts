@@ -2,10 +2,13 @@
 // and authenticated, bound to the caller and to what was called, and over after some minutes (2026-07-28,
 // multi round-trip requests). The key lives as long as the daemon.
 
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
+import { freshRandom } from '../../fresh-random.ts'
 
 /** Long enough for a person to decide. */
 export const STATE_TTL_MS = 600_000
+const KEY_BYTES = 32
+/** New for each state: machines resumed from one snapshot share the key, and must never share this (C-05). */
 const IV_BYTES = 12
 const TAG_BYTES = 16
 /** Longest state that is looked at, in characters. */
@@ -20,10 +23,10 @@ export interface Seal {
 /** `now` in ms since the epoch. */
 export function openSeal(now: () => number = Date.now): Seal {
   let key: Buffer | undefined
-  const secret = (): Buffer => (key ??= randomBytes(32))
+  const secret = (): Buffer => (key ??= freshRandom(KEY_BYTES))
   return {
     close(state, binding) {
-      const iv = randomBytes(IV_BYTES)
+      const iv = freshRandom(IV_BYTES)
       const cipher = createCipheriv('aes-256-gcm', secret(), iv).setAAD(Buffer.from(binding))
       const text = JSON.stringify({ until: now() + STATE_TTL_MS, state })
       const bytes = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
