@@ -101,7 +101,37 @@ export function faultOfSystem(error: unknown, path: string): unknown {
   const code = errnoOf(error)
   const known = code === undefined ? undefined : SYSTEM_FAULTS[code]
   if (known === undefined) return error
-  return new Fault(known[0], `path ${quote(path)} ${known[1]}`, { details: { path, errno: code }, cause: error })
+  const again = known[0] === 'unavailable' ? { retryAfter: RETRY_AFTER_S } : {}
+  return new Fault(known[0], `path ${quote(path)} ${known[1]}`, {
+    details: { path, errno: code },
+    cause: error,
+    ...again,
+  })
+}
+
+/** When it is worth asking again for what the system has run out of. */
+const RETRY_AFTER_S = 1
+
+const EXHAUSTED: Readonly<Record<string, string>> = {
+  EMFILE: 'the daemon has no free file descriptor',
+  ENFILE: 'the system has no free file descriptor',
+  ENOMEM: 'the system is out of memory',
+  ERR_WORKER_INIT_FAILED: 'the daemon can start no thread',
+}
+
+/**
+ * A failure that says what the system has run out of for the moment, as a refusal (reliability Z-01); undefined for
+ * anything else. Loaders of modules and libraries tell it in words only.
+ */
+export function faultOfExhaustion(error: unknown): Fault | undefined {
+  const said = error instanceof Error && /\btoo many open files\b/i.test(error.message) ? 'EMFILE' : errnoOf(error)
+  const reason = said === undefined ? undefined : EXHAUSTED[said]
+  if (reason === undefined) return undefined
+  return new Fault('unavailable', `${reason}; try again when connections or commands have ended`, {
+    details: { errno: said },
+    retryAfter: RETRY_AFTER_S,
+    cause: error,
+  })
 }
 
 /** How a long string is shown that was parsed off the main thread and came back as bytes. */

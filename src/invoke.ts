@@ -2,7 +2,7 @@
 // down, under the caller's limits), runs it with a signal, counts it, and returns a value or throws a Fault.
 
 import { mayUse, type Caller } from './caller.ts'
-import { errnoOf, Fault } from './fault.ts'
+import { errnoOf, Fault, faultOfExhaustion } from './fault.ts'
 import type { Daemon } from './daemon.ts'
 import { takeIn, type IntakeRules } from './intake.ts'
 import type { Log } from './log.ts'
@@ -212,6 +212,11 @@ async function nextWake(waiters: Set<() => void>, signal: AbortSignal): Promise<
 function asFault(error: unknown, op: Operation, request: Request, log: Log): Fault {
   if (error instanceof Fault) return error
   if (request.signal.aborted) return new Fault('unavailable', 'the call was given up by its caller', { cause: error })
+  const exhausted = faultOfExhaustion(error)
+  if (exhausted !== undefined) {
+    log.warn('exhausted', { operation: op.name, request_id: request.requestId, reason: exhausted.message })
+    return exhausted
+  }
   log.error('internal_error', {
     operation: op.name,
     request_id: request.requestId,

@@ -11,6 +11,18 @@ export type { LibraryHandle }
 
 /** Koffi, loaded; each thread that asks has its own instance of the native part's state. */
 export function loadKoffi(): typeof koffi {
+  try {
+    return load()
+  } catch (error) {
+    // The loaders say it in words; whoever calls looks for the errno, and asks again later (reliability Z-01).
+    const short = error instanceof Error && /too many open files/i.test(error.message)
+    throw short
+      ? Object.assign(new Error('the native library cannot be loaded now: EMFILE'), { code: 'EMFILE' })
+      : error
+  }
+}
+
+function load(): typeof koffi {
   const path = nativeLibraryPath()
   if (path === undefined) return createRequire(import.meta.url)('koffi') as typeof koffi // its own types
   const loaded = { exports: {} }

@@ -56,6 +56,7 @@ export const terminalCreate = operation({
   statuses: [404],
   example: { command: ['bash'], cols: 120, rows: 40, cwd: '/app' },
   async run({ scrollback_size, ...input }, call) {
+    await call.workspace.terminals.ready()
     return entryOf(call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
   },
 })

@@ -86,4 +86,7 @@ function round(): void {
   tell(now)
 }
 
+// Loads the native library now, while there are descriptors for it and no terminal depends on this thread.
+polled.wait(0)
+post({ type: 'up' })
 while (Atomics.load(cells, STOP) === 0) round()

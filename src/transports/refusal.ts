@@ -2,7 +2,7 @@
 // the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
 
 import type { Socket } from 'node:net'
-import { Fault } from '../fault.ts'
+import { Fault, faultOfExhaustion } from '../fault.ts'
 import type { Log } from '../log.ts'
 import type { Verdict } from './credentials/credentials.ts'
 import { faultBody } from './reply.ts'
@@ -48,6 +48,11 @@ export function refusalOfFault(fault: Fault, requestId: string): Refusal {
 
 export function asFault(error: unknown, requestId: string, log: Log): Fault {
   if (error instanceof Fault) return error
+  const exhausted = faultOfExhaustion(error)
+  if (exhausted !== undefined) {
+    log.warn('exhausted', { request_id: requestId, reason: exhausted.message })
+    return exhausted
+  }
   log.error('internal_error', { request_id: requestId, stack: error instanceof Error ? error.stack : String(error) })
   return new Fault('internal_error', 'the daemon failed; its log has the reason under this request id', {
     cause: error,

@@ -27,6 +27,8 @@ export type ToReader =
   | { readonly type: 'cut'; readonly line: number }
 
 export type FromReader =
+  /** The thread runs: sent once, first. */
+  | { readonly type: 'up' }
   /** Some ring has more bytes. */
   | { readonly type: 'news' }
   /** The master will not be touched any more, and may be closed. */

@@ -38,9 +38,13 @@ export class GroupWatch {
     if (asked.length === 0) return
     const alive = new Set<number>()
     const turn = takeTurns()
-    for (const entry of processes()) {
-      if (entry.pid !== entry.group && !isDead(entry)) alive.add(entry.group)
-      await turn()
+    try {
+      for (const entry of processes()) {
+        if (entry.pid !== entry.group && !isDead(entry)) alive.add(entry.group)
+        await turn()
+      }
+    } catch {
+      return // nobody could look: at the next time
     }
     for (const task of asked) {
       if (alive.has(task.pid) || !this.#tasks.delete(task)) continue

@@ -2,6 +2,7 @@
 // The tables may hold a hundred thousand connections besides: they are read in pieces and only what listens is kept.
 
 import { open } from 'node:fs/promises'
+import { faultOfExhaustion } from '../../fault.ts'
 import { findHolders, type Holder } from './holders.ts'
 import { parseSocketLine, type ListeningSocket } from './socket-table.ts'
 
@@ -24,7 +25,9 @@ async function readTable(path: string, sockets: ListeningSocket[], signal: Abort
   let handle
   try {
     handle = await open(path)
-  } catch {
+  } catch (error) {
+    const exhausted = faultOfExhaustion(error)
+    if (exhausted !== undefined) throw exhausted
     return // no such family, or no /proc
   }
   await using _ = handle

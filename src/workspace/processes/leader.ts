@@ -53,13 +53,17 @@ export class Leader implements AsyncDisposable {
     }
   }
 
-  /** Whether any process of the group besides this one lives. */
+  /** Whether any process of the group besides this one lives, or may live where nobody can look now. */
   groupAlive(): boolean {
     if (this.#state === 'reaped') return false
-    for (const entry of processes()) {
-      if (entry.group === this.pid && entry.pid !== this.pid && !isDead(entry)) return true
+    try {
+      for (const entry of processes()) {
+        if (entry.group === this.pid && entry.pid !== this.pid && !isDead(entry)) return true
+      }
+      return false
+    } catch {
+      return true
     }
-    return false
   }
 
   /** The owner is done with process and group: the kernel may forget the number. Idempotent. */

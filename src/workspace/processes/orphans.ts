@@ -32,11 +32,15 @@ export class Orphans implements Disposable {
     this.#sweeping = true
     this.#timer = undefined
     let sliceEnd = performance.now() + SLICE_MS
-    for (const entry of processes()) {
-      if (entry.parent === process.pid && entry.state === 'Z' && !this.#isOurs(entry.pid)) reap(entry.pid)
-      if (performance.now() < sliceEnd) continue
-      await nextTurn()
-      sliceEnd = performance.now() + SLICE_MS
+    try {
+      for (const entry of processes()) {
+        if (entry.parent === process.pid && entry.state === 'Z' && !this.#isOurs(entry.pid)) reap(entry.pid)
+        if (performance.now() < sliceEnd) continue
+        await nextTurn()
+        sliceEnd = performance.now() + SLICE_MS
+      }
+    } catch {
+      this.#again = true // nobody could look
     }
     this.#sweeping = false
     if (!this.#again) return

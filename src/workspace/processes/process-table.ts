@@ -3,6 +3,7 @@
 // A walk costs about 15 µs per process, so it is for rare questions.
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { errnoOf } from '../../fault.ts'
 
 export interface ProcessEntry {
   readonly pid: number
@@ -21,7 +22,10 @@ export function parseStat(stat: string): ProcessEntry | undefined {
   return { pid, state, parent: Number(parent), group: Number(group), session: Number(session) }
 }
 
-/** Every process there is, less those that go meanwhile; none where /proc is not mounted. */
+/**
+ * Every process there is, less those that go meanwhile; none where /proc is not mounted. Throws where there is no
+ * free descriptor to look with (reliability Z-01): nobody may take that for "none".
+ */
 export function* processes(): Generator<ProcessEntry> {
   for (const name of namesInProc()) {
     if (!/^[0-9]/.test(name)) continue
@@ -33,17 +37,23 @@ export function* processes(): Generator<ProcessEntry> {
 function namesInProc(): readonly string[] {
   try {
     return readdirSync('/proc')
-  } catch {
-    return []
+  } catch (error) {
+    return absent(error) ?? []
   }
 }
 
 function readEntry(name: string): ProcessEntry | undefined {
   try {
     return parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'))
-  } catch {
-    return undefined
+  } catch (error) {
+    return absent(error)
   }
+}
+
+/** What could not be read is not there, unless it could not be looked for. */
+function absent(error: unknown): undefined {
+  const errno = errnoOf(error)
+  if (errno === 'EMFILE' || errno === 'ENFILE') throw error
 }
 
 export function isDead(entry: ProcessEntry): boolean {

@@ -32,10 +32,14 @@ export async function hangUp(leader: Leader, foreground: number | undefined): Pr
 /** Which of the groups have living members in the session. Its number is ours, so these are no strangers. */
 function groupsAlive(session: number, groups: ReadonlySet<number>): Set<number> {
   const alive = new Set<number>()
-  for (const entry of processes()) {
-    if (entry.session === session && groups.has(entry.group) && !isDead(entry)) alive.add(entry.group)
+  try {
+    for (const entry of processes()) {
+      if (entry.session === session && groups.has(entry.group) && !isDead(entry)) alive.add(entry.group)
+    }
+    return alive
+  } catch {
+    return new Set([session]) // nobody can look now; that number at least is still ours
   }
-  return alive
 }
 
 function kill(groups: ReadonlySet<number>): void {

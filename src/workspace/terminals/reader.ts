@@ -35,6 +35,7 @@ interface Line {
 interface Running {
   readonly worker: Worker
   readonly pipe: { readonly reader: number; readonly writer: number }
+  readonly up: PromiseWithResolvers<void>
   readonly ended: Promise<unknown>
 }
 
@@ -49,6 +50,13 @@ export class Reader implements AsyncDisposable {
   #running: Running | undefined
   #last = 0
   #closed = false
+
+  /** Resolves once the thread runs. Throws what keeps it from running, such as no free descriptor; the next try is anew. */
+  async open(): Promise<void> {
+    if (this.#closed) return
+    this.#running ??= this.#start()
+    await this.#running.up.promise
+  }
 
   /** From now on the master is the reader's until `over`. Returns the line's number. */
   add(master: number, ring: TerminalRing, events: LineEvents): number {
@@ -89,14 +97,30 @@ export class Reader implements AsyncDisposable {
     const pipe = openPipe()
     const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer }
     const worker = startWorker('terminal-reader', start)
-    // No listener for `error`: a reader that has failed ends the daemon, since its terminals cannot be served.
     worker.on('message', (message: FromReader) => this.#hear(message))
     // A thread in poll(2) would hold up process.exit() for ever.
     process.once('exit', this.#stop)
-    return { worker, pipe, ended: once(worker, 'exit') }
+    const up = Promise.withResolvers<void>()
+    up.promise.catch(() => {}) // told to whoever waits for it
+    return { worker, pipe, up, ended: once(worker, 'exit').catch((error: unknown) => this.#failed(error)) }
+  }
+
+  /** With terminals it ends the daemon, as nobody catches it: they cannot be served any more. */
+  #failed(error: unknown): void {
+    if (this.#running === undefined || this.#lines.size > 0) throw error
+    const { pipe, up } = this.#running
+    this.#running = undefined
+    process.off('exit', this.#stop)
+    closeSync(pipe.reader)
+    closeSync(pipe.writer)
+    up.reject(error)
   }
 
   #hear(message: FromReader): void {
+    if (message.type === 'up') {
+      this.#running?.up.resolve()
+      return
+    }
     if (message.type === 'over') {
       const line = this.#lines.get(message.line)
       this.#lines.delete(message.line)
@@ -121,10 +145,12 @@ export class Reader implements AsyncDisposable {
   /** Masters still with the reader are the callers' to close after this. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    if (this.#running === undefined) return
-    const { pipe, ended } = this.#running
+    const running = this.#running
+    if (running === undefined) return
+    const { pipe, ended } = running
     this.#sayStop()
     await ended
+    if (this.#running === undefined) return // it has failed meanwhile
     this.#running = undefined
     process.off('exit', this.#stop)
     closeSync(pipe.reader)

@@ -37,6 +37,8 @@ export interface TerminalRequest {
 
 export interface Terminals extends AsyncDisposable {
   readonly limit: number
+  /** To be waited for before `create`: resolves once what all terminals need runs, throws why it cannot. */
+  ready(): Promise<void>
   /** Throws rate_limited at the limit, unavailable where the system has no terminal left, and what the spawn says. */
   create(request: TerminalRequest): Terminal
   /** Ids travel as strings too (contract 12 row 20). Throws not_found. */
@@ -70,6 +72,10 @@ class TerminalTable implements Terminals {
 
   get limit(): number {
     return this.#options.limit
+  }
+
+  async ready(): Promise<void> {
+    await this.#reader.open()
   }
 
   create(request: TerminalRequest): Terminal {

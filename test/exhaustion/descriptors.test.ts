@@ -1,0 +1,177 @@
+// When the daemon has no free descriptor (reliability Z-01): connections are let in and turned away without end, what
+// is asked on those that are open is done or refused with 503, nothing that was swallowed on the way makes an
+// answer wrong, and once descriptors are back everything works again.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import t from 'tap'
+import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+import { until } from '../support/until.ts'
+
+const LIMIT = 128
+/** More than any operation needs for itself, its thread included. */
+const ENOUGH = 14
+
+const wrapper = ['/bin/sh', '-c', `ulimit -n ${LIMIT}; exec "$@"`, 'sh']
+
+/** Those that count against the limit: one inherited may have a higher number. */
+const descriptors = ({ pid }: Daemon): number =>
+  readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) < LIMIT).length
+
+/** A connection that waits, and asks when it is told to. */
+class Client {
+  readonly socket: Socket
+  #text = ''
+
+  constructor(port: number) {
+    this.socket = connect(port, '127.0.0.1')
+    this.socket.on('error', () => undefined)
+    this.socket.on('data', (chunk) => (this.#text += chunk.toString('latin1')))
+  }
+
+  get open(): boolean {
+    return !this.socket.destroyed && !this.socket.readableEnded
+  }
+
+  /** The answer to one request: its status, and its whole text; 0 where the connection ended without one. */
+  async ask(method: string, path: string, body?: object, more = ''): Promise<{ status: number; text: string }> {
+    const text = body === undefined ? '' : JSON.stringify(body)
+    this.#text = ''
+    this.socket.write(
+      `${method} ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${TOKEN}\r\n` +
+        `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n${more}\r\n${text}`,
+    )
+    const whole = /^HTTP\/1\.1 \d+[^]*?\r\n\r\n[^]/
+    await until(`an answer to ${method} ${path}`, () => !this.open || whole.test(this.#text))
+    return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(this.#text)?.[1] ?? 0), text: this.#text }
+  }
+}
+
+/** Opens connections until just `free` descriptors are left, asking nothing: that one is turned away tells as well. */
+async function fill(daemon: Daemon, clients: Client[], free: number): Promise<void> {
+  while (descriptors(daemon) < LIMIT - free) {
+    const before = descriptors(daemon)
+    const client = new Client(daemon.port)
+    clients.push(client)
+    await until('a connection is taken or turned away', () => descriptors(daemon) > before || !client.open)
+  }
+}
+
+/** The same for a daemon that opens and closes descriptors by itself meanwhile: each connection is used once. */
+async function refill(daemon: Daemon, clients: Client[], free: number): Promise<void> {
+  while (descriptors(daemon) < LIMIT - free) {
+    const client = new Client(daemon.port)
+    clients.push(client)
+    await client.ask('GET', '/health')
+  }
+}
+
+const empty = (clients: Client[]): void => {
+  for (const { socket } of clients.splice(0)) socket.destroy()
+}
+
+type Ask = readonly [method: string, path: string, body?: object]
+
+/** One of each kind: in the process, in a thread of ours, in a child, with a file, with none. */
+function asks(folder: string): readonly Ask[] {
+  const command = ['true']
+  const path = encodeURIComponent(folder)
+  return [
+    ['GET', '/health'],
+    ['GET', '/runtime'],
+    ['POST', '/exec', { command }],
+    ['POST', '/exec', { command, background: true }],
+    ['GET', `/files?path=${path}`],
+    ['GET', `/files?path=${path}&nested=true`],
+    ['GET', `/files/stream?path=${path}`],
+    ['GET', '/files/read?path=/etc/passwd'],
+    ['GET', '/files/stat?path=/etc/passwd'],
+    ['GET', '/files/raw?path=/etc/passwd'],
+    ['POST', '/files/write', { path: `${folder}/written`, content: 'x' }],
+    ['GET', `/files/search?path=${path}&q=x`],
+    ['GET', `/files/search/files?path=${path}&q=a`],
+    ['POST', '/terminals', {}],
+    ['POST', '/watchers', { path: folder }],
+    ['GET', '/ports'],
+    ['POST', '/files/transfer/download', { paths: [folder] }],
+    ['POST', '/mcp', { jsonrpc: '2.0', id: 1, method: 'ping' }],
+  ]
+}
+
+t.test('Z-01 the very first request comes when no descriptor is free', async (t) => {
+  const daemon = await startDaemon(t, { wrapper })
+  const clients: Client[] = []
+  await fill(daemon, clients, 0)
+  const open = clients.filter((one) => one.open)
+  for (const [index, ask] of asks(daemon.directory).entries()) {
+    const { status, text } = (await open[index]?.ask(...ask)) ?? { status: 0, text: '' }
+    t.ok(status === 503 || (status >= 200 && status < 300), `${ask[0]} ${ask[1]}: ${status}`)
+    if (status === 503) t.match(text, /^retry-after: 1\r$/im)
+  }
+  const upgrade = 'connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: x\r\n'
+  t.not((await open.at(-1)?.ask('GET', '/ws', undefined, upgrade))?.status, 0, 'an upgrade is answered')
+  empty(clients)
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('Z-01 connections beyond the limit are turned away, nothing spins, and it is over at once', async (t) => {
+  const daemon = await startDaemon(t, { wrapper })
+  const clients: Client[] = []
+  await fill(daemon, clients, 0)
+  const more = Array.from({ length: 100 }, () => new Client(daemon.port))
+  const before = ticks(daemon)
+  const began = performance.now()
+  await until('all of them are turned away', () => more.every((one) => !one.open))
+  await until('some time has passed', () => performance.now() - began > 500)
+  const share = ((ticks(daemon) - before) * 10) / (performance.now() - began)
+  t.ok(share < 0.5, `it used ${share.toFixed(2)} of a core`)
+  t.equal((await clients.find((one) => one.open)?.ask('GET', '/health'))?.status, 200)
+  empty(clients)
+  empty(more)
+  await until('new connections are taken', async () => {
+    return (await daemon.call('GET', '/health').catch(() => undefined))?.status === 200
+  })
+  t.match(await daemon.call('POST', '/exec', { command: ['echo', 'back'] }), {
+    status: 200,
+    body: { stdout: 'back\n' },
+  })
+  t.equal(await daemon.stop(), 0)
+})
+
+/** Processor time used so far, in hundredths of a second (proc(5), fields 14 and 15). */
+function ticks({ pid }: Daemon): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
+  return Number(fields[11]) + Number(fields[12])
+}
+
+t.test('Z-01 whatever is the last descriptor that is missing, it is a refusal', async (t) => {
+  const daemon = await startDaemon(t, { wrapper })
+  const { length } = asks(daemon.directory)
+  const seen = new Map<string, number[]>()
+  const clients: Client[] = []
+  for (let free = 0; free <= ENOUGH; free++) {
+    for (let index = 0; index < length; index++) {
+      await refill(daemon, clients, free)
+      const ask = asks(daemon.directory)[index] as Ask
+      const client = clients.find((one) => one.open)
+      const { status, text } = (await client?.ask(...ask)) ?? { status: 0, text: '' }
+      const row = `${ask[0]} ${ask[1].replace(/\?.*/, '')}`
+      seen.set(row, [...(seen.get(row) ?? []), status])
+      if (status !== 503 && (status < 200 || status > 299)) t.fail(`${row} with ${free} free: ${text.slice(-400)}`)
+      empty(clients.splice(clients.indexOf(client as Client), 1))
+      await tidy(daemon, text)
+    }
+  }
+  empty(clients)
+  for (const [row, statuses] of seen) t.not(statuses.at(-1), 503, `${row}: ${statuses.join(' ')}`)
+  t.notMatch(daemon.stderr(), /internal_error/)
+  t.equal(await daemon.stop(), 0)
+})
+
+/** Ends what an answer has left behind, so that each finds the daemon alike. */
+async function tidy(daemon: Daemon, text: string): Promise<void> {
+  const id = /"id":"(\w+)"/.exec(text)?.[1]
+  const kind = /^\{"success":true,"(watcher|terminal)"/m.exec(text)?.[1]
+  if (id === undefined || kind === undefined) return
+  await daemon.call('DELETE', `/${kind}s/${id}`)
+}
