@@ -142,12 +142,30 @@ function addActions(actions: Buffer, program: Program, failed: (result: number) 
  */
 function inDirectory(cwd: string, start: () => number): number {
   if (spawnAbilities.chdir === true) return start()
-  const before = process.cwd()
+  const before = ownDirectory()
   process.chdir(cwd)
   try {
     return start()
   } finally {
+    goBack(before)
+  }
+}
+
+/** Where we were, unless that has been removed. */
+function ownDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return '/'
+  }
+}
+
+/** May not fail: a child has started, whose number only the caller can be told. */
+function goBack(before: string): void {
+  try {
     process.chdir(before)
+  } catch {
+    process.chdir('/') // removed meanwhile, or closed to us
   }
 }
 

@@ -1,7 +1,8 @@
 // Each native call and struct layout on its own: what is written by hand here would otherwise fail as
 // garbage somewhere else.
 
-import { closeSync, existsSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, readFileSync, readSync, rmdirSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { errnoName, openPipe, POLLFD, POLLIN, pollReadable, signalName } from '../../src/native/libc.ts'
 import {
@@ -142,6 +143,20 @@ t.test('posix_spawn: the directory is right where the C library cannot set it', 
   t.equal(process.cwd(), before)
   t.throws(() => startProgram({ path: '/bin/true', argv: [], environment: [], cwd: '/nowhere', stdin: 0, stdout: 1, stderr: 2 }), { code: 'ENOENT' }) // prettier-ignore
   t.equal(process.cwd(), before)
+})
+
+t.test('posix_spawn: where the C library cannot set the directory, ours may be gone', async (t) => {
+  const home = process.cwd()
+  const own = join(t.testdir({ own: {} }), 'own')
+  spawnAbilities.chdir = false
+  t.teardown(() => {
+    spawnAbilities.chdir = true
+    process.chdir(home)
+  })
+  process.chdir(own)
+  rmdirSync(own)
+  t.equal((await run('pwd', { cwd: '/usr' })).output, '/usr\n')
+  t.equal(process.cwd(), '/', 'a place that is always there')
 })
 
 t.test('posix_spawn: failures carry the errno of exec or chdir', async (t) => {
