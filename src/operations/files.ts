@@ -267,7 +267,7 @@ export const fileDelete = operation({
   statuses: [404, 409],
   example: { path: '/app/old' },
   async run(input, call) {
-    await removePath(input.path, call.signal)
+    await removePath(input.path, call.workspace.writer, call.signal)
     return { path: input.path }
   },
 })

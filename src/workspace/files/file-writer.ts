@@ -40,8 +40,8 @@ export interface FileWriter extends AsyncDisposable {
   /** For whoever else makes temporary files or directories of ours. */
   readonly journal: WriteJournal
   write(request: WriteRequest, signal: AbortSignal): Promise<Written>
-  /** Runs `act` while nobody else writes `path`, which is no link: for whoever renames something over it. */
-  alone<T>(path: string, act: () => Promise<T>): Promise<T>
+  /** Runs `act` while nobody else writes `paths`, links in whose parents are resolved: for renaming and deleting. */
+  alone<T>(paths: readonly string[], act: () => Promise<T>): Promise<T>
 }
 
 export async function openFileWriter(options: { stateDirectory: string; durable: boolean }): Promise<FileWriter> {
@@ -65,7 +65,7 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
         running.delete(task)
       }
     },
-    alone: (path, act) => turns.take(path, act),
+    alone: (paths, act) => turns.takeAll(paths, act),
     async [Symbol.asyncDispose]() {
       open = false
       await Promise.allSettled(running) // those who must stop earlier have their signals

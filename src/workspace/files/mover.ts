@@ -102,7 +102,7 @@ async function move(request: Relocation, task: Task): Promise<CopyTally | undefi
   await refuseMount(source, request.path, (point) => point === source)
   const made = await makeParents(request, ends)
   const { durable, writer } = task.means
-  const renamed = await writer.alone(name.real, () => rename(ends, request.path))
+  const renamed = await writer.alone([source, name.real], () => rename(ends, request.path))
   const copied = renamed ? undefined : await moveAcross(request, ends, task)
   if (durable) await syncNames([dirname(source), dirname(name.real), ...made.map((path) => dirname(path))])
   return copied
@@ -128,13 +128,17 @@ async function moveAcross(request: Relocation, ends: Ends, task: Task): Promise<
   await access(dirname(source), constants.W_OK).catch((error: unknown) => {
     throw faultOfSystem(error, request.path) // what cannot be removed is not moved
   })
-  const tally = await task.copyTo(ends, true, task)
-  try {
-    await using _ = await putAway(source, task.means.writer.journal)
-  } catch (error) {
-    throw faultOfSystem(error, request.path)
-  }
-  return tally
+  return await task.copyTo(ends, true, task)
+}
+
+/** What somebody wrote after it was read would be lost with the source. Of a directory only itself is looked at. */
+async function refuseChanged(source: string, what: Stats): Promise<void> {
+  const now = await lstat(source)
+  const sameContent = what.isDirectory() || (now.size === what.size && now.ctimeMs === what.ctimeMs)
+  if (now.ino === what.ino && now.dev === what.dev && sameContent) return
+  throw new Fault('conflict', `path ${quote(source)} changed while it was copied; nothing was moved`, {
+    details: { field: 'path', got: source },
+  })
 }
 
 /** What is left out of a copy would be lost with the source. */
@@ -153,18 +157,23 @@ async function copy(request: Relocation, task: Task): Promise<CopyTally> {
   return tally
 }
 
-/** Copies beside the new place, then gives the copy its name. `whole`: it is a move. */
+/** Copies beside the new place, then gives the copy its name. `whole`: it is a move, and the source goes. */
 async function copyTo({ source, what, name }: Ends, whole: boolean, { means, signal }: Task): Promise<CopyTally> {
   const { writer, durable } = means
-  await using staging = await openStaging(name.real, writer.journal)
+  await using stack = new AsyncDisposableStack()
+  const staging = stack.use(await openStaging(name.real, writer.journal))
   try {
     const sync = durable && !what.isDirectory()
     const tally = await copyTree(source, staging.path, { whole, sync, signal, noClones: false })
     if (whole && tally.skipped > 0) throw notMovable(source, tally.skipped)
     if (durable && what.isDirectory()) await flush(staging.path)
     signal.throwIfAborted()
-    await writer.alone(name.real, () => giveName(staging.path, what, name))
-    staging.release()
+    await writer.alone(whole ? [source, name.real] : [name.real], async () => {
+      if (whole) await refuseChanged(source, what)
+      await giveName(staging.path, what, name)
+      staging.release()
+      if (whole) stack.use(await putAway(source, writer.journal))
+    })
     return tally
   } catch (error) {
     throw faultOfSystem(error, name.to)

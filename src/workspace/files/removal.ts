@@ -5,18 +5,19 @@
 import { lstat, realpath, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Fault, quote } from '../../fault.ts'
+import type { FileWriter } from './file-writer.ts'
 import { faultOfPath } from './missing-path.ts'
 import { mountPoints } from './mounts.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'
 import { emptyDirectory } from './tree-removal.ts'
 
-export async function removePath(path: string, signal: AbortSignal): Promise<void> {
+export async function removePath(path: string, writer: Pick<FileWriter, 'alone'>, signal: AbortSignal): Promise<void> {
   refuseProtected(path, path, 'deleted')
   try {
     const real = join(await realpath(dirname(path)), basename(path))
     refuseProtected(real, path, 'deleted')
     const stats = await lstat(real)
-    if (!stats.isDirectory()) return await unlink(real)
+    if (!stats.isDirectory()) return await writer.alone([real], () => unlink(real))
     await refuseSameAsProtected(stats, path, 'deleted')
     await refuseMounts(real, path)
     await emptyDirectory(real, signal)

@@ -1,5 +1,7 @@
 // Writers of one file, one after the other: what a writer found to be so when its turn began is still so when
-// it acts, as far as this daemon goes (reliability F-13). Two names of one file share its turn.
+// it acts, as far as the calls go that write, move and delete files (reliability F-13). Two names of one file share
+// its turn. Who does not take turns is outside, as are the commands that callers run: archives being unpacked
+// (a turn for each of their files would be a question to this thread), and what moves or goes with its directory.
 
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -15,8 +17,26 @@ export class TargetTurns {
       const now = await standing(path)
       if (now === undefined) return await act(undefined)
       // Lines are entered in this order only, so nobody waits in a circle.
-      return await this.#after(`inode ${now.dev}:${now.ino}`, async () => await act(await standing(path)))
+      return await this.#after(lineOf(now), async () => await act(await standing(path)))
     })
+  }
+
+  /** The same for several paths at once, such as both ends of a move; what stands there is the caller's to ask. */
+  async takeAll<T>(paths: readonly string[], act: () => Promise<T>): Promise<T> {
+    return await this.#afterAll(paths, async () => {
+      const there = await Promise.all(paths.map((path) => standing(path).catch(() => undefined)))
+      return await this.#afterAll(
+        there.flatMap((one) => (one === undefined ? [] : [lineOf(one)])),
+        act,
+      )
+    })
+  }
+
+  /** Always in the same order, and all paths before any file: see above. */
+  async #afterAll<T>(keys: readonly string[], act: () => Promise<T>): Promise<T> {
+    const [first, ...more] = [...new Set(keys)].toSorted()
+    if (first === undefined) return await act()
+    return await this.#after(first, () => this.#afterAll(more, act))
   }
 
   async #after<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -29,6 +49,10 @@ export class TargetTurns {
       if (this.#lines.get(key) === mine) this.#lines.delete(key)
     }
   }
+}
+
+function lineOf({ dev, ino }: Stats): string {
+  return `inode ${dev}:${ino}`
 }
 
 async function standing(path: string): Promise<Stats | undefined> {

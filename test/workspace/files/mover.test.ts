@@ -16,12 +16,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openFileWriter } from '../../../src/workspace/files/file-writer.ts'
 import { renameInSteps } from '../../../src/workspace/files/new-name.ts'
 import { parsePseudoDevices, pseudoDevices } from '../../../src/workspace/files/pseudo-devices.ts'
+import { removePath } from '../../../src/workspace/files/removal.ts'
 import { openMover, type Relocation } from '../../../src/workspace/files/mover.ts'
 import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs } from '../../support/mounting.ts'
 import { refused } from '../../support/refused.ts'
@@ -52,6 +53,7 @@ async function movers(t: Test, durable = false) {
     ...place,
     at,
     mover,
+    writer,
     move: (path: string, to: string, more?: Partial<Relocation>) => mover.move(request(path, to, more), signal),
     copy: (path: string, to: string, more?: Partial<Relocation>, by = signal) =>
       mover.copy(request(path, to, more), by),
@@ -292,4 +294,56 @@ t.test('F-21 to another file system, with all that belongs to it', { skip: NO_RO
   t.equal(readFileSync(at('plain'), 'utf8'), 'content')
   noTemporaries(t, dir)
   noTemporaries(t, disk)
+})
+
+t.test('F-13 a conditional write cannot bring back what was moved or deleted meanwhile', async (t) => {
+  const { dir, writer, move } = await movers(t)
+  const { signal } = new AbortController()
+  const acts = {
+    moved: (path: string) => move(path, `${path} elsewhere`),
+    deleted: (path: string) => removePath(path, writer, signal),
+  }
+  for (const [name, act] of Object.entries(acts)) {
+    const path = join(dir, name)
+    writeFileSync(path, 'old')
+    let asked = 0
+    let done: Promise<unknown> | undefined
+    const condition = async (): Promise<void> => {
+      if (++asked < 2) return
+      done = act(path)
+      for (let i = 0; i < 50; i++) await stat(dir) // far more than the act takes
+    }
+    const request = { path, content: 'new', encoding: 'utf8', createDirs: false, append: false, condition } as const
+    t.equal((await writer.write(request, signal)).created, false)
+    await done
+    t.notOk(existsSync(path), `${name}: it had its turn after the write`)
+  }
+  t.equal(readFileSync(join(dir, 'moved elsewhere'), 'utf8'), 'new')
+})
+
+t.test('F-13 moves that cross each other do not wait for each other', async (t) => {
+  const { dir, move } = await movers(t)
+  writeFileSync(join(dir, 'a'), 'x')
+  linkSync(join(dir, 'a'), join(dir, 'b'))
+  const there = () => move('a', 'b', { overwrite: true }).catch(() => undefined)
+  const back = () => move('b', 'a', { overwrite: true }).catch(() => undefined)
+  for (let i = 0; i < 20; i++) await Promise.all([there(), back(), there(), back()])
+  t.equal(readdirSync(dir).filter((name) => name === 'a' || name === 'b').length, 1)
+})
+
+t.test('F-21 what was written to a file while it was copied is not lost', { skip: NO_ROOT || NO_MOUNTS }, async (t) => {
+  const kit = await movers(t)
+  const { at, writer, request } = kit
+  const disk = tmpfs(kit, 'size=1m')
+  writeFileSync(at('log'), 'old')
+  let turns = 0
+  const alone: typeof writer.alone = (paths, act) => {
+    if (++turns === 2) writeFileSync(at('log'), 'new') // the copy is complete then, and has no name yet
+    return writer.alone(paths, act)
+  }
+  const mover = openMover({ writer: { journal: writer.journal, alone }, durable: false })
+  const moved = mover.move(request('log', join(disk, 'log')), new AbortController().signal)
+  await refused(t, moved, 'conflict', /changed while it was copied; nothing was moved/)
+  t.equal(readFileSync(at('log'), 'utf8'), 'new')
+  t.strictSame(readdirSync(disk), [])
 })

@@ -7,6 +7,7 @@ import { mkdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../../src/fault.ts'
+import type { FileWriter } from '../../../src/workspace/files/file-writer.ts'
 import { allLocal, parseMountPoints } from '../../../src/workspace/files/mounts.ts'
 import { PROTECTED } from '../../../src/workspace/files/protected.ts'
 import { removePath } from '../../../src/workspace/files/removal.ts'
@@ -15,7 +16,8 @@ import { refused } from '../../support/refused.ts'
 
 const { signal } = new AbortController()
 
-const remove = (path: string) => removePath(path, signal)
+const free: Pick<FileWriter, 'alone'> = { alone: (_paths, act) => act() }
+const remove = (path: string) => removePath(path, free, signal)
 
 t.test('files, links, directories', async (t) => {
   const dir = t.testdir({ file: 'x', empty: {}, tree: { a: { b: { c: 'x' } }, d: 'x' }, kept: { x: 'x' } })
@@ -24,7 +26,7 @@ t.test('files, links, directories', async (t) => {
   symlinkSync('loop', join(dir, 'loop'))
   execFileSync('mkfifo', [join(dir, 'fifo')])
   for (const name of ['file', 'empty', 'tree', 'link', 'dangling', 'loop', 'fifo']) {
-    await removePath(join(dir, name), signal)
+    await remove(join(dir, name))
     t.notOk(existsSync(join(dir, name)), name)
   }
   t.equal(readFileSync(join(dir, 'kept/x'), 'utf8'), 'x')
@@ -39,7 +41,7 @@ t.test('F-16 names that are not UTF-8 go too', async (t) => {
   writeFileSync(name(0xff), 'x')
   mkdirSync(name(0xfe))
   writeFileSync(Buffer.concat([name(0xfe), Buffer.from([0x2f, 0xfd])]), 'x')
-  await removePath(join(dir, 'tree'), signal)
+  await remove(join(dir, 'tree'))
   t.notOk(existsSync(join(dir, 'tree')))
 })
 
@@ -54,8 +56,8 @@ t.test('F-19 deep and wide trees', async (t) => {
   process.chdir(home)
   for (let i = 0; i < 1000; i++) writeFileSync(join(dir, 'wide', String(i)), '')
   for (let i = 0; i < 200; i++) mkdirSync(join(dir, 'wide', `d${i}`))
-  await removePath(join(dir, 'deep'), signal)
-  await removePath(join(dir, 'wide'), signal)
+  await remove(join(dir, 'deep'))
+  await remove(join(dir, 'wide'))
   t.notOk(existsSync(join(dir, 'deep')) || existsSync(join(dir, 'wide')))
 })
 
@@ -63,11 +65,11 @@ t.test('F-20 what links lead to stays, also when directories are swapped meanwhi
   const dir = t.testdir({ outside: { precious: 'x' }, tree: {} })
   symlinkSync(join(dir, 'outside'), join(dir, 'tree/link'))
   symlinkSync(join(dir, 'outside/precious'), join(dir, 'tree/file'))
-  await removePath(join(dir, 'tree'), signal)
+  await remove(join(dir, 'tree'))
   t.notOk(existsSync(join(dir, 'tree')))
 
   for (let i = 0; i < 50; i++) mkdirSync(join(dir, 'tree', `d${i}`, 'sub'), { recursive: true })
-  const removed = removePath(join(dir, 'tree'), signal).catch((error: unknown) => error)
+  const removed = remove(join(dir, 'tree')).catch((error: unknown) => error)
   for (let i = 0; i < 50; i++) {
     await rename(join(dir, 'tree', `d${i}`), join(dir, `away${i}`)).catch(() => {})
     await symlink(join(dir, 'outside'), join(dir, 'tree', `d${i}`)).catch(() => {})
@@ -85,7 +87,7 @@ t.test('F-20 protected directories are refused under every name', async (t) => {
   const dir = t.testdir({})
   symlinkSync('/', join(dir, 'root'))
   await refused(t, remove(join(dir, 'root/etc')), 'forbidden', /never deleted/)
-  await removePath(join(dir, 'root'), signal)
+  await remove(join(dir, 'root'))
   t.ok(existsSync('/etc'), 'the link alone went')
 })
 
@@ -100,7 +102,7 @@ t.test('F-20 mounts are refused and nothing is touched', { skip: NO_MOUNTS }, as
   await refused(t, remove(join(dir, 'tree')), 'conflict', /mounted at .*with blank.*nothing was deleted/)
   await refused(t, remove(join(dir, 'tree/with blank')), 'conflict', /mounted/)
   t.ok(existsSync(join(dir, 'outside/precious')) && existsSync(join(dir, 'tree/file')))
-  await removePath(join(dir, 'tree/with blank/precious'), signal)
+  await remove(join(dir, 'tree/with blank/precious'))
   t.notOk(existsSync(join(dir, 'outside/precious')), 'files in a mount are as any others')
 
   mkdirSync(join(dir, 'root'))
@@ -119,7 +121,7 @@ t.test('mount points are read with their escapes', (t) => {
 
 t.test('a caller who has left stops it', async (t) => {
   const dir = t.testdir({ tree: { a: 'x' } })
-  await t.rejects(removePath(join(dir, 'tree'), AbortSignal.abort(new Error('left'))), /left/)
+  await t.rejects(removePath(join(dir, 'tree'), free, AbortSignal.abort(new Error('left'))), /left/)
   t.ok(existsSync(join(dir, 'tree/a')))
 })
 
