@@ -1,7 +1,8 @@
 // One proxied request and its answer, both as they come: streamed in both directions at the pace of whoever is slower,
 // trailers included, nothing gathered, recoded or followed (contract 9). An answer that breaks off in the middle ends
 // in a cut connection. There is no limit of time once the answer has begun: events may be hours apart, and a player
-// that has read ahead stops reading.
+// that has read ahead stops reading. Nor has a body one: whoever pauses holds one call of its own credential and what
+// the kernel buffers, and a client that is gone is found by the system's probes.
 
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { finished } from 'node:stream/promises'
@@ -26,6 +27,7 @@ export async function passExchange(exchange: Exchange, target: ProxiedTarget, wa
   const upstream = await connectTo(target.destination, waits.connectMs, signal)
   const cut = (): void => void upstream.destroy()
   signal.addEventListener('abort', cut)
+  keepAlive(request.socket)
   try {
     const outgoing = openRequest(request, target, { upstream, upgrade: false })
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
@@ -33,7 +35,6 @@ export async function passExchange(exchange: Exchange, target: ProxiedTarget, wa
     sendBody(request, outgoing)
     const { reply, tunnel } = await firstAnswer(request, outgoing, target, waits.firstByteMs)
     if (tunnel !== undefined) throw badGateway(target.destination.authority, new Error('101, which nobody asked for'))
-    keepAlive(request.socket)
     await passReply(reply, response)
   } finally {
     signal.removeEventListener('abort', cut)

@@ -89,7 +89,9 @@ function protocolPairs(protocols: readonly string[]): [string, string][] {
   return kept.length === 0 ? [] : [['Sec-WebSocket-Protocol', kept.join(', ')]]
 }
 
-function isOurs(name: string): boolean {
+/** Servers that hand headers on as CGI variables take `_` for `-`: it would be a second spelling of each. */
+function isOurs(lower: string): boolean {
+  const name = lower.replaceAll('_', '-')
   return NOT_FOR_APPLICATIONS.has(name) || name.startsWith('x-forwarded-')
 }
 
