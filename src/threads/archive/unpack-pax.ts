@@ -44,7 +44,9 @@ function take(fields: PaxFields, key: string, value: string): void {
   else if (key === 'size') fields.size = readSize(value)
   else if (key === 'mtime') fields.mtime = readTime(value)
   else if (key.startsWith('GNU.sparse.'))
-    throw refusal('is a sparse file in a form of GNU tar; make the archive without --sparse')
+    throw refusal(
+      'is a sparse file in a form of GNU tar; make the archive without --sparse, on macOS with --no-read-sparse',
+    )
 }
 
 function withoutNul(value: string, what: string): string {

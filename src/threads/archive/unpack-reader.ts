@@ -59,7 +59,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   '4': 'is a block device',
   '6': 'is a FIFO',
   s: 'is a socket',
-  S: 'is a sparse file in a form of GNU tar; make the archive without --sparse',
+  S: 'is a sparse file in a form of GNU tar; make the archive without --sparse, on macOS with --no-read-sparse',
   D: 'is a directory listing of an incremental archive',
   M: 'is the rest of a file in another volume',
 }

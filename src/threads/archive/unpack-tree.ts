@@ -17,6 +17,9 @@ import type { Allowance } from './unpack-limits.ts'
 import { memberParts, readable, temporaryName } from './unpack-names.ts'
 import type { Member } from './unpack-reader.ts'
 
+/** Drawn at a time, for the names of 64 temporary files. */
+const RANDOM_BYTES = 512
+
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 export interface TreeParts {
@@ -48,6 +51,7 @@ export class UnpackTree {
   #last: string | undefined
   #directories = 0
   #bytes = 0
+  #digits = ''
 
   constructor(parts: TreeParts) {
     this.#parts = parts
@@ -153,11 +157,19 @@ export class UnpackTree {
   }
 
   #begin(kind: TemporaryKind, parent: number, name: string): Temporary {
-    const temporary = temporaryName(name, randomBytes(8).toString('hex'))
+    const temporary = temporaryName(name, this.#random())
     this.#parts.journal.note(kind, this.#parts.ground.pathOf(temporary))
     const place = { parent, name, temporary }
     this.#left = place
     return place
+  }
+
+  /** 16 hexadecimal digits. Drawn for many names at once: one by one they took a tenth of an archive's time. */
+  #random(): string {
+    if (this.#digits === '') this.#digits = randomBytes(RANDOM_BYTES).toString('hex')
+    const drawn = this.#digits.slice(0, 16)
+    this.#digits = this.#digits.slice(16)
+    return drawn
   }
 
   #place(place: Temporary): void {
