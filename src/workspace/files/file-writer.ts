@@ -14,7 +14,7 @@ import type { Precondition } from './precondition.ts'
 import { prepare, replace, type Replacement } from './replacement.ts'
 import { TargetTurns } from './target-turns.ts'
 import { openTemporary, type TemporaryFile } from './temporary-file.ts'
-import { syncDirectory, type Digest, type WriteJob, type WriterParts, type Written } from './write-job.ts'
+import { openDirectories, type Digest, type WriteJob, type WriterParts, type Written } from './write-job.ts'
 import { openWriteJournal, type WriteJournal } from './write-journal.ts'
 import { findTarget } from './write-target.ts'
 
@@ -91,13 +91,15 @@ async function write(request: WriteRequest, { parts, turns, signal }: Means): Pr
   const job: WriteJob = { ...parts, target, existing, mode: request.mode, digest: request.digest, signal }
   await using stack = new AsyncDisposableStack()
   const finish = append ? await readyToAppend(sent, job, stack) : await readyToReplace(sent, job, stack)
-  const written = await turns.take(target, async (now) => {
+  const { written, directories } = await turns.take(target, async (now) => {
     signal.throwIfAborted()
     await condition?.(target, signal)
-    return await finish(now)
+    const named = append && now !== undefined ? created : [target, ...created]
+    // Opened beforehand: where there is no descriptor for that, nothing has been written yet.
+    const directories = stack.use(await openDirectories(parts.durable ? named.map((made) => dirname(made)) : []))
+    return { written: await finish(now), directories }
   })
-  const named = written.atomic || written.created ? [target, ...created] : created
-  if (parts.durable) for (const made of named) await syncDirectory(dirname(made))
+  await directories.sync()
   return written
 }
 

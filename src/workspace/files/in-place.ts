@@ -57,12 +57,12 @@ export async function appendFile(content: NewContent, job: WriteJob): Promise<Wr
     const size = sizeOf(content)
     try {
       await writePart(content, handle, { from: 0, to: size, at: null, signal: job.signal })
+      return await finish(handle, job, isNew ? undefined : before)
     } catch (error) {
       await takeBack(handle, stats.size, size)
       if (isNew) await unlink(job.target)
       throw error
     }
-    return await finish(handle, job, isNew ? undefined : before)
   } finally {
     await handle.close()
   }
@@ -81,7 +81,7 @@ async function openToAppend(job: WriteJob): Promise<RegularFile & { isNew: boole
 /** Cuts off what a failed append left, unless somebody else has appended in the meantime. */
 async function takeBack(handle: FileHandle, before: number, added: number): Promise<void> {
   const now = (await handle.stat()).size
-  if (now > before && now < before + added) await handle.truncate(before)
+  if (now > before && now <= before + added) await handle.truncate(before)
 }
 
 /** `before`: what the file was; undefined where there was none. */

@@ -58,12 +58,42 @@ export async function writeAll(
   }
 }
 
-/** Makes names in `directory` durable. File systems and permissions that do not allow it are left alone. */
+/** Makes names in `directory` durable. */
 export async function syncDirectory(directory: string): Promise<void> {
+  await using opened = await openDirectories([directory])
+  await opened.sync()
+}
+
+export interface Directories extends AsyncDisposable {
+  /** Makes the names in them durable. */
+  sync(): Promise<void>
+}
+
+/**
+ * Opens directories whose names are about to change, so that a lack of descriptors is known while nothing has
+ * changed yet. File systems and permissions that do not allow it are left alone.
+ */
+export async function openDirectories(paths: Iterable<string>): Promise<Directories> {
+  await using stack = new AsyncDisposableStack()
+  const handles: FileHandle[] = []
+  for (const path of new Set(paths)) {
+    const handle = await unlessForbidden(() => open(path, 'r'))
+    if (handle !== undefined) handles.push(stack.use(handle))
+  }
+  const kept = stack.move()
+  return {
+    async sync() {
+      for (const handle of handles) await unlessForbidden(() => handle.sync())
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}
+
+async function unlessForbidden<T>(act: () => Promise<T>): Promise<T | undefined> {
   try {
-    await using handle = await open(directory, 'r')
-    await handle.sync()
+    return await act()
   } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EACCES', 'EROFS'].includes(errnoOf(error) ?? '')) throw error
+    if (['EINVAL', 'ENOTSUP', 'EACCES', 'EROFS'].includes(errnoOf(error) ?? '')) return undefined
+    throw error
   }
 }
