@@ -126,6 +126,7 @@ export const fileRawWrite = operation({
     content_digest: header('RFC 9530, sha-256 and sha-512: where the body adds up to something else, 400.'),
     content_encoding: header('Refused: the body is what the file will hold.'),
     content_range: header('Refused: a body is a whole file.'),
+    if_unmodified_since: header('Refused: a date is not exact enough to write by; If-Match is.'),
   }),
   output: Type.Object({
     path: Type.String(),
@@ -150,6 +151,7 @@ export const fileRawWrite = operation({
         'content-digest': 'content_digest',
         'content-encoding': 'content_encoding',
         'content-range': 'content_range',
+        'if-unmodified-since': 'if_unmodified_since',
       },
     },
   ],
@@ -175,9 +177,18 @@ export const fileRawWrite = operation({
   },
 })
 
-/** Taken for what they are not, they would leave a file that nobody sent (RFC 9110 14.5). */
-function refusePartsAndCodings(input: { content_encoding?: string; content_range?: string }): void {
-  const { content_encoding: coding, content_range: range } = input
+/** Taken for what they are not, or passed over, they would leave a file that nobody meant (RFC 9110 13.1.4, 14.5). */
+function refusePartsAndCodings(input: {
+  content_encoding?: string
+  content_range?: string
+  if_unmodified_since?: string
+}): void {
+  const { content_encoding: coding, content_range: range, if_unmodified_since: date } = input
+  if (date !== undefined) {
+    throw new Fault('bad_request', 'If-Unmodified-Since is sent; accepted are If-Match and If-None-Match', {
+      details: { field: 'If-Unmodified-Since', got: date.slice(0, 200) },
+    })
+  }
   if (range !== undefined) {
     throw new Fault('bad_request', 'Content-Range is sent; accepted is a whole file', {
       details: { field: 'Content-Range', got: range.slice(0, 200) },

@@ -41,7 +41,7 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   using room = new BodyRoom()
   const body = streamed ? {} : await readFields(request, rules, room)
   const { value, ignored } = await rules.gate.invoke(op, {
-    raw: { ...fieldsOf(exchange.query), ...body, ...headerFields(request, route), ...parameters },
+    raw: { ...fieldsOf(exchange.query, request.url ?? ''), ...body, ...headerFields(request, route), ...parameters },
     rules: { unknown: 'report', ...(route.fixed === undefined ? {} : { fixed: route.fixed }) },
     caller: exchange.caller,
     signal: exchange.signal,
@@ -59,8 +59,13 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   await sendJson(response, route.status ?? 200, reply, exchange.headers)
 }
 
-/** Query fields; a repeated key becomes an array. */
-function fieldsOf(query: URLSearchParams): Record<string, unknown> {
+/** Query fields; a repeated key becomes an array. Bytes that are no UTF-8 would name another path than was meant. */
+function fieldsOf(query: URLSearchParams, url: string): Record<string, unknown> {
+  const replaced = (text: string): number => text.split('\u{fffd}').length - 1
+  const sent = url.split(/%ef%bf%bd/i).length - 1
+  if ([...query].reduce((sum, [key, value]) => sum + replaced(key) + replaced(value), 0) > sent) {
+    throw new Fault('bad_request', 'the query has escapes that are not UTF-8', { details: { field: 'query' } })
+  }
   // Not by assignment: a key may be `__proto__`.
   return Object.fromEntries(
     [...new Set(query.keys())].map((key) => {

@@ -278,6 +278,10 @@ t.test('writing', async (t) => {
   t.match(await put(join(dir, 'a/b/c'), 'x', {}, '&create_dirs=true'), { status: 201 })
   t.match(await put(dir, 'x'), { status: 400 })
   t.match(await put(path, 'x', { 'content-range': 'bytes 0-0/9' }), { status: 400, body: { code: 'bad_request' } })
+  t.match(await put(path, 'x', { 'if-unmodified-since': new Date().toUTCString() }), {
+    status: 400,
+    body: { error: /accepted are If-Match/ },
+  })
   t.match(await put(path, 'x', { 'content-encoding': 'gzip' }), { status: 415 })
   t.match(await put('/proc/self/comm', 'raw'), { status: 201, body: { atomic: false } })
   t.same(readdirSync(dir).sort(), ['a', 'second', 'x'])

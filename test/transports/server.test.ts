@@ -175,6 +175,9 @@ t.test('H-05 strange targets and methods are refused, never a failure of ours', 
   }
   const absolute = await rawExchange(daemon.port, `${head('GET http://localhost/health', 'Connection: close')}\r\n`)
   t.equal(absolute.status, 200, 'absolute form is the same request')
+  const stat = async (name: string) => await daemon.call('GET', `/files/stat?path=${daemon.directory}/${name}`)
+  t.match(await stat('%ff'), { status: 400, body: { error: /not UTF-8/ } }, 'or it would be another path')
+  t.match(await stat('%ef%bf%BD'), { status: 404 })
   await healthy(t, daemon)
 })
 
