@@ -129,6 +129,8 @@ function readPath(name: string, value: unknown): unknown {
   if (typeof value !== 'string') return value
   const wanted = `accepted is an absolute path without NUL of at most ${PATH_BYTES} bytes`
   if (value.includes('\0')) throw bad(name, `${name} contains a NUL character; ${wanted}`, value)
+  // It would be written as U+FFFD, which is another path.
+  if (!value.isWellFormed()) throw bad(name, `${name} contains a lone surrogate; ${wanted}`, value)
   if (!value.startsWith('/')) throw bad(name, `${name} is ${quote(value)}, which is not absolute; ${wanted}`, value)
   if (Buffer.byteLength(value) > PATH_BYTES) {
     throw bad(name, `${name} is ${Buffer.byteLength(value)} bytes long; ${wanted}`, undefined)

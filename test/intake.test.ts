@@ -65,6 +65,7 @@ t.test('paths are absolute, free of NUL, normalised', async (t) => {
   t.match(read({ path: '/a/./b//c/../d/' }).input, { path: '/a/b/d' })
   t.match(refusal({ path: 'a/b' }), /bad_request: path is "a\/b", which is not absolute; accepted is an absolute path/)
   t.match(refusal({ path: '/a\0b' }), /path contains a NUL character/)
+  t.match(refusal({ path: '/a\ud800' }), /path contains a lone surrogate/)
   t.match(refusal({ path: '' }), /not absolute/)
   t.match(refusal({ path: `/${'x'.repeat(4095)}` }), /path is 4096 bytes long/)
   t.match(refusal({ path: 5 }), /path is 5; accepted is an absolute path/)
