@@ -1,0 +1,55 @@
+// Where a run takes place: one temporary directory, with a small disk of its own for the files where mounting is
+// permitted, and what of the faults this machine cannot do, each with its reason.
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Bytes of the disk: what a run writes is a few MiB. */
+const DISK = 64 * 1024 * 1024
+const FAKETIME = ['x86_64', 'aarch64'].map((arch) => `/usr/lib/${arch}-linux-gnu/faketime/libfaketimeMT.so.1`)
+
+export interface Ground extends Disposable {
+  readonly directory: string
+  /** On the small disk, where there is one. */
+  readonly files: string
+  readonly state: string
+  /** Where commands write down that they ran: no fault touches it. */
+  readonly runs: string
+  /** What the clock of the daemon is moved by; undefined without libfaketime. */
+  readonly clock: { readonly library: string; readonly file: string } | undefined
+  readonly hasDisk: boolean
+  readonly hasPrlimit: boolean
+  /** Faults that cannot be done here, with their reasons. */
+  readonly skipped: readonly string[]
+}
+
+export function openGround(): Ground {
+  const directory = mkdtempSync(join(tmpdir(), 'faults-'))
+  const files = join(directory, 'files')
+  const state = join(directory, 'state')
+  for (const made of [files, state]) mkdirSync(made)
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'none', files])
+  const hasDisk = mount.status === 0
+  const library = FAKETIME.find((path) => existsSync(path))
+  const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0
+  return {
+    directory,
+    files,
+    state,
+    runs: join(directory, 'runs'),
+    clock: library === undefined ? undefined : { library, file: join(directory, 'clock') },
+    hasDisk,
+    hasPrlimit,
+    skipped: [
+      ...(hasDisk ? [] : ['disk full: needs root, to mount a small disk']),
+      ...(library === undefined ? ['clock moved: needs libfaketime (Debian: libfaketime)'] : []),
+      ...(hasPrlimit ? [] : ['descriptors run out: needs prlimit (Debian: util-linux)']),
+    ],
+    [Symbol.dispose]() {
+      if (hasDisk) execFileSync('umount', ['-l', files])
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
