@@ -17,7 +17,7 @@ import { refuseProtected, refuseSameAsProtected } from './protected.ts'
 import { notRegular, specialType } from './regular-file.ts'
 import { openStaging, putAway } from './staging.ts'
 import { copyTree, intoItself, type CopyTally } from './tree-copy.ts'
-import { syncDirectory } from './write-job.ts'
+import { openDirectories } from './write-job.ts'
 
 export interface Relocation {
   readonly path: string
@@ -102,9 +102,13 @@ async function move(request: Relocation, task: Task): Promise<CopyTally | undefi
   await refuseMount(source, request.path, (point) => point === source)
   const made = await makeParents(request, ends)
   const { durable, writer } = task.means
+  // Opened beforehand: where there is no descriptor for that, nothing has been moved yet.
+  await using directories = await openDirectories(
+    durable ? [source, name.real, ...made].map((path) => dirname(path)) : [],
+  )
   const renamed = await writer.alone([source, name.real], () => rename(ends, request.path))
   const copied = renamed ? undefined : await moveAcross(request, ends, task)
-  if (durable) await syncNames([dirname(source), dirname(name.real), ...made.map((path) => dirname(path))])
+  await directories.sync()
   return copied
 }
 
@@ -152,8 +156,10 @@ async function copy(request: Relocation, task: Task): Promise<CopyTally> {
   const special = specialType(ends.what)
   if (special !== undefined) throw notRegular(request.path, `a ${special.replace('_', ' ')}`)
   const made = await makeParents(request, ends)
+  const named = task.means.durable ? [ends.name.real, ...made] : []
+  await using directories = await openDirectories(named.map((path) => dirname(path)))
   const tally = await task.copyTo(ends, false, task)
-  if (task.means.durable) await syncNames([dirname(ends.name.real), ...made.map((path) => dirname(path))])
+  await directories.sync()
   return tally
 }
 
@@ -254,8 +260,4 @@ function sameName(path: string, to: string): Fault {
   return new Fault('bad_request', `path and to are the same: ${quote(path)}; accepted is another path`, {
     details: { field: 'to', got: to },
   })
-}
-
-async function syncNames(directories: readonly string[]): Promise<void> {
-  for (const directory of new Set(directories)) await syncDirectory(directory)
 }

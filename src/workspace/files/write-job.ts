@@ -58,12 +58,6 @@ export async function writeAll(
   }
 }
 
-/** Makes names in `directory` durable. */
-export async function syncDirectory(directory: string): Promise<void> {
-  await using opened = await openDirectories([directory])
-  await opened.sync()
-}
-
 export interface Directories extends AsyncDisposable {
   /** Makes the names in them durable. */
   sync(): Promise<void>

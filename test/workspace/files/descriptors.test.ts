@@ -1,11 +1,12 @@
 // A write that finds no descriptor at any of its steps is refused and has changed nothing (reliability Z-01): what
 // is refused is not there, and what is there was not refused.
 
-import { fstatSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, fstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../../src/fault.ts'
 import { fileLimit, setFileLimit } from '../../../src/native/process.ts'
+import { openMover } from '../../../src/workspace/files/mover.ts'
 import { desk } from '../../support/desk.ts'
 
 /** More than a write needs. */
@@ -92,4 +93,24 @@ t.test('Z-01 the last descriptor goes to somebody else just before the file is r
     t.same(readdirSync(dir), ['file'])
     t.equal(readFileSync(join(dir, 'file'), 'utf8'), 'old')
   }
+})
+
+t.test('Z-01 the last descriptor goes to somebody else just before the file is moved', async (t) => {
+  const { dir, write, writer } = await desk(t, true)
+  const own = fileLimit(0)
+  const alone: typeof writer.alone = (paths, act) =>
+    writer.alone(paths, async () => {
+      setFileLimit(0, { ...own, soft: 0n })
+      return await act()
+    })
+  await using mover = openMover({ writer: { ...writer, alone }, durable: true })
+  await write(join(dir, 'file'), 'content')
+  const request = { path: join(dir, 'file'), to: join(dir, 'moved'), overwrite: false, createDirs: false }
+  const moved = await mover.move(request, new AbortController().signal).then(
+    () => true,
+    () => false,
+  )
+  setFileLimit(0, own)
+  t.equal(existsSync(request.to), moved)
+  t.equal(existsSync(request.path), !moved)
 })
