@@ -121,9 +121,15 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     for (const terminal of terminals.list()) client.attach(terminal)
   }
 
+  /** No free descriptor for a module (Z-01): the next client tries anew. */
+  const again = (error: unknown): never => {
+    server = undefined
+    throw error
+  }
+
   return {
     async accept(request: IncomingMessage, { socket, head, caller, query }: Connection) {
-      const handshakes = await (server ??= openHandshakes())
+      const handshakes = await (server ??= openHandshakes().catch(again))
       admit(caller)
       checkHandshake(request)
       const options = readOptions(query, rules.mode)
