@@ -51,6 +51,9 @@ interface OpenTest extends Omit<TestResult, 'file' | 'detail'> {
   readonly failures: readonly Failure[]
 }
 
+/** The assertion, skipped with its reason, with which a test says that it found out inside that it cannot run. */
+const LACKING = 'needs a capability'
+
 /** Takes TAP line by line; `onFile` hears of each file when its last line has come. */
 export class TapResults {
   readonly #onFile: (file: FileResult) => void
@@ -108,8 +111,12 @@ export class TapResults {
       return
     }
     if (outcome === 'failed' && this.#failures.length === 0) this.#failures.push(failure)
+    const lacking = outcome === 'passed' ? this.#skips.find((skip) => skip.name === LACKING) : undefined
     // A skip inside a test that passed must not hide behind its parent.
-    this.#tests.push(...this.#skips, { name, outcome, reason, failures: this.#failures })
+    this.#tests.push(
+      ...this.#skips.filter((skip) => skip !== lacking),
+      lacking === undefined ? { name, outcome, reason, failures: this.#failures } : { ...lacking, name },
+    )
     this.#failures = []
     this.#skips = []
   }

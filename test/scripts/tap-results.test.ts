@@ -86,3 +86,16 @@ t.test('rows are read from the beginning of a name alone', async (t) => {
     t.same(rowsOf(name), rows, name)
   }
 })
+
+t.test('a test that finds out inside that it cannot run is skipped, by its own name', async (t) => {
+  const [file] = read(`# Subtest: test/a.test.ts
+    # Subtest: born in a group
+        ok 1 - needs a capability # SKIP no such kernel
+        1..1
+    ok 1 - born in a group # time=1ms
+    1..1
+ok 1 - test/a.test.ts # time=1ms
+`)
+  t.match(file?.tests, [{ name: 'born in a group', outcome: 'skipped', detail: 'no such kernel' }])
+  t.equal(file?.tests.length, 1)
+})
