@@ -123,7 +123,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   }
   if (config.logLevel !== 'silent') outlet.offer(readyLine(door, token))
   stack.use(openClockWatch({ jumped: (seconds) => clockJumped(daemon, log, seconds) }))
-  const watch = stack.use(openTokenWatch({ sources, take: credentials.replaceToken, log }))
+  const watch = stack.use(openTokenWatch({ sources, take: (token) => credentials.replaceToken(token), log }))
   reload = () => watch.reload()
   service.ready(`serving on ${urlOf(door)}`)
   keepHeapSmall()
