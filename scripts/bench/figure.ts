@@ -3,6 +3,8 @@
 
 import type { Tree } from './tree.ts'
 
+export type Range = readonly [least: number, most: number]
+
 export interface Row {
   /** Number in the design's table. */
   readonly figure: string
@@ -10,8 +12,10 @@ export interface Row {
   readonly ours: number
   /** Half the distance of the quartiles, as a part of the median; absent where one figure is read once. */
   readonly spread?: number
+  /** The least and the most of the samples. */
+  readonly range?: Range
   /** What the measure is compared with; absent where the limit is absolute. */
-  readonly floor?: { readonly name: string; readonly value: number }
+  readonly floor?: { readonly name: string; readonly value: number; readonly range?: Range }
   readonly unit: string
   /** `ours / floor` (or `ours`) must be at most, or at least, the limit. `plus` is in the row's unit. */
   readonly hold: { readonly atMost: number; readonly plus?: number } | { readonly atLeast: number }
@@ -23,6 +27,8 @@ export interface Bench {
   readonly print: (line: string) => void
   /** Made at the first call, shared by the figures of a run. */
   readonly tree: () => Tree
+  /** Sizes and counts are a tenth of what the figures say: to see that everything runs, not to measure. */
+  readonly quick: boolean
 }
 
 export type Figure = (bench: Bench) => Promise<Row[]>
@@ -47,13 +53,19 @@ export function quantile(samples: readonly number[], q: number): number {
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5)
 
 /** A measure of a row from its samples. */
-export function measured(samples: readonly number[]): { ours: number; spread: number } {
+export function measured(samples: readonly number[]): { ours: number; spread: number; range: Range } {
   const ours = median(samples)
-  return { ours, spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2 / ours }
+  return { ours, spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2 / ours, range: rangeOf(samples) }
 }
 
+const rangeOf = (samples: readonly number[]): Range => [Math.min(...samples), Math.max(...samples)]
+
 /** A floor of a row from its samples. */
-export const floorOf = (name: string, samples: readonly number[]) => ({ name, value: median(samples) })
+export const floorOf = (name: string, samples: readonly number[]) => ({
+  name,
+  value: median(samples),
+  range: rangeOf(samples),
+})
 
 /** Milliseconds that `act` takes. */
 export async function timed(act: () => Promise<unknown>): Promise<number> {
@@ -64,13 +76,17 @@ export async function timed(act: () => Promise<unknown>): Promise<number> {
 
 type Acts = Readonly<Record<string, () => Promise<number>>>
 
-/** Runs the acts in turn, A B A B …, after one uncounted round; the samples of each. */
-export async function interleaved<A extends Acts>(rounds: number, acts: A): Promise<Record<keyof A, number[]>> {
+/** Runs the acts in turn, A B A B …, after `warmUp` uncounted rounds; the samples of each. */
+export async function interleaved<A extends Acts>(
+  rounds: number,
+  acts: A,
+  warmUp = 1,
+): Promise<Record<keyof A, number[]>> {
   const samples = Object.fromEntries(Object.keys(acts).map((name) => [name, [] as number[]]))
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < rounds + warmUp; round++) {
     for (const [name, act] of Object.entries(acts)) {
       const value = await act()
-      if (round > 0) samples[name]?.push(value)
+      if (round >= warmUp) samples[name]?.push(value)
     }
   }
   return samples as Record<keyof A, number[]> // the keys are those of the acts

@@ -3,6 +3,8 @@
 
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const alive = new Set<ChildProcess>()
@@ -50,6 +52,21 @@ export async function timeToRead(command: string, args: readonly string[], lines
   })
   await once(child, 'close')
   return performance.now() - began
+}
+
+/** The path of a program of this machine's PATH; undefined where there is none. */
+export function programOf(...names: readonly string[]): string | undefined {
+  const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'].filter((directory) => directory !== '')
+  return names.flatMap((name) => directories.map((directory) => join(directory, name))).find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A program of scripts/bench/programs, run by this Node. */

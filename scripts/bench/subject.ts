@@ -2,7 +2,7 @@
 // free port with a fresh state directory and a cache directory shared by the run.
 
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,12 +22,18 @@ export interface Subject extends AsyncDisposable {
   call(method: string, path: string, body?: object): Promise<string>
 }
 
-/** Starts a daemon; `nodeFlags` start the sources with them instead of the executable. */
-export async function openSubject(nodeFlags?: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Subject> {
+/** Starts a daemon; `nodeFlags` start the sources with them instead of the executable; `config` is its file. */
+export async function openSubject(
+  nodeFlags?: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  config: object = {},
+): Promise<Subject> {
   const state = mkdtempSync(join(tmpdir(), 'workspace-runtime-bench-'))
   const source = [process.execPath, ...(nodeFlags ?? []), join(ROOT, 'src/main.ts')]
   const [command = '', ...args] = nodeFlags === undefined ? [EXECUTABLE] : source
-  const child = start(command, [...args, '--port', '0'], {
+  const settings = join(state, 'config.json')
+  writeFileSync(settings, JSON.stringify(config))
+  const child = start(command, [...args, '--config', settings, '--port', '0'], {
     env: { ...process.env, ...env, RUNTIME_TOKEN: TOKEN, XDG_STATE_HOME: state },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -38,14 +38,14 @@ function cellsOf(row: Row): string[] {
   ]
 }
 
-function limit({ hold, unit, floor }: Row): string {
+export function limit({ hold, unit, floor }: Row): string {
   if ('atLeast' in hold) return `>= ${hold.atLeast.toFixed(2)}`
   if (floor === undefined) return `<= ${hold.atMost} ${unit}`
   return `<= ${hold.atMost.toFixed(2)}${hold.plus === undefined ? '' : ` + ${hold.plus} ${unit}`}`
 }
 
 /** Three digits that count. */
-function amount(value: number): string {
+export function amount(value: number): string {
   if (value >= 1000) return String(Math.round(value))
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
 }

@@ -1,0 +1,113 @@
+// Figure 10, its files: 1 GiB through GET and PUT /files/raw beside cat of the same bytes; and what 2 GiB through
+// each of the four doors of bytes add to anonymous memory (issue "the rest of the wire").
+
+import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { Header } from 'tar'
+import { noiseOf } from '../archive-tree.ts'
+import { download } from '../download.ts'
+import { floorOf, interleaved, measured, timed, type Bench, type Row } from '../figure.ts'
+import { openGround } from '../ground.ts'
+import { anonymousGrowth } from '../memory-peak.ts'
+import { output, programPath } from '../processes.ts'
+import { openSubject, type Subject } from '../subject.ts'
+import { upload } from '../upload.ts'
+
+const ROUNDS = 5
+const GIB = 1024 ** 3
+const MIB = 1024 ** 2
+const ROW = { figure: '10', hold: { atMost: 1.3 } } as const
+
+export async function rawFiles({ print, quick }: Bench): Promise<Row[]> {
+  const bytes = quick ? GIB / 8 : GIB
+  using ground = openGround('raw', { bytes: 5 * bytes, files: 10 })
+  await using subject = await openSubject()
+  const file = join(ground.path, 'file')
+  fill(file, bytes)
+  print(`files of ${bytes / MIB} MiB through /files/raw`)
+  const reading = await interleaved(ROUNDS, {
+    ours: () => get(subject, file, bytes),
+    floor: () => timed(() => output('/bin/sh', ['-c', 'cat "$0" | "$1" "$2"', file, process.execPath, READER])),
+  })
+  const written = join(ground.path, 'written')
+  const writing = await interleaved(ROUNDS, {
+    ours: () => fresh(written, () => put(subject, file, written)),
+    floor: () => fresh(written, () => output('/bin/sh', ['-c', 'cat "$0" | cat > "$1"', file, written])),
+  })
+  rmSync(file)
+  rmSync(written)
+  const read = { ...measured(reading.ours), unit: 'ms', floor: floorOf('cat | Node reader', reading.floor) }
+  const wrote = { ...measured(writing.ours), unit: 'ms', floor: floorOf('cat | cat > file', writing.floor) }
+  return [
+    { ...ROW, measure: '1 GiB through GET /files/raw', ...read },
+    { ...ROW, measure: '1 GiB through PUT /files/raw', ...wrote },
+    ...(await memory(subject, ground.path, 2 * bytes)),
+  ]
+}
+
+const READER = programPath('pipe-reader.ts')
+
+function fill(path: string, bytes: number): void {
+  const noise = noiseOf(16 * MIB)
+  const fd = openSync(path, 'wx')
+  for (let left = bytes; left > 0; left -= noise.length) writeSync(fd, noise, 0, Math.min(left, noise.length))
+  closeSync(fd)
+}
+
+async function get({ port }: Subject, file: string, bytes: number): Promise<number> {
+  const path = `/files/raw?path=${encodeURIComponent(file)}`
+  const { ms, bytes: came } = await download({ port, path, ending: '' })
+  if (came < bytes) throw new Error(`${came} of ${bytes} bytes came`)
+  return ms
+}
+
+async function put({ port }: Subject, file: string, dest: string): Promise<void> {
+  await upload({ port, method: 'PUT', path: `/files/raw?path=${encodeURIComponent(dest)}`, file })
+}
+
+/** Milliseconds of writing a file that is not there before. */
+async function fresh(path: string, act: () => Promise<unknown>): Promise<number> {
+  rmSync(path, { force: true })
+  return timed(act)
+}
+
+/** Of holes, which take no room and are read and sent like anything else. */
+async function memory(subject: Subject, ground: string, bytes: number): Promise<Row[]> {
+  const { port, pid } = subject
+  const file = join(ground, 'holes')
+  closeSync(openSync(file, 'wx'))
+  truncateSync(file, bytes)
+  const archive = join(ground, 'holes.tar')
+  makeArchive(archive, bytes)
+  const dest = join(ground, 'unpacked')
+  mkdirSync(dest)
+  const body = JSON.stringify({ paths: [file], format: 'tar' })
+  const unpack = `/files/transfer/upload?dest=${encodeURIComponent(dest)}`
+  const doors: Readonly<Record<string, () => Promise<unknown>>> = {
+    'transfer/download': () =>
+      download({ port, method: 'POST', path: '/files/transfer/download', body, ending: '"count":0' }),
+    'transfer/upload': () => upload({ port, method: 'POST', path: unpack, file: archive }),
+    'GET /files/raw': () => get(subject, file, bytes),
+    'PUT /files/raw': () => put(subject, file, join(dest, 'put')),
+  }
+  const rows: Row[] = []
+  for (const [door, act] of Object.entries(doors)) {
+    const grown = await anonymousGrowth(pid, act)
+    const measure = `anonymous memory added by 2 GiB through ${door}`
+    rows.push({ figure: '10', measure, ours: grown, unit: 'MiB', hold: { atMost: 32 } })
+    rmSync(dest, { recursive: true })
+    mkdirSync(dest)
+  }
+  return rows
+}
+
+/** A tar of one file of holes, itself of holes. */
+function makeArchive(path: string, bytes: number): void {
+  const header = new Header({ path: 'holes', size: bytes, mode: 0o644, type: 'File', mtime: new Date() })
+  const block = Buffer.alloc(512)
+  header.encode(block)
+  const fd = openSync(path, 'wx')
+  writeSync(fd, block)
+  closeSync(fd)
+  truncateSync(path, bytes + 3 * 512) // the end of an archive is two empty blocks
+}
