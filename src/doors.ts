@@ -1,0 +1,177 @@
+// Everything between clients and operations: the gate, the credentials, the engines of each protocol and the door
+// they share. Opened when the workspace stands, closed before it falls.
+
+import { buildFacts } from './assets.ts'
+import { catalog, catalogWith, resourceKinds } from './catalog.ts'
+import type { Caller } from './caller.ts'
+import type { Config } from './config.ts'
+import { configSchema } from './config-schema.ts'
+import { openConformanceListener } from './conformance.ts'
+import type { Daemon } from './daemon.ts'
+import { errnoOf } from './fault.ts'
+import { openGate, type Gate } from './invoke.ts'
+import type { Log } from './log.ts'
+import { noDesktop } from './operations/desktop.ts'
+import { credentialOptions, gateLimits, promptFolder, rulesFor, serverRules, toolsetsOf } from './settings.ts'
+import { StartError } from './start-error.ts'
+import { openCredentials, type Credentials } from './transports/credentials/credentials.ts'
+import { describing } from './transports/description/description.ts'
+import { openJsonReader, type JsonReader } from './transports/json-reader.ts'
+import { mcpEndpoint } from './transports/mcp/endpoint.ts'
+import { instructions } from './transports/mcp/instructions.ts'
+import { openProduct } from './transports/mcp/product.ts'
+import { isLoopback } from './transports/origin.ts'
+import { openProxy, type Proxy } from './transports/proxy/proxy.ts'
+import { isProxied } from './transports/proxy/target.ts'
+import { openServer, type FrontDoor, type ServerParts } from './transports/server.ts'
+import { openSocketHub, type SocketHub } from './transports/socket/hub.ts'
+import type { UpgradeRoutes } from './transports/upgrade.ts'
+import type { Workspace } from './workspace/workspace.ts'
+
+/** What has been done is told within this time. */
+const LAST_ANSWERS_MS = 500
+
+export interface DoorParts {
+  readonly workspace: Workspace
+  readonly daemon: Daemon
+  readonly token: string
+  /** A listening socket that the service manager has handed over. */
+  readonly listener: number | undefined
+  readonly log: Log
+  /** Tells the operator a line. */
+  readonly say: (line: string) => void
+}
+
+export interface Doors extends AsyncDisposable {
+  readonly front: FrontDoor
+  readonly credentials: Credentials
+  /** From now on nothing new begins; resolves once what runs is done and told, or some time after `graceMs`. */
+  close(graceMs: number): Promise<void>
+}
+
+export async function openDoors(config: Config, parts: DoorParts): Promise<Doors> {
+  await using stack = new AsyncDisposableStack()
+  const { workspace, daemon, log } = parts
+  const gate = openGate(workspace, gateLimits(config), log, daemon)
+  const credentials = stack.use(await openCredentials(await credentialOptions(config, parts.token)))
+  const json = stack.use(openJsonReader())
+  const description = describing({
+    catalog: catalogWith(toolsetsOf(config)),
+    version: buildFacts().version,
+    config: configSchema,
+  })
+  const stopping = new AbortController()
+  const mcp = openMcp(config, { gate, json, kinds: [...resourceKinds, description.kind], stopping: stopping.signal })
+  const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
+  const proxy = stack.use(openProxy(gate))
+  const front = stack.use(
+    await listen(
+      {
+        gate,
+        credentials,
+        json,
+        mcp,
+        proxy,
+        log,
+        daemon,
+        catalog: [...catalogWith(toolsetsOf(config)), ...description.operations],
+        targets: workspace.targets,
+        upgrades: upgradesTo(sockets, proxy),
+      },
+      config,
+      parts.listener,
+    ),
+  )
+  Object.assign(daemon.gauges, {
+    calls: () => gate.running,
+    sockets: () => sockets.size,
+    connections: () => front.connections(),
+  })
+  await openFixture(config, stack, { gate, json, proxy, parts })
+  const opened = stack.move()
+  return {
+    front,
+    credentials,
+    async close(graceMs) {
+      gate.close()
+      stopping.abort()
+      front.stopAccepting()
+      proxy.closeTunnels()
+      await Promise.all([sockets.goAway(), gate.idle(AbortSignal.timeout(graceMs))])
+      await mcp.settled(AbortSignal.timeout(LAST_ANSWERS_MS))
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+type McpParts = Pick<Parameters<typeof mcpEndpoint>[0], 'json' | 'stopping'> &
+  Pick<Parameters<typeof openProduct>[0], 'gate' | 'kinds'>
+
+function openMcp(config: Config, { gate, kinds, json, stopping }: McpParts): ReturnType<typeof mcpEndpoint> {
+  const rules = (caller: Caller): ReturnType<typeof rulesFor> => rulesFor(config, caller)
+  return mcpEndpoint({
+    registry: openProduct({
+      gate,
+      catalog,
+      kinds,
+      rules,
+      toolsets: toolsetsOf(config),
+      confirms: config.file.mcp?.confirm ?? false,
+      promptFolder: promptFolder(config),
+    }),
+    json,
+    stopping,
+    serverInfo: { name: 'workspace-runtime', version: buildFacts().version },
+    instructions: async (caller) => instructions(config.workdir, await rules(caller)),
+  })
+}
+
+/** Of the desktop, and of a session of it (contract 10). */
+const DESKTOP_SOCKETS = /^\/desktop(\/sessions\/[^/]+)?\/ws$/
+
+function refuseDesktop(): never {
+  throw noDesktop()
+}
+
+function upgradesTo(sockets: SocketHub, proxy: Proxy): UpgradeRoutes {
+  return (path, atRoot) => {
+    if (path === '/ws') return sockets.accept
+    if (atRoot && DESKTOP_SOCKETS.test(path)) return refuseDesktop
+    return isProxied(path) ? proxy.upgrade : undefined
+  }
+}
+
+async function listen(parts: ServerParts, config: Config, listener: number | undefined): Promise<FrontDoor> {
+  try {
+    return await openServer(parts, serverRules(config, listener))
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'EADDRINUSE')
+      throw new StartError(`port ${config.port} on ${config.host} is in use; choose another with --port`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new StartError(`the address ${config.host} is not one of this machine; change --host`)
+    if (code === 'EACCES')
+      throw new StartError(`port ${config.port} may not be used by this user; choose one above 1023 with --port`)
+    throw error
+  }
+}
+
+interface FixtureParts {
+  readonly gate: Gate
+  readonly json: JsonReader
+  readonly proxy: Proxy
+  readonly parts: DoorParts
+}
+
+/** Where a flag asks for it, the listener of the public MCP suite; the proxy leads to it no more than to us. */
+async function openFixture(
+  { host, conformancePort }: Config,
+  stack: AsyncDisposableStack,
+  { gate, json, proxy, parts: { log, say } }: FixtureParts,
+): Promise<void> {
+  if (conformancePort === undefined) return
+  if (!isLoopback(host)) throw new StartError('--conformance-port is only for a daemon bound to loopback')
+  const { version } = buildFacts()
+  const fixture = stack.use(await openConformanceListener(conformancePort, { gate, json, log, version, say }))
+  proxy.refusePort(fixture.address.port)
+}

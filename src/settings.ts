@@ -1,0 +1,90 @@
+// The configuration as the parts take it: defaults filled in, files named there read, what cannot be refused by
+// a schema refused here.
+
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ripgrepPath } from './assets.ts'
+import { TOOLSETS } from './catalog.ts'
+import { mayUse, type Caller } from './caller.ts'
+import type { Config } from './config.ts'
+import type { GateLimits } from './invoke.ts'
+import { loadJwks, loadJwtSecret } from './key-files.ts'
+import { StartError } from './start-error.ts'
+import type { CredentialOptions, JwtOptions } from './transports/credentials/credentials.ts'
+import type { ServerRules } from './transports/server.ts'
+import { readAgentRules } from './workspace/files/agent-rules.ts'
+import type { WorkspaceOptions } from './workspace/workspace.ts'
+
+export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups'> {
+  const { file } = config
+  return {
+    workdir: config.workdir,
+    stateDirectory: config.stateDirectory,
+    environment: config.environment,
+    ownBin: fileURLToPath(new URL('../node_modules/.bin', import.meta.url)),
+    commandVariables: file.exec?.env ?? {},
+    execs: file.limits?.execs ?? 50,
+    terminals: file.limits?.terminals ?? 10,
+    watchers: file.limits?.watchers ?? 5,
+    durable: file.files?.durable ?? true,
+    engine: file.search?.engine ?? 'auto',
+    ripgrep: ripgrepPath(),
+    targets: file.targets ?? {},
+  }
+}
+
+export function gateLimits({ file }: Config): GateLimits {
+  return { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
+}
+
+export function serverRules({ host, port, file, accessLog }: Config, descriptor: number | undefined): ServerRules {
+  return {
+    host,
+    port,
+    descriptor,
+    origins: file.cors?.origins ?? [],
+    allowedHosts: file.allowed_hosts ?? [],
+    bodyBytes: file.limits?.body_bytes ?? 64 * 1024 * 1024,
+    accessLog,
+  }
+}
+
+export async function credentialOptions(config: Config, token: string): Promise<CredentialOptions> {
+  return { token, jwt: await jwtOptions(config), failedAuthPerSecond: config.file.limits?.failed_auth ?? 20 }
+}
+
+async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
+  const { jwt } = config.file
+  if (jwt === undefined) return undefined
+  const keys = [jwt.secret_file, jwt.jwks_file, jwt.jwks_url].filter((one) => one !== undefined)
+  if (keys.length !== 1)
+    throw new StartError(
+      `jwt names ${keys.length} key sources; exactly one of secret_file, jwks_file and jwks_url is accepted`,
+    )
+  return {
+    ...(jwt.secret_file === undefined ? {} : { secret: await loadJwtSecret(jwt.secret_file) }),
+    ...(jwt.jwks_file === undefined ? {} : { jwks: await loadJwks(jwt.jwks_file) }),
+    ...(jwt.jwks_url === undefined ? {} : { jwksUrl: jwt.jwks_url }),
+    algorithms: jwt.algorithms ?? [],
+    ...(jwt.audience === undefined ? {} : { audience: jwt.audience }),
+    ...(jwt.issuer === undefined ? {} : { issuer: jwt.issuer }),
+    toleranceSeconds: jwt.tolerance_seconds ?? 60,
+  }
+}
+
+/** What the workspace's files say is for those who may read them. */
+export function rulesFor({ workdir, file }: Config, caller: Caller): ReturnType<typeof readAgentRules> {
+  const files = mayUse(caller, 'files:read') ? (file.mcp?.instructions ?? ['AGENTS.md']) : []
+  return readAgentRules(workdir, files)
+}
+
+export function promptFolder({ workdir, file }: Config): string | undefined {
+  return file.mcp?.prompts === undefined ? undefined : resolve(workdir, file.mcp.prompts)
+}
+
+/** The toolsets that are switched on. */
+export function toolsetsOf({ file: { toolsets: names = [] } }: Config): readonly string[] {
+  const unknown = names.find((name) => !TOOLSETS.includes(name))
+  if (unknown === undefined) return names
+  throw new StartError(`there is no toolset ${JSON.stringify(unknown)}; there are: ${TOOLSETS.join(', ')}`)
+}

@@ -1,0 +1,26 @@
+// The signals of the process: which ones end it, in order at the first and at once at the second, and which one
+// asks for the token to be read anew.
+
+import { isatty } from 'node:tty'
+
+/** npm passes a Ctrl-C on within some 10 ms; nobody presses it twice in this time. */
+const SAME_CTRL_C_MS = 150
+
+/** SIGHUP asks for the token to be read anew, unless it means that the terminal the daemon runs at has gone. */
+export function nextSignal(reload: () => void): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
+  process.on('SIGTERM', () => resolve('SIGTERM'))
+  process.on('SIGINT', () => resolve('SIGINT'))
+  process.on('SIGHUP', () => (terminals.every((descriptor) => isatty(descriptor)) ? reload() : resolve('SIGHUP')))
+  return promise
+}
+
+/** A second signal ends at once. Under npm one Ctrl-C arrives twice: from the terminal, and passed on by npm. */
+export function exitAtNextSignal(first: string): void {
+  const heard = performance.now()
+  process.once('SIGTERM', () => process.exit(1))
+  process.on('SIGINT', () => {
+    if (first !== 'SIGINT' || performance.now() - heard > SAME_CTRL_C_MS) process.exit(1)
+  })
+}
