@@ -1,0 +1,50 @@
+// What happens to the daemon from outside, now and then: its disk is full for a moment, its clock jumps. Both end as
+// they began. The clients that are cut are the clients' own business.
+
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Random } from '../../test/support/random.ts'
+import type { Ground } from '../faults/ground.ts'
+
+/** Between two of them. */
+const EVERY_MS = { least: 10_000, most: 40_000 }
+const LONGEST_MS = 2000
+const JUMPS = ['+1h', '-1h', '+262s', '-262s'] as const
+
+/** Until the signal; how often each thing was done. */
+export async function disturb(ground: Ground, random: Random, signal: AbortSignal): Promise<Record<string, number>> {
+  const acts = [...(ground.hasDisk ? [fillDisk] : []), ...(ground.clock === undefined ? [] : [moveClock])]
+  const done: Record<string, number> = {}
+  while (!signal.aborted && acts.length > 0) {
+    const wait = EVERY_MS.least + random.below(EVERY_MS.most - EVERY_MS.least)
+    await pause(wait, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) break
+    const act = random.pick(acts)
+    await act(ground, random)
+    done[act.name] = (done[act.name] ?? 0) + 1
+  }
+  return done
+}
+
+async function fillDisk({ files }: Ground, random: Random): Promise<void> {
+  const path = join(files, 'filler~') // watchers leave it out
+  const file = openSync(path, 'w')
+  for (let step = 1024 * 1024; step >= 1;) {
+    try {
+      writeSync(file, Buffer.alloc(step))
+    } catch {
+      step = Math.floor(step / 4)
+    }
+  }
+  closeSync(file)
+  await pause(random.below(LONGEST_MS))
+  rmSync(path)
+}
+
+async function moveClock({ clock }: Ground, random: Random): Promise<void> {
+  if (clock === undefined) return
+  writeFileSync(clock.file, `${random.pick(JUMPS)}\n`)
+  await pause(random.below(LONGEST_MS))
+  writeFileSync(clock.file, '+0\n')
+}

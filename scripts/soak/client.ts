@@ -1,0 +1,142 @@
+// One client of the soak: a connection that is kept and, now and then, cut in the middle of an answer, as clients do
+// that are killed. It counts what it is answered; what no client should see, it keeps for the report.
+
+import { Agent, request, type IncomingMessage } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { TOKEN } from '../../test/support/daemon.ts'
+import type { Random } from '../../test/support/random.ts'
+import type { Subject } from './subject.ts'
+
+const AUTHORIZATION = { authorization: `Bearer ${TOKEN}` }
+/** One request in so many is given up by its client. */
+const CUT_ONE_IN = 25
+const LATEST_CUT_MS = 40
+/** Longest that an answer may take. */
+const PATIENCE_MS = 60_000
+const MOST_KEPT = 50
+/** A request that makes no sense to the daemon tests nothing. */
+const MEANINGLESS: ReadonlySet<number> = new Set([400, 401, 403, 405, 415])
+
+export interface Answer {
+  /** 0 where the client cut it. */
+  readonly status: number
+  readonly bytes: Buffer
+  // oxlint-disable-next-line typescript/no-explicit-any -- replies are of any shape; the work knows what it asked for
+  readonly body: any
+}
+
+/** What all clients have seen. */
+export class Tally {
+  requests = 0
+  cut = 0
+  /** 503 and 507: refusals that chaos brings about. */
+  refused = 0
+  readonly wrong: string[] = []
+  wrongs = 0
+
+  note(what: string): void {
+    this.wrongs++
+    if (this.wrong.length < MOST_KEPT) this.wrong.push(what.slice(0, 500))
+  }
+}
+
+export class Client implements Disposable {
+  readonly name: string
+  readonly random: Random
+  readonly subject: Subject
+  readonly tally: Tally
+  readonly signal: AbortSignal
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 })
+
+  constructor(parts: Pick<Client, 'name' | 'random' | 'subject' | 'tally' | 'signal'>) {
+    this.name = parts.name
+    this.random = parts.random
+    this.subject = parts.subject
+    this.tally = parts.tally
+    this.signal = parts.signal
+  }
+
+  /** A request that may be cut. Never rejects. */
+  async ask(method: string, path: string, body?: object | Buffer): Promise<Answer> {
+    return await this.#ask(method, path, body, this.random.below(CUT_ONE_IN) === 0)
+  }
+
+  /** One that is never cut: what was made by it is known and can be removed. */
+  async make(method: string, path: string, body?: object | Buffer): Promise<Answer> {
+    return await this.#ask(method, path, body, false)
+  }
+
+  async #ask(method: string, path: string, body: object | Buffer | undefined, cut: boolean): Promise<Answer> {
+    this.tally.requests++
+    const limit = cut ? this.random.below(LATEST_CUT_MS) : PATIENCE_MS
+    const parts: Buffer[] = []
+    let status = 0
+    try {
+      const response = await this.#send(method, path, body, AbortSignal.timeout(limit))
+      for await (const part of response) parts.push(part as Buffer) // no encoding is set
+      status = response.statusCode ?? 0
+    } catch (error) {
+      if (cut) this.tally.cut++
+      else if (!this.signal.aborted) this.tally.note(`${this.name}: ${method} ${path}: ${String(error)}`)
+      return { status: 0, bytes: Buffer.alloc(0), body: {} }
+    }
+    const bytes = Buffer.concat(parts)
+    if (status === 503 || status === 507) this.tally.refused++
+    else if (status >= 500 || MEANINGLESS.has(status))
+      this.tally.note(`${this.name}: ${method} ${path}: ${status} ${bytes.toString()}`)
+    return { status, bytes, body: parsed(bytes) }
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    body: object | Buffer | undefined,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const type = Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json'
+    const headers = { ...AUTHORIZATION, 'content-type': type, accept: 'application/json, text/event-stream' }
+    const where = { host: '127.0.0.1', port: this.subject.port, agent: this.#agent, signal }
+    const asked = request({ ...where, method, path, headers })
+    asked.on('error', reject).once('response', resolve)
+    asked.end(body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body))
+    return await promise
+  }
+
+  /** An open socket of /ws, or undefined where it could not be had. */
+  async socket(take: (message: Buffer, binary: boolean) => void): Promise<WebSocket | undefined> {
+    this.tally.requests++
+    const url = `ws://127.0.0.1:${this.subject.port}/ws?mode=shared`
+    const socket = new WebSocket(url, { headers: AUTHORIZATION, handshakeTimeout: PATIENCE_MS })
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    socket.on('message', take)
+    socket.once('open', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    if (await promise) return socket
+    if (!this.signal.aborted) this.tally.note(`${this.name}: no socket`)
+    return undefined
+  }
+
+  /** Told what should be so; one more for the report where it is not. */
+  expect(so: boolean, what: string): void {
+    if (!so) this.tally.note(`${this.name}: ${what}`)
+  }
+
+  /** Some time to think, as clients have. */
+  async think(ms: number): Promise<void> {
+    await pause(this.random.next() * ms, undefined, { signal: this.signal }).catch(() => undefined)
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy()
+  }
+}
+
+function parsed(bytes: Buffer): Answer['body'] {
+  try {
+    return Object(JSON.parse(bytes.toString()))
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,31 @@
+// The flags of `npm run soak`.
+
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  readonly minutes: number
+  readonly seed: number
+  /** Whether the disk is filled and the clock moved, where this machine can do so. */
+  readonly chaos: boolean
+}
+
+export const USAGE = 'npm run soak [-- --minutes 60] [--seed N] [--calm]'
+/** Reliability, "Rows corrected by the contract": Z-07 is one hour here. */
+const USUAL_MINUTES = '60'
+const MOST_MINUTES = 7 * 24 * 60
+
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: 'string', default: USUAL_MINUTES },
+      seed: { type: 'string' },
+      calm: { type: 'boolean', default: false },
+    },
+  })
+  const minutes = Number(values.minutes)
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed)
+  if (!(minutes > 0 && minutes <= MOST_MINUTES)) throw new Error(`--minutes is ${values.minutes}; ${USAGE}`)
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`--seed is ${values.seed}; ${USAGE}`)
+  return { minutes, seed, chaos: !values.calm }
+}

@@ -1,0 +1,34 @@
+// What a soak has shown, from its samples: whether memory has grown and whether everything else is back. Pure.
+
+import { COUNTS, type Vitals } from './vitals.ts'
+
+/** Reliability Z-07. */
+export const MOST_DRIFT = 0.05
+/** Fewer minutes cannot tell growth from chance. */
+export const MINUTES_FOR_DRIFT = 20
+
+export interface Minute {
+  /** The least and the most anonymous memory seen in it: what the last collection left, and the height of work. */
+  readonly least: number
+  readonly most: number
+}
+
+/** How much the floor of memory under work has risen from the first third to the last, as a share of it. */
+export function drift(minutes: readonly Minute[]): number | undefined {
+  if (minutes.length < MINUTES_FOR_DRIFT) return undefined
+  const third = Math.floor(minutes.length / 3)
+  const floor = (part: readonly Minute[]) => median(part.map(({ least }) => least))
+  const first = floor(minutes.slice(0, third))
+  return (floor(minutes.slice(-third)) - first) / first
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+/** What is more at the end than it was at rest before: "descriptors 31, were 25". */
+export function leftBehind(before: Vitals, after: Vitals): string[] {
+  return COUNTS.filter((name) => after[name] > before[name]).map(
+    (name) => `${name} ${after[name]}, were ${before[name]}`,
+  )
+}
