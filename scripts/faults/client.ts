@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { TOKEN } from '../../test/support/daemon.ts'
 import type { Random } from '../../test/support/random.ts'
+import type { Gate } from './gate.ts'
 import type { Recorder, Outcome } from './history.ts'
 import type { Subject } from './subject.ts'
 
@@ -38,6 +39,8 @@ export class Client {
   readonly random: Random
   readonly subject: Subject
   readonly history: Recorder
+  /** What clients that change files wait at. */
+  readonly gate: Gate
   /** Ends the client's loop. */
   readonly signal: AbortSignal
   /** Longest that an answer may take, stops of the daemon included. */
@@ -46,11 +49,12 @@ export class Client {
   readonly #channels = new Set<WebSocket>()
   readonly #agent = new Agent({ keepAlive: true })
 
-  constructor(parts: Pick<Client, 'name' | 'random' | 'subject' | 'history' | 'signal' | 'patience'>) {
+  constructor(parts: Pick<Client, 'name' | 'random' | 'subject' | 'history' | 'gate' | 'signal' | 'patience'>) {
     this.name = parts.name
     this.random = parts.random
     this.subject = parts.subject
     this.history = parts.history
+    this.gate = parts.gate
     this.signal = parts.signal
     this.patience = parts.patience
   }

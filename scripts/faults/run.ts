@@ -4,11 +4,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { COMMAND } from '../../test/support/daemon.ts'
 import { seeded } from '../../test/support/random.ts'
+import { audit, auditAtRest } from './audit.ts'
 import { Client } from './client.ts'
 import { run as runCommands, runInBackground, stream } from './clients/execs.ts'
 import { append, FILES, fileName, read, readOnce, write } from './clients/files.ts'
 import { useTerminals } from './clients/terminals.ts'
 import { Account, watchByCursor, watchBySocket } from './clients/watchers.ts'
+import { Gate } from './gate.ts'
 import { openGround } from './ground.ts'
 import { openHistory, type Recorder } from './history.ts'
 import { inject, killClients, type Arena } from './injector.ts'
@@ -31,12 +33,13 @@ const CREW = [
   ...several('terminal', 2, useTerminals),
 ]
 
+/** Those whom the gate holds. */
+const FILE_WRITERS = CREW.filter(({ work }) => work === write || work === append).length
+
 /** Runs of up to two minutes stop the daemon for a moment only. */
 const LONGEST_STOP = { short: 3000, long: 30_000, shortMinutes: 2 }
 /** Within which every client has its last answer, commands with a timeout included. */
 const SETTLE_MS = 30_000
-/** Within which the watchers' accounts are right once nobody writes. */
-const QUIET_MS = 10_000
 
 export interface RunOptions {
   readonly seed: number
@@ -50,9 +53,10 @@ export async function runFaults({ seed, minutes, history: path }: RunOptions): P
   await using subject = new Subject(await freePort(), ground, history)
   const longestStop = minutes > LONGEST_STOP.shortMinutes ? LONGEST_STOP.long : LONGEST_STOP.short
   const [faults, working, watching] = [new AbortController(), new AbortController(), new AbortController()]
+  const gate = new Gate()
   const patience = longestStop + SETTLE_MS
   const make = (name: string, index: number, { signal }: AbortController): Client =>
-    new Client({ name, random: seeded(seed + index), subject, history, signal, patience })
+    new Client({ name, random: seeded(seed + index), subject, history, gate, signal, patience })
   const workers = CREW.map(({ name, work }, index) => ({ client: make(name, index + 1, working), work }))
   const bySocket = new Account(make('watcher-socket', 101, watching))
   const byCursor = new Account(make('watcher-cursor', 102, watching))
@@ -65,21 +69,25 @@ export async function runFaults({ seed, minutes, history: path }: RunOptions): P
     guarded(bySocket.client, () => watchBySocket(bySocket)),
     guarded(byCursor.client, () => watchByCursor(byCursor)),
   ]
-  await perform(
-    { subject, clients, history, random: seeded(seed), longestStop, signal: faults.signal },
-    minutes,
-    faults,
-  )
+  const compare = (): Promise<boolean> => auditAtRest([bySocket, byCursor], gate, FILE_WRITERS)
+  const random = seeded(seed)
+  const arena: Arena = { subject, clients, history, random, longestStop, audit: compare, signal: faults.signal }
+  await perform(arena, minutes, faults)
   working.abort()
   await settled(work, history)
-  await quiet([bySocket, byCursor])
+  await audit([bySocket, byCursor])
   watching.abort()
   await settled(watches, history)
   await readBack(make('last reader', 103, watching))
   for (const client of clients) client[Symbol.dispose]()
   await subject.end('SIGTERM')
-  snapshot(ground, history)
-  remains(ground, history)
+  look(subject, history)
+}
+
+/** What is on the disk when nobody is there any more. */
+function look(subject: Subject, history: Recorder): void {
+  snapshot(subject.ground, history)
+  remains(subject.ground, history)
   history.add({ type: 'rest', temporary: subject.temporary(), state: subject.inFlight() })
 }
 
@@ -121,13 +129,6 @@ async function settled(work: readonly Promise<void>[], history: Recorder): Promi
   if (first !== late) return
   const detail = `clients still wait ${SETTLE_MS} ms after the last fault`
   history.add({ type: 'wrong', what: 'no answer', client: 'driver', at: performance.now(), detail })
-}
-
-/** Lets what was told last arrive; the accounts are noted as they are then. */
-async function quiet(accounts: readonly Account[]): Promise<void> {
-  const deadline = performance.now() + QUIET_MS
-  while (!accounts.every((account) => account.holds()) && performance.now() < deadline) await pause(50)
-  for (const account of accounts) account.note()
 }
 
 /** Every file through the daemon, when nobody writes any more. */

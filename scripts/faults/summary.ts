@@ -61,9 +61,14 @@ export function summarize(events: readonly HistoryEvent[], violations: readonly 
       'files read': ofType(events, 'read').length,
       'command outputs and exits': ofType(events, 'exec-seen').length,
       'terminal connections': ofType(events, 'terminal-seen').length,
+      'watcher accounts compared': accounts.length,
       'changes told by watchers': accounts.reduce((sum, { changes }) => sum + changes, 0),
     },
-    faults: counted(ofType(events, 'fault').map(({ fault }) => fault)),
+    faults: counted(
+      ofType(events, 'fault')
+        .map(({ fault }) => fault)
+        .filter((fault) => !fault.startsWith('none')),
+    ),
     skipped: run?.skipped ?? [],
     starts: starts.length,
     longest_start_ms: Math.round(Math.max(0, ...starts.map(({ ready_ms }) => ready_ms))),

@@ -19,8 +19,11 @@ const query = (path: string): string => `path=${encodeURIComponent(path)}`
 
 export async function write(client: Client): Promise<void> {
   for (let number = 0; !client.signal.aborted; number++) {
+    await client.gate.pass(client.name)
     const file = fileName(client.random.below(FILES))
-    if (client.random.below(4) === 0) await readOnce(client, file)
+    const what = client.random.below(6)
+    if (what === 0) await readOnce(client, file)
+    else if (what === 1) await comeAndGo(client, number)
     else await writeOnce(client, file, number)
     await client.think(PAUSE_MS)
   }
@@ -63,6 +66,21 @@ async function writeOnce(client: Client, file: string, number: number): Promise<
   })
 }
 
+/** How many names of a client stay. */
+const NAMES = 60
+
+/**
+ * Files that are written once, and later moved or deleted: no later change makes up for one that a watcher was not
+ * told. They are in no register; the accounts alone tell of them.
+ */
+async function comeAndGo(client: Client, number: number): Promise<void> {
+  const name = (n: number): string => join(client.subject.ground.files, `once-${n % 4}`, `${client.name}-${n}`)
+  await client.ask('POST', '/files/write', { json: { path: name(number), content: `${number}`, create_dirs: true } })
+  const old = number - NAMES - client.random.below(NAMES)
+  if (client.random.below(2) === 0) await client.ask('POST', '/files/delete', { json: { path: name(old) } })
+  else await client.ask('POST', '/files/move', { json: { path: name(old), to: `${name(old)}-moved`, overwrite: true } })
+}
+
 export async function readOnce(client: Client, file: string): Promise<void> {
   const path = join(client.subject.ground.files, file)
   const raw = client.random.below(2) === 0
@@ -86,6 +104,7 @@ const LARGE_RECORD = 24 * 1024
 export async function append(client: Client): Promise<void> {
   const path = join(client.subject.ground.files, LOG)
   for (let number = 0; !client.signal.aborted; number++) {
+    await client.gate.pass(client.name)
     const bytes = 40 + client.random.below(client.random.below(20) === 0 ? LARGE_RECORD : 200)
     const content = logRecord(client.name, number, bytes)
     const answer = await client.ask('POST', '/files/write', { json: { path, content, append: true } })

@@ -68,24 +68,26 @@ export class Account {
     for (const known of this.#told.keys()) if (known.startsWith(`${name}/`)) this.#told.delete(known)
   }
 
-  /** Whether it equals the disk at this moment. */
-  holds(): boolean {
-    const real = Object.entries(disk(this.#root))
-    return real.length === this.#told.size && real.every(([path, content]) => this.#told.get(path) === content)
+  /** What was told and what is there, at this moment. */
+  compare(): Comparison {
+    const there = disk(this.#root)
+    const real = Object.entries(there)
+    const equal = real.length === this.#told.size && real.every(([path, content]) => this.#told.get(path) === content)
+    return { equal, told: Object.fromEntries(this.#told), disk: there }
   }
 
-  note(): void {
+  note({ told, disk: there }: Comparison): void {
     const { changes, resyncs } = this
-    const told = Object.fromEntries(this.#told)
-    this.client.history.add({
-      type: 'account',
-      client: this.client.name,
-      told,
-      changes,
-      resyncs,
-      disk: disk(this.#root),
-    })
+    this.client.history.add({ type: 'account', client: this.client.name, told, disk: there, changes, resyncs })
+    this.changes = 0
+    this.resyncs = 0
   }
+}
+
+interface Comparison {
+  readonly equal: boolean
+  readonly told: Record<string, string>
+  readonly disk: Record<string, string>
 }
 
 interface Own {
