@@ -89,6 +89,10 @@ const SYSTEM_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   EMFILE: ['unavailable', 'cannot be opened now: the daemon has no free file descriptor'],
   ENFILE: ['unavailable', 'cannot be opened now: the system has no free file descriptor'],
   ENOMEM: ['unavailable', 'cannot be handled now: the system is out of memory'],
+  ENOTCONN: ['unavailable', 'cannot be reached: nobody serves the file system it is on'],
+  ECONNABORTED: ['unavailable', 'cannot be reached: nobody serves the file system it is on any more'],
+  ESTALE: ['unavailable', 'cannot be reached: its server knows it no more'],
+  ETIMEDOUT: ['unavailable', 'cannot be reached: its server does not answer'],
 }
 
 /** The errno name of a Node system error ("ENOENT"), or undefined for anything else. */

@@ -8,6 +8,7 @@ import { extensionOf, isCodeFile } from '../listing/code-files.ts'
 import { writeMode } from './file-mode.ts'
 import { faultOfPath } from './missing-path.ts'
 import { onlyLocal } from './mounts.ts'
+import { remoteCall } from './remote-calls.ts'
 import { specialType } from './regular-file.ts'
 
 export interface FileFacts {
@@ -30,7 +31,7 @@ export interface FileFacts {
 
 export async function statPath(path: string): Promise<FileFacts> {
   try {
-    const stats = onlyLocal() ? lstatSync(path) : await lstat(path)
+    const stats = onlyLocal() ? lstatSync(path) : await remoteCall(path, () => lstat(path))
     const name = basename(path) || '/'
     const type = stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'file'
     const extension = type === 'directory' ? '' : extensionOf(name)

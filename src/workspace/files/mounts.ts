@@ -31,11 +31,12 @@ const LOCAL: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** How long an answer of `onlyLocal` holds: a network mount made meanwhile is asked like a local one so long. */
+/** How long a look holds: a network mount made meanwhile is asked like a local one so long. */
 const REMEMBERED_MS = 1000
 
 let askedAt = Number.NEGATIVE_INFINITY
 let local = false
+let remote: readonly string[] = []
 
 /**
  * True where nothing is mounted that could keep a system call waiting for somebody else (NFS, FUSE, 9p,
@@ -43,19 +44,38 @@ let local = false
  * costs twenty times the call.
  */
 export function onlyLocal(): boolean {
-  const now = performance.now()
-  if (now - askedAt < REMEMBERED_MS) return local
-  askedAt = now
-  try {
-    local = allLocal(readFileSync('/proc/self/mountinfo', 'utf8'))
-  } catch {
-    local = false
-  }
+  look()
   return local
 }
 
-/** The type is the field behind the lone dash (proc(5)). */
+/** The mount points of those that could. */
+export function remoteMounts(): readonly string[] {
+  look()
+  return remote
+}
+
+function look(): void {
+  const now = performance.now()
+  if (now - askedAt < REMEMBERED_MS) return
+  askedAt = now
+  try {
+    const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
+    local = allLocal(mountinfo)
+    remote = local ? [] : parseMountPoints(linesOf(mountinfo, (type) => !LOCAL.has(type)))
+  } catch {
+    local = false // which mounts there are is what was known before
+  }
+}
+
+/** The lines of file systems of the types that are `wanted`. The type is the field behind the lone dash (proc(5)). */
+function linesOf(mountinfo: string, wanted: (type: string) => boolean): string {
+  return mountinfo
+    .split('\n')
+    .filter((line) => wanted(/ - (\S+)/.exec(line)?.[1] ?? 'tmpfs'))
+    .join('\n')
+}
+
+/** Whether every file system is one of this machine's own. */
 export function allLocal(mountinfo: string): boolean {
-  const types = mountinfo.split('\n').flatMap((line) => / - (\S+)/.exec(line)?.[1] ?? [])
-  return types.length > 0 && types.every((type) => LOCAL.has(type))
+  return / - /.test(mountinfo) && linesOf(mountinfo, (type) => !LOCAL.has(type)) === ''
 }

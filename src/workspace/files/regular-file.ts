@@ -6,6 +6,7 @@ import { constants, type Stats } from 'node:fs'
 import { open, realpath, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
 import { faultOfPath } from './missing-path.ts'
+import { remoteCall } from './remote-calls.ts'
 
 export interface RegularFile {
   readonly handle: FileHandle
@@ -19,6 +20,10 @@ const { O_NONBLOCK, O_NOCTTY } = constants
 
 /** Opens a regular file; the caller closes the handle. `flags` are those of open(2), access mode included. */
 export async function openRegular(path: string, flags: number): Promise<RegularFile> {
+  return await remoteCall(path, () => opened(path, flags))
+}
+
+async function opened(path: string, flags: number): Promise<RegularFile> {
   let handle: FileHandle | undefined
   try {
     await refuseSpecial(path, await stat(path))
