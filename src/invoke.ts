@@ -211,6 +211,11 @@ async function nextWake(waiters: Set<() => void>, signal: AbortSignal): Promise<
 /** Every failure leaves as a Fault; one that is not yet is our defect: logged with its stack, told without. */
 function asFault(error: unknown, op: Operation, request: Request, log: Log): Fault {
   if (error instanceof Fault) return error
+  if (error instanceof SuppressedError) {
+    // Taking back what was half done failed too: the caller is told why there was something to take back.
+    log.warn('clean_up_failed', { operation: op.name, request_id: request.requestId, reason: String(error.error) })
+    return asFault(error.suppressed, op, request, log)
+  }
   if (request.signal.aborted) return new Fault('unavailable', 'the call was given up by its caller', { cause: error })
   const exhausted = faultOfExhaustion(error)
   if (exhausted !== undefined) {
