@@ -3,6 +3,7 @@
 
 import type { ServerResponse } from 'node:http'
 import { JsonText, jsonPieces } from '../json-text.ts'
+import { hasBody } from './body.ts'
 import { drained } from './drain.ts'
 
 /** Long replies leave in slices of this size. */
@@ -24,7 +25,9 @@ export async function sendJson(
   body: object,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const base = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers }
+  // A connection whose body was not read ends with the answer: its client must not send the next request on it.
+  const last = hasBody(response.req) && !response.req.complete ? { connection: 'close' } : {}
+  const base = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers, ...last }
   if (!isLong(body)) {
     const text = JSON.stringify(body)
     response.writeHead(status, { ...base, 'content-length': Buffer.byteLength(text) })
