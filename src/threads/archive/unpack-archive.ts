@@ -63,10 +63,14 @@ export class UnpackArchive implements MemberSink, Disposable {
     journal.clear()
   }
 
-  /** What is half done is taken back. */
+  /** What is half done is taken back; what cannot be stays noted, and is tried again when the upload is closed. */
   abandon(): void {
-    this.#opened?.tree.abandon()
-    this.#opened?.journal.clear()
+    try {
+      this.#opened?.tree.abandon()
+      this.#opened?.journal.clear()
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error // a directory that was shut meanwhile is no defect of ours
+    }
   }
 
   /** What a failure of `push` or `finish` means to the caller. */

@@ -3,6 +3,7 @@
 // outside the destination (reliability H-15; replay with FUZZ_SEED).
 
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -24,6 +25,7 @@ import { readPax } from '../../../src/threads/archive/unpack-pax.ts'
 import { type Member, TarReader } from '../../../src/threads/archive/unpack-reader.ts'
 import type { FaultNotice } from '../../../src/threads/walk/walk-job.ts'
 import { type Random, seeded } from '../../support/random.ts'
+import { asNobody } from '../../support/unprivileged.ts'
 import { archive, gnuLong, member, pax, record, summed } from '../../support/tar-writer.ts'
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20261121)
@@ -185,3 +187,17 @@ function realOrUndefined(path: Buffer): string | undefined {
     return undefined
   }
 }
+
+t.test('a directory that its owner may not enter: the archive is refused, and taking back is no failure', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'unpack-shut-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  chmodSync(directory, 0o777)
+  const dest = join(directory, 'dest')
+  const notice = await asNobody(async () => {
+    mkdirSync(join(dest, 'shut'), { recursive: true })
+    chmodSync(join(dest, 'shut'), 0o600)
+    return await unpack(dest, archive(member({ name: 'shut/file', content: 'x' })), 512)
+  })
+  t.match(notice, { code: 'forbidden', sentence: /^member 1 "shut\/file" .*; no file was extracted$/ })
+  t.same(readdirSync(join(dest, 'shut')), [])
+})
