@@ -1,0 +1,73 @@
+// Runs the cases of a fuzzer that speaks HTTP: several lanes, each with a connection, take the next number as
+// they come free. A case fails where its answer is a failure of ours, takes too long, or is none.
+
+import { chanceOf, type Random } from './chance.ts'
+import { Connection, type Answer } from './connection.ts'
+import type { HttpCase, Place } from './request.ts'
+import type { Subject } from './subject.ts'
+import type { Tally } from './tally.ts'
+
+export interface Plan {
+  readonly seed: number
+  /** Number of the first case. */
+  readonly from: number
+  readonly count: number
+  readonly lanes: number
+}
+
+export interface Stage {
+  readonly subject: Subject
+  readonly tally: Tally
+  readonly application: number
+  /** Hears how many cases are done. */
+  readonly done: (cases: number) => void
+}
+
+export interface HttpFuzzer {
+  readonly name: string
+  readonly make: (random: Random, place: Place) => HttpCase
+}
+
+/** The ground is emptied whenever so many cases are done: what they leave would make each listing longer. */
+const SWEEP = 2_000
+/** A daemon that has ended answers nothing; so many cases without an answer and it is looked after. */
+const GIVE_UP_FAILURES = 50
+
+export async function runExchanges(fuzzer: HttpFuzzer, plan: Plan, stage: Stage): Promise<void> {
+  const { subject, tally, application } = stage
+  const place = { ground: subject.sandbox.ground, application }
+  let next = plan.from
+  let swept: Promise<void> | undefined
+  const lane = async (number: number): Promise<void> => {
+    const connection = new Connection(subject.port, number)
+    while (next < plan.from + plan.count && subject.alive && tally.failed < GIVE_UP_FAILURES) {
+      const index = next++
+      const one = fuzzer.make(chanceOf(plan.seed, fuzzer.name, index), place)
+      if (judge(tally, index, one, await connection.exchange(one))) {
+        await tally.again(index, async () => (await connection.exchange(one)).ms)
+      }
+      stage.done(++tally.cases)
+      if (tally.cases % SWEEP === 0) swept ??= subject.sandbox.sweep().finally(() => (swept = undefined))
+    }
+    connection.close()
+  }
+  await Promise.all(Array.from({ length: plan.lanes }, (_, number) => lane(number)))
+  await swept
+}
+
+/** The only reasons for 500 (contract 5): a command that cannot be started. */
+const STARTS = /"code":"(command_not_found|not_executable|spawn_failed)"/
+
+/** True where it was slow and is to be tried again. */
+function judge(tally: Tally, index: number, one: HttpCase, { statuses, text, ms, hung }: Answer): boolean {
+  if (one.authenticated) tally.authenticated++
+  const [first] = statuses
+  tally.count(first === undefined ? (hung ? 'hung' : 'closed') : String(first))
+  if (hung) tally.fail(index, `no answer after ${Math.round(ms)} ms`)
+  if (text.includes('internal_error')) tally.fail(index, `internal_error: ${text.slice(0, 600)}`)
+  else if (statuses.includes(500) && !STARTS.test(text)) tally.fail(index, `500: ${text.slice(0, 600)}`)
+  if (one.answers !== undefined && statuses.length !== one.answers && !hung) {
+    tally.fail(index, `${statuses.length} answers instead of ${one.answers}: ${text.slice(0, 200)}`)
+  }
+  return !hung && tally.took(index, ms)
+}

@@ -1,0 +1,127 @@
+// One fuzzer's run from beginning to end: a daemon of its own, a warm-up that is not judged for memory, the
+// cases, and the verdict over all of it.
+
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { runExchanges, type HttpFuzzer, type Plan, type Stage } from './exchanges.ts'
+import { FRAMES, runFrames } from './frames.ts'
+import { httpCase } from './http-case.ts'
+import { queryCase } from './query-case.ts'
+import { rpcCase } from './rpc-case.ts'
+import { startSubject, type Sandbox, type Subject } from './subject.ts'
+import { HANG_MS, memoryOf, NOISE_MIB, SLOPE_MIB, Tally, type Outcome } from './tally.ts'
+import { runTar, UPLOAD_SHARE, uploads } from './tar.ts'
+import { TAR } from './tar-process.ts'
+import { openWatchdog, type Watched } from './watchdog.ts'
+
+export const FUZZERS = ['http', FRAMES, 'json-rpc', TAR, 'query'] as const
+export type FuzzerName = (typeof FUZZERS)[number]
+
+const HTTP: Readonly<Record<string, HttpFuzzer>> = {
+  http: { name: 'http', make: httpCase },
+  'json-rpc': { name: 'json-rpc', make: rpcCase },
+  query: { name: 'query', make: queryCase },
+}
+
+export interface Order {
+  readonly seed: number
+  readonly from: number
+  readonly count: number
+}
+
+/**
+ * Share of the cases that come before memory is judged. Under such load V8 lets its heap grow for some 50,000 requests,
+ * to about 200 MiB, before it collects in earnest; with a heap held small, memory is level from 20,000 on.
+ */
+const WARM_UP = 0.5
+/** Fewer cases say nothing about memory. */
+const LEAST_FOR_MEMORY = 100_000
+/** From here on the slope alone is judged; with fewer cases what goes up and down would pass for it. */
+const LEAST_FOR_SLOPE = 500_000
+
+/** For two cores: the daemon has one of them. */
+const LANES = { http: 12, frames: 8, upload: 3 }
+
+/** The outcomes of one fuzzer: two where some of its cases go another way. */
+export async function runFuzzer(name: FuzzerName, order: Order, sandbox: Sandbox): Promise<Outcome[]> {
+  if (name === TAR) {
+    const uploaded = { ...order, count: Math.max(1, Math.round(order.count * UPLOAD_SHARE)) }
+    const inProcess = await timed(`${TAR}, in process`, order, (tally) =>
+      runTar({ ...order, lanes: 1 }, sandbox, tally),
+    )
+    const plan = { ...uploaded, lanes: LANES.upload }
+    return [inProcess, await onDaemon(`${TAR}, uploaded`, plan, sandbox, (stage) => runExchanges(uploads, plan, stage))]
+  }
+  const fuzzer = HTTP[name]
+  const plan = { ...order, lanes: fuzzer === undefined ? LANES.frames : LANES.http }
+  const run = (stage: Stage) => (fuzzer === undefined ? runFrames(plan, stage) : runExchanges(fuzzer, plan, stage))
+  return [await onDaemon(name, plan, sandbox, run)]
+}
+
+async function onDaemon(
+  name: string,
+  plan: Plan,
+  sandbox: Sandbox,
+  run: (stage: Stage) => Promise<void>,
+): Promise<Outcome> {
+  await using subject = await startSubject(sandbox)
+  await using application = await openApplication()
+  const work = async (tally: Tally): Promise<Watched> => {
+    const watchdog = openWatchdog(subject.pid, subject.port)
+    await run({ subject, tally, application: application.port, done: (cases) => watchdog.done(cases) })
+    const watched = await watchdog.finish()
+    inspect(subject, tally, plan.from + tally.cases)
+    return watched
+  }
+  const outcome = await timed(name, plan, work)
+  await sandbox.sweep()
+  return outcome
+}
+
+async function timed(name: string, order: Order, work: (tally: Tally) => Promise<Watched>): Promise<Outcome> {
+  const tally = new Tally()
+  const began = performance.now()
+  const watched = await work(tally)
+  const seconds = (performance.now() - began) / 1000
+  const memory = memoryOf(watched.memory, order.count, order.count * WARM_UP)
+  const problems = [...tally.failures]
+  if (tally.failed > problems.length) problems.push(`… and ${tally.failed - problems.length} more`)
+  if (tally.cases < order.count) problems.push(`only ${tally.cases} of ${order.count} cases were run`)
+  if (watched.slowest > HANG_MS) problems.push(`/health took ${Math.round(watched.slowest)} ms to answer`)
+  problems.push(...watched.failures.map((failure) => `/health: ${failure}`))
+  const noise = order.count < LEAST_FOR_SLOPE ? NOISE_MIB : 0
+  if (order.count >= LEAST_FOR_MEMORY && memory.slope > SLOPE_MIB && memory.growth > noise) {
+    problems.push(`anonymous memory grew by ${memory.slope.toFixed(2)} MiB in 100,000 cases`)
+  }
+  return { name, tally, seconds, watched, memory, problems }
+}
+
+/** What the daemon itself has to say. */
+function inspect(subject: Subject, tally: Tally, index: number): void {
+  if (!subject.alive) tally.fail(index, `the daemon has ended: ${subject.log().slice(-2000)}`)
+  const [first, ...others] = subject
+    .log()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+  if (first !== undefined) tally.fail(index, `the daemon logged ${1 + others.length} errors: ${first.slice(0, 2000)}`)
+}
+
+/** What the proxy leads to. */
+async function openApplication(): Promise<{ readonly port: number } & AsyncDisposable> {
+  const server = createServer((request, response) => {
+    request.on('error', () => undefined).resume()
+    response.on('error', () => undefined).end('hello')
+  })
+  server.on('clientError', (_, socket) => socket.destroy())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}

@@ -1,0 +1,103 @@
+// What came of a run: answers by kind, how many were authenticated, the slowest, and what went wrong, each with
+// the number under which it can be replayed. And the verdict over it.
+
+import type { Sample, Watched } from './watchdog.ts'
+
+/** Nothing may hang for longer (issue: no hang over 1 s). */
+export const HANG_MS = 1_000
+/** How often a slow case is tried again. */
+const TRIES = 3
+/** Failures that are kept; the others are counted. */
+const KEPT = 20
+/** MiB that anonymous memory may grow in 100,000 cases. */
+export const SLOPE_MIB = 1
+/** MiB by which it goes up and down between one collection and another: less is no growth where the cases are few. */
+export const NOISE_MIB = 10
+
+export class Tally {
+  readonly answers = new Map<string, number>()
+  readonly failures: string[] = []
+  authenticated = 0
+  cases = 0
+  failed = 0
+  /** Cases above HANG_MS at first. */
+  slow = 0
+  slowest = { ms: 0, index: -1 }
+
+  count(answer: string, times = 1): void {
+    this.answers.set(answer, (this.answers.get(answer) ?? 0) + times)
+  }
+
+  /**
+   * True where that was too long, which is no failure yet: on a machine that is busy with something else it happens to
+   * any case. It is one where it happens each time that the case is tried again.
+   */
+  took(index: number, ms: number): boolean {
+    if (ms > this.slowest.ms) this.slowest = { ms, index }
+    if (ms > HANG_MS) this.slow++
+    return ms > HANG_MS
+  }
+
+  /** `retry` resolves to the milliseconds that the case takes now. */
+  async again(index: number, retry: () => Promise<number>): Promise<void> {
+    let least = Infinity
+    for (let attempt = 0; attempt < TRIES && least > HANG_MS; attempt++) least = Math.min(least, await retry())
+    if (least > HANG_MS)
+      this.fail(index, `took more than ${HANG_MS} ms, and ${Math.round(least)} ms or more when tried again`)
+  }
+
+  fail(index: number, sentence: string): void {
+    this.failed++
+    if (this.failures.length < KEPT) this.failures.push(`case ${index}: ${sentence}`)
+  }
+}
+
+export interface Outcome {
+  readonly name: string
+  readonly tally: Tally
+  readonly seconds: number
+  readonly watched: Watched
+  /** Sentences of what must not be; empty where all holds. */
+  readonly problems: readonly string[]
+  readonly memory: Memory
+}
+
+export interface Memory {
+  /** The lowest of each part after the warm-up, in MiB. */
+  readonly lowest: readonly number[]
+  /** The highest of all. */
+  readonly peak: number
+  /** MiB in 100,000 cases. */
+  readonly slope: number
+  /** MiB by that slope in the cases behind the warm-up. */
+  readonly growth: number
+}
+
+/** Parts into which the run behind its warm-up is divided; the lowest of each is what collecting cannot free. */
+const PARTS = 10
+
+/** Least squares over the lowest of each part: between two collections memory goes up and down by more. */
+export function memoryOf(samples: readonly Sample[], cases: number, warmUp: number): Memory {
+  const after = samples.filter((one) => one.cases >= warmUp)
+  const lowest = Array.from({ length: PARTS }, (_, part) => {
+    const from = warmUp + ((cases - warmUp) * part) / PARTS
+    const to = warmUp + ((cases - warmUp) * (part + 1)) / PARTS
+    const inside = after.filter((one) => one.cases >= from && one.cases <= to)
+    return inside.reduce<Sample | undefined>(
+      (least, one) => (least === undefined || one.mib < least.mib ? one : least),
+      undefined,
+    )
+  }).filter((one) => one !== undefined)
+  const peak = Math.max(0, ...samples.map((one) => one.mib))
+  const slope = slopeOf(lowest)
+  return { lowest: lowest.map((one) => one.mib), peak, slope: slope * 100_000, growth: slope * (cases - warmUp) }
+}
+
+function slopeOf(points: readonly Sample[]): number {
+  const middle = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length
+  const x = middle(points.map((one) => one.cases))
+  const y = middle(points.map((one) => one.mib))
+  const over = points.reduce((sum, one) => sum + (one.cases - x) * (one.mib - y), 0)
+  const under = points.reduce((sum, one) => sum + (one.cases - x) ** 2, 0)
+  return under === 0 ? 0 : over / under
+}
