@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Caller } from '../caller.ts'
 import type { Daemon } from '../daemon.ts'
-import { Fault } from '../fault.ts'
+import { errnoOf, Fault } from '../fault.ts'
 import type { Gate } from '../invoke.ts'
 import type { Log } from '../log.ts'
 import type { Operation } from '../operation.ts'
@@ -96,6 +96,8 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   const upgrades = openUpgrades(parts, origins, rules.accessLog)
   server.on('upgrade', upgrades.take)
   await listen(server, rules)
+  // A connection that could not be taken (no free descriptor) is that connection's end, not ours (Z-01).
+  server.on('error', (error) => parts.log.warn('connection_not_taken', { errno: errnoOf(error) }))
   const address = server.address() as AddressInfo
   origins.port = address.port
   // What was handed over is bound to whatever its owner chose.
@@ -130,8 +132,6 @@ async function listen(server: Server, rules: ServerRules): Promise<void> {
   server.listen({ ...where, backlog: 1024 }, resolve)
   await promise
   server.off('error', reject)
-  // A connection that could not be taken (no free descriptor) is that connection's end, not ours (Z-01).
-  server.on('error', () => undefined)
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>
