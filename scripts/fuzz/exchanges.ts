@@ -20,7 +20,7 @@ export interface Stage {
   readonly tally: Tally
   readonly application: number
   /** Hears how many cases are done. */
-  readonly done: (cases: number) => void
+  readonly done: (this: void, cases: number) => void
 }
 
 export interface HttpFuzzer {

@@ -4,7 +4,7 @@
 
 import { TOKEN } from '../../test/support/daemon.ts'
 import { chanceOf, type Random } from './chance.ts'
-import { frameCase } from './frame-case.ts'
+import { frameCase, type FrameCase } from './frame-case.ts'
 import { FrameLane, type Heard } from './frame-lane.ts'
 import type { Plan, Stage } from './exchanges.ts'
 import type { Tally } from './tally.ts'
@@ -18,17 +18,20 @@ const FRAMES_OF_ONE = 90
 const TERMINALS = 3
 const GIVE_UP_FAILURES = 50
 
+/** Numbers of the cases that are still to be run, given out one by one. */
+type Take = () => number | undefined
+
 export async function runFrames(plan: Plan, stage: Stage): Promise<void> {
   const { subject, tally } = stage
   const stop = new AbortController()
   const keeper = keepTerminals(subject.port, stop.signal)
   let next = plan.from
-  const take = (): number | undefined =>
+  const take: Take = () =>
     next < plan.from + plan.count && subject.alive && tally.failed < GIVE_UP_FAILURES ? next++ : undefined
   const lane = async (number: number): Promise<void> => {
     for (let index = take(); index !== undefined; index = take()) {
       const client = clientFor(chanceOf(plan.seed, 'handshakes', index), subject.port, number)
-      if (await client.opened()) await talk(client, index, take)
+      if (await client.opened()) await talk(client, { seed: plan.seed, first: index, take }, stage)
       else {
         tally.count(`handshake ${client.status}`)
         stage.done(++tally.cases)
@@ -36,33 +39,51 @@ export async function runFrames(plan: Plan, stage: Stage): Promise<void> {
       client.close()
     }
   }
-  const talk = async (client: FrameLane, first: number, more: () => number | undefined): Promise<void> => {
-    let index: number | undefined = first
-    for (let sent = 0; index !== undefined && sent < FRAMES_OF_ONE;) {
-      const batch = [index]
-      const cases = [frameCase(chanceOf(plan.seed, FRAMES, index))]
-      while (cases.at(-1)?.last === false && cases.length < BATCH && sent + cases.length < FRAMES_OF_ONE) {
-        const another = more()
-        if (another === undefined) break
-        batch.push(another)
-        cases.push(frameCase(chanceOf(plan.seed, FRAMES, another)))
-      }
-      const last = cases.at(-1)?.last === true
-      const frames = Buffer.concat(cases.map((one) => one.bytes))
-      const heard = await client.send(frames, last)
-      judge(tally, batch, heard)
-      // What was sent is sent again by a client of its own.
-      if (!heard.hung && tally.took(index, heard.ms))
-        await tally.again(index, () => sentAgain(frames, last, client.port))
-      stage.done((tally.cases += batch.length))
-      if (heard.closed !== undefined || heard.hung || last) return
-      sent += cases.length
-      if (sent < FRAMES_OF_ONE) index = more()
-    }
-  }
   await Promise.all(Array.from({ length: plan.lanes }, (_, number) => lane(number)))
   stop.abort()
   await keeper
+}
+
+interface Supply {
+  readonly seed: number
+  readonly first: number
+  readonly take: Take
+}
+
+/** Sends batch after batch, until one ends the connection or it has had its share. */
+async function talk(client: FrameLane, { seed, first, take }: Supply, { tally, done }: Stage): Promise<void> {
+  let index: number | undefined = first
+  for (let sent = 0; index !== undefined;) {
+    const batch = batchFrom(index, FRAMES_OF_ONE - sent, { seed, first, take })
+    const last = batch.frames.at(-1)?.last === true
+    const bytes = Buffer.concat(batch.frames.map((one) => one.bytes))
+    const heard = await client.send(bytes, last)
+    judge(tally, batch.indexes, heard)
+    if (!heard.hung && tally.took(index, heard.ms)) {
+      await tally.again(index, () => sentAgain(bytes, last, client.port)) // by a client of its own
+    }
+    done((tally.cases += batch.indexes.length))
+    sent += batch.indexes.length
+    if (heard.closed !== undefined || heard.hung || last || sent >= FRAMES_OF_ONE) return
+    index = take()
+  }
+}
+
+interface Batch {
+  readonly indexes: readonly number[]
+  readonly frames: readonly FrameCase[]
+}
+
+function batchFrom(index: number, room: number, { seed, take }: Supply): Batch {
+  const indexes = [index]
+  const frames = [frameCase(chanceOf(seed, FRAMES, index))]
+  while (frames.at(-1)?.last === false && frames.length < Math.min(BATCH, room)) {
+    const another = take()
+    if (another === undefined) break
+    indexes.push(another)
+    frames.push(frameCase(chanceOf(seed, FRAMES, another)))
+  }
+  return { indexes, frames }
 }
 
 function clientFor(random: Random, port: number, lane: number): FrameLane {

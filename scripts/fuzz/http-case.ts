@@ -154,7 +154,8 @@ function upgrade(random: Random): HttpCase {
     '?token=x',
     `?flow=${random.pick(WORDS)}`,
   ])
-  const target = `${random.pick(['/ws', '/ws', '/ws/', '/desktop/ws', '/files', '/runtimes/x/ws'])}${encodeURI(query.toWellFormed())}`
+  const path = random.pick(['/ws', '/ws', '/ws/', '/desktop/ws', '/files', '/runtimes/x/ws'])
+  const target = `${path}${encodeURI(query.toWellFormed())}`
   const bytes = requestOf({ method: 'GET', target, headers, body: Buffer.from(random.pick(WORDS)) })
   return loose(random, random.next() < 0.5 ? mutated(random, bytes) : bytes, [])
 }

@@ -1,20 +1,32 @@
 // What a run says: for a reader, and as JSON.
 
-import { HANG_MS, NOISE_MIB, SLOPE_MIB, type Outcome } from './tally.ts'
+import { HANG_MS, PEAK_MIB, SLOPE_MIB, type Memory, type Outcome, type Tally } from './tally.ts'
 
 export function report({ name, tally, seconds, watched, memory, problems }: Outcome): string {
-  const { cases, slowest } = tally
+  const { cases } = tally
   const rate = Math.round(cases / Math.max(seconds, 0.001))
   const lines = [
     `${problems.length === 0 ? 'held  ' : 'FAILED'} ${name}: ${cases} cases in ${seconds.toFixed(1)} s (${rate}/s)`,
     `  answers     ${histogram(tally.answers)}`,
     ...(tally.authenticated === 0 ? [] : [`  with token  ${((100 * tally.authenticated) / cases).toFixed(1)} %`]),
-    `  slowest     case ${slowest.index} ${Math.round(slowest.ms)} ms${tally.slow > 0 ? `, ${tally.slow} cases slow at first, not when tried again but for what is below` : ''}${probes(watched)} (limit ${HANG_MS} ms)`,
-    `  memory      lowest of each tenth ${memory.lowest.map((mib) => mib.toFixed(1)).join(' ')}, highest ${memory.peak.toFixed(1)} MiB; ` +
-      `${memory.slope.toFixed(2)} MiB in 100,000 cases (limit ${SLOPE_MIB}; in short runs ${NOISE_MIB} in all)`,
+    `  slowest     ${slowest(tally)}${probes(watched)} (limit ${HANG_MS} ms)`,
+    `  memory      ${levels(memory)}`,
     ...problems.map((problem) => `  FAILED      ${problem}`),
   ]
   return lines.join('\n')
+}
+
+function slowest({ slowest: { index, ms }, slow }: Tally): string {
+  const again = slow === 0 ? '' : `; ${slow} cases were slow at first and were tried again`
+  return `case ${index} ${Math.round(ms)} ms${again}`
+}
+
+function levels({ lowest, peak, slope }: Memory): string {
+  const tenths = lowest.map((mib) => mib.toFixed(1)).join(' ')
+  return (
+    `lowest of each twentieth of the second half ${tenths}, highest of all ${peak.toFixed(1)} MiB (limit ${PEAK_MIB}); ` +
+    `${slope.toFixed(2)} MiB in 100,000 cases (limit ${SLOPE_MIB}, in long runs)`
+  )
 }
 
 function probes({ probes: number, slowest }: Outcome['watched']): string {

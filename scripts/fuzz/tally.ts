@@ -11,8 +11,8 @@ const TRIES = 3
 const KEPT = 20
 /** MiB that anonymous memory may grow in 100,000 cases. */
 export const SLOPE_MIB = 1
-/** MiB by which it goes up and down between one collection and another: less is no growth where the cases are few. */
-export const NOISE_MIB = 10
+/** MiB of anonymous memory that are never reached: what V8 takes under such load, and half of it again. */
+export const PEAK_MIB = 400
 
 export class Tally {
   readonly answers = new Map<string, number>()
@@ -69,8 +69,6 @@ export interface Memory {
   readonly peak: number
   /** MiB in 100,000 cases. */
   readonly slope: number
-  /** MiB by that slope in the cases behind the warm-up. */
-  readonly growth: number
 }
 
 /** Parts into which the run behind its warm-up is divided; the lowest of each is what collecting cannot free. */
@@ -89,8 +87,7 @@ export function memoryOf(samples: readonly Sample[], cases: number, warmUp: numb
     )
   }).filter((one) => one !== undefined)
   const peak = Math.max(0, ...samples.map((one) => one.mib))
-  const slope = slopeOf(lowest)
-  return { lowest: lowest.map((one) => one.mib), peak, slope: slope * 100_000, growth: slope * (cases - warmUp) }
+  return { lowest: lowest.map((one) => one.mib), peak, slope: slopeOf(lowest) * 100_000 }
 }
 
 function slopeOf(points: readonly Sample[]): number {

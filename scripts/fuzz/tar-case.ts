@@ -65,10 +65,21 @@ export function tarCase(random: Random, outside: string): TarCase {
 /** No name of the one is above or below one of the other, so that most members find their place. */
 const FILES = ['a', 'b', 'd/a', 'd/f/a', 'h/b', './a', 'é', 'n'.repeat(100), '.gitignore', 'a~']
 const DIRECTORIES = ['d', 'd/', 'd/f', 'h/', './h']
-const ODD_NAMES = [
-  ...['.', '..', 'a/../../outside/x', '../outside/x', 'C:\\x', 'a\\b', '', '/', 'a//b', 'a/b', 'd', 'l/x', 'l'],
-  'n'.repeat(101),
-]
+const ODD_NAMES = ['n'.repeat(101)].concat([
+  '.',
+  '..',
+  'a/../../outside/x',
+  '../outside/x',
+  'C:\\x',
+  'a\\b',
+  '',
+  '/',
+  'a//b',
+  'a/b',
+  'd',
+  'l/x',
+  'l',
+])
 
 function nameIn(random: Random, outside: string, usual: readonly string[] = FILES): string {
   if (random.next() < 0.9) return random.pick(usual)

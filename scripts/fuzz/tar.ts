@@ -15,13 +15,18 @@ import { openWatchdog, type Watched } from './watchdog.ts'
 
 /** Uploads for each hundred archives in process. */
 export const UPLOAD_SHARE = 0.01
+/** Memory that waits to be collected shall not look like memory that is lost: no more heap than is needed. */
+const HEAP = ['--max-old-space-size=64', '--max-semi-space-size=1']
 /** Without news for so long the process hangs. */
 const SILENT_MS = 30_000
 
 export async function runTar(plan: Plan, sandbox: Sandbox, tally: Tally): Promise<Watched> {
   const directory = mkdtempSync(join(sandbox.directory, 'tar-'))
   if (isRoot) chownSync(directory, NOBODY, NOBODY)
-  const child = fork(join(import.meta.dirname, 'tar-process.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(join(import.meta.dirname, 'tar-process.ts'), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: HEAP,
+  })
   const watchdog = openWatchdog(child.pid ?? 0, 0)
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
   let timer: NodeJS.Timeout | undefined
