@@ -163,7 +163,9 @@ async function soak(): Promise<string[]> {
       `soak: ${tally.requests} requests, ${tally.cut} cut, ${tally.refused} refused, ${JSON.stringify(disturbed)}`,
     )
     const code = await subject.stop()
+    const short = over.signal.aborted ? [`it was cut short after ${seen.length} of ${minutes} min`] : []
     return [
+      ...(death === undefined ? short : [death]),
       ...judge(seen, before, after),
       ...tally.wrong,
       ...subject.errors,
@@ -188,7 +190,7 @@ function describe(vitals: Vitals): string {
 function judge(minutes: readonly Minute[], before: Vitals, after: Vitals): string[] {
   const grown = drift(minutes)
   const said = grown === undefined ? `not judged below ${MINUTES_FOR_DRIFT} min` : `${(grown * 100).toFixed(1)} %`
-  console.log(`soak: the floor of memory under work has changed by ${said} from the first third to the last`)
+  console.log(`soak: the floor of memory under work has changed by ${said} from the second third to the last`)
   const growth = grown !== undefined && grown > MOST_DRIFT ? [`memory has grown by ${said}`] : []
   return [...growth, ...leftBehind(before, after)]
 }

@@ -13,13 +13,16 @@ export interface Minute {
   readonly most: number
 }
 
-/** How much the floor of memory under work has risen from the first third to the last, as a share of it. */
+/**
+ * How much the floor of memory under work has risen from the second third to the last, as a share of it. In the first
+ * the stores fill that have limits: finished commands and their output, answers that are not yet collected.
+ */
 export function drift(minutes: readonly Minute[]): number | undefined {
   if (minutes.length < MINUTES_FOR_DRIFT) return undefined
   const third = Math.floor(minutes.length / 3)
   const floor = (part: readonly Minute[]) => median(part.map(({ least }) => least))
-  const first = floor(minutes.slice(0, third))
-  return (floor(minutes.slice(-third)) - first) / first
+  const before = floor(minutes.slice(-2 * third, -third))
+  return (floor(minutes.slice(-third)) - before) / before
 }
 
 export function median(values: readonly number[]): number {
