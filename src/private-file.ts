@@ -3,10 +3,11 @@
 // alone. What the operator must change is a StartError of one line that never repeats what was read.
 
 import { constants } from 'node:fs'
-import { chmod, link, mkdir, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
+import { chmod, link, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from './fault.ts'
 import { freshRandom } from './fresh-random.ts'
+import { makeWithParents } from './make-directories.ts'
 import { StartError } from './start-error.ts'
 
 /** Largest secret or key set file; the same cap as for a fetched key set (reliability A-07). */
@@ -36,7 +37,7 @@ export async function openRegular(path: string, flags: number, name: string): Pr
 /** Makes the state directory; the errno name where it cannot be. Refuses one in which another user could replace a file. */
 export async function ownDirectory(directory: string): Promise<string | undefined> {
   const [facts, failure] = await attempt(async () => {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    makeWithParents(directory, 0o700)
     return await stat(directory)
   })
   if (facts === undefined) return failure

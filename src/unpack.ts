@@ -12,7 +12,6 @@ import {
   constants,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   realpathSync,
@@ -23,6 +22,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeWithParents } from './make-directories.ts'
 
 /** A file to be unpacked. */
 export interface Packed {
@@ -47,7 +47,7 @@ const OURS = /^[0-9a-f]{16}-[\w.-]+$/
  * its real path: a link on the way to it, checked now, could lead elsewhere later.
  */
 export function privateDirectory(directory: string): string {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeWithParents(directory, 0o700)
   if (lstatSync(directory).isSymbolicLink()) throw new Error(`${directory} is a link, not a directory`)
   const real = realpathSync(directory)
   for (let at = real; at !== '/';) {

@@ -64,6 +64,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'json-text.ts': 'base',
   'key-files.ts': 'base',
   'log.ts': 'base',
+  'make-directories.ts': 'base',
   'nearest.ts': 'base',
   'operation.ts': 'base',
   'private-file.ts': 'base',

@@ -4,12 +4,13 @@
 // half; older ones cannot, so it is done here for all. Best effort: what is refused is named and left out.
 // Where nothing was delegated, in a container or a shell, nothing is touched.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { canStartInGroup } from '../native/spawn.ts'
 import { attributeOf } from '../native/xattr.ts'
 import { errnoOf } from '../fault.ts'
+import { makeWithParents } from '../make-directories.ts'
 
 export interface DelegatedGroup {
   /** The directories of the daemon's group and of the one for children. */
@@ -48,7 +49,7 @@ export function enterDelegatedGroup(pid: number): DelegatedGroup | string | unde
   const work = join(unit, WORK)
   const memory = workMemory(Math.min(totalmem(), process.constrainedMemory() || Infinity))
   try {
-    for (const path of [daemon, work]) mkdirSync(path, { recursive: true })
+    for (const path of [daemon, work]) makeWithParents(path, 0o755)
     if (own === unit) writeFileSync(join(daemon, 'cgroup.procs'), String(pid))
   } catch (error) {
     return errnoOf(error) ?? 'failed'

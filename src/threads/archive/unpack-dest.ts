@@ -1,9 +1,10 @@
 // The destination of an upload: made where it is missing, with its parents, and opened once. From then on it is
 // that directory, whatever its path comes to mean (reliability F-15); a link in the path is followed here alone.
 
-import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { makeWithParents } from '../../make-directories.ts'
 import { flushFileSystem } from '../../native/sync.ts'
 
 const O_PATH = 0o10000000 // Node does not name it
@@ -17,7 +18,7 @@ export function openDest(dest: string): number {
     throw new Fault('not_supported', 'archives are unpacked through /proc/self/fd, and /proc is not mounted here')
   }
   try {
-    const outermost = mkdirSync(dest, { recursive: true })
+    const outermost = makeWithParents(dest, MODE)
     for (let made = dest; outermost !== undefined; made = dirname(made)) {
       chmodSync(made, (statSync(made).mode & 0o7777) | MODE)
       if (made === outermost) break

@@ -3,8 +3,9 @@
 // at the next start where the whole daemon did not (contract 18, reliability T-05). What a note names is removed
 // only if it has a name of ours and is what the note says: a regular file, or a symbolic link.
 
-import { lstat, mkdir, open, readdir, readFile, rm, unlink } from 'node:fs/promises'
+import { lstat, open, readdir, readFile, rm, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { makeWithParents } from '../../make-directories.ts'
 import { isTemporaryName } from '../files/write-journal.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
 
@@ -26,7 +27,7 @@ export async function openUnpackJournals(stateDirectory: string): Promise<Unpack
     async open() {
       const path = join(stateDirectory, `unpack-${owner}-${++last}.journal`)
       try {
-        await mkdir(stateDirectory, { recursive: true, mode: 0o700 })
+        makeWithParents(stateDirectory, 0o700)
         await (await open(path, 'wx', 0o600)).close()
         return path
       } catch {

@@ -6,8 +6,9 @@
 // the background, since a large tree would hold up the start.
 
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { lstat, open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { makeWithParents } from '../../make-directories.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
 import { emptyDirectory } from './tree-removal.ts'
 
@@ -39,7 +40,7 @@ export function isTemporaryName(name: string): boolean {
 /** Sweeps what earlier daemons left, then opens the journal of this one. */
 export async function openWriteJournal(stateDirectory: string): Promise<WriteJournal> {
   try {
-    await mkdir(stateDirectory, { recursive: true, mode: 0o700 })
+    makeWithParents(stateDirectory, 0o700)
     const own = `writes-${await processName()}.journal`
     const trees = await sweep(stateDirectory)
     const path = join(stateDirectory, own)
