@@ -79,9 +79,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     openWalkers({ home: { home: environment['HOME'], configHome: environment['XDG_CONFIG_HOME'] } }),
   )
   const packers = stack.use(openPackers())
-  const unpacker = stack.use(
-    await openUnpacker({ stateDirectory: options.stateDirectory, durable: options.durable }),
-  )
+  const unpacker = stack.use(await openUnpacker({ stateDirectory: options.stateDirectory, durable: options.durable }))
   const search = openContentSearch({ children, engine: options.engine, ripgrep: options.ripgrep, environment })
   const parts = stack.move()
   return {

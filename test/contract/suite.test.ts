@@ -297,7 +297,9 @@ t.test('the streams, which REST alone has, to the letter (contract 2 and 5)', as
 })
 
 t.test('every tool is asked here', async (t) => {
-  const tools = catalogWith([]).flatMap(({ name, tool }) => (tool === undefined || tool.toolset !== undefined ? [] : [name]))
+  const tools = catalogWith([]).flatMap(({ name, tool }) =>
+    tool === undefined || tool.toolset !== undefined ? [] : [name],
+  )
   const asked = new Set(CASES.map((one) => one.op))
   const others = tools.filter((name) => !asked.has(name))
   t.ok(
