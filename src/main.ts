@@ -2,6 +2,7 @@
 
 import { buildFacts, openAssets } from './assets.ts'
 import type { Place } from './commands/connect.ts'
+import type { Setup } from './commands/doctor.ts'
 import { type CommandLine, type Config, loadConfig, readCommandLine } from './config.ts'
 import { StartError } from './start-error.ts'
 import { loadToken, tokenSources } from './token-store.ts'
@@ -14,6 +15,8 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
   workspace-runtime token verify   say whether what comes by stdin is the token (exit code 0) or not (1)
   workspace-runtime connect CLIENT   print what an MCP client needs: claude-code, claude-desktop,
                                  cursor, vscode, codex, gemini
+  workspace-runtime status       say in one line how the daemon is that runs here (--json: all it tells)
+  workspace-runtime doctor       check what the daemon needs, and say what to do (--json)
   workspace-runtime stdio        be a stdio MCP server that talks to the running daemon
 
   --host ADDRESS       address to listen on            (RUNTIME_HOST, 127.0.0.1)
@@ -22,6 +25,7 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
   --config FILE        configuration as JSON           (RUNTIME_CONFIG)
   --workdir DIR        where commands start            (RUNTIME_WORKDIR, /root, else the home directory)
   --log-level LEVEL    debug info warn error silent    (RUNTIME_LOG_LEVEL, info)
+  --access-log         log every request               (RUNTIME_ACCESS_LOG=1)
   --toolsets A,B       toolsets beyond the 23 tools
   --url URL            for connect and stdio: where the daemon's /mcp is, if not at --host and --port
   --version            print the versions
@@ -37,6 +41,8 @@ async function run(args: readonly string[]): Promise<void> {
   const command = line.words.join(' ')
   if (command === '' || command === 'serve') return await start(loadConfig(line))
   if (line.words[0] === 'token') return await token(line)
+  if (command === 'status') return await status(line)
+  if (command === 'doctor') return await doctor(line)
   if (command === 'stdio') return await (await import('./commands/stdio.ts')).stdio(await placeOf(line))
   if (line.words[0] === 'connect') return await connect(line.words.slice(1).join(' '), line)
   throw new StartError(`there is no command ${JSON.stringify(command)}; see --help`)
@@ -54,6 +60,30 @@ async function token(line: CommandLine): Promise<void> {
   const tell = (text: string): void => void process.stderr.write(`workspace-runtime: ${text}\n`)
   const console = { input: process.stdin, print, tell }
   process.exitCode = await tokenCommand(line.words.slice(1), tokenSources(loadConfig(line)), console)
+}
+
+async function status(line: CommandLine): Promise<void> {
+  const { status: tell } = await import('./commands/status.ts')
+  const { checkToken } = await import('./commands/token-check.ts')
+  const config = loadConfig(line)
+  const token = async (): Promise<string | undefined> => (await checkToken(tokenSources(config))).token
+  process.exitCode = await tell({ address: config, token, json: line.flags['json'] === true, print })
+}
+
+async function doctor(line: CommandLine): Promise<void> {
+  const { doctor: examine } = await import('./commands/doctor.ts')
+  process.exitCode = await examine({ setup: setupOf(line), json: line.flags['json'] === true, print })
+}
+
+/** A configuration that cannot be used is a finding too. */
+function setupOf(line: CommandLine): Setup | StartError {
+  try {
+    const config = loadConfig(line)
+    return { ...config, tokens: tokenSources(config) }
+  } catch (error) {
+    if (error instanceof StartError) return error
+    throw error
+  }
 }
 
 async function tokenOf(config: Config): Promise<string> {

@@ -80,8 +80,13 @@ export function snippetFor(client: string, place: Place): Snippet | undefined {
 
 /** The endpoint of a daemon bound to `host`; every address of the machine is reached over loopback. */
 export function endpointUrl(host: string, port: number): string {
+  return `http://${reachable(host)}:${port}${ENDPOINT}`
+}
+
+/** Where an address that is listened on is reached from this machine, as a URL has it. */
+export function reachable(host: string): string {
   const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}${ENDPOINT}`
+  return reached.includes(':') ? `[${reached}]` : reached
 }
 
 /** mcp-remote refuses http to other machines unless told. */

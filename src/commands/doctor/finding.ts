@@ -1,0 +1,55 @@
+// What one check of `doctor` found, and how it reads. Pure.
+
+export interface Finding {
+  /** What was looked at, in a word or two. */
+  readonly what: string
+  /** `warn`: it serves, with less; `fail`: it does not serve, or not safely. */
+  readonly state: 'ok' | 'warn' | 'fail'
+  readonly says: string
+  /** What to do, where something is to be done. */
+  readonly todo?: string
+}
+
+/** A group of checks; each is called once, and whatever one throws is a finding. */
+export interface Check {
+  readonly what: string
+  readonly look: () => Finding | Promise<Finding>
+}
+
+export function ok(what: string, says: string): Finding {
+  return { what, state: 'ok', says }
+}
+
+export function warn(what: string, says: string, todo: string): Finding {
+  return { what, state: 'warn', says, todo }
+}
+
+export function fail(what: string, says: string, todo: string): Finding {
+  return { what, state: 'fail', says, todo }
+}
+
+const SHOWN = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const
+/** The longest `what` there is. */
+const COLUMN = 16
+
+/** A line for each, with a second one that says what to do. */
+export function shown(findings: readonly Finding[]): string {
+  return findings
+    .map(({ what, state, says, todo }) => {
+      const line = `${SHOWN[state]}  ${what.padEnd(COLUMN)}  ${says}\n`
+      return todo === undefined ? line : `${line}${' '.repeat(COLUMN + 8)}→ ${todo}\n`
+    })
+    .join('')
+}
+
+/** What it comes to, in one line. */
+export function summed(findings: readonly Finding[]): string {
+  const count = (state: Finding['state']): number => findings.filter((one) => one.state === state).length
+  const [failed, warned] = [count('fail'), count('warn')]
+  if (failed === 0) return warned === 0 ? 'all is well\n' : `it serves; ${plural(warned, 'warning')}\n`
+  return `${plural(failed, 'failure')}, ${plural(warned, 'warning')}\n`
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`
+}

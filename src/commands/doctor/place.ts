@@ -1,0 +1,102 @@
+// Checks of the places that the daemon works in: its state, the folder of commands, temporary files, /proc.
+
+import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, statfsSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { errnoOf } from '../../fault.ts'
+import type { TokenSources } from '../../token-store.ts'
+import { checkToken } from '../token-check.ts'
+import { fail, ok, warn, type Check, type Finding } from './finding.ts'
+
+export interface Places {
+  readonly stateDirectory: string
+  readonly workdir: string
+  readonly tokens: TokenSources
+}
+
+export function placeChecks({ stateDirectory, workdir, tokens }: Places): readonly Check[] {
+  return [
+    { what: 'token', look: () => tokenFinding(tokens) },
+    { what: 'state directory', look: () => stateFinding(stateDirectory, tokens) },
+    { what: 'workdir', look: () => workdirFinding(workdir) },
+    { what: 'temporary files', look: temporaryFinding },
+    { what: '/proc', look: procFinding },
+  ]
+}
+
+async function tokenFinding(sources: TokenSources): Promise<Finding> {
+  const { token, problems } = await checkToken(sources)
+  const from = sources.fromEnvironment === undefined ? 'kept in a file' : 'from RUNTIME_TOKEN'
+  if (problems.length === 0) return ok('token', from)
+  const said = problems.join('; ')
+  // Only where nothing is wrong but that there is none yet.
+  if (token === undefined && problems.length === 1 && said.includes('the daemon makes one')) return ok('token', said)
+  return fail('token', said, 'correct that, or make a new one with `workspace-runtime token rotate`')
+}
+
+function stateFinding(directory: string, { fromEnvironment, file }: TokenSources): Finding {
+  const place = nearestExisting(directory)
+  const refused = unwritable(place)
+  const todo = 'set XDG_STATE_HOME, or STATE_DIRECTORY in a unit, to a folder that the daemon may write'
+  if (refused === undefined)
+    return ok('state directory', place === directory ? directory : `${directory} (will be made)`)
+  const says = `${directory} cannot be written: ${refused}`
+  if (fromEnvironment === undefined && file === undefined) return fail('state directory', says, todo)
+  return warn('state directory', `${says}; interrupted writes leave temporary files`, todo)
+}
+
+function workdirFinding(workdir: string): Finding {
+  try {
+    accessSync(workdir, constants.X_OK | constants.R_OK)
+    if (!statSync(workdir).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
+  } catch (error) {
+    return fail(
+      'workdir',
+      `${workdir} cannot be entered: ${errnoOf(error) ?? String(error)}`,
+      'choose one with --workdir',
+    )
+  }
+  const refused = unwritable(workdir)
+  if (refused === undefined) return ok('workdir', workdir)
+  return warn(
+    'workdir',
+    `${workdir} cannot be written: ${refused}`,
+    'choose another with --workdir, or give it to the user',
+  )
+}
+
+/** Scripts that are longer than an argument may be lie there while they run; a MiB is plenty. */
+const LEAST_FREE = 64 * 1024 * 1024
+
+function temporaryFinding(): Finding {
+  const what = 'temporary files'
+  const directory = tmpdir()
+  const refused = unwritable(directory)
+  const todo = `make room in ${directory}, or set TMPDIR to another folder`
+  if (refused !== undefined) return warn(what, `${directory} cannot be written: ${refused}`, todo)
+  const { bavail, bsize } = statfsSync(directory)
+  const free = bavail * bsize
+  const says = `${directory} has ${Math.floor(free / 1024 / 1024)} MiB free`
+  return free < LEAST_FREE ? warn(what, says, todo) : ok(what, says)
+}
+
+function procFinding(): Finding {
+  if (existsSync('/proc/self/fd')) return ok('/proc', 'is mounted')
+  const todo = 'mount it: mount -t proc proc /proc'
+  return warn('/proc', 'is not mounted: processes that a command leaves behind are not found', todo)
+}
+
+/** The folder itself, or the one above in which it would be made. */
+function nearestExisting(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
+}
+
+/** Why nothing can be made there, by trying: rights alone do not tell of a read-only disk. */
+function unwritable(directory: string): string | undefined {
+  try {
+    rmdirSync(mkdtempSync(join(directory, '.workspace-runtime-doctor-')))
+    return undefined
+  } catch (error) {
+    return errnoOf(error) ?? String(error)
+  }
+}

@@ -1,0 +1,72 @@
+// The daemon that the configuration means, asked over HTTP as any client would: whether something answers at its
+// address, and what it tells to whoever has its token.
+
+import { connect } from 'node:net'
+import { errnoOf } from '../fault.ts'
+import { reachable } from './connect.ts'
+
+/** What answers at the address. */
+export type Answering =
+  | { readonly kind: 'nothing'; readonly reason: string }
+  | { readonly kind: 'other' }
+  /** A workspace runtime, which knows another token; undefined: its detail was not asked for. */
+  | { readonly kind: 'stranger' }
+  | { readonly kind: 'ours'; readonly detail: Detail }
+
+/** What is used of GET /health/detail. */
+export interface Detail {
+  readonly version: string
+  readonly commit: string
+  readonly pid: number
+  readonly uptime_seconds: number
+  readonly problems: readonly string[]
+  readonly event_loop: { readonly delay_p99_ms: number; readonly utilization: number }
+  readonly memory: { readonly resident_bytes: number }
+  readonly counts: Readonly<Record<'execs' | 'terminals' | 'watchers' | 'connections', number>>
+}
+
+const ANSWER_MS = 5_000
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export const urlOf = ({ host, port }: Address): string => `http://${reachable(host)}:${port}`
+
+/** `token` is asked for only once something answers that takes one. */
+export async function askDaemon(address: Address, token: () => Promise<string | undefined>): Promise<Answering> {
+  const refused = await refusal(address)
+  if (refused !== undefined) return { kind: 'nothing', reason: refused }
+  try {
+    const health = (await get(address, '/health')) as { readonly status?: unknown } | undefined
+    if (health?.status !== 'ok') return { kind: 'other' }
+    const known = await token()
+    const detail = known === undefined ? undefined : await get(address, '/health/detail', known)
+    return detail === undefined ? { kind: 'stranger' } : { kind: 'ours', detail: detail as Detail } // our own format
+  } catch {
+    return { kind: 'other' }
+  }
+}
+
+/** The JSON of a success; undefined where it is none. */
+async function get(address: Address, path: string, token?: string): Promise<unknown> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const response = await fetch(urlOf(address) + path, { headers, signal: AbortSignal.timeout(ANSWER_MS) })
+  const text = await response.text()
+  return response.ok ? JSON.parse(text) : undefined
+}
+
+/** Why nothing can be reached there; undefined: something accepts connections. */
+async function refusal({ host, port }: Address): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const socket = connect({ host: reachable(host).replace(/^\[|\]$/g, ''), port, timeout: ANSWER_MS })
+  socket.once('connect', () => resolve(undefined))
+  socket.once('timeout', () => resolve('ETIMEDOUT'))
+  socket.once('error', (error) => resolve(errnoOf(error) ?? error.message))
+  try {
+    return await promise
+  } finally {
+    socket.destroy()
+  }
+}
