@@ -59,4 +59,7 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
+// What was begun is ended at the exit (subject.ts).
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 process.exitCode = await main()

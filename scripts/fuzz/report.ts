@@ -1,6 +1,6 @@
 // What a run says: for a reader, and as JSON.
 
-import { HANG_MS, PEAK_MIB, SLOPE_MIB, type Memory, type Outcome, type Tally } from './tally.ts'
+import { HANG_MS, NOISE_MIB, PEAK_MIB, SLOPE_MIB, type Memory, type Outcome, type Tally } from './tally.ts'
 
 export function report({ name, tally, seconds, watched, memory, problems }: Outcome): string {
   const { cases } = tally
@@ -25,7 +25,7 @@ function levels({ lowest, peak, slope }: Memory): string {
   const tenths = lowest.map((mib) => mib.toFixed(1)).join(' ')
   return (
     `lowest of each twentieth of the second half ${tenths}, highest of all ${peak.toFixed(1)} MiB (limit ${PEAK_MIB}); ` +
-    `${slope.toFixed(2)} MiB in 100,000 cases (limit ${SLOPE_MIB}, in long runs)`
+    `${slope.toFixed(2)} MiB in 100,000 cases (limit ${SLOPE_MIB}, in long runs, from ${NOISE_MIB} MiB on)`
   )
 }
 

@@ -10,7 +10,7 @@ import { httpCase } from './http-case.ts'
 import { queryCase } from './query-case.ts'
 import { rpcCase } from './rpc-case.ts'
 import { startSubject, type Sandbox, type Subject } from './subject.ts'
-import { HANG_MS, memoryOf, PEAK_MIB, SLOPE_MIB, Tally, type Outcome } from './tally.ts'
+import { HANG_MS, memoryOf, NOISE_MIB, PEAK_MIB, SLOPE_MIB, Tally, type Outcome } from './tally.ts'
 import { runTar, UPLOAD_SHARE, uploads } from './tar.ts'
 import { TAR } from './tar-process.ts'
 import { openWatchdog, type Watched } from './watchdog.ts'
@@ -89,7 +89,8 @@ async function timed(name: string, order: Order, work: (tally: Tally) => Promise
   if (tally.cases < order.count) problems.push(`only ${tally.cases} of ${order.count} cases were run`)
   if (watched.slowest > HANG_MS) problems.push(`/health took ${Math.round(watched.slowest)} ms to answer`)
   problems.push(...watched.failures.map((failure) => `/health: ${failure}`))
-  if (order.count >= LEAST_FOR_SLOPE && memory.slope > SLOPE_MIB) {
+  const growth = (memory.slope * order.count * (1 - WARM_UP)) / 100_000
+  if (order.count >= LEAST_FOR_SLOPE && memory.slope > SLOPE_MIB && growth > NOISE_MIB) {
     problems.push(`anonymous memory grew by ${memory.slope.toFixed(2)} MiB in 100,000 cases`)
   }
   if (memory.peak > PEAK_MIB) problems.push(`anonymous memory reached ${Math.round(memory.peak)} MiB`)

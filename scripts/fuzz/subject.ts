@@ -42,6 +42,8 @@ export function openSandbox(): Sandbox {
   const copy = join(directory, 'subject')
   if (single) copyFileSync(program, copy, constants.COPYFILE_FICLONE)
   const ground = join(directory, 'ground')
+  const remove = (): void => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', remove)
   const clean = async (options: object): Promise<void> => {
     const script =
       'chmod 0755 "$0"; cd "$0" || exit; chmod -R u+rwX . 2>/dev/null; find . -mindepth 1 -delete 2>/dev/null; :'
@@ -55,7 +57,8 @@ export function openSandbox(): Sandbox {
     sweep: () => clean(UNPRIVILEGED),
     async [Symbol.asyncDispose]() {
       await clean(UNPRIVILEGED)
-      rmSync(directory, { recursive: true, force: true })
+      process.off('exit', remove)
+      remove()
     },
   }
 }
@@ -99,6 +102,9 @@ export async function startSubject(sandbox: Sandbox): Promise<Subject> {
     stdio: ['ignore', 'ignore', 'pipe'],
     ...UNPRIVILEGED,
   })
+  const end = (): void => void child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
   let text = ''
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     if (text.length < LOG_BYTES) text += chunk
