@@ -65,6 +65,6 @@ for (const [file, chosen] of Object.entries(TESTS)) {
     child.stdout.on('data', (chunk: Buffer) => (tap += chunk.toString()))
     await once(child, 'close')
     t.equal(child.exitCode, 0, tap.match(/^ *not ok.*$/gm)?.join('\n') ?? '')
-    t.match(tap, /^# \{ total: \d+, pass: \d+(, skip: \d+)? \}$/m)
+    t.match(tap, /^1\.\.[1-9]\d*$/m)
   })
 }
