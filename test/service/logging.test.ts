@@ -115,7 +115,7 @@ for (const [what, statement, event] of [
   ['an unhandled rejection', "Promise.reject(new Error('a defect'))", 'unhandled_rejection'],
 ] as const) {
   t.test(`C-07 ${what} is logged and ends the daemon with another code than 0`, async (t) => {
-    const daemon = await startDaemon(t, { env: defect(statement) })
+    const daemon = await startDaemon(t, { env: defect(statement), fromSources: true })
     await busy(daemon)
     t.equal(await daemon.stop('SIGUSR2'), 1)
     const line = daemon.stderr().match(new RegExp(`^.*"${event}".*$`, 'm'))?.[0] ?? '{}'

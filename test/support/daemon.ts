@@ -14,9 +14,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The command that starts the daemon under test. */
 export const COMMAND: readonly string[] =
-  process.env['RUNTIME_UNDER_TEST'] === undefined
-    ? [process.execPath, join(root, 'src/main.ts')]
-    : [resolve(root, process.env['RUNTIME_UNDER_TEST'])]
+  process.env['RUNTIME_UNDER_TEST'] === undefined ? sources() : [resolve(root, process.env['RUNTIME_UNDER_TEST'])]
+
+function sources(): readonly string[] {
+  return [process.execPath, join(root, 'src/main.ts')]
+}
 
 /** Unpacked once for all tests; `.tap` is git-ignored. */
 const CACHE = join(root, '.tap/cache')
@@ -27,6 +29,8 @@ export interface DaemonOptions {
   /** Contents of the configuration file. */
   readonly config?: object
   readonly cwd?: string
+  /** From the sources in any case: the executable takes no NODE_OPTIONS. */
+  readonly fromSources?: true
   /** A wrapper in front of the command, such as `prlimit --nofile=128`. */
   readonly wrapper?: readonly string[]
 }
@@ -94,7 +98,7 @@ function launch(directory: string, options: DaemonOptions): { child: ChildProces
     writeFileSync(file, JSON.stringify(options.config))
     args.push('--config', file)
   }
-  const [command = '', ...rest] = [...(options.wrapper ?? []), ...COMMAND, ...args]
+  const [command = '', ...rest] = [...(options.wrapper ?? []), ...(options.fromSources ? sources() : COMMAND), ...args]
   const child = spawn(command, rest, {
     cwd: options.cwd ?? directory,
     env: {
