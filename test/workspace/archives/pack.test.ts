@@ -262,7 +262,7 @@ t.test('T-07 the worker waits for its reader, and ends with it', async (t) => {
 
 t.test('four at a time; others wait in line, or are told when to come again', async (t) => {
   const root = t.testdir({ app: { file: 'x' } })
-  await using small = openPackers({ limit: 1, waiting: 1, waitMs: 100 })
+  await using small = openPackers({ limit: 1, waiting: 1, waitMs: 2000 })
   writeFileSync(join(root, 'large'), '')
   truncateSync(join(root, 'large'), 2 * SLOTS * SLOT_BYTES)
   const first = await small.pack(request([join(root, 'large')]), never) // too large to be ready before it is read
