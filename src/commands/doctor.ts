@@ -5,7 +5,7 @@ import { openAssets } from '../assets.ts'
 import { StartError } from '../start-error.ts'
 import { checkToken } from './token-check.ts'
 import { fail, ok, shown, summed, type Check, type Finding } from './doctor/finding.ts'
-import { machineChecks } from './doctor/machine.ts'
+import { machineChecks, watchingCheck } from './doctor/machine.ts'
 import { placeChecks, type Places } from './doctor/place.ts'
 import { portCheck } from './doctor/port.ts'
 import { programChecks } from './doctor/programs.ts'
@@ -40,12 +40,12 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
   using assets = unpacked(setup.cacheDirectory)
   const token = async (): Promise<string | undefined> => (await checkToken(setup.tokens)).token
   const { finding } = assets
-  const native = finding.state === 'fail' ? [] : [...machineChecks, ...programChecks(setup.environment)]
+  const native = finding.state === 'fail' ? [] : [watchingCheck, ...programChecks(setup.environment)]
   return [
     ok('configuration', 'can be used'),
     ...(await results([portCheck(setup, token), ...placeChecks(setup)])),
     finding,
-    ...(await results(native)),
+    ...(await results([...machineChecks, ...native])),
   ]
 }
 

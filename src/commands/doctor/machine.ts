@@ -8,9 +8,11 @@ import { fail, ok, warn, type Check, type Finding } from './finding.ts'
 
 export const machineChecks: readonly Check[] = [
   { what: 'open files', look: filesFinding },
-  { what: 'inotify', look: inotifyFinding },
   { what: 'clock', look: () => clockFinding(Date.now(), installedAt()) },
 ]
+
+/** Asks through the native library. */
+export const watchingCheck: Check = { what: 'inotify', look: inotifyFinding }
 
 /** A thousand sockets and fifty commands with three pipes each; systemd's own default is 524,288. */
 const FILES_WANTED = 4096
