@@ -26,6 +26,8 @@ export async function runTar(plan: Plan, sandbox: Sandbox, tally: Tally): Promis
   const child = fork(join(import.meta.dirname, 'tar-process.ts'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: HEAP,
+    // A test runner's own options would write where nobody may not.
+    env: { ...process.env, NODE_OPTIONS: '' },
   })
   const watchdog = openWatchdog(child.pid ?? 0, 0)
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
