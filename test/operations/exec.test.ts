@@ -1,5 +1,6 @@
 // What clients of exec depend on (contract 5, 12 and 16), by the operations themselves.
 
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import * as ops from '../support/exec-operations.ts'
 import { collect, openBench, pidIn, runs } from '../support/exec.ts'
@@ -72,9 +73,12 @@ t.test('a detached child with its output elsewhere: the shell returns, the child
   const { run } = openBench(t)
   const task = await run(ops.execRun, sh('setsid sleep 3600 >/dev/null 2>&1 </dev/null & echo $!'))
   t.match(task, { exit_code: 0, stdio_held: undefined })
+  const pid = pidIn(task.stdout)
+  // Until then it is still in the shell's group, which is ended.
+  await until('it has left the group', () => readFileSync(`/proc/${pid}/comm`, 'latin1') === 'sleep\n')
   await run(ops.execDelete, { id: task.id })
-  t.equal(runs(pidIn(task.stdout)), true)
-  process.kill(pidIn(task.stdout), 'SIGKILL')
+  t.equal(runs(pid), true)
+  process.kill(pid, 'SIGKILL')
 })
 
 t.test('background, list, get, delete', async (t) => {
