@@ -32,12 +32,12 @@ export async function rawFiles({ print, quick }: Bench): Promise<Row[]> {
   const written = join(ground.path, 'written')
   const writing = await interleaved(ROUNDS, {
     ours: () => fresh(written, () => put(subject, file, written)),
-    floor: () => fresh(written, () => output('/bin/sh', ['-c', 'cat "$0" | cat > "$1"', file, written])),
+    floor: () => fresh(written, () => output('/bin/sh', ['-c', SYNCED, file, written])),
   })
   rmSync(file)
   rmSync(written)
   const read = { ...measured(reading.ours), unit: 'ms', floor: floorOf('cat | Node reader', reading.floor) }
-  const wrote = { ...measured(writing.ours), unit: 'ms', floor: floorOf('cat | cat > file', writing.floor) }
+  const wrote = { ...measured(writing.ours), unit: 'ms', floor: floorOf('cat | dd conv=fsync', writing.floor) }
   return [
     { ...ROW, measure: '1 GiB through GET /files/raw', ...read },
     { ...ROW, measure: '1 GiB through PUT /files/raw', ...wrote },
@@ -46,6 +46,8 @@ export async function rawFiles({ print, quick }: Bench): Promise<Row[]> {
 }
 
 const READER = programPath('pipe-reader.ts')
+/** On the disk before it is done, as a durable write is (contract 18). */
+const SYNCED = 'cat "$0" | dd of="$1" bs=1M iflag=fullblock conv=fsync status=none'
 
 function fill(path: string, bytes: number): void {
   const noise = noiseOf(16 * MIB)
