@@ -106,7 +106,7 @@ function configuration(directory: string, port: number, keys: string, options: G
   writeFileSync(at('upstreams-kept.conf'), groups.join('\n'))
   writeFileSync(at('upstreams-kept.map'), kept.map((one) => `127.0.0.1:${one} kept_${one};`).join('\n'))
   const edits: readonly (readonly [string, string])[] = [
-    ['pid /run/workspace-gateway.pid;', `pid ${at('pid')};`],
+    ['pid /run/nginx.pid;', `pid ${at('pid')};`],
     ['/var/log/nginx/workspace-gateway-error.log', at('error.log')],
     ['/var/log/nginx/workspace-gateway.log', at('access.log')],
     ['worker_processes auto;', 'worker_processes 2;'],
