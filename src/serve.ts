@@ -12,6 +12,7 @@ import { keepHeapSmall } from './native/heap.ts'
 import { fillRandom } from './native/random.ts'
 import { openClockWatch } from './service/clock-watch.ts'
 import { endOnDefects } from './service/defects.ts'
+import { openHeapTrim } from './service/heap-trim.ts'
 import { openLogOutlet } from './service/log-outlet.ts'
 import { openService } from './service/service.ts'
 import { gateLimits, workspaceOptions } from './settings.ts'
@@ -52,6 +53,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   reload = () => watch.reload()
   service.ready(`serving on ${urlOf(doors.front)}`)
   keepHeapSmall()
+  stack.use(openHeapTrim())
   const first = await signal
   exitAtNextSignal(first)
   log.info('stopping', { signal: first })

@@ -19,6 +19,16 @@ const KEPT_BYTES = 1024 * 1024
 const MALLOPT = 'int mallopt(int parameter, int value)'
 const mallopt = libc.func(MALLOPT)
 
+const TRIM = 'int malloc_trim(size_t pad)'
+const trim = libc.waiting(TRIM)
+
+/** Gives back every whole page that is free, off the main thread. False where the library has no such call. */
+export async function trimHeap(): Promise<boolean> {
+  if (!libc.has(TRIM)) return false
+  await trim(0)
+  return true
+}
+
 /** Holds for what is allocated from now on; early, since heaps that exist already stay. False where it cannot be. */
 export function keepHeapSmall(): boolean {
   if (!libc.has(MALLOPT)) return false
