@@ -168,7 +168,8 @@ install_all() {
     enable_in_image
   else
     say "there is no systemd here; start it yourself, under whatever keeps services running:"
-    say "  $binary serve --host 0.0.0.0 --port 9990"
+    say "  STATE_DIRECTORY=$state CACHE_DIRECTORY=$cache $binary serve --host 0.0.0.0 --port 9990"
+    say "both are removed by \`uninstall --purge\`; without them the daemon uses the home directory of its user"
   fi
 }
 
