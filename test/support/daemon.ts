@@ -6,19 +6,25 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const TOKEN = 'test-token-0123456789abcdef0123456789abcdef'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Empty: the sources. */
+const UNDER_TEST = process.env['RUNTIME_UNDER_TEST'] ?? ''
+
 /** The command that starts the daemon under test. */
-export const COMMAND: readonly string[] =
-  process.env['RUNTIME_UNDER_TEST'] === undefined ? sources() : [resolve(root, process.env['RUNTIME_UNDER_TEST'])]
+export const COMMAND: readonly string[] = UNDER_TEST === '' ? sources() : [resolve(root, UNDER_TEST)]
 
 function sources(): readonly string[] {
   return [process.execPath, join(root, 'src/main.ts')]
 }
+
+/** For what is written at the exit. */
+const LAST_WORDS_MS = 3000
 
 /** Unpacked once for all tests; `.tap` is git-ignored. */
 const CACHE = join(root, '.tap/cache')
@@ -56,6 +62,17 @@ export interface Daemon {
   stop(signal?: NodeJS.Signals): Promise<number | string>
 }
 
+/** At once; where coverage is asked for by signals that let it be written at the exit. */
+async function end(child: ChildProcess): Promise<void> {
+  const signals = process.env['NODE_V8_COVERAGE'] === undefined ? [] : (['SIGTERM', 'SIGTERM'] as const)
+  const gone = once(child, 'exit')
+  for (const signal of [...signals, 'SIGKILL' as const]) {
+    child.kill(signal)
+    await Promise.race([gone, pause(LAST_WORDS_MS, undefined, { ref: false })])
+  }
+  await gone
+}
+
 interface Owner {
   teardown(handler: () => Promise<void>): unknown
 }
@@ -65,10 +82,7 @@ export async function startDaemon(t: Owner, options: DaemonOptions = {}): Promis
   const directory = mkdtempSync(join(tmpdir(), 'workspace-runtime-test-'))
   const { child, stderr } = launch(directory, options)
   t.teardown(async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
+    if (child.exitCode === null && child.signalCode === null) await end(child)
     rmSync(directory, { recursive: true, force: true })
   })
   const port = await readyPort(child, stderr)
