@@ -90,13 +90,14 @@ async function tokenOf(config: Config): Promise<string> {
   return (await loadToken(tokenSources(config))).token
 }
 
-/** Where the daemon is that connect and stdio talk of. */
-async function placeOf(line: CommandLine): Promise<Place> {
+/** Where the daemon is that connect and stdio talk of, and how the token is read again. */
+async function placeOf(line: CommandLine): Promise<Place & { readonly reload: () => Promise<string> }> {
   const { endpointUrl } = await import('./commands/connect.ts')
   const config = loadConfig(line)
   const { url } = line.flags
   if (typeof url === 'string' && !URL.canParse(url)) throw new StartError(`--url is ${JSON.stringify(url)}, not a URL`)
-  return { url: typeof url === 'string' ? url : endpointUrl(config.host, config.port), token: await tokenOf(config) }
+  const reload = (): Promise<string> => tokenOf(config)
+  return { url: typeof url === 'string' ? url : endpointUrl(config.host, config.port), token: await reload(), reload }
 }
 
 /** The snippet alone goes to stdout, so that it can be piped into a file. */

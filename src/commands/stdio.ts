@@ -10,6 +10,8 @@ import { LineSplitter } from './line-splitter.ts'
 export interface Bridge {
   readonly url: string
   readonly token: string
+  /** The token as it is now: asked for when the one in use is refused, since it may have been rotated. */
+  readonly reload?: () => Promise<string>
   readonly input: AsyncIterable<Uint8Array>
   /** Writes one line; resolves when more may come. Rejects when the client has gone. */
   readonly write: (line: string) => Promise<void>
@@ -21,7 +23,7 @@ const LONGEST_MESSAGE = 5 * 1024 * 1024
 const LONGEST_EVENT = 64 * 1024 * 1024
 
 /** The bridge of this process, until its client has gone. */
-export async function stdio(place: { readonly url: string; readonly token: string }): Promise<void> {
+export async function stdio(place: Pick<Bridge, 'url' | 'token' | 'reload'>): Promise<void> {
   const leave = (): never => process.exit(0) // connections close with the process, which cancels modern calls
   process.once('SIGTERM', leave).once('SIGINT', leave)
   process.stdout.on('error', leave)
@@ -45,9 +47,11 @@ class Session {
   /** Aborted at the end of the input: streams that would stay open end. */
   readonly #over = new AbortController()
   #agreed: string | undefined
+  #token: string
 
   constructor(bridge: Bridge) {
     this.#bridge = bridge
+    this.#token = bridge.token
   }
 
   async run(): Promise<void> {
@@ -81,25 +85,32 @@ class Session {
   }
 
   async #exchange(text: string, message: Outgoing | undefined): Promise<void> {
-    const { url, token, write } = this.#bridge
+    const { url, write } = this.#bridge
     const cancel = new AbortController()
     const modern = message?.claim !== undefined
     if (modern && message.id !== undefined) this.#byId.set(message.id, cancel)
     const ends = [cancel.signal, ...(message?.method === 'subscriptions/listen' ? [this.#over.signal] : [])]
     try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { ...headersFor(message, this.#agreed), authorization: `Bearer ${token}` },
-        body: text,
-        signal: AbortSignal.any(ends),
-      })
-      await this.#answer(response, message)
+      await this.#answer(await this.#ask(text, message, AbortSignal.any(ends)), message)
     } catch (error) {
       const id = message?.id
       if (id !== undefined && !ends.some((one) => one.aborted)) await write(failureLine(id, unreachable(url, error)))
     } finally {
       if (message?.id !== undefined) this.#byId.delete(message.id)
     }
+  }
+
+  /** Again where another token is in use by now: what is refused for its token has done nothing. */
+  async #ask(body: string, message: Outgoing | undefined, signal: AbortSignal): Promise<Response> {
+    const { url, reload } = this.#bridge
+    const token = this.#token
+    const headers = { ...headersFor(message, this.#agreed), authorization: `Bearer ${token}` }
+    const response = await fetch(url, { method: 'POST', headers, body, signal })
+    if (response.status !== 401 || reload === undefined) return response
+    this.#token = await reload().catch(() => token)
+    if (this.#token === token) return response
+    await response.body?.cancel()
+    return await this.#ask(body, message, signal)
   }
 
   async #answer(response: Response, message: Outgoing | undefined): Promise<void> {

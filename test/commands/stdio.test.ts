@@ -80,13 +80,19 @@ t.test('the second SDK in the modern era: call, and a cancelled command ends', a
 })
 
 /** Lines in, lines out, in this process. */
-async function bridge(url: string, lines: readonly string[], token = TOKEN): Promise<Record<string, unknown>[]> {
+async function bridge(
+  url: string,
+  lines: readonly string[],
+  token = TOKEN,
+  reload?: () => Promise<string>,
+): Promise<Record<string, unknown>[]> {
   const out: string[] = []
   // oxlint-disable-next-line require-yield -- a stream that is all there at once
   async function* input() {
     yield Buffer.from(lines.join('\n'))
   }
-  await runBridge({ url, token, input: input(), write: async (line) => void out.push(line) })
+  const asking = reload === undefined ? {} : { reload }
+  await runBridge({ url, token, ...asking, input: input(), write: async (line) => void out.push(line) })
   return out.map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
@@ -101,6 +107,26 @@ async function closedPort(): Promise<number> {
 }
 
 const ping = (id: string | number) => JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' })
+
+t.test('a token that was rotated meanwhile is read again, once for each refusal', async (t) => {
+  const url = `${daemon.url}/mcp`
+  const old = 'o'.repeat(40)
+  const answers = await bridge(url, [ping(1), ping(2)], old, async () => TOKEN)
+  t.match(
+    answers.toSorted((a, b) => Number(a['id']) - Number(b['id'])),
+    [
+      { id: 1, result: {} },
+      { id: 2, result: {} },
+    ],
+  )
+  let asked = 0
+  const refused = await bridge(url, [ping(3)], old, async () => {
+    asked++
+    return old
+  })
+  t.match(refused, [{ id: 3, error: { message: /401/ } }])
+  t.equal(asked, 1)
+})
 
 t.test('what goes wrong on the way is an answer with the id', async (t) => {
   const url = `${daemon.url}/mcp`
