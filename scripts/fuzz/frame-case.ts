@@ -3,6 +3,7 @@
 
 import { weighted, type Random } from './chance.ts'
 import { anyValue, mutated, WORDS } from './mutation.ts'
+import { FIRST_IDS } from './terminals.ts'
 
 export interface FrameCase {
   readonly bytes: Buffer
@@ -45,8 +46,9 @@ export function frameOf({ fin = true, reserved = 0, opcode, masked = true, paylo
 
 export const pingOf = (payload: string): Buffer => frameOf({ opcode: PING, payload: Buffer.from(payload) })
 
-export function frameCase(random: Random): FrameCase {
-  const make = weighted(random, [
+/** `ids` are those of the terminals that are there; nothing that is drawn depends on them. */
+export function frameCase(random: Random, ids: readonly number[]): FrameCase {
+  const make = weighted<(random: Random, ids: readonly number[]) => FrameCase>(random, [
     [26, command],
     [16, anyText],
     [22, input],
@@ -55,14 +57,18 @@ export function frameCase(random: Random): FrameCase {
     [16, broken],
     [8, anyBytes],
   ])
-  return make(random)
+  return make(random, ids)
 }
 
-/** A terminal's id: often one that is there. */
-const someId = (random: Random): number => (random.next() < 0.7 ? 1 + random.below(6) : random.below(256))
+/** A terminal's id: mostly one that is there. */
+function someId(random: Random, ids: readonly number[]): number {
+  const other = random.below(256)
+  const place = random.below(FIRST_IDS.length)
+  return random.next() < 0.85 ? (ids[place % ids.length] ?? other) : other
+}
 
-function commandText(random: Random): Buffer {
-  const id = someId(random)
+function commandText(random: Random, ids: readonly number[]): Buffer {
+  const id = someId(random, ids)
   const type = weighted(random, [
     [10, 'resize'],
     [6, 'ack'],
@@ -72,26 +78,26 @@ function commandText(random: Random): Buffer {
   const fields: Record<string, unknown> = { channel: 'terminal', type, id: random.next() < 0.5 ? id : String(id) }
   Object.assign(fields, { cols: 1 + random.below(300), rows: 1 + random.below(100), offset: random.below(100_000) })
   const name = random.pick(Object.keys(fields))
-  if (random.next() < 0.3) fields[name] = anyValue(random)
-  if (random.next() < 0.3) fields['request_id'] = anyValue(random)
+  if (random.next() < 0.15) fields[name] = anyValue(random)
+  if (random.next() < 0.15) fields['request_id'] = anyValue(random)
   return Buffer.from(JSON.stringify(fields))
 }
 
-function command(random: Random): FrameCase {
-  return { bytes: frameOf({ opcode: TEXT, payload: commandText(random) }), last: false }
+function command(random: Random, ids: readonly number[]): FrameCase {
+  return { bytes: frameOf({ opcode: TEXT, payload: commandText(random, ids) }), last: false }
 }
 
 /** Valid UTF-8, or the protocol would be broken already. */
-function anyText(random: Random): FrameCase {
-  const text = mutated(random, commandText(random)).toString('utf8')
+function anyText(random: Random, ids: readonly number[]): FrameCase {
+  const text = mutated(random, commandText(random, ids)).toString('utf8')
   const payload = Buffer.from(random.next() < 0.02 ? text.repeat(300) : text)
   return { bytes: frameOf({ opcode: TEXT, payload }), last: false }
 }
 
 /** What the terminals run is `cat`: it takes anything. */
-function input(random: Random): FrameCase {
+function input(random: Random, ids: readonly number[]): FrameCase {
   const text = Buffer.from(random.pick(WORDS) + String(random.below(1000)))
-  const payload = Buffer.concat([Buffer.from([someId(random)]), mutated(random, text)])
+  const payload = Buffer.concat([Buffer.from([someId(random, ids)]), mutated(random, text)])
   return {
     bytes: frameOf({ opcode: BINARY, payload: random.next() < 0.05 ? payload.subarray(0, 1) : payload }),
     last: false,
@@ -99,9 +105,12 @@ function input(random: Random): FrameCase {
 }
 
 /** One message in several frames, a ping between them. */
-function fragments(random: Random): FrameCase {
-  const payload = random.next() < 0.5 ? commandText(random) : Buffer.from('\u0001text for a terminal')
-  const opcode = payload[0] === 1 ? BINARY : TEXT
+function fragments(random: Random, ids: readonly number[]): FrameCase {
+  const payload =
+    random.next() < 0.5
+      ? commandText(random, ids)
+      : Buffer.from([someId(random, ids), ...Buffer.from('text for a terminal')])
+  const opcode = payload[0] === 0x7b ? TEXT : BINARY
   const pieces: Buffer[] = []
   for (let at = 0; at < payload.length;) {
     const end = Math.min(payload.length, at + random.below(20))
@@ -118,8 +127,8 @@ function control(random: Random): FrameCase {
   return { bytes: frameOf({ opcode: random.pick([PING, PONG]), payload }), last: false }
 }
 
-function broken(random: Random): FrameCase {
-  const payload = mutated(random, commandText(random))
+function broken(random: Random, ids: readonly number[]): FrameCase {
+  const payload = mutated(random, commandText(random, ids))
   const code = Buffer.alloc(2)
   code.writeUInt16BE(random.below(65_536))
   const frame = random.pick<Frame>([
@@ -141,6 +150,6 @@ function broken(random: Random): FrameCase {
 }
 
 /** A right frame with wrong bytes in it, its head included. */
-function anyBytes(random: Random): FrameCase {
-  return { bytes: mutated(random, command(random).bytes), last: true }
+function anyBytes(random: Random, ids: readonly number[]): FrameCase {
+  return { bytes: mutated(random, command(random, ids).bytes), last: true }
 }

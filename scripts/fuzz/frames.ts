@@ -1,13 +1,12 @@
 // Runs the frame cases: lanes of clients, each with a connection that lives until a frame ends it, frames sent in
-// batches. Beside them somebody keeps a few terminals alive, which take
-// any byte as it is and give it back.
+// batches. The terminals that they are about are kept alive beside them (terminals.ts).
 
-import { TOKEN } from '../../test/support/daemon.ts'
 import { chanceOf, type Random } from './chance.ts'
 import { frameCase, type FrameCase } from './frame-case.ts'
 import { FrameLane, type Heard } from './frame-lane.ts'
 import type { Plan, Stage } from './exchanges.ts'
 import type { Tally } from './tally.ts'
+import { openTerminals, type Terminals } from './terminals.ts'
 
 export const FRAMES = 'frames'
 
@@ -15,7 +14,6 @@ export const FRAMES = 'frames'
 const BATCH = 16
 /** Fewer than the errors a minute that end a socket (contract 17). */
 const FRAMES_OF_ONE = 90
-const TERMINALS = 3
 const GIVE_UP_FAILURES = 50
 
 /** Numbers of the cases that are still to be run, given out one by one. */
@@ -23,15 +21,14 @@ type Take = () => number | undefined
 
 export async function runFrames(plan: Plan, stage: Stage): Promise<void> {
   const { subject, tally } = stage
-  const stop = new AbortController()
-  const keeper = keepTerminals(subject.port, stop.signal)
+  await using terminals = await openTerminals(subject.port)
   let next = plan.from
   const take: Take = () =>
     next < plan.from + plan.count && subject.alive && tally.failed < GIVE_UP_FAILURES ? next++ : undefined
   const lane = async (number: number): Promise<void> => {
     for (let index = take(); index !== undefined; index = take()) {
       const client = clientFor(chanceOf(plan.seed, 'handshakes', index), subject.port, number)
-      if (await client.opened()) await talk(client, { seed: plan.seed, first: index, take }, stage)
+      if (await client.opened()) await talk(client, { seed: plan.seed, first: index, take, terminals }, stage)
       else {
         tally.count(`handshake ${client.status}`)
         stage.done(++tally.cases)
@@ -40,21 +37,20 @@ export async function runFrames(plan: Plan, stage: Stage): Promise<void> {
     }
   }
   await Promise.all(Array.from({ length: plan.lanes }, (_, number) => lane(number)))
-  stop.abort()
-  await keeper
 }
 
 interface Supply {
   readonly seed: number
   readonly first: number
   readonly take: Take
+  readonly terminals: Pick<Terminals, 'ids'>
 }
 
 /** Sends batch after batch, until one ends the connection or it has had its share. */
-async function talk(client: FrameLane, { seed, first, take }: Supply, { tally, done }: Stage): Promise<void> {
-  let index: number | undefined = first
+async function talk(client: FrameLane, supply: Supply, { tally, done }: Stage): Promise<void> {
+  let index: number | undefined = supply.first
   for (let sent = 0; index !== undefined;) {
-    const batch = batchFrom(index, FRAMES_OF_ONE - sent, { seed, first, take })
+    const batch = batchFrom(index, FRAMES_OF_ONE - sent, supply)
     const last = batch.frames.at(-1)?.last === true
     const bytes = Buffer.concat(batch.frames.map((one) => one.bytes))
     const heard = await client.send(bytes, last)
@@ -65,7 +61,7 @@ async function talk(client: FrameLane, { seed, first, take }: Supply, { tally, d
     done((tally.cases += batch.indexes.length))
     sent += batch.indexes.length
     if (heard.closed !== undefined || heard.hung || last || sent >= FRAMES_OF_ONE) return
-    index = take()
+    index = supply.take()
   }
 }
 
@@ -74,21 +70,21 @@ interface Batch {
   readonly frames: readonly FrameCase[]
 }
 
-function batchFrom(index: number, room: number, { seed, take }: Supply): Batch {
+function batchFrom(index: number, room: number, { seed, take, terminals: { ids } }: Supply): Batch {
   const indexes = [index]
-  const frames = [frameCase(chanceOf(seed, FRAMES, index))]
+  const frames = [frameCase(chanceOf(seed, FRAMES, index), ids)]
   while (frames.at(-1)?.last === false && frames.length < Math.min(BATCH, room)) {
     const another = take()
     if (another === undefined) break
     indexes.push(another)
-    frames.push(frameCase(chanceOf(seed, FRAMES, another)))
+    frames.push(frameCase(chanceOf(seed, FRAMES, another), ids))
   }
   return { indexes, frames }
 }
 
 function clientFor(random: Random, port: number, lane: number): FrameLane {
   const mode = random.next() < 0.003 ? 'replace' : 'shared'
-  const query = `mode=${mode}${random.pick(['', '', '&flow=ack', '&since=1:0,2:999999', '&x=y'])}`
+  const query = `mode=${mode}${random.pick(['', '&flow=ack', '&flow=ack', '&since=1:0,2:999999', '&x=y'])}`
   const token = random.next() < 0.01 ? 'none' : random.pick(['header', 'query'] as const)
   return new FrameLane(port, `127.0.0.${2 + lane}`, query, token)
 }
@@ -114,30 +110,4 @@ async function sentAgain(frames: Buffer, last: boolean, port: number): Promise<n
   const { ms } = (await client.opened()) ? await client.send(frames, last) : { ms: Infinity }
   client.close()
   return ms
-}
-
-async function keepTerminals(port: number, signal: AbortSignal): Promise<void> {
-  const url = `http://127.0.0.1:${port}/terminals`
-  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
-  // Raw: a byte that stops or ends the terminal's program would leave none to talk to. The ring alone has 256 KiB;
-  // what each new client is sent of it is a little.
-  const body = JSON.stringify({ command: ['sh', '-c', 'stty raw -echo; exec cat'], scrollback_size: 512 })
-  while (!signal.aborted) {
-    try {
-      const reply = await fetch(url, { headers, signal })
-      const { terminals } = (await reply.json()) as { terminals: { alive: boolean }[] } // contract 6
-      if (terminals.filter((one) => one.alive).length >= TERMINALS) await pause(signal)
-      else await (await fetch(url, { method: 'POST', headers, body, signal })).arrayBuffer()
-    } catch {
-      if (!signal.aborted) await pause(signal)
-    }
-  }
-}
-
-async function pause(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, 200)
-  signal.addEventListener('abort', () => resolve(), { once: true })
-  await promise
-  clearTimeout(timer)
 }

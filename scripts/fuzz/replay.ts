@@ -10,6 +10,7 @@ import { report } from './report.ts'
 import { runFuzzer, type FuzzerName, type Order } from './run.ts'
 import type { Sandbox } from './subject.ts'
 import { tarBytes } from './tar.ts'
+import { FIRST_IDS } from './terminals.ts'
 
 export async function replay(name: FuzzerName, order: Order, sandbox: Sandbox): Promise<string> {
   const bytes = caseBytes(name, order, sandbox)
@@ -29,7 +30,7 @@ function caseBytes(name: FuzzerName, { seed, from }: Order, { ground }: Sandbox)
     case 'query':
       return queryCase(random, place).bytes
     case FRAMES:
-      return frameCase(random).bytes
+      return frameCase(random, FIRST_IDS).bytes
     case 'tar':
       return tarBytes(seed, from)
   }

@@ -31,13 +31,12 @@ export interface Order {
 }
 
 /**
- * Share of the cases that come before the slope of memory is judged. Under such load V8 lets its heap grow for more
- * than 100,000 requests, to some 200 MiB, before it collects in earnest. (With a heap held small memory is level from
- * 20,000 on: NODE_OPTIONS='--max-old-space-size=80 --max-semi-space-size=1' node scripts/fuzz.ts, from the sources.)
+ * Share of the cases that come before the slope of memory is judged: compiled code, the tables of V8 and glibc's heaps
+ * come up to their size in the first 50,000.
  */
 const WARM_UP = 0.5
 /** Fewer cases say nothing about a slope: then the highest is judged. */
-const LEAST_FOR_SLOPE = 500_000
+const LEAST_FOR_SLOPE = 100_000
 
 /** For two cores: the daemon has one of them. */
 const LANES = { http: 12, frames: 8, upload: 3 }
