@@ -5,8 +5,11 @@ import { trimHeap } from '../native/heap.ts'
 
 /** Long against what a trim takes. */
 const LOOK_MS = 30_000
-/** Of more resident memory than the last trim left; an idle daemon is never trimmed. */
-const WORTHY_BYTES = 16 * 1024 * 1024
+/**
+ * Of more resident memory than the last trim left, which tells work from rest: an idle daemon is not trimmed. Little,
+ * since what was in use at that trim may be free by now; and small steps hold the heaps for some milliseconds only.
+ */
+const WORTHY_BYTES = 2 * 1024 * 1024
 
 export interface HeapTrimOptions {
   readonly lookMs?: number

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
 
-t.test('a trim for each 16 MiB more than the last one left', async (t) => {
+t.test('a trim where there are 2 MiB more than the last one left', async (t) => {
   let resident = 50 * MIB
   let trims = 0
   const trim = async (): Promise<boolean> => {
@@ -19,13 +19,13 @@ t.test('a trim for each 16 MiB more than the last one left', async (t) => {
   using _ = openHeapTrim({ lookMs: 1, resident: () => resident, trim })
   await pause(20)
   t.equal(trims, 0, 'idle')
-  resident = 66 * MIB
+  resident = 52 * MIB
   await until('it is trimmed', () => trims === 1)
   await pause(20)
-  t.equal(trims, 1, '56 MiB are what the trim left')
-  resident = 40 * MIB
+  t.equal(trims, 1, '42 MiB are what the trim left')
+  resident = 30 * MIB
   await pause(20)
-  resident = 57 * MIB
+  resident = 33 * MIB
   await until('it is trimmed again', () => trims === 2)
 })
 
@@ -36,7 +36,7 @@ t.test('where the library has no such call nothing is asked again', async (t) =>
     return false
   }
   let resident = 0
-  using _ = openHeapTrim({ lookMs: 1, resident: () => (resident += 20 * MIB), trim })
+  using _ = openHeapTrim({ lookMs: 1, resident: () => (resident += 3 * MIB), trim })
   await until('it is asked', () => asked > 0)
   await pause(20)
   t.equal(asked, 1)
