@@ -13,7 +13,7 @@ const TURN_MS = 20
 const PROBE_LIMIT_MS = 20_000
 
 export interface Watched {
-  /** Milliseconds of the slowest answer, less those in which the watching thread had no turn either. */
+  /** Milliseconds of the slowest answer, less those in which the machine gave the watching thread or the daemon no turn. */
   readonly slowest: number
   readonly probes: number
   /** Probes that got no 200, by reason. */
@@ -63,6 +63,16 @@ export function anonymousMiB(pid: number | 'self'): number {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024
 }
 
+/** Milliseconds that the process's main thread could have run and another did; 0 where the kernel does not count. */
+function queuedMs(pid: number): number {
+  try {
+    const [, nanoseconds = '0'] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')
+    return Number(nanoseconds) / 1e6
+  } catch {
+    return 0
+  }
+}
+
 function watch({ pid, port, counter }: Orders): () => Watched {
   const cases = new Int32Array(counter)
   const memory: Sample[] = []
@@ -86,9 +96,11 @@ function watch({ pid, port, counter }: Orders): () => Watched {
   }
   const probe = (): void => {
     const began = performance.now()
+    const queued = queuedMs(pid)
     late = 0
     const ended = (failure?: string): void => {
-      slowest = Math.max(slowest, performance.now() - began - late)
+      const others = late + Math.max(0, queuedMs(pid) - queued)
+      slowest = Math.max(slowest, performance.now() - began - others)
       if (failure !== undefined && failures.length < 10) failures.push(failure)
     }
     probes++
