@@ -66,6 +66,7 @@ export function refuseCoding(request: IncomingMessage): void {
  * announced), unavailable where the shared budget is used up, timeout where the body stalls.
  */
 export async function readBody(request: IncomingMessage, room: BodyRoom, limit: number, hint = ''): Promise<Buffer> {
+  if (!hasBody(request)) return Buffer.alloc(0) // there is no stream to read (`optimizeEmptyRequests` of the server)
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > limit) throw tooLarge(announced, limit, hint)
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()

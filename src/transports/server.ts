@@ -79,6 +79,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
     connectionsCheckingInterval: CHECK_MS,
     maxHeaderSize: 16 * 1024,
     noDelay: true,
+    optimizeEmptyRequests: true, // no stream is set up and ended for a body that was not announced
     insecureHTTPParser: false,
     shouldUpgradeCallback: isWebSocket, // any other upgrade (h2c) is declined by answering as usual
   })
