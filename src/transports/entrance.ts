@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../fault.ts'
 import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
+import { valuesOf } from './raw-headers.ts'
 
 /** Paths that MCP clients probe after a 401; anything but a JSON 404 leads them into OAuth (mcp.md 1.5). */
 const OAUTH_PROBES = new Set([
@@ -24,8 +25,7 @@ export function passEntrance(
   origins: OriginRules,
   headers: Record<string, string>,
 ): boolean {
-  const hosts = request.headersDistinct['host'] ?? []
-  const badHost = refuseHost(hosts, origins)
+  const badHost = refuseHost(valuesOf(request.rawHeaders, 'host'), origins)
   if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
   const { origin } = request.headers
   const proxied = isProxied(path)

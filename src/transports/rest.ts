@@ -39,7 +39,7 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   const { request, response } = exchange
   const streamed = route.body === 'bytes'
   using room = new BodyRoom()
-  const body = streamed ? {} : await readFields(request, rules, room)
+  const body = streamed || !carriesFields(request) ? {} : await readFields(request, rules, room)
   const { value, ignored } = await rules.gate.invoke(op, {
     raw: { ...fieldsOf(exchange.query, request.url ?? ''), ...body, ...headerFields(request, route), ...parameters },
     rules: { unknown: 'report', ...(route.fixed === undefined ? {} : { fixed: route.fixed }) },
@@ -61,25 +61,31 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
 
 /** Query fields; a repeated key becomes an array. Bytes that are no UTF-8 would name another path than was meant. */
 function fieldsOf(query: URLSearchParams, url: string): Record<string, unknown> {
-  const replaced = (text: string): number => text.split('\u{fffd}').length - 1
-  const sent = url.split(/%ef%bf%bd/i).length - 1
-  if ([...query].reduce((sum, [key, value]) => sum + replaced(key) + replaced(value), 0) > sent) {
+  const fields = new Map<string, string | string[]>()
+  let replaced = 0
+  query.forEach((value, key) => {
+    const before = fields.get(key)
+    if (before === undefined) fields.set(key, value)
+    else if (typeof before === 'string') fields.set(key, [before, value])
+    else before.push(value)
+    replaced += replacements(key) + replacements(value)
+  })
+  if (replaced > 0 && replaced > url.split(/%ef%bf%bd/i).length - 1) {
     throw new Fault('bad_request', 'the query has escapes that are not UTF-8', { details: { field: 'query' } })
   }
-  // Not by assignment: a key may be `__proto__`.
-  return Object.fromEntries(
-    [...new Set(query.keys())].map((key) => {
-      const values = query.getAll(key)
-      return [key, values.length === 1 ? values[0] : values]
-    }),
-  )
+  return Object.fromEntries(fields) // not by assignment: a key may be `__proto__`
+}
+
+function replacements(text: string): number {
+  return text.includes('\u{fffd}') ? text.split('\u{fffd}').length - 1 : 0
 }
 
 /**
  * The route's headers that came; one that came twice is joined by commas, as HTTP has it. A range is asked of GET
  * alone (RFC 9110 14.2).
  */
-function headerFields(request: IncomingMessage, { headers = {} }: Route<Record<string, unknown>>): object {
+function headerFields(request: IncomingMessage, { headers }: Route<Record<string, unknown>>): object | undefined {
+  if (headers === undefined) return undefined
   return Object.fromEntries(
     Object.entries(headers).flatMap(([header, field]) => {
       const values = header === 'range' && request.method !== 'GET' ? undefined : request.headersDistinct[header]
@@ -88,13 +94,16 @@ function headerFields(request: IncomingMessage, { headers = {} }: Route<Record<s
   )
 }
 
+function carriesFields(request: IncomingMessage): boolean {
+  return hasBody(request) && request.method !== 'GET' && request.method !== 'HEAD'
+}
+
 /** The JSON body's fields; none where the body is empty, whatever its content type says (contract 14). */
 async function readFields(
   request: IncomingMessage,
   rules: RestRules,
   room: BodyRoom,
 ): Promise<Record<string, unknown>> {
-  if (!hasBody(request) || request.method === 'GET' || request.method === 'HEAD') return {}
   refuseCoding(request)
   const bytes = await readBody(request, room, rules.bodyBytes)
   if (bytes.byteLength === 0) return {}

@@ -16,6 +16,7 @@ import type { Credentials } from './credentials/credentials.ts'
 import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
 import { takeToken } from './query-token.ts'
+import { valuesOf } from './raw-headers.ts'
 import { newRequestId } from './request-id.ts'
 import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
 
@@ -118,7 +119,7 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
 }
 
 function refuseForeign(request: IncomingMessage, path: string, origins: OriginRules): void {
-  const badHost = refuseHost(request.headersDistinct['host'] ?? [], origins)
+  const badHost = refuseHost(valuesOf(request.rawHeaders, 'host'), origins)
   if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
   const { origin } = request.headers
   if (origin === undefined || isProxied(path) || originAllowed(origin, origins)) return // an application judges its own
