@@ -97,15 +97,7 @@ t.test('A-02 every token but the right one is 401, never 500', async (t) => {
     'x'.repeat(17_000),
   ]
   for (const at of TOKEN.split('').keys()) wrong.push(`${TOKEN.slice(0, at)}x${TOKEN.slice(at + 1)}`)
-  wrong.push(
-    'é'.repeat(64),
-    `${TOKEN}é`,
-    '\u00ff',
-    `${TOKEN},${TOKEN}`,
-    `"${TOKEN}"`,
-    '__proto__',
-    digestOf(TOKEN).toString('hex'),
-  )
+  wrong.push('é'.repeat(64), `${TOKEN}é`, '\u00ff', `${TOKEN},${TOKEN}`, `"${TOKEN}"`, '__proto__', digestOf(TOKEN))
   for (const token of wrong) {
     const judged = await ours.ask(bearer(token))
     t.match(judged, { status: 401, verdict: { sentInvalid: true } }, token.slice(0, 70))
