@@ -20,7 +20,7 @@ export interface IntakeRules<I> {
   /** REST reports unknown fields, MCP refuses them with the nearest key. */
   readonly unknown: 'report' | 'refuse'
   /** Settled by the route; beats what came. */
-  readonly fixed?: Partial<I>
+  readonly fixed?: Partial<I> | undefined
   /** Beats the schema's defaults. */
   readonly defaults?: Partial<I>
 }

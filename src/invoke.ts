@@ -16,8 +16,8 @@ export interface Request {
   readonly caller: Caller
   /** Aborted when the caller has left for good. */
   readonly signal: AbortSignal
-  readonly body?: AsyncIterable<Uint8Array>
-  readonly progress?: Call['progress'] & {}
+  readonly body?: Call['body']
+  readonly progress?: Call['progress']
   readonly requestId: string
   readonly via: 'rest' | 'mcp'
 }
@@ -158,13 +158,8 @@ function admit(account: Account, limits: GateLimits): void {
 }
 
 function callOf(workspace: Workspace, request: Request, daemon: Daemon | undefined): Call {
-  return {
-    workspace,
-    ...(daemon === undefined ? {} : { daemon }),
-    signal: request.signal,
-    ...(request.body === undefined ? {} : { body: request.body }),
-    ...(request.progress === undefined ? {} : { progress: request.progress }),
-  }
+  const { signal, body, progress } = request
+  return { workspace, daemon, signal, body, progress }
 }
 
 /** The value; of a stream, one that leaves when it ends. */

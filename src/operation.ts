@@ -123,16 +123,16 @@ export interface ByteHead {
 export interface Call {
   readonly workspace: Workspace
   /** What the process knows of itself; absent where an operation is run without a daemon. */
-  readonly daemon?: Daemon
+  readonly daemon?: Daemon | undefined
   /** Aborted when the caller has left (or cancelled, in MCP's modern era), and when the daemon must stop. */
   readonly signal: AbortSignal
   /** The request body of a route with `body: 'bytes'`; over MCP undefined. */
-  readonly body?: AsyncIterable<Uint8Array>
+  readonly body?: AsyncIterable<Uint8Array> | undefined
   /**
    * Takes what says where the call stands; it is asked whenever the caller is told of the progress (MCP). Absent
    * where the caller did not ask for that.
    */
-  readonly progress?: (standing: () => string | undefined) => void
+  readonly progress?: ((standing: () => string | undefined) => void) | undefined
 }
 
 /** Like O, with any field allowed to be text that a worker has rendered. */

@@ -237,7 +237,7 @@ export const fileStat = operation({
   statuses: [404],
   example: { path: '/app/package.json' },
   async run(input) {
-    return { path: input.path, ...(await statPath(input.path)) }
+    return await statPath(input.path)
   },
 })
 

@@ -18,6 +18,8 @@ const STALL_MS = 60_000
 /** Strings and arrays longer than this make a reply long. */
 const LONG = 512
 
+const BASE = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const
+
 /** Sends `body` as JSON. Resolves once it is handed to the system or the client has left; never rejects. */
 export async function sendJson(
   response: ServerResponse,
@@ -26,15 +28,14 @@ export async function sendJson(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   // A connection whose body was not read ends with the answer: its client must not send the next request on it.
-  const last = hasBody(response.req) && !response.req.complete ? { connection: 'close' } : {}
-  const base = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers, ...last }
-  if (!isLong(body)) {
-    const text = JSON.stringify(body)
-    response.writeHead(status, { ...base, 'content-length': Buffer.byteLength(text) })
+  const last = hasBody(response.req) && !response.req.complete ? { connection: 'close' } : undefined
+  const text = isLong(body) ? undefined : JSON.stringify(body)
+  const length = text === undefined ? undefined : { 'content-length': Buffer.byteLength(text) }
+  response.writeHead(status, { ...BASE, ...headers, ...last, ...length })
+  if (text !== undefined) {
     response.end(text)
     return
   }
-  response.writeHead(status, base)
   await sendPieces(response, jsonPieces(body))
 }
 

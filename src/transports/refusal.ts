@@ -69,7 +69,7 @@ export function closeSoon(socket: Socket, last = '', lingerMs = LINGER_MS): void
 
 /** Path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
 export function splitTarget(target: string): { path: string; query: string } {
-  const local = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
   const mark = local.indexOf('?')
   const path = mark < 0 ? local : local.slice(0, mark)
   return {

@@ -42,10 +42,10 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   const body = streamed || !carriesFields(request) ? {} : await readFields(request, rules, room)
   const { value, ignored } = await rules.gate.invoke(op, {
     raw: { ...fieldsOf(exchange.query, request.url ?? ''), ...body, ...headerFields(request, route), ...parameters },
-    rules: { unknown: 'report', ...(route.fixed === undefined ? {} : { fixed: route.fixed }) },
+    rules: { unknown: 'report', fixed: route.fixed },
     caller: exchange.caller,
     signal: exchange.signal,
-    ...(streamed && hasBody(request) ? { body: streamBody(request) } : {}),
+    body: streamed && hasBody(request) ? streamBody(request) : undefined,
     requestId: exchange.requestId,
     via: 'rest',
   })

@@ -157,15 +157,16 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     if (place.remote === undefined && parts.proxy !== undefined && isProxied(path)) {
       return await parts.proxy.answer(known)
     }
-    if (/^100-continue$/i.test(request.headers.expect ?? '')) exchange.response.writeContinue()
+    const { expect } = request.headers
+    if (expect !== undefined && /^100-continue$/i.test(expect)) exchange.response.writeContinue()
     const found = router.find(method, place.path)
     if (path !== place.path && found !== undefined && 'op' in found && found.route.rootOnly) throw notServed(path)
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)
     if (place.path === '/mcp') return await parts.mcp(known)
-    if (parts.upgrades(place.path, place.path === path) !== undefined) {
+    if (found === undefined) {
+      if (parts.upgrades(place.path, place.path === path) === undefined) throw notServed(path)
       throw new Fault('upgrade_required', `${place.path} is a WebSocket: open it with an upgrade request`)
     }
-    if (found === undefined) throw notServed(path)
     if ('allow' in found) {
       exchange.response.setHeader('allow', found.allow.join(', '))
       throw new Fault(

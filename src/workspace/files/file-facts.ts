@@ -12,6 +12,8 @@ import { remoteCall } from './remote-calls.ts'
 import { specialType } from './regular-file.ts'
 
 export interface FileFacts {
+  /** As it was asked for. */
+  readonly path: string
   readonly name: string
   readonly type: 'file' | 'directory' | 'symlink'
   /** Bytes; 0 for a symbolic link, whose own content is its target. */
@@ -37,6 +39,7 @@ export async function statPath(path: string): Promise<FileFacts> {
     const extension = type === 'directory' ? '' : extensionOf(name)
     const special = specialType(stats)
     return {
+      path,
       name,
       type,
       size: type === 'symlink' ? 0 : stats.size,
