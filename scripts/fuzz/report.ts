@@ -24,7 +24,7 @@ function slowest({ slowest: { index, ms }, slow }: Tally): string {
 function levels({ lowest, peak, slope }: Memory): string {
   const tenths = lowest.map((mib) => mib.toFixed(1)).join(' ')
   return (
-    `lowest of each twentieth of the second half ${tenths}, highest of all ${peak.toFixed(1)} MiB (limit ${PEAK_MIB}); ` +
+    `lowest of each tenth of the second half ${tenths}, highest of all ${peak.toFixed(1)} MiB (limit ${PEAK_MIB}); ` +
     `${slope.toFixed(2)} MiB in 100,000 cases (limit ${SLOPE_MIB}, in long runs, from ${NOISE_MIB} MiB on)`
   )
 }
