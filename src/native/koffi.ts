@@ -9,6 +9,13 @@ import { nativeLibraryPath } from '../assets.ts'
 
 export type { LibraryHandle }
 
+/**
+ * Threads that make native calls rest for so long, in milliseconds, before they end, instead of a new one being started
+ * for each job: koffi 3.1.0 to 3.3.4 never gives back what it maps for a thread, three mappings each time, and the
+ * kernel lets a process have 65,530 (test/workspace/resting-threads.test.ts; older versions of koffi crashed under load).
+ */
+export const THREAD_REST_MS = 600_000
+
 /** Koffi, loaded; each thread that asks has its own instance of the native part's state. */
 export function loadKoffi(): typeof koffi {
   try {

@@ -1,8 +1,8 @@
-// The unpacker's thread: takes one archive in chunks, gives room for more as it uses them up, puts what is in
-// it into the destination, and says how it ended. It lives for one upload; told to stop, or at the first thing
-// that is refused, it takes back what is half done.
+// The unpacker's thread: takes one archive after the other in chunks, gives room for more as it uses them up, puts what
+// is in them into the destination, and says how each ended. Told to stop, or at the first thing that is refused, it
+// takes back what is half done.
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { UnpackArchive } from './archive/unpack-archive.ts'
 import type { FromUnpacker, ToUnpacker, UnpackJob } from './archive/unpack-job.ts'
 import { openSource } from './archive/unpack-source.ts'
@@ -21,7 +21,7 @@ class Inbox implements AsyncIterable<Uint8Array> {
     this.#say = say
   }
 
-  hear(message: ToUnpacker): void {
+  hear(message: Exclude<ToUnpacker, { type: 'job' }>): void {
     if (message.type === 'chunk') this.#chunks.push(message.bytes)
     else if (message.type === 'end') this.#over ??= {}
     else this.#over = { error: STOPPED }
@@ -68,9 +68,18 @@ async function unpack(job: UnpackJob, inbox: Inbox): Promise<FromUnpacker> {
 
 const port = parentPort
 if (port !== null) {
-  const say = (message: FromUnpacker): void => port.postMessage(message)
-  const inbox = new Inbox(say)
-  port.on('message', (message: ToUnpacker) => inbox.hear(message))
-  // Our own start value, made by workspace/archives/unpack.
-  void unpack(workerData as UnpackJob, inbox).then(say) // a rejection is a defect, which ends the thread and is heard
+  let inbox: Inbox | undefined
+  const begin = (job: UnpackJob): void => {
+    // What the archive before has still to say is heard by nobody.
+    const say = (message: FromUnpacker): void => {
+      if (inbox === own) port.postMessage(message)
+    }
+    const own = new Inbox(say)
+    inbox = own
+    void unpack(job, own).then(say) // a rejection is a defect, which ends the thread and is heard
+  }
+  port.on('message', (message: ToUnpacker) => {
+    if (message.type === 'job') begin(message.job)
+    else inbox?.hear(message)
+  })
 }

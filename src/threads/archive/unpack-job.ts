@@ -1,5 +1,5 @@
 // What passes between the main thread and an unpacker: chunks of the archive one way, as many as the unpacker
-// has room for, and how it ended the other way. One thread unpacks one archive.
+// has room for, and how it ended the other way. A thread unpacks one archive at a time.
 
 import { quote } from '../../fault.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
@@ -42,6 +42,8 @@ export function reachedSentence(files: number, last: string | undefined): string
 }
 
 export type ToUnpacker =
+  /** The next archive; whatever came for the one before is over. */
+  | { readonly type: 'job'; readonly job: UnpackJob }
   | { readonly type: 'chunk'; readonly bytes: Uint8Array }
   | { readonly type: 'end' }
   /** Give up: the body broke off, or nobody wants it any more. */

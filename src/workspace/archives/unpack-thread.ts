@@ -1,38 +1,41 @@
-// The main thread's end of one unpacker: hands chunks over while there is room, and hears how it ended. The
+// The main thread's end of one archive in a thread: hands chunks over while there is room, and hears how it ended. The
 // thread is told to stop before it is terminated, so that it takes back what is half done by itself.
 
 import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../../assets.ts'
 import { Fault } from '../../fault.ts'
 import type { FromUnpacker, Standing, ToUnpacker, UnpackJob } from '../../threads/archive/unpack-job.ts'
+import type { UnpackThreads } from './unpack-threads.ts'
 
 /** Bytes of the body that may be on their way to the thread. */
 const ROOM_BYTES = 1024 * 1024
-
-/** Short-lived memory of the thread: it makes some for every member, and would let 48 MiB of it gather. */
-const YOUNG_MIB = 8
 
 /** After which a thread that was told to stop is terminated: it hangs in a file system that does not answer. */
 const STOP_MS = 2_000
 
 export class UnpackThread implements AsyncDisposable {
+  readonly #threads: UnpackThreads
   readonly #worker: Worker
   readonly #signal: AbortSignal
   readonly #outcome = Promise.withResolvers<Standing>()
   readonly #stopped = Promise.withResolvers<Standing | undefined>()
   readonly #onAbort = (): void => this.#over(this.#signal.reason)
+  readonly #onMessage = (message: FromUnpacker): void => this.#hear(message)
+  readonly #onError = (error: unknown): void => this.#gone(error)
+  readonly #onExit = (): void => this.#gone(new Error('the unpacker ended without an answer'))
   #isOver = false
+  /** The thread has said how it ended, and can have another archive. */
+  #isDone = false
   #room = ROOM_BYTES
   /** Ends the present wait, whatever it is for. */
   #wake: () => void = () => {}
 
   /** Once `signal` aborts, nothing more is taken. */
-  constructor(job: UnpackJob, signal: AbortSignal) {
+  constructor(threads: UnpackThreads, job: UnpackJob, signal: AbortSignal) {
     this.#outcome.promise.catch(() => undefined) // `finish` tells; nobody may be waiting there yet
-    this.#worker = startWorker('archive-unpacker', job, [], { maxYoungGenerationSizeMb: YOUNG_MIB })
-    this.#worker.on('message', (message: FromUnpacker) => this.#hear(message))
-    this.#worker.on('error', (error) => this.#gone(error))
-    this.#worker.on('exit', () => this.#gone(new Error('the unpacker ended without an answer')))
+    this.#threads = threads
+    this.#worker = threads.take()
+    this.#worker.on('message', this.#onMessage).on('error', this.#onError).on('exit', this.#onExit)
+    this.#post({ type: 'job', job })
     this.#signal = signal
     signal.addEventListener('abort', this.#onAbort, { once: true })
     if (signal.aborted) this.#onAbort()
@@ -78,7 +81,9 @@ export class UnpackThread implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort)
-    await this.#worker.terminate()
+    if (!this.#isDone) return void (await this.#worker.terminate())
+    this.#worker.off('message', this.#onMessage).off('error', this.#onError).off('exit', this.#onExit)
+    this.#threads.rest(this.#worker)
   }
 
   #post(message: ToUnpacker, transfer: ArrayBuffer[] = []): void {
@@ -86,6 +91,7 @@ export class UnpackThread implements AsyncDisposable {
   }
 
   #hear(message: FromUnpacker): void {
+    this.#isDone ||= message.type !== 'taken'
     if (message.type === 'taken') {
       this.#room += message.bytes
       this.#wake()

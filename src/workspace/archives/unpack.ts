@@ -1,6 +1,6 @@
 // Archives on their way into the workspace: each upload has a thread of its own, which gets the body as fast
-// as it uses it up and no faster (contract 17; reliability T-01 to T-05). However an upload ends, its thread and
-// its temporary file are gone when the answer is given; files that were complete stay.
+// as it uses it up and no faster (contract 17; reliability T-01 to T-05). However an upload ends, its thread is at
+// rest or gone, and its temporary file gone, when the answer is given; files that were complete stay.
 
 import { Fault } from '../../fault.ts'
 import { BLOCK_BYTES } from '../../threads/archive/unpack-header.ts'
@@ -9,6 +9,7 @@ import { checkBeginning } from '../../threads/archive/unpack-source.ts'
 import { Places } from './places.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
 import { UnpackThread } from './unpack-thread.ts'
+import { UnpackThreads } from './unpack-threads.ts'
 
 export interface Unpacker extends AsyncDisposable {
   /**
@@ -39,6 +40,7 @@ const PLACES = { what: 'archives being unpacked', limit: 4, waiting: 16, waitMs:
 export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> {
   const journals = await openUnpackJournals(options.stateDirectory)
   const places = new Places(PLACES)
+  const threads = new UnpackThreads()
   const running = new Set<Promise<unknown>>()
   const stopping = new AbortController()
   return {
@@ -46,7 +48,7 @@ export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> 
       const either = AbortSignal.any([signal, stopping.signal])
       const begun = await beginning(body)
       const leave = await places.enter(either)
-      const task = unpackOne({ dest, body: begun, signal: either }, journals, options)
+      const task = unpackOne({ dest, body: begun, signal: either }, { journals, threads }, options)
       running.add(task)
       try {
         return await task
@@ -59,6 +61,7 @@ export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> 
       places.close()
       stopping.abort(new Fault('unavailable', 'the daemon is stopping'))
       await Promise.allSettled(running)
+      await threads[Symbol.asyncDispose]()
     },
   }
 }
@@ -98,12 +101,17 @@ async function* withFirst(first: readonly Uint8Array[], chunks: AsyncIterator<Ui
   }
 }
 
-async function unpackOne(upload: Upload, journals: UnpackJournals, options: UnpackerOptions): Promise<Standing> {
+interface Means {
+  readonly journals: UnpackJournals
+  readonly threads: UnpackThreads
+}
+
+async function unpackOne(upload: Upload, { journals, threads }: Means, options: UnpackerOptions): Promise<Standing> {
   const journal = await journals.open()
   try {
     const limits = { ...UNPACK_LIMITS, ...options.limits }
     const job = { dest: upload.dest, durable: options.durable, journal, limits }
-    await using thread = new UnpackThread(job, upload.signal)
+    await using thread = new UnpackThread(threads, job, upload.signal)
     return await feed(thread, upload.body[Symbol.asyncIterator]())
   } finally {
     await journals.close(journal)

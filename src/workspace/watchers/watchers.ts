@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { Fault, faultOfSystem, quote } from '../../fault.ts'
 import { JsonText } from '../../json-text.ts'
+import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ShownChange } from '../../threads/watch/change.ts'
 import type { FromReader } from '../../threads/watch/watch-job.ts'
@@ -75,6 +76,7 @@ class WatcherTable implements Watchers {
   readonly #opening = new Map<string, PromiseWithResolvers<void>>()
   readonly #threads = new Map<Mode, ReaderThread>()
   readonly #ends = new Set<Promise<void>>()
+  #resting: NodeJS.Timeout | undefined
   readonly #audience = new Audience(() => this.#settle())
   #owed: Owed[] = []
   #lastId = 0
@@ -165,6 +167,7 @@ class WatcherTable implements Watchers {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    clearTimeout(this.#resting)
     for (const opened of this.#opening.values()) opened.reject(stopping())
     for (const watcher of this.#watchers.values()) watcher.log.wake()
     this.#watchers.clear()
@@ -197,6 +200,7 @@ class WatcherTable implements Watchers {
 
   #thread(mode: Mode): ReaderThread {
     if (this.#closed) throw stopping()
+    if (mode === 'inotify') clearTimeout(this.#resting)
     const running = this.#threads.get(mode)
     if (running !== undefined) return running
     const thread = new ReaderThread(mode, {
@@ -264,10 +268,16 @@ class WatcherTable implements Watchers {
     if (watcher === undefined) return
     this.#watchers.delete(id)
     this.#threads.get(watcher.mode)?.say({ type: 'close', id })
-    if (![...this.#watchers.values()].some(({ mode }) => mode === watcher.mode)) this.#end(watcher.mode)
+    if (![...this.#watchers.values()].some(({ mode }) => mode === watcher.mode)) this.#rest(watcher.mode)
   }
 
-  /** A thread without watchers goes: it holds some megabytes. */
+  /** A thread without watchers goes, since it holds some megabytes; the one that makes native calls after a while. */
+  #rest(mode: Mode): void {
+    clearTimeout(this.#resting)
+    if (mode === 'polling') this.#end(mode)
+    else this.#resting = setTimeout(() => this.#end(mode), THREAD_REST_MS).unref()
+  }
+
   #end(mode: Mode): void {
     const thread = this.#threads.get(mode)
     if (thread === undefined) return
