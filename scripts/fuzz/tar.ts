@@ -26,8 +26,8 @@ export async function runTar(plan: Plan, sandbox: Sandbox, tally: Tally): Promis
   const child = fork(join(import.meta.dirname, 'tar-process.ts'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: HEAP,
-    // A test runner's own options would write where nobody may not.
-    env: { ...process.env, NODE_OPTIONS: '' },
+    // Where the test runner's hook notes a process at its end: a folder that is nobody's.
+    env: { ...process.env, _TAPJS_PROCESSINFO_CWD_: directory },
   })
   const watchdog = openWatchdog(child.pid ?? 0, 0)
   const { promise, resolve } = Promise.withResolvers<string | undefined>()

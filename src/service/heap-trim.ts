@@ -13,7 +13,7 @@ const WORTHY_BYTES = 2 * 1024 * 1024
 
 export interface HeapTrimOptions {
   readonly lookMs?: number
-  /** Resident bytes. */
+  /** Resident bytes; 0 where the system does not tell. */
   readonly resident?: () => number
   /** Resolves to whether there is such a call. */
   readonly trim?: () => Promise<boolean>
@@ -22,7 +22,7 @@ export interface HeapTrimOptions {
 /** Looks every 30 s until it is disposed, and never keeps the process alive. */
 export function openHeapTrim({
   lookMs = LOOK_MS,
-  resident = () => process.memoryUsage.rss(),
+  resident = residentBytes,
   trim = trimHeap,
 }: HeapTrimOptions = {}): Disposable {
   let left = resident()
@@ -39,4 +39,13 @@ export function openHeapTrim({
   }
   const timer = setInterval(() => void look(), lookMs).unref()
   return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+/** It is read from /proc, which a container may not have; nothing is trimmed there. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return 0
+  }
 }

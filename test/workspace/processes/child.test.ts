@@ -124,13 +124,17 @@ try {
 }`
 
 t.test('E-10 the working directory: no permission', async (t) => {
-  const cwd = join(openToAll(ground(t).dir), 'closed')
+  const dir = openToAll(ground(t).dir)
+  const cwd = join(dir, 'closed')
   mkdirSync(cwd)
   chmodSync(cwd, 0)
+  const notes = join(dir, 'notes')
+  mkdirSync(notes)
+  chmodSync(notes, 0o777)
   const child = new URL('../../../src/workspace/processes/child.ts', import.meta.url).href
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', AS_NOBODY, child, cwd], {
     encoding: 'utf8',
-    env: { ...process.env, NODE_OPTIONS: '' }, // the test runner's would write where nobody may not
+    env: { ...process.env, _TAPJS_PROCESSINFO_CWD_: notes }, // the test runner's hook writes as nobody
   })
   t.match(said, /^bad_cwd .*permission/)
 })
