@@ -2,8 +2,9 @@
 // is asked on those that are open is done or refused with 503, nothing that was swallowed on the way makes an
 // answer wrong, and once descriptors are back everything works again.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import t from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { until } from '../support/until.ts'
@@ -169,6 +170,46 @@ t.test('Z-01 whatever is the last descriptor that is missing, it is a refusal', 
   empty(clients)
   for (const [row, statuses] of seen) t.not(statuses.at(-1), 503, `${row}: ${statuses.join(' ')}`)
   t.notMatch(daemon.stderr(), /internal_error/)
+  t.equal(await daemon.stop(), 0)
+})
+
+interface Changes {
+  readonly changes: readonly { readonly path: string }[]
+  readonly cursor: string
+}
+
+t.test('Z-01 a directory that cannot be read for want of a descriptor is watched once there is one', async (t) => {
+  const daemon = await startDaemon(t, { wrapper })
+  const root = t.testdir({ here: {} })
+  const create = { path: root, excludes: [] }
+  const { id, cursor } = (await daemon.call('POST', '/watchers', create)).body as { id: string; cursor: string }
+  const clients: Client[] = []
+  await refill(daemon, clients, 0)
+  mkdirSync(join(root, 'new'))
+  writeFileSync(join(root, 'new/early'), '')
+  const asked = await clients.find((one) => one.open)?.ask('POST', '/watchers', create)
+  t.equal(asked?.status, 503, 'and none is made that sees nothing')
+  empty(clients)
+
+  const told = new Set<string>()
+  let since = cursor
+  await until(
+    'what happened below it is told',
+    async () => {
+      const { body } = await daemon.call('GET', `/watchers/${id}?since=${since}&wait_seconds=1`)
+      const { changes, cursor: next } = body as Changes
+      since = next
+      for (const { path } of changes) told.add(path)
+      return told.has(join(root, 'new/early'))
+    },
+    15_000,
+  )
+  writeFileSync(join(root, 'new/late'), '')
+  await until('and what happens from then on', async () => {
+    const { body } = await daemon.call('GET', `/watchers/${id}?since=${since}&wait_seconds=1`)
+    return (body as Changes).changes.some(({ path }) => path === join(root, 'new/late'))
+  })
+  t.match((await daemon.call('GET', `/watchers/${id}`)).body, { dirs: 3, unreadable: undefined })
   t.equal(await daemon.stop(), 0)
 })
 

@@ -3,7 +3,7 @@
 // every directory and every few entries, so that the owner can stop it while its changes find no room.
 
 import { lstatSync } from 'node:fs'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem } from '../../fault.ts'
 import { readDirectory, type Item, type Reading } from '../walk/directory.ts'
 import type { Change } from './change.ts'
 import type { Exclusion } from './exclusions.ts'
@@ -16,6 +16,8 @@ import type { WatchTable } from './watch-table.ts'
 const STINT = 64
 /** Paths of unreadable directories that are named. */
 const NAMED_ERRORS = 10
+/** Nothing free of what reading takes. */
+const LACKING: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 /** What a directory answers that is not there any more. */
 const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
@@ -24,7 +26,7 @@ export interface SurveyOptions {
   readonly excluded: Exclusion
   /** Directories never entered from above (contract 14). */
   readonly forbidden: ReadonlySet<string>
-  /** Called when the system's limit keeps a directory from being watched; may throw. */
+  /** Called when the system keeps a directory from being watched or read for now; may throw. */
   readonly limited: (reason: Error) => void
 }
 
@@ -130,7 +132,7 @@ export class Survey {
     try {
       return readDirectory(locate(path), directory.parent === undefined)
     } catch (error) {
-      this.#complain(path, errnoOf(error))
+      this.#unread(path, error)
       return undefined
     }
   }
@@ -141,8 +143,16 @@ export class Survey {
         if (!this.excluded(directory, nameOfItem(item), item.kind === 'directory')) yield item
       }
     } catch (error) {
-      this.#complain(directory.path, errnoOf(error)) // a large directory that went while it was read
+      this.#unread(directory.path, error) // a large directory that went while it was read
     }
+  }
+
+  /** What the system lacks it will have again: that is no property of the directory, which is to be read then. */
+  #unread(path: string, error: unknown): void {
+    const errno = errnoOf(error)
+    const fault = LACKING.has(errno) ? faultOfSystem(error, locate(path).path) : undefined
+    if (fault instanceof Fault) this.#options.limited(fault)
+    else this.#complain(path, errno)
   }
 
   #complain(path: string, errno: string | undefined): void {
