@@ -91,11 +91,12 @@ t.test('deleting: forgotten at once, ended when it resolves; who follows gets th
   t.equal(await client.exit, 129)
 })
 
-t.test('listeners hear of each new terminal before its output', async (t) => {
+t.test('listeners hear of each new terminal in time for its first byte', async (t) => {
   const terminals = openTestTerminals(t)
   const heard: number[] = []
+  const clients: ReturnType<typeof follow>[] = []
   const listening = terminals.onCreated((terminal) => {
-    t.equal(terminal.head, 0)
+    clients.push(follow(terminal)) // its thread may have read something by now
     heard.push(terminal.id)
   })
   await script(terminals, 'echo x').ended
@@ -103,6 +104,11 @@ t.test('listeners hear of each new terminal before its output', async (t) => {
   listening[Symbol.dispose]()
   terminals.create(SLEEP)
   t.same(heard, [1, 2])
+  for (const [index, text] of ['x\r\n', 'y\r\n'].entries()) {
+    using client = clients[index]
+    await client?.exit
+    t.equal(client?.text(), text)
+  }
 })
 
 t.test('C-01 closing ends 20 terminals, stubborn ones too, and refuses more', async (t) => {
