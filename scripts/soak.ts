@@ -14,7 +14,7 @@ import { Client, Tally } from './soak/client.ts'
 import { readOptions } from './soak/options.ts'
 import { startSubject, type Subject } from './soak/subject.ts'
 import { drift, leftBehind, MINUTES_FOR_DRIFT, MOST_DRIFT, type Minute } from './soak/verdict.ts'
-import { vitalsOf, type Vitals } from './soak/vitals.ts'
+import { COUNTS, vitalsOf, type Vitals } from './soak/vitals.ts'
 import { background, expire, print, run, stream } from './soak/work/commands.ts'
 import { terminal, visit, watch } from './soak/work/live.ts'
 import { mcp, proxied } from './soak/work/protocols.ts'
@@ -83,7 +83,7 @@ async function atRest({ pid }: Subject): Promise<Vitals> {
   while (performance.now() < until && performance.now() - since < STILL_MS) {
     await pause(500)
     const now = vitalsOf(pid)
-    if (leftBehind(now, last).length > 0 || leftBehind(last, now).length > 0) since = performance.now()
+    if (COUNTS.some((name) => now[name] !== last[name])) since = performance.now()
     last = now
   }
   return last
