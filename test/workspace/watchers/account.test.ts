@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Account, scratch, watch, watchersOf, write } from '../../support/account.ts'
+import { until } from '../../support/until.ts'
 
 for (const seed of [1, 2, 3, 4, 5]) {
   t.test(`issue 3, show 3: random changes, seed ${seed}: the account equals the disk`, async (t) => {
@@ -44,7 +45,8 @@ t.test('W-03 1,000 times ten directories at once with a file in each: all are to
   await write('deep', root, 1000)
   await account.settled(10_000)
   t.equal(account.paths.size, 20_000)
-  t.equal(watchers.list()[0]?.coverage.dirs, 10_001, 'and all are watched')
+  // Where the machine was too slow for its queue, the tree is still being watched anew.
+  await until('all are watched', () => watchers.list()[0]?.coverage.dirs === 10_001)
 })
 
 t.test('W-04 a directory of 1,000 files is moved inside, out and in, removed and made again', async (t) => {
