@@ -4,10 +4,10 @@
 
 import type { AddressInfo } from 'node:net'
 import type { Caller } from './caller.ts'
-import { errnoOf } from './fault.ts'
+import { errnoOf } from './base/fault.ts'
 import type { Gate } from './invoke.ts'
-import type { Log } from './log.ts'
-import { StartError } from './start-error.ts'
+import type { Log } from './base/log.ts'
+import { StartError } from './base/start-error.ts'
 import type { JsonReader } from './transports/json-reader.ts'
 import { mcpEndpoint } from './transports/mcp/endpoint.ts'
 import { openFixture } from './transports/mcp/fixture/fixture.ts'

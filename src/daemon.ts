@@ -3,7 +3,7 @@
 // asks, so that a daemon at rest does nothing for them.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { CallTally, type ResponseTally } from './tally.ts'
+import { CallTally, type ResponseTally } from './base/tally.ts'
 
 /** Gauges of parts that operations do not reach; those not open yet count nothing. */
 export interface Gauges {

@@ -5,8 +5,8 @@
 import { posix } from 'node:path'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { Fault, quote } from './fault.ts'
-import { nearest } from './nearest.ts'
+import { Fault, quote } from './base/fault.ts'
+import { nearest } from './base/nearest.ts'
 import type { Operation } from './operation.ts'
 import { PATH_BYTES, type Kind } from './schema.ts'
 

@@ -2,12 +2,12 @@
 // down, under the caller's limits), runs it with a signal, counts it, and returns a value or throws a Fault.
 
 import { mayUse, type Caller } from './caller.ts'
-import { errnoOf, Fault, faultOfExhaustion } from './fault.ts'
+import { errnoOf, Fault, faultOfExhaustion } from './base/fault.ts'
 import type { Daemon } from './daemon.ts'
 import { takeIn, type IntakeRules } from './intake.ts'
-import type { Log } from './log.ts'
+import type { Log } from './base/log.ts'
 import { ByteStream, EventStream, type Call, type Operation } from './operation.ts'
-import type { Outcome } from './tally.ts'
+import type { Outcome } from './base/tally.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 export interface Request {

@@ -1,11 +1,11 @@
 // The command line, to one call each. Composes nothing, decides nothing.
 
-import { buildFacts, openAssets } from './assets.ts'
+import { buildFacts, openAssets } from './base/assets.ts'
 import type { Place } from './commands/connect.ts'
 import type { Setup } from './commands/doctor.ts'
-import { type CommandLine, type Config, loadConfig, readCommandLine } from './config.ts'
-import { StartError } from './start-error.ts'
-import { loadToken, tokenSources } from './token-store.ts'
+import { type CommandLine, type Config, loadConfig, readCommandLine } from './config/config.ts'
+import { StartError } from './base/start-error.ts'
+import { loadToken, tokenSources } from './config/token-store.ts'
 
 const USAGE = `workspace-runtime: files, search and commands of this machine over REST and MCP
 

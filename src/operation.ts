@@ -3,7 +3,7 @@
 
 import type { Static, TObject } from 'typebox'
 import type { Daemon } from './daemon.ts'
-import type { JsonText } from './json-text.ts'
+import type { JsonText } from './base/json-text.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

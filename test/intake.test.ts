@@ -1,7 +1,7 @@
 // The tolerant reading of contract 12 and the sentences for what is refused.
 
 import t from 'tap'
-import { Fault } from '../src/fault.ts'
+import { Fault } from '../src/base/fault.ts'
 import { splitList, takeIn, type IntakeRules } from '../src/intake.ts'
 import { operation } from '../src/operation.ts'
 import { argv, choice, content, environment, flag, id, list, optional, path, text, Type, whole } from '../src/schema.ts'

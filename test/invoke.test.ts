@@ -1,9 +1,9 @@
 // The gate's failures: whatever an operation throws, its caller is told a Fault.
 
 import t from 'tap'
-import { Fault } from '../src/fault.ts'
+import { Fault } from '../src/base/fault.ts'
 import { openGate } from '../src/invoke.ts'
-import { openLog } from '../src/log.ts'
+import { openLog } from '../src/base/log.ts'
 import { operation } from '../src/operation.ts'
 import { Type } from '../src/schema.ts'
 import type { Workspace } from '../src/workspace/workspace.ts'

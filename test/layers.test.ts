@@ -12,28 +12,32 @@ const LONGEST = 320
 const BANNED_WORDS = ['util', 'utils', 'helper', 'helpers', 'manager', 'misc', 'data', 'info']
 
 /**
- * Who may import what, beside its own layer. `base` is what everything may use; `top` composes. An import of
- * types alone may also go to any layer further down: types are shared, work is not.
+ * Who may import what, beside its own layer. `base` is what everything may use; `operation` says what one is; `top`
+ * composes. An import of types alone may also go to any layer further down: types are shared, work is not.
  */
 const ARROWS = {
   top: [
     'commands',
     'service',
+    'config',
     'transports',
     'invoke',
     'catalog',
+    'operation',
     'operations',
     'workspace',
     'threads',
     'native',
     'base',
   ],
-  commands: ['transports', 'workspace', 'native', 'base'],
+  commands: ['config', 'transports', 'workspace', 'native', 'base'],
   service: ['native', 'base'],
-  transports: ['invoke', 'catalog', 'base'],
-  catalog: ['operations', 'base'],
-  invoke: ['base'],
-  operations: ['workspace', 'base'],
+  config: ['base'],
+  transports: ['invoke', 'catalog', 'operation', 'base'],
+  catalog: ['operations', 'operation', 'base'],
+  invoke: ['operation', 'base'],
+  operations: ['operation', 'workspace', 'base'],
+  operation: ['base'],
   workspace: ['threads', 'native', 'base'],
   threads: ['native', 'base'],
   native: ['base'],
@@ -49,33 +53,15 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'serve.ts': 'top',
   'doors.ts': 'top',
   'settings.ts': 'top',
-  'signals.ts': 'base',
-  'config.ts': 'top',
-  'config-schema.ts': 'top',
   'conformance.ts': 'top',
   'invoke.ts': 'invoke',
   'intake.ts': 'invoke',
   'catalog.ts': 'catalog',
-  'assets.ts': 'base',
-  'caller.ts': 'base',
-  'daemon.ts': 'base',
-  'fault.ts': 'base',
-  'fresh-random.ts': 'base',
-  'json-text.ts': 'base',
-  'key-files.ts': 'base',
-  'log.ts': 'base',
-  'make-directories.ts': 'base',
-  'nearest.ts': 'base',
-  'operation.ts': 'base',
-  'private-file.ts': 'base',
-  'resource.ts': 'base',
-  'schema.ts': 'base',
-  'spent-memory.ts': 'base',
-  'start-error.ts': 'base',
-  'tally.ts': 'base',
-  'token-store.ts': 'base',
-  'token-watch.ts': 'base',
-  'unpack.ts': 'base',
+  'caller.ts': 'operation',
+  'daemon.ts': 'operation',
+  'operation.ts': 'operation',
+  'resource.ts': 'operation',
+  'schema.ts': 'operation',
 }
 
 interface Import {
@@ -118,7 +104,7 @@ function importsOf(code: string): Import[] {
 function layerOf(path: string): Layer | undefined {
   const [, first = '', ...more] = path.split('/')
   if (more.length === 0) return ROOT_FILES[first]
-  return first in ARROWS && first !== 'top' && first !== 'base' ? (first as Layer) : undefined // a key of ARROWS
+  return first in ARROWS && !Object.values(ROOT_FILES).includes(first as Layer) ? (first as Layer) : undefined // a key of ARROWS
 }
 
 function wrongArrow(source: Source, { from, typesOnly }: Import): string | undefined {
@@ -128,7 +114,7 @@ function wrongArrow(source: Source, { from, typesOnly }: Import): string | undef
   if (layer === undefined || to === undefined) return `${source.path} → ${target}: no layer is known for it`
   if (layer === to || (ARROWS[layer] as readonly Layer[]).includes(to)) return undefined
   const downward = DOWNWARD.indexOf(layer) < DOWNWARD.indexOf(to)
-  if (typesOnly && (downward || layer === 'base')) return undefined // base describes what runs in the others
+  if (typesOnly && downward) return undefined
   return `${source.path} (${layer}) → ${target} (${to})`
 }
 
@@ -150,7 +136,7 @@ t.test('the check itself finds wrong arrows', async (t) => {
   t.equal(found('src/transports/a.ts', "import { b } from '../workspace/b.ts'").length, 1, 'past the gate')
   t.equal(found('src/operations/a.ts', "const b = await import('../threads/b.ts')").length, 1, 'called')
   t.equal(found('src/threads/a.ts', "export {\n  b,\n} from '../workspace/b.ts'").length, 1, 'over several lines')
-  t.equal(found('src/new.ts', "import '../fault.ts'").length, 1, 'a file without a layer')
+  t.equal(found('src/new.ts', "import './fault.ts'").length, 1, 'a file without a layer')
   t.equal(found('src/transports/a.ts', "import type { B } from '../workspace/b.ts'").length, 0, 'types of below')
 })
 
@@ -181,14 +167,14 @@ t.test('what one module may touch is touched by no other', async (t) => {
   )
   t.same(offenders([], importing(/^(node:)?child_process$/)), [], 'child_process')
   t.same(
-    offenders(['src/config.ts'], ({ code }) =>
+    offenders(['src/config/config.ts'], ({ code }) =>
       /\bprocess\s*(\.|\?\.|\[')env\b|\benv\b[^\n]*from 'node:process'/.test(code),
     ),
     [],
     'process.env',
   )
   t.same(
-    offenders(['src/assets.ts'], ({ code }) => /\bnew Worker\(/.test(code)),
+    offenders(['src/base/assets.ts'], ({ code }) => /\bnew Worker\(/.test(code)),
     [],
     'workers are started by assets.ts',
   )

@@ -3,10 +3,10 @@
 
 import { build } from 'esbuild'
 import { basename } from 'node:path'
-import { WORKERS } from '../../src/assets.ts'
+import { WORKERS } from '../../src/base/assets.ts'
 import { ROOT, say } from './paths.ts'
 
-/** What the bundles are told about the build that they are part of; see src/assets.ts and src/launch.ts. */
+/** What the bundles are told about the build that they are part of; see src/base/assets.ts and src/launch.ts. */
 export interface Built {
   readonly facts: { readonly version: string; readonly commit: string; readonly ripgrep: string }
   readonly parts: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[]

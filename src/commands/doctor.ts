@@ -1,8 +1,8 @@
 // `doctor`: looks at everything that the daemon needs, without starting it and without changing anything, and says
 // for each what is so and, where it is not well, what to do. Exit code 1 where something would keep it from serving.
 
-import { openAssets } from '../assets.ts'
-import { StartError } from '../start-error.ts'
+import { openAssets } from '../base/assets.ts'
+import { StartError } from '../base/start-error.ts'
 import { checkToken } from './token-check.ts'
 import { fail, ok, shown, summed, type Check, type Finding } from './doctor/finding.ts'
 import { machineChecks, watchingCheck } from './doctor/machine.ts'

@@ -2,7 +2,7 @@
 // address, and what it tells to whoever has its token.
 
 import { connect } from 'node:net'
-import { errnoOf } from '../fault.ts'
+import { errnoOf } from '../base/fault.ts'
 import { reachable } from './connect.ts'
 
 /** What answers at the address. */

@@ -3,9 +3,9 @@
 
 import { constants } from 'node:fs'
 import { lstat, stat } from 'node:fs/promises'
-import { attempt, openRegular, ourselves } from '../private-file.ts'
-import { StartError } from '../start-error.ts'
-import { acceptToken, placeOf, readSeed, stands, type Seed, type TokenSources } from '../token-store.ts'
+import { attempt, openRegular, ourselves } from '../base/private-file.ts'
+import { StartError } from '../base/start-error.ts'
+import { acceptToken, placeOf, readSeed, stands, type Seed, type TokenSources } from '../config/token-store.ts'
 
 export interface TokenCheck {
   /** Undefined: a daemon would not start, or make one first. */

@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { isatty } from 'node:tty'
 import { digestOf, rawTokenCheck } from '../transports/credentials/credentials.ts'
-import { StartError } from '../start-error.ts'
-import { loadToken, rotateToken, type TokenSources } from '../token-store.ts'
+import { StartError } from '../base/start-error.ts'
+import { loadToken, rotateToken, type TokenSources } from '../config/token-store.ts'
 import { checkToken } from './token-check.ts'
 
 /** What the unit's StateDirectory= is (runtime.service): a shell does not have it in its environment. */

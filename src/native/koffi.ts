@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import type koffi from 'koffi'
 import type { LibraryHandle } from 'koffi'
-import { nativeLibraryPath } from '../assets.ts'
+import { nativeLibraryPath } from '../base/assets.ts'
 
 export type { LibraryHandle }
 

@@ -1,7 +1,7 @@
 // The desktop of a workspace image (contract 10), as far as this release has one: the status says that there is
 // none, everything else answers 501. All of it stands at the root, never below /runtimes/<id>.
 
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { operation, type Method, type Route } from '../operation.ts'
 import { Type } from '../schema.ts'
 

@@ -1,9 +1,9 @@
 // A task as a stream of events (contract 5): its output in the order it came, then its exit. The stream is
 // released when its reader ends it, and when the caller leaves, even in the middle of a wait.
 
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { EventStream, type Frame } from '../operation.ts'
-import { losses } from '../tally.ts'
+import { losses } from '../base/tally.ts'
 import { shortText } from '../workspace/exec/output-text.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import type { LogReader } from '../workspace/exec/task-log.ts'

@@ -2,7 +2,7 @@
 // runs in its own session with real pipes; a code other than 0 is a result, not a fault.
 
 import type { Static } from 'typebox'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { operation, type Call } from '../operation.ts'
 import { argv, content, environment, flag, number, optional, path, text, Type, whole } from '../schema.ts'
 import type { Task } from '../workspace/exec/task.ts'

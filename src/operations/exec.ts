@@ -1,7 +1,7 @@
 // Commands that have been started: list, feed, end, follow (contract 5). exec-run starts them, exec-get looks
 // at one.
 
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { choice, content, flag, optional, Type } from '../schema.ts'
 import { outputStream, taskStream } from './exec-frames.ts'

@@ -1,7 +1,7 @@
 // GET /health/detail: what an operator, or `workspace-runtime status`, wants to know of a running daemon. Numbers
 // and what is wrong; no paths of the workspace, no commands.
 
-import { buildFacts } from '../assets.ts'
+import { buildFacts } from '../base/assets.ts'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
 import { inotifyProblems, openDescriptors, ownMemory } from '../workspace/machine.ts'

@@ -1,6 +1,6 @@
 // Bytes for a program, as an operation is given them: a field of text or base64, or the body of the request.
 
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 
 export function inputBytes(input: string | Uint8Array, base64: boolean): Uint8Array {
   if (!base64) return typeof input === 'string' ? Buffer.from(input) : input

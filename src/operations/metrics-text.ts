@@ -2,10 +2,10 @@
 // prom-client is loaded. It only writes them down, in the order of this file.
 
 import type { Metric, Registry } from 'prom-client'
-import { buildFacts } from '../assets.ts'
+import { buildFacts } from '../base/assets.ts'
 import type { Daemon } from '../daemon.ts'
 import type { Call } from '../operation.ts'
-import { LATENCY_BOUNDS, OUTCOMES, VIAS, type CallCounts, type CallTally } from '../tally.ts'
+import { LATENCY_BOUNDS, OUTCOMES, VIAS, type CallCounts, type CallTally } from '../base/tally.ts'
 import { descriptorLimit, openDescriptors, ownMemory } from '../workspace/machine.ts'
 import { countsOf, daemonOf, lossesOf } from './readings.ts'
 

@@ -3,7 +3,7 @@
 // MCP file_read and file_write carry content.
 
 import { basename } from 'node:path'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { ByteStream, operation } from '../operation.ts'
 import { flag, optional, path, text, Type } from '../schema.ts'
 import { matchesStrongly, matchesWeakly, readTags } from '../workspace/files/entity-tag.ts'

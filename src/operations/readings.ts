@@ -1,9 +1,9 @@
 // What the daemon counts and measures, read at one moment: /metrics and /health/detail tell the same numbers.
 
 import type { Daemon } from '../daemon.ts'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import type { Call } from '../operation.ts'
-import { losses } from '../tally.ts'
+import { losses } from '../base/tally.ts'
 
 /** What is going on now. */
 export interface Counts {

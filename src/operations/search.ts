@@ -2,7 +2,7 @@
 // Here the query's names and forms are settled; patterns and paths are judged where they are used.
 
 import type { Static } from 'typebox'
-import { Fault, quote } from '../fault.ts'
+import { Fault, quote } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { flag, list, number, optional, path, text, Type, whole } from '../schema.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'

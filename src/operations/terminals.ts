@@ -3,7 +3,7 @@
 // is the way for everybody else.
 
 import type { Static } from 'typebox'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { argv, content, environment, flag, id, number, optional, path, Type, whole } from '../schema.ts'
 import type { Passage } from '../workspace/terminals/attachment.ts'

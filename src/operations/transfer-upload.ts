@@ -1,7 +1,7 @@
 // Uploading an archive: a tar is unpacked into a directory, or any bytes become one file (contract 4 and 17).
 // The way back is the download of transfer.ts.
 
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { choice, path, Type } from '../schema.ts'
 

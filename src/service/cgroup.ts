@@ -9,8 +9,8 @@ import { totalmem } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { canStartInGroup } from '../native/spawn.ts'
 import { attributeOf } from '../native/xattr.ts'
-import { errnoOf } from '../fault.ts'
-import { makeWithParents } from '../make-directories.ts'
+import { errnoOf } from '../base/fault.ts'
+import { makeWithParents } from '../base/make-directories.ts'
 
 export interface DelegatedGroup {
   /** The directories of the daemon's group and of the one for children. */

@@ -4,8 +4,8 @@
 // is opened a second time for that, a socket is sent to without waiting, a file never makes us wait.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
-import { errnoOf } from '../fault.ts'
-import type { Outlet } from '../log.ts'
+import { errnoOf } from '../base/fault.ts'
+import type { Outlet } from '../base/log.ts'
 import { pollWritable } from '../native/libc.ts'
 import { sendNow } from '../native/socket.ts'
 

@@ -2,7 +2,7 @@
 // the socket to listen on, the notices of readiness and stopping, signs of life, and the control group.
 // Without a manager each of them is nothing.
 
-import type { Log } from '../log.ts'
+import type { Log } from '../base/log.ts'
 import { enterDelegatedGroup, type DelegatedGroup } from './cgroup.ts'
 import { inheritedListener } from './listen-fds.ts'
 import { openNotices } from './notices.ts'

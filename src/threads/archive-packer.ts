@@ -2,7 +2,7 @@
 // It lives as long as its archive; a client that takes nothing leaves it without a free slot, and so at rest.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { type FromPacker, type PackJob, slotsOf, type ToPacker } from './archive/pack-job.ts'
 import { Compressor, Slots } from './archive/pack-outlet.ts'
 import { Tape } from './archive/pack-tape.ts'

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { errnoOf, Fault } from '../fault.ts'
+import { errnoOf, Fault } from '../base/fault.ts'
 import type { ScanOrder } from './scan/content-query.ts'
 import { lineMatcher, type LineMatcher } from './scan/line-matcher.ts'
 import type { LineRecord } from './scan/line-record.ts'

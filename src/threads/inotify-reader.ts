@@ -5,7 +5,7 @@
 
 import { readSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { Fault, faultOfSystem } from '../fault.ts'
+import { Fault, faultOfSystem } from '../base/fault.ts'
 import { pollReadable } from '../native/libc.ts'
 import { TreeWatch } from './watch/tree-watch.ts'
 import type { FromReader, ReaderStart, ToReader } from './watch/watch-job.ts'

@@ -2,7 +2,7 @@
 // not answer holds nobody else up. Loaded only when such a tree is watched.
 
 import { parentPort } from 'node:worker_threads'
-import { Fault, faultOfSystem } from '../fault.ts'
+import { Fault, faultOfSystem } from '../base/fault.ts'
 import { PollingWatch } from './watch/polling-watch.ts'
 import type { FromReader, ToReader, WatchJob } from './watch/watch-job.ts'
 

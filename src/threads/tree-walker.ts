@@ -3,7 +3,7 @@
 // that stops asking stops its walk, and `stop` is heard between turns.
 
 import { parentPort } from 'node:worker_threads'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { hashNamed } from './walk/file-bytes.ts'
 import { Ground } from './walk/ground.ts'
 import { Listing } from './walk/listing.ts'

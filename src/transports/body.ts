@@ -2,7 +2,7 @@
 // A body that stalls is cut (reliability H-02), so no reader waits for ever.
 
 import type { IncomingMessage } from 'node:http'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 
 /** What all bodies being buffered may take together (contract 18). */
 const SHARED_BYTES = 128 * 1024 * 1024

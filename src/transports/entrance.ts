@@ -3,7 +3,7 @@
 // application through the proxy is for the application to judge, but for the name and preflights (contract 17).
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
 import { valuesOf } from './raw-headers.ts'

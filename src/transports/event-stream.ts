@@ -2,7 +2,7 @@
 // nothing for 10 s loses its connection and what it watched runs on (contract 16).
 
 import type { ServerResponse } from 'node:http'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import type { EventStream, Frame } from '../operation.ts'
 import { drained, nextUnlessLeft } from './drain.ts'
 

@@ -4,7 +4,7 @@
 
 import http, { type IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { errnoOf, Fault } from '../fault.ts'
+import { errnoOf, Fault } from '../base/fault.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
 import { isProxied, targetBelow } from './proxy/target.ts'
 import type { Exchange } from './rest.ts'

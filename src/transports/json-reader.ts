@@ -2,8 +2,8 @@
 // them and ends after ten seconds without work: what it took for a large body goes with it.
 
 import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../assets.ts'
-import { Fault } from '../fault.ts'
+import { startWorker } from '../base/assets.ts'
+import { Fault } from '../base/fault.ts'
 import type { ParseReply, ParseRequest } from '../threads/json-parser.ts'
 
 export interface JsonReader extends AsyncDisposable {

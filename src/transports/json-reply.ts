@@ -2,7 +2,7 @@
 // reply blocks the loop (contract 18) and no slow client makes the daemon hold it twice.
 
 import type { ServerResponse } from 'node:http'
-import { JsonText, jsonPieces } from '../json-text.ts'
+import { JsonText, jsonPieces } from '../base/json-text.ts'
 import { hasBody } from './body.ts'
 import { drained } from './drain.ts'
 

@@ -2,8 +2,8 @@
 // the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
 
 import type { Socket } from 'node:net'
-import { Fault, faultOfExhaustion } from '../fault.ts'
-import type { Log } from '../log.ts'
+import { Fault, faultOfExhaustion } from '../base/fault.ts'
+import type { Log } from '../base/log.ts'
 import type { Verdict } from './credentials/credentials.ts'
 import { faultBody } from './reply.ts'
 

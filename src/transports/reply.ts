@@ -1,7 +1,7 @@
 // The two bodies every JSON answer has (contract 0): success as `{success:true, …}`, failure as the tolerant
 // error body that every client generation understands. REST sends them as they are, MCP as text.
 
-import type { Fault } from '../fault.ts'
+import type { Fault } from '../base/fault.ts'
 
 /** The reply of an operation; `ignored` names request fields that meant nothing (contract 18). */
 export function successBody(value: object, ignored: readonly string[] = []): object {

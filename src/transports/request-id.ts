@@ -2,7 +2,7 @@
 // bytes are new for each request, so that machines resumed from one snapshot name theirs differently (reliability
 // C-05). A request is never refused for its name: without randomness the time has to do.
 
-import { freshRandom } from '../fresh-random.ts'
+import { freshRandom } from '../base/fresh-random.ts'
 
 const RANDOM_BYTES = 8
 let count = 0

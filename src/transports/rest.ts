@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../caller.ts'
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 import type { Gate } from '../invoke.ts'
 import { ByteStream, EventStream, type Route } from '../operation.ts'
 import { BodyRoom, hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'

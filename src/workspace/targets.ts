@@ -1,7 +1,7 @@
 // The machines this daemon speaks for (contract 1): itself under the ids `local` and `default`, and daemons
 // that the configuration names. Resolves paths under /runtimes/ and asks the others how they are.
 
-import { Fault } from '../fault.ts'
+import { Fault } from '../base/fault.ts'
 
 export interface RemoteTarget {
   readonly id: string

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { freshRandom, holdRandom } from '../../src/fresh-random.ts'
+import { freshRandom, holdRandom } from '../../src/base/fresh-random.ts'
 import { fillRandom } from '../../src/native/random.ts'
 import { openSeal } from '../../src/transports/mcp/sealed-state.ts'
 import { newRequestId } from '../../src/transports/request-id.ts'
@@ -69,7 +69,7 @@ function noAccount(): string | false {
 
 /** What makes names with Node's own generator, and why it may: nobody else can have the name on the same disk. */
 const OWN_GENERATOR = {
-  'src/unpack.ts': 'a file made with O_EXCL',
+  'src/base/unpack.ts': 'a file made with O_EXCL',
   'src/threads/archive/unpack-tree.ts': 'a file made with O_EXCL',
   'src/workspace/exec/script-file.ts': 'a file made with O_EXCL',
   'src/workspace/files/temporary-file.ts': 'a file made with O_EXCL',

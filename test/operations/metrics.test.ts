@@ -3,7 +3,7 @@
 
 import t from 'tap'
 import { catalog } from '../../src/catalog.ts'
-import { CallTally, LATENCY_BOUNDS, responseClass } from '../../src/tally.ts'
+import { CallTally, LATENCY_BOUNDS, responseClass } from '../../src/base/tally.ts'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { until } from '../support/until.ts'
 

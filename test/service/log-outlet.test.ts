@@ -7,7 +7,7 @@ import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync }
 import { createServer, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openLog } from '../../src/log.ts'
+import { openLog } from '../../src/base/log.ts'
 import { openPipe } from '../../src/native/libc.ts'
 import { openLogOutlet, type LogOutlet } from '../../src/service/log-outlet.ts'
 import { until } from '../support/until.ts'

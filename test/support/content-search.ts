@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ripgrepPath } from '../../src/assets.ts'
+import { ripgrepPath } from '../../src/base/assets.ts'
 import { takeIn } from '../../src/intake.ts'
 import type { Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent } from '../../src/operations/search.ts'

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
-import { JsonText, jsonPieces } from '../../src/json-text.ts'
+import { JsonText, jsonPieces } from '../../src/base/json-text.ts'
 import { EventStream, type Call, type Frame, type Operation } from '../../src/operation.ts'
 import { openChildren } from '../../src/workspace/processes/child.ts'
 import { isDead, parseStat } from '../../src/workspace/processes/process-table.ts'

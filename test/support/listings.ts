@@ -1,6 +1,6 @@
 // Requests and answers of listings, for the tests of what makes them.
 
-import { JsonText } from '../../src/json-text.ts'
+import { JsonText } from '../../src/base/json-text.ts'
 import { CONTENT_BUDGET, type ListFrame, type ListRequest } from '../../src/workspace/listing/listing.ts'
 
 export interface Listed {

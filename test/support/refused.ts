@@ -1,7 +1,7 @@
 // Expects a Fault: its code, and what its sentence says.
 
 import type { Test } from 'tap'
-import { Fault, type FaultCode } from '../../src/fault.ts'
+import { Fault, type FaultCode } from '../../src/base/fault.ts'
 
 export async function refused(t: Test, work: Promise<unknown>, code: FaultCode, sentence: RegExp): Promise<void> {
   const error = await work.then(

@@ -3,7 +3,7 @@
 import { createServer, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { Fault } from '../../src/fault.ts'
+import { Fault } from '../../src/base/fault.ts'
 import { BodyRoom, readBody } from '../../src/transports/body.ts'
 
 const MIB = 1024 * 1024

@@ -2,7 +2,7 @@
 // thread could not receive is refused there.
 
 import t from 'tap'
-import { Fault } from '../../src/fault.ts'
+import { Fault } from '../../src/base/fault.ts'
 import { openJsonReader } from '../../src/transports/json-reader.ts'
 
 const padding = `"padding":"${'x'.repeat(1024 * 1024)}"`

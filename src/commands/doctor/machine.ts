@@ -1,7 +1,7 @@
 // Checks of what the system allows, and of its clock.
 
 import { statSync } from 'node:fs'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { closeDescriptor, openInotify } from '../../native/inotify.ts'
 import { descriptorLimit, inotifyLimits } from '../../workspace/machine.ts'
 import { fail, ok, warn, type Check, type Finding } from './finding.ts'

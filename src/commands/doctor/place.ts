@@ -3,8 +3,8 @@
 import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { errnoOf } from '../../fault.ts'
-import type { TokenSources } from '../../token-store.ts'
+import { errnoOf } from '../../base/fault.ts'
+import type { TokenSources } from '../../config/token-store.ts'
 import { checkToken } from '../token-check.ts'
 import { fail, ok, warn, type Check, type Finding } from './finding.ts'
 

@@ -1,7 +1,7 @@
 // Whether the port can be had: free, or held by the daemon that this configuration means.
 
 import { createServer } from 'node:net'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { askDaemon, urlOf, type Address } from '../local-daemon.ts'
 import { fail, ok, warn, type Check, type Finding } from './finding.ts'
 

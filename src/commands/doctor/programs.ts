@@ -3,8 +3,8 @@
 
 import { closeSync, existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { ripgrepPath } from '../../assets.ts'
-import { errnoOf } from '../../fault.ts'
+import { ripgrepPath } from '../../base/assets.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { openPty } from '../../native/pty.ts'
 import { openChildren, type Children } from '../../workspace/processes/child.ts'
 import { ripgrepVersion } from '../../workspace/search/ripgrep-engine.ts'

@@ -4,7 +4,7 @@
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
 import { isUtf8 } from 'node:buffer'
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import { below, type Item, type Location } from '../walk/directory.ts'
 import { Ground, type Directory } from '../walk/ground.ts'
 import { BLOCK, headerOf, padding, type MemberType, type Name } from './pack-header.ts'

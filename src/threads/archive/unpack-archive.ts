@@ -1,7 +1,7 @@
 // One archive on its way into the destination: bytes in, members out, and for whatever goes wrong one fault
 // that names the member and says how far it came. Nothing is opened or made before the first header is one.
 
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 import { openAgain, openDest, WrittenFileSystems } from './unpack-dest.ts'
 import { MadeDirectories } from './unpack-directories.ts'

@@ -3,8 +3,8 @@
 
 import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
-import { makeWithParents } from '../../make-directories.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { makeWithParents } from '../../base/make-directories.ts'
 import { flushFileSystem } from '../../native/sync.ts'
 
 const O_PATH = 0o10000000 // Node does not name it

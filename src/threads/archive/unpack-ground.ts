@@ -4,7 +4,7 @@
 // destination (contract 17). Names and paths are byte strings.
 
 import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { refusal } from './unpack-header.ts'
 import { linkTarget, readable } from './unpack-names.ts'
 

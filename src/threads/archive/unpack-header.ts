@@ -3,7 +3,7 @@
 // not plainly one is refused. node-tar's reader does neither: it decodes names, ends them at a NUL and takes
 // what it can of a number. Refusals are sentences without a subject; whoever reads the archive adds it.
 
-import { Fault, type FaultCode, type FaultDetails } from '../../fault.ts'
+import { Fault, type FaultCode, type FaultDetails } from '../../base/fault.ts'
 
 export const BLOCK_BYTES = 512
 

@@ -1,7 +1,7 @@
 // What passes between the main thread and an unpacker: chunks of the archive one way, as many as the unpacker
 // has room for, and how it ended the other way. A thread unpacks one archive at a time.
 
-import { quote } from '../../fault.ts'
+import { quote } from '../../base/fault.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 
 export interface UnpackJob {

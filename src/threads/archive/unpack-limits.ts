@@ -2,7 +2,7 @@
 // is looked at before it is passed, and the refusal names it.
 
 import { statfsSync } from 'node:fs'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { refusal } from './unpack-header.ts'
 import type { UnpackLimits } from './unpack-job.ts'
 

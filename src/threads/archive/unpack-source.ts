@@ -3,7 +3,7 @@
 // thread pool while what came out before is written; memory is given back at once, not by the collector.
 
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
-import { errnoOf, Fault } from '../../fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import { BLOCK_BYTES, hasSum, isBlank, NO_ARCHIVE, unusable } from './unpack-header.ts'
 
 /** What comes out at a time, and how much may wait. */

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, fchmodSync, linkSync, lstatSync, openSync } from 'node:fs'
 import { renameSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
-import { errnoOf, quote } from '../../fault.ts'
+import { errnoOf, quote } from '../../base/fault.ts'
 import { setFileTime, setPathTime } from '../../native/times.ts'
 import type { MadeDirectories } from './unpack-directories.ts'
 import { at, type Ground } from './unpack-ground.ts'

@@ -3,7 +3,7 @@
 // its syntax lacks is refused. JavaScript expressions are made of escaped literals only.
 
 import { RE2JS, RE2JSException } from 're2js'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { ContentQuery } from './content-query.ts'
 
 export interface LineMatcher {

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
-import { Fault, errnoOf, faultOfSystem, quote } from '../../fault.ts'
+import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 const NO_LINK = constants.O_NOFOLLOW

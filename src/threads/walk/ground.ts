@@ -3,7 +3,7 @@
 // below the root (contract 14), unreadable places are counted and named, and the walk rests in time.
 
 import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
-import { Fault, errnoOf, faultOfSystem, quote } from '../../fault.ts'
+import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 import { below, readDirectory, type Item, type Location } from './directory.ts'
 import { GitRules } from './git-rules.ts'
 import { isIgnored, rulesOfGlobs, within, type Place, type Scope } from './ignore-rules.ts'

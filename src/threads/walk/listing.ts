@@ -10,7 +10,7 @@ import { hashSteps, readContent } from './file-bytes.ts'
 import type { Directory, Ground } from './ground.ts'
 import type { Output } from './output.ts'
 import type { ListJob } from './walk-job.ts'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 
 interface Frame {
   readonly directory: Directory

@@ -2,7 +2,7 @@
 // are expanded here, within bounds, because .gitignore syntax has none and people write them. A list that
 // would grow beyond the bounds is refused (reliability S-03).
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import { compileGlob } from './glob.ts'
 
 /** Characters of one pattern. */

@@ -2,7 +2,7 @@
 // other. A batch is asked for one at a time, so a slow reader slows its own walk and nothing else, and
 // walks in one worker take turns.
 
-import type { FaultCode, FaultDetails } from '../../fault.ts'
+import type { FaultCode, FaultDetails } from '../../base/fault.ts'
 
 /** A listing: contract 2, "List query", with every default filled in. */
 export interface ListJob {

@@ -2,7 +2,7 @@
 // what to do (reliability W-05).
 
 import { readFileSync } from 'node:fs'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 
 export class LimitReached extends Fault {
   constructor(sysctl: string, what: string) {

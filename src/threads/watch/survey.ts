@@ -3,7 +3,7 @@
 // every directory and every few entries, so that the owner can stop it while its changes find no room.
 
 import { lstatSync } from 'node:fs'
-import { errnoOf, Fault, faultOfSystem } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem } from '../../base/fault.ts'
 import { readDirectory, type Item, type Reading } from '../walk/directory.ts'
 import type { Change } from './change.ts'
 import type { Exclusion } from './exclusions.ts'

@@ -4,7 +4,7 @@
 // Where events were lost, that is announced, and the differences to the disk are told (contract 17).
 
 import { readSync, realpathSync, statSync } from 'node:fs'
-import { Fault, errnoOf } from '../../fault.ts'
+import { Fault, errnoOf } from '../../base/fault.ts'
 import { IN, LONGEST_EVENT } from '../../native/inotify.ts'
 import { forbiddenToWalks } from '../walk/mounts.ts'
 import { renderChange, type Change } from './change.ts'

@@ -2,8 +2,8 @@
 // like all others, and described with them, but made from the catalogue, so they join it where the daemon is
 // composed. Documents are rendered once, when somebody first asks.
 
-import { Fault, quote } from '../../fault.ts'
-import { nearest } from '../../nearest.ts'
+import { Fault, quote } from '../../base/fault.ts'
+import { nearest } from '../../base/nearest.ts'
 import { ByteStream, operation, type Operation } from '../../operation.ts'
 import { resourceContents, type ResourceKind } from '../../resource.ts'
 import { text, Type } from '../../schema.ts'

@@ -2,7 +2,7 @@
 // Nothing is said here of a single operation; what the catalogue cannot say stands in by-hand.ts. Pure.
 
 import { STATUS_CODES } from 'node:http'
-import { FAULT_STATUS } from '../../fault.ts'
+import { FAULT_STATUS } from '../../base/fault.ts'
 import type { Operation } from '../../operation.ts'
 import { areaOf } from '../areas.ts'
 import type { PlainSchema } from '../plain-schema.ts'

@@ -1,7 +1,7 @@
 // The JSON Schemas of what travels: the input and the reply of each operation, the error body, the configuration
 // file. `/schemas` serves them one by one; the API description refers to the same. Pure.
 
-import { FAULT_STATUS } from '../../fault.ts'
+import { FAULT_STATUS } from '../../base/fault.ts'
 import type { Operation } from '../../operation.ts'
 import { plainSchema, type PlainSchema } from '../plain-schema.ts'
 import { fieldsOf, type Field } from './endpoint.ts'

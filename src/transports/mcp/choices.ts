@@ -4,7 +4,7 @@
 // credential allows. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { nearest } from '../../nearest.ts'
+import { nearest } from '../../base/nearest.ts'
 import type { Operation } from '../../operation.ts'
 
 export interface Choices {

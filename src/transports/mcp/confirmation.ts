@@ -2,7 +2,7 @@
 // client shows it, and only an accepted answer that belongs to this very call lets it run. Clients that
 // cannot be asked are not: then the call runs as it does without the setting.
 
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Gate, Request } from '../../invoke.ts'
 import type { Operation } from '../../operation.ts'
 import { NeedsInput, type Talk } from './talk.ts'

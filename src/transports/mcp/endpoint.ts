@@ -1,7 +1,7 @@
 // /mcp on node:http: reads one message, hands it to the engine, writes the outcome. Host, Origin and the
 // credential are judged before (contract 15.9), so whoever arrives here may be answered.
 
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { BodyRoom, readBody, refuseCoding } from '../body.ts'
 import type { JsonReader } from '../json-reader.ts'
 import { sendJson, sendPieces } from '../json-reply.ts'

@@ -2,7 +2,7 @@
 // that is at its limits. Pure.
 
 import { mayUse } from '../../caller.ts'
-import type { Fault } from '../../fault.ts'
+import type { Fault } from '../../base/fault.ts'
 import type { Operation } from '../../operation.ts'
 import { RPC, type Refusal } from './errors.ts'
 import type { Exchange } from './exchange.ts'

@@ -2,7 +2,7 @@
 // arrives as a POST of its own. No session joins the two, so a question is known by an id that nobody can
 // guess, in one map for the whole process, and only the credential that was asked may answer (mcp.md 2.6).
 
-import { freshRandom } from '../../fresh-random.ts'
+import { freshRandom } from '../../base/fresh-random.ts'
 import type { Caller } from '../../caller.ts'
 import type { RpcResponse } from './json-rpc.ts'
 import type { Outlet, Question } from './outlet.ts'

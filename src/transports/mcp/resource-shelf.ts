@@ -3,7 +3,7 @@
 
 import { normalize } from 'node:path/posix'
 import { mayUse, type Caller } from '../../caller.ts'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Gate } from '../../invoke.ts'
 import { EventStream, type Operation } from '../../operation.ts'
 import type { ResourceKind } from '../../resource.ts'

@@ -3,7 +3,7 @@
 // multi round-trip requests). The key lives as long as the daemon.
 
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
-import { freshRandom } from '../../fresh-random.ts'
+import { freshRandom } from '../../base/fresh-random.ts'
 
 /** Long enough for a person to decide. */
 export const STATE_TTL_MS = 600_000

@@ -3,7 +3,7 @@
 
 import { mayUse } from '../../caller.ts'
 import { ByteStream, EventStream, type Operation } from '../../operation.ts'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Gate } from '../../invoke.ts'
 import { successBody } from '../reply.ts'
 import { takesStructured } from './era.ts'

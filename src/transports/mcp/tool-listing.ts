@@ -3,7 +3,7 @@
 // with a default not required, nothing that only REST has.
 
 import { mayUse, type Caller } from '../../caller.ts'
-import { nearest } from '../../nearest.ts'
+import { nearest } from '../../base/nearest.ts'
 import type { Operation } from '../../operation.ts'
 import { plainSchema } from '../plain-schema.ts'
 import { chosen, NO_CHOICES, setOf, type Choices } from './choices.ts'

@@ -2,7 +2,7 @@
 // and for callers since 2025-06-18 the same object as `structuredContent`. Failures are results marked
 // `isError` for callers who negotiated, JSON-RPC errors for bare ones. Pure.
 
-import type { Fault } from '../../fault.ts'
+import type { Fault } from '../../base/fault.ts'
 import { isLong } from '../json-reply.ts'
 import { faultBody } from '../reply.ts'
 import { takesStructured, type Speaker } from './era.ts'

@@ -2,7 +2,7 @@
 // once more: here it is done piece by piece, from the same pieces that `structuredContent` is made of, so
 // that a listing of many megabytes is never one string and never holds the loop (contract 18). Pure.
 
-import { JsonText, jsonPieces } from '../../json-text.ts'
+import { JsonText, jsonPieces } from '../../base/json-text.ts'
 
 /** Stands where a string belongs: the compact JSON of `value`, as text. */
 export class JsonAsText {

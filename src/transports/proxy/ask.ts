@@ -3,7 +3,7 @@
 
 import { request as begin, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { errnoOf, Fault } from '../../fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import { headersToApplication } from './headers.ts'
 import type { ProxiedTarget } from './target.ts'
 

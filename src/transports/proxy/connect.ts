@@ -3,7 +3,7 @@
 // may have closed meanwhile, so no request fails for that (reliability L-07).
 
 import { connect, type Socket } from 'node:net'
-import { errnoOf, Fault } from '../../fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import type { Destination } from './target.ts'
 
 /** How long a peer may be silent before the system asks whether it is still there. */

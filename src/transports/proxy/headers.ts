@@ -3,7 +3,7 @@
 // request came from. The framing of bodies is told anew from what the parser made of it, never copied. Pure.
 
 import type { IncomingMessage } from 'node:http'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { TARGET_HEADER } from './target.ts'
 
 /** Of one connection, not of the message (RFC 9110 7.6.1), and the framing of the body. */

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { onRevoked, type Caller } from '../../caller.ts'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Admission, Gate } from '../../invoke.ts'
 import { hasBody } from '../body.ts'
 import type { Exchange } from '../rest.ts'

@@ -2,7 +2,7 @@
 // query or path names the port, and the rest is kept byte for byte (reliability L-01, L-06). Pure. Nothing here is
 // read by Number or URL alone: both accept spellings that mean another port or another host.
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 export interface Destination {
   /** Addresses to try, in this order: an application may be bound to one family only (reliability L-07). */

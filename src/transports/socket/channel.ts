@@ -2,8 +2,8 @@
 // `replay`, then the bytes, then `exit` behind the last of them (contract 17 and 18). With acknowledgements the
 // bytes on the way never exceed the window; the rest stays in the terminal's ring, which bounds it.
 
-import { Fault } from '../../fault.ts'
-import { losses } from '../../tally.ts'
+import { Fault } from '../../base/fault.ts'
+import { losses } from '../../base/tally.ts'
 import type { FramePool } from './frame-pool.ts'
 import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame } from './frames.ts'
 import type { LiveTerminal, OutputCursor } from './ports.ts'

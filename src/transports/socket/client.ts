@@ -3,8 +3,8 @@
 // terminals and watchers live on (contract 8, 15.7).
 
 import type { WebSocket } from 'ws'
-import { Fault } from '../../fault.ts'
-import type { Log } from '../../log.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Log } from '../../base/log.ts'
 import { Channel, type Outgoing } from './channel.ts'
 import type { FramePool } from './frame-pool.ts'
 import { errorFrame, readBinary, readText, type Command, type Refused } from './frames.ts'

@@ -2,7 +2,7 @@
 // JSON with a `channel`. Pure: what came is read into a command or into the sentence that refuses it, and what
 // goes out is made into text or bytes.
 
-import { quote } from '../../fault.ts'
+import { quote } from '../../base/fault.ts'
 
 /** What a client asked for. */
 export type Command =

@@ -2,7 +2,7 @@
 // over; what is refused here is still answered as plain HTTP (reliability X-02).
 
 import type { IncomingMessage } from 'node:http'
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 export function checkHandshake(request: Pick<IncomingMessage, 'method' | 'headers'>): void {
   const { method, headers } = request

@@ -2,7 +2,7 @@
 // up to which the client has seen each terminal (contract 8 and 18). Pure; a value that means nothing is a 400,
 // because a client that asked for shared and got replace would evict others.
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import { idOf } from './frames.ts'
 
 export interface SocketOptions {

@@ -5,7 +5,7 @@
 import { constants } from 'node:fs'
 import { access, lstat, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import type { PackRoot } from '../../threads/archive/pack-job.ts'
 import { pseudoMounts } from '../../threads/walk/mounts.ts'
 import { faultOfPath } from '../files/missing-path.ts'

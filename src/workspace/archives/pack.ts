@@ -3,8 +3,8 @@
 // worker's, and a client that leaves ends it at once (reliability T-07).
 
 import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../../assets.ts'
-import { Fault } from '../../fault.ts'
+import { startWorker } from '../../base/assets.ts'
+import { Fault } from '../../base/fault.ts'
 import {
   type ArchiveFormat,
   type FromPacker,

@@ -1,7 +1,7 @@
 // Places for work that has a thread of its own: so many at once; a few more wait in line for a while, and
 // whoever finds the line full, or waits too long in it, is told when to come again.
 
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 
 export interface PlaceLimits {
   /** What takes a place, in the plural, for the sentence. */

@@ -5,7 +5,7 @@
 
 import { lstat, open, readdir, readFile, rm, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { makeWithParents } from '../../make-directories.ts'
+import { makeWithParents } from '../../base/make-directories.ts'
 import { isTemporaryName } from '../files/write-journal.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
 

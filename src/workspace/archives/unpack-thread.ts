@@ -2,7 +2,7 @@
 // thread is told to stop before it is terminated, so that it takes back what is half done by itself.
 
 import type { Worker } from 'node:worker_threads'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { FromUnpacker, Standing, ToUnpacker, UnpackJob } from '../../threads/archive/unpack-job.ts'
 import type { UnpackThreads } from './unpack-threads.ts'
 

@@ -2,7 +2,7 @@
 // (native/koffi.ts says why), and ends after a while; one that does not answer is ended at once.
 
 import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../../assets.ts'
+import { startWorker } from '../../base/assets.ts'
 import { THREAD_REST_MS } from '../../native/koffi.ts'
 
 /** Short-lived memory of a thread: it makes some for every member, and would let 48 MiB of it gather. */

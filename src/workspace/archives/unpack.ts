@@ -2,7 +2,7 @@
 // as it uses it up and no faster (contract 17; reliability T-01 to T-05). However an upload ends, its thread is at
 // rest or gone, and its temporary file gone, when the answer is given; files that were complete stay.
 
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { BLOCK_BYTES } from '../../threads/archive/unpack-header.ts'
 import { reachedSentence, type Standing, type UnpackLimits } from '../../threads/archive/unpack-job.ts'
 import { checkBeginning } from '../../threads/archive/unpack-source.ts'

@@ -1,7 +1,7 @@
 // From the command of a request to the argv that is started (contract 12, rows 1 and 2). Pure: nothing here
 // looks at the system. Arrays of two or more words run as they are; one word alone may be a command line.
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 export interface Plan {
   readonly argv: readonly [string, ...string[]]

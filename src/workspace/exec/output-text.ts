@@ -3,7 +3,7 @@
 // (contract 18). What a cut left of a character at either end is dropped and not counted as an error.
 
 import { isUtf8 } from 'node:buffer'
-import { JsonText } from '../../json-text.ts'
+import { JsonText } from '../../base/json-text.ts'
 import { takeTurns } from '../files/turn.ts'
 
 export interface OutputText {

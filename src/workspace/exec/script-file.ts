@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { faultOfSystem } from '../../fault.ts'
+import { faultOfSystem } from '../../base/fault.ts'
 import { ARGUMENT_BYTES, type Plan } from './command.ts'
 
 export interface StartableCommand extends AsyncDisposable {

@@ -3,7 +3,7 @@
 // writer's speed is the child's (reliability E-07).
 
 import type { Writable } from 'node:stream'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 
 /** Progress is seen in steps of this size. */
 const SLICE_BYTES = 16 * 1024

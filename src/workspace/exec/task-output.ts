@@ -3,7 +3,7 @@
 // Buffers. Small pieces are gathered in slabs, so that a program writing byte by byte costs bytes, not
 // objects. What goes beyond TAIL_BYTES is paid from a budget that all tasks share.
 
-import { losses } from '../../tally.ts'
+import { losses } from '../../base/tally.ts'
 
 export type StreamName = 'stdout' | 'stderr'
 

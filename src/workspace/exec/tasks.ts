@@ -2,7 +2,7 @@
 // are kept (contract 5). A slot is held from the request on and is free again the moment the task ends or
 // is deleted. Closing ends every group: TERM, 2 s, KILL.
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import type { Children } from '../processes/child.ts'
 import { planCommand } from './command.ts'
 import { GroupWatch } from './group-watch.ts'

@@ -5,7 +5,7 @@
 
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 

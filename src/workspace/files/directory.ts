@@ -3,7 +3,7 @@
 
 import { chmod, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 
 /** Permissions of parents, and of the directory itself unless others are given (contract 2). */
 export const DIRECTORY_MODE = 0o755

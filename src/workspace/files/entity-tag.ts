@@ -3,7 +3,7 @@
 // of its clock (4 ms before Linux 6.13) that leave file and size the same cannot be told apart.
 
 import type { BigIntStats } from 'node:fs'
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 /** With its quotes, as it stands in headers. */
 export function tagOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {

@@ -1,7 +1,7 @@
 // The bytes of a write request: text as UTF-8, or base64 that is checked strictly before anything is
 // written (contract 16). Long base64 is decoded in slices, in the memory it came in.
 
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { takeTurns } from './turn.ts'
 
 export type Encoding = 'utf8' | 'base64'

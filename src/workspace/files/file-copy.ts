@@ -4,7 +4,7 @@
 
 import { constants, type Stats } from 'node:fs'
 import { copyFile, open, type FileHandle } from 'node:fs/promises'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { nextData } from '../../native/sparse.ts'
 import { copyAttributes } from '../../native/xattr.ts'
 

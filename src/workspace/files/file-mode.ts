@@ -1,7 +1,7 @@
 // Permission bits as the interface writes them: octal strings such as "0644" (contract 2). Read from
 // requests, written into replies.
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 /** The pattern of a mode in requests: three or four octal digits, with or without a further leading 0. */
 export const MODE_PATTERN = '^0?[0-7]{3,4}$'

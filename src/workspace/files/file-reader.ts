@@ -4,8 +4,8 @@
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
-import { Fault, quote } from '../../fault.ts'
-import type { JsonText } from '../../json-text.ts'
+import { Fault, quote } from '../../base/fault.ts'
+import type { JsonText } from '../../base/json-text.ts'
 import { extensionOf } from '../listing/code-files.ts'
 import { hashHere } from './content-hash.ts'
 import type { Encoding } from './file-content.ts'

@@ -3,7 +3,7 @@
 // string and that into JSON would hold the loop for up to half a second.
 
 import { isUtf8 } from 'node:buffer'
-import { JsonText } from '../../json-text.ts'
+import { JsonText } from '../../base/json-text.ts'
 import { takeTurns } from './turn.ts'
 
 /** Bytes rendered in one step; a multiple of 3, so that base64 slices join. At worst (control characters) 6 ms. */

@@ -6,7 +6,7 @@
 
 import type { Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { Fault, faultOfSystem } from '../../fault.ts'
+import { Fault, faultOfSystem } from '../../base/fault.ts'
 import { contentBytes, type Encoding } from './file-content.ts'
 import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
 import { keepAtHand, type SentContent } from './new-content.ts'

@@ -6,7 +6,7 @@
 import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { tagOf } from './entity-tag.ts'
 import { copyBytes, sizeOf, writePart, type NewContent } from './new-content.ts'
 import { openRegular, type RegularFile } from './regular-file.ts'

@@ -3,8 +3,8 @@
 
 import { opendir, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
-import { nearest } from '../../nearest.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { nearest } from '../../base/nearest.ts'
 
 /** Names of the directory that are compared; more would take longer than an error is worth. */
 const MOST_NAMES = 300

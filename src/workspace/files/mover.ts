@@ -6,7 +6,7 @@
 import type { Stats } from 'node:fs'
 import { access, constants, lstat, open, realpath, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { flushFileSystem } from '../../native/sync.ts'
 import { makeDirectories } from './directory.ts'
 import type { FileWriter } from './file-writer.ts'

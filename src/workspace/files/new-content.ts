@@ -4,7 +4,7 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { giveBack } from '../../spent-memory.ts'
+import { giveBack } from '../../base/spent-memory.ts'
 import { openTemporary, type TemporaryFile } from './temporary-file.ts'
 import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
 

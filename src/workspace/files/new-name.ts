@@ -4,7 +4,7 @@
 
 import type { Stats } from 'node:fs'
 import { link, lstat, mkdir, rename, rmdir, unlink } from 'node:fs/promises'
-import { errnoOf, Fault, quote } from '../../fault.ts'
+import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { renameNoReplace } from '../../native/rename.ts'
 import { onlyLocal } from './mounts.ts'
 

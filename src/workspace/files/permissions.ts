@@ -5,7 +5,7 @@
 import { constants, type Stats } from 'node:fs'
 import { chmod, lstat, open, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf, Fault, quote } from '../../fault.ts'
+import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'
 import { faultOfPath } from './missing-path.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'

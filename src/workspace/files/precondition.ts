@@ -2,7 +2,7 @@
 // received in vain, and again when nobody else in the daemon can write it any more.
 
 import { stat } from 'node:fs/promises'
-import { errnoOf, Fault, quote } from '../../fault.ts'
+import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { matchesStrongly, matchesWeakly, readTags, tagOf } from './entity-tag.ts'
 import type { Digest } from './write-job.ts'
 

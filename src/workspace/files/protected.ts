@@ -3,7 +3,7 @@
 // to them. What lies below them is as any other.
 
 import { stat } from 'node:fs/promises'
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 /** Exactly these. */
 export const PROTECTED = [

@@ -5,7 +5,7 @@
 
 import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import { tagOf } from './entity-tag.ts'
 import { faultOfRead, isMadeUp, openRegular } from './regular-file.ts'
 

@@ -4,7 +4,7 @@
 
 import { constants, type Stats } from 'node:fs'
 import { open, realpath, stat, statfs, type FileHandle } from 'node:fs/promises'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { faultOfPath } from './missing-path.ts'
 import { remoteCall } from './remote-calls.ts'
 

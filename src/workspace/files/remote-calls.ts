@@ -3,7 +3,7 @@
 // nobody from the files elsewhere (reliability Z-06). What belongs to a mount is told by the path as it is written:
 // looking at the file itself would be such a call.
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import { remoteMounts } from './mounts.ts'
 
 /** Half of the threads (config.ts). */

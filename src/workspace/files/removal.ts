@@ -4,7 +4,7 @@
 
 import { lstat, realpath, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import type { FileWriter } from './file-writer.ts'
 import { faultOfPath } from './missing-path.ts'
 import { mountPoints } from './mounts.ts'

@@ -2,7 +2,7 @@
 // it is gone, so that neither a failure nor a kill leaves a part of it behind (reliability F-06, F-21).
 
 import { lstat, rename, rmdir, unlink } from 'node:fs/promises'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { temporaryBeside } from './temporary-file.ts'
 import { emptyDirectory } from './tree-removal.ts'
 import type { WriteJournal } from './write-journal.ts'

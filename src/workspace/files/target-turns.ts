@@ -5,7 +5,7 @@
 
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 
 export class TargetTurns {
   /** The last in each line. */

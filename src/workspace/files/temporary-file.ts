@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** Bytes of the name beside which it stands that its own repeats, for those who find one; NAME_MAX is 255. */

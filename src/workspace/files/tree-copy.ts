@@ -4,7 +4,7 @@
 
 import { constants, type Stats } from 'node:fs'
 import { link, lchown, lstat, lutimes, mkdir, open, readlink, symlink, type FileHandle } from 'node:fs/promises'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { pseudoDevices } from './pseudo-devices.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'
 import { copyOpenFile, dress, type CopyManner } from './file-copy.ts'

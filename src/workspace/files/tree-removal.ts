@@ -2,7 +2,7 @@
 // outside (directory-stack.ts). What another file system holds is left, with what leads there.
 
 import { opendir, rmdir, unlink } from 'node:fs/promises'
-import { errnoOf, Fault } from '../../fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'
 
 /** Entries taken from a directory at once, and unlinked side by side. */

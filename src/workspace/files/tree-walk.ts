@@ -3,7 +3,7 @@
 // What disappears meanwhile is passed over.
 
 import { opendir } from 'node:fs/promises'
-import { errnoOf, Fault } from '../../fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import type { DirectoryStack } from './directory-stack.ts'
 
 export interface TreeVisitor {

@@ -3,7 +3,7 @@
 
 import type { Stats } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** Permissions of a new file (contract 12 row 28). */

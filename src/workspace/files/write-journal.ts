@@ -8,7 +8,7 @@
 import { constants } from 'node:fs'
 import { lstat, open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { makeWithParents } from '../../make-directories.ts'
+import { makeWithParents } from '../../base/make-directories.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
 import { emptyDirectory } from './tree-removal.ts'
 

@@ -4,7 +4,7 @@
 import type { Stats } from 'node:fs'
 import { readlink, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../fault.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { makeDirectories } from './directory.ts'
 import { faultOfPath } from './missing-path.ts'
 import { refuseSpecial } from './regular-file.ts'

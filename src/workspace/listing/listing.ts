@@ -1,8 +1,8 @@
 // Listings (contract 2): a request becomes a walk, and the walk's batches, rendered by the walker, become
 // the reply or the stream. Nothing here looks at an entry.
 
-import { Fault } from '../../fault.ts'
-import { JsonText } from '../../json-text.ts'
+import { Fault } from '../../base/fault.ts'
+import { JsonText } from '../../base/json-text.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ListJob, Summary } from '../../threads/walk/walk-job.ts'
 import type { Walk } from './pulled-walk.ts'

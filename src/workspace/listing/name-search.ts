@@ -1,6 +1,6 @@
 // Search of file names (contract 3, /files/search/files) as a walk; no ripgrep is needed for it.
 
-import { JsonText } from '../../json-text.ts'
+import { JsonText } from '../../base/json-text.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { NameJob } from '../../threads/walk/walk-job.ts'
 import type { Walkers } from './walkers.ts'

@@ -2,7 +2,7 @@
 // come back: many listings with content at once would otherwise cost more than the machine has, and
 // resident memory is what starting a process costs. Streams gather nothing.
 
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 
 /** Bytes: five listings with the whole content budget, or some thirty of 50,000 entries. */
 export const REPLY_MEMORY = 256 * 1024 * 1024

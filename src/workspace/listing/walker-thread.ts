@@ -2,8 +2,8 @@
 // any. It knows how long the thread has owed an answer, so that one that hangs in a file system is avoided.
 
 import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../../assets.ts'
-import { Fault } from '../../fault.ts'
+import { startWorker } from '../../base/assets.ts'
+import { Fault } from '../../base/fault.ts'
 import type { FromWalker, Job, ToWalker } from '../../threads/walk/walk-job.ts'
 import type { PulledWalk, WalkSource } from './pulled-walk.ts'
 

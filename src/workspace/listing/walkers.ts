@@ -3,7 +3,7 @@
 // walk is bounded and a reader that stops stops its walk. An aborted walk is released at once.
 
 import { availableParallelism } from 'node:os'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { ReplyMemory } from './reply-memory.ts'
 import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
 import { PulledWalk, type Walk } from './pulled-walk.ts'

@@ -2,7 +2,7 @@
 // The tables may hold a hundred thousand connections besides: they are read in pieces and only what listens is kept.
 
 import { open } from 'node:fs/promises'
-import { faultOfExhaustion } from '../../fault.ts'
+import { faultOfExhaustion } from '../../base/fault.ts'
 import { findHolders, type Holder } from './holders.ts'
 import { parseSocketLine, type ListeningSocket } from './socket-table.ts'
 

@@ -6,7 +6,7 @@
 
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import os from 'node:os'
-import { errnoOf, Fault } from '../../fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import { fileLimit, setFileLimit } from '../../native/process.ts'
 import { openWorkGroup, type ControlGroups } from './work-group.ts'
 

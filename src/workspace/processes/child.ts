@@ -6,7 +6,7 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
-import { Fault, errnoOf } from '../../fault.ts'
+import { Fault, errnoOf } from '../../base/fault.ts'
 import { closeAllOnExec, openPipe, POLLIN, pollReadable } from '../../native/libc.ts'
 import { peekEnding } from '../../native/process.ts'
 import { startProgram, type NamedProgram } from '../../native/spawn.ts'

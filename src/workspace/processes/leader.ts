@@ -2,7 +2,7 @@
 // zombie until its owner releases it, so its number cannot belong to a stranger while the owner still sends
 // signals (reliability E-13).
 
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import { peekEnding, reap, type Ending } from '../../native/process.ts'
 import { isDead, processes } from './process-table.ts'
 

@@ -3,7 +3,7 @@
 // A walk costs about 15 µs per process, so it is for rare questions.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 
 export interface ProcessEntry {
   readonly pid: number

@@ -3,7 +3,7 @@
 // directory was wrong (reliability E-08, E-10), because the kernel's errno alone does not.
 
 import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs'
-import { Fault, errnoOf, quote, type FaultCode } from '../../fault.ts'
+import { Fault, errnoOf, quote, type FaultCode } from '../../base/fault.ts'
 import { ARGUMENT_BYTES } from '../exec/command.ts'
 
 export interface ProgramOptions {

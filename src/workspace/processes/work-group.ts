@@ -6,7 +6,7 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, Fault } from '../../fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import { canStartInGroup } from '../../native/spawn.ts'
 
 /** Directories of control groups, version 2. */

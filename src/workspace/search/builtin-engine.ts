@@ -1,8 +1,8 @@
 // The built-in engine of content search: one worker thread a search, terminated as soon as enough is known,
 // the caller has left or the deadline has come. Slower than ripgrep, and there wherever the daemon is.
 
-import { startWorker } from '../../assets.ts'
-import { Fault } from '../../fault.ts'
+import { startWorker } from '../../base/assets.ts'
+import { Fault } from '../../base/fault.ts'
 import type { ContentQuery, ScanOrder, SearchTarget } from '../../threads/scan/content-query.ts'
 import type { FromScanner } from '../../threads/content-scanner.ts'
 import { ResultCollector, type SearchResult } from './search-result.ts'

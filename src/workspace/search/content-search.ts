@@ -2,7 +2,7 @@
 // engine (contract 12 row 26), or what the configuration pins. At most 16 searches run at a time, each
 // within its own deadline; whatever a search started is gone when its promise settles.
 
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { ContentQuery } from '../../threads/scan/content-query.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import { searchBuiltIn } from './builtin-engine.ts'

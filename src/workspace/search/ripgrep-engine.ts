@@ -3,7 +3,7 @@
 // it says before it has begun is about the query, and the caller's to mend.
 
 import type { Readable } from 'node:stream'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { ContentQuery, SearchTarget } from '../../threads/scan/content-query.ts'
 import type { Child, ChildExit, Children } from '../processes/child.ts'
 import { lineNumbersArgv, ripgrepArgv } from './ripgrep-argv.ts'

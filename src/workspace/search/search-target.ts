@@ -3,7 +3,7 @@
 
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { Fault, faultOfSystem, quote } from '../../fault.ts'
+import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import type { SearchTarget } from '../../threads/scan/content-query.ts'
 import { forbiddenToWalks } from '../../threads/walk/mounts.ts'
 

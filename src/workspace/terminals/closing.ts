@@ -3,7 +3,7 @@
 // groups of their own and get the shell's hang-up; one that was made immune to it (nohup) lives on.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf } from '../../fault.ts'
+import { errnoOf } from '../../base/fault.ts'
 import type { Leader } from '../processes/leader.ts'
 import { isDead, processes } from '../processes/process-table.ts'
 

@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { closeSync, writeSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../../assets.ts'
+import { startWorker } from '../../base/assets.ts'
 import { openPipe } from '../../native/libc.ts'
 import {
   CONTROL_BYTES,

@@ -1,7 +1,7 @@
 // The numbers a terminal is given: its window, how much of its output is shown again, and the id it gets.
 // Pure, and with the limits of contract 6 and 17.
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import type { WindowSize } from '../../native/pty.ts'
 
 /** What terminals of old have, and what programs take for granted. */

@@ -6,7 +6,7 @@
 
 import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { foregroundGroup, setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Excerpt } from '../../threads/terminal/ring.ts'
 import type { Leader } from '../processes/leader.ts'

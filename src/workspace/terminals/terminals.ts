@@ -3,7 +3,7 @@
 // hangs them up.
 
 import { closeSync } from 'node:fs'
-import { errnoOf, Fault, quote } from '../../fault.ts'
+import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { openPty, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Children } from '../processes/child.ts'
 import { planCommand } from '../exec/command.ts'

@@ -1,7 +1,7 @@
 // A caller's place among the changes of one watcher (contract 18): opaque to the caller, and so made that one
 // from before a restart is told from one that was never given out (reliability W-08).
 
-import { Fault, quote } from '../../fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 export interface Place {
   /** Of the daemon's life: other lives have other changes. */

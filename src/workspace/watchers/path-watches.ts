@@ -4,7 +4,7 @@
 
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Fault } from '../../fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { openWatchers, type Subscription, type Watchers } from './watchers.ts'
 
 /** Directories watched at once. */

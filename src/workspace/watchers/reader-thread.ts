@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../../assets.ts'
+import { startWorker } from '../../base/assets.ts'
 import { closeDescriptor, openWakeup } from '../../native/inotify.ts'
 import type { FromReader, ReaderStart, ToReader } from '../../threads/watch/watch-job.ts'
 

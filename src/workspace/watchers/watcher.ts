@@ -2,7 +2,7 @@
 // changes that are kept for callers who poll.
 
 import type { Coverage, Notice, Told } from '../../threads/watch/watch-job.ts'
-import { losses } from '../../tally.ts'
+import { losses } from '../../base/tally.ts'
 import { ChangeLog } from './change-log.ts'
 import type { Mode } from './reader-thread.ts'
 

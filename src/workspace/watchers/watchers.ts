@@ -4,8 +4,8 @@
 
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { Fault, faultOfSystem, quote } from '../../fault.ts'
-import { JsonText } from '../../json-text.ts'
+import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { JsonText } from '../../base/json-text.ts'
 import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ShownChange } from '../../threads/watch/change.ts'

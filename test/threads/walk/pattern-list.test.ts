@@ -1,7 +1,7 @@
 // Lists of patterns from a request: what is expanded, and what is too much (S-03).
 
 import t from 'tap'
-import { Fault } from '../../../src/fault.ts'
+import { Fault } from '../../../src/base/fault.ts'
 import { expandBraces, expandPatterns } from '../../../src/threads/walk/pattern-list.ts'
 
 function refusal(patterns: string[]): unknown {

@@ -7,7 +7,7 @@ import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { JSONWebKeySet } from 'jose'
 import t from 'tap'
-import { StartError } from '../../../src/start-error.ts'
+import { StartError } from '../../../src/base/start-error.ts'
 import { openCredentials, type JwtOptions, type Verdict } from '../../../src/transports/credentials/credentials.ts'
 import { openJwtVerifier } from '../../../src/transports/credentials/jwt.ts'
 

@@ -4,7 +4,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'
 import { catalog, catalogWith } from '../../../src/catalog.ts'
-import { configSchema } from '../../../src/config-schema.ts'
+import { configSchema } from '../../../src/config/config-schema.ts'
 import { ByteStream, type Call, type Operation } from '../../../src/operation.ts'
 import { describing } from '../../../src/transports/description/description.ts'
 import { endpointsOf, fieldsOf } from '../../../src/transports/description/endpoint.ts'

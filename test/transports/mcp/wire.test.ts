@@ -1,7 +1,7 @@
 // Long replies leave in pieces that join to exactly the JSON of the whole.
 
 import t from 'tap'
-import { JsonText } from '../../../src/json-text.ts'
+import { JsonText } from '../../../src/base/json-text.ts'
 import { escaped, JsonAsText, wirePieces } from '../../../src/transports/mcp/wire.ts'
 
 function join(pieces: Iterable<string | Uint8Array>): string {

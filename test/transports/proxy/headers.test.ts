@@ -3,7 +3,7 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import t from 'tap'
-import { Fault } from '../../../src/fault.ts'
+import { Fault } from '../../../src/base/fault.ts'
 import {
   headersToApplication,
   headersToClient,

@@ -1,7 +1,7 @@
 // Which port a proxied request goes to, and what the application sees of its request target (reliability L-01, L-06).
 
 import t from 'tap'
-import { Fault } from '../../../src/fault.ts'
+import { Fault } from '../../../src/base/fault.ts'
 import { isProxied, parseDestination, readTarget } from '../../../src/transports/proxy/target.ts'
 
 /** The status of a refusal, or what was read. */

@@ -1,7 +1,7 @@
 // Program output as text: whole characters, honest flags, no long hold of the loop.
 
 import t from 'tap'
-import { JsonText } from '../../../src/json-text.ts'
+import { JsonText } from '../../../src/base/json-text.ts'
 import { outputText, shortText } from '../../../src/workspace/exec/output-text.ts'
 
 const none = { front: false, back: false }

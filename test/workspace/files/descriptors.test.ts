@@ -4,7 +4,7 @@
 import { existsSync, fstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Fault } from '../../../src/fault.ts'
+import { Fault } from '../../../src/base/fault.ts'
 import { fileLimit, setFileLimit } from '../../../src/native/process.ts'
 import { openMover } from '../../../src/workspace/files/mover.ts'
 import { desk } from '../../support/desk.ts'

@@ -1,7 +1,7 @@
 // Bytes on their way into JSON, and lines as bytes: sliced or not, the same comes out.
 
 import t from 'tap'
-import { JsonText } from '../../../src/json-text.ts'
+import { JsonText } from '../../../src/base/json-text.ts'
 import { asBase64, asText } from '../../../src/workspace/files/file-text.ts'
 import { cutLines, lineCount, numberingBytes, numberLines } from '../../../src/workspace/files/numbered-lines.ts'
 

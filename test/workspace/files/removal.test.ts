@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { mkdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { Fault } from '../../../src/fault.ts'
+import { Fault } from '../../../src/base/fault.ts'
 import type { FileWriter } from '../../../src/workspace/files/file-writer.ts'
 import { allLocal, parseMountPoints } from '../../../src/workspace/files/mounts.ts'
 import { PROTECTED } from '../../../src/workspace/files/protected.ts'

@@ -2,7 +2,7 @@
 // fault's own, and mostly names what is accepted; the second follows from its code. Pure.
 
 import { posix } from 'node:path'
-import type { Fault, FaultCode } from '../../../fault.ts'
+import type { Fault, FaultCode } from '../../../base/fault.ts'
 
 const ADVICE: Readonly<Record<FaultCode, string>> = {
   bad_request: 'Change that argument and call again.',

@@ -2,8 +2,8 @@
 // text, with the machine facts in `_meta`, which clients keep from the model; JSON of bounded length and the
 // same as structured content where it is not. Pure.
 
-import type { Fault } from '../../../fault.ts'
-import { JsonText } from '../../../json-text.ts'
+import type { Fault } from '../../../base/fault.ts'
+import { JsonText } from '../../../base/json-text.ts'
 import type { Operation, TextForm } from '../../../operation.ts'
 import { deletedView, writtenView } from './change.ts'
 import { commandView } from './command.ts'

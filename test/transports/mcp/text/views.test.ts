@@ -1,7 +1,7 @@
 // Files, searches, terminals, changes and failures for a model.
 
 import t from 'tap'
-import { Fault } from '../../../../src/fault.ts'
+import { Fault } from '../../../../src/base/fault.ts'
 import { bounded } from '../../../../src/transports/mcp/text/bounded.ts'
 import { failureText } from '../../../../src/transports/mcp/text/failure.ts'
 import { fileView } from '../../../../src/transports/mcp/text/file.ts'

@@ -1,7 +1,7 @@
 // What a start makes of its environment, where that needs no daemon; test/serve.test.ts has the rest.
 
 import t from 'tap'
-import { loadConfig, readCommandLine } from '../src/config.ts'
+import { loadConfig, readCommandLine } from '../../src/config/config.ts'
 
 const NOT_ROOT = process.geteuid?.() === 0 ? false : 'needs root, to be a user without an account'
 /** No account of Debian has this number. */

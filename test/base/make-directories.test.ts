@@ -3,7 +3,7 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { makeWithParents } from '../src/make-directories.ts'
+import { makeWithParents } from '../../src/base/make-directories.ts'
 
 t.test('missing parents are made, existing ones left', async (t) => {
   const root = t.testdir()

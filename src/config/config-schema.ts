@@ -2,7 +2,7 @@
 // each key means and what holds where it is left out.
 
 import { Type, type Static } from 'typebox'
-import { LOG_LEVELS } from './log.ts'
+import { LOG_LEVELS } from '../base/log.ts'
 
 const closed = { additionalProperties: false } as const
 const limit = (description: string, fallback: number, maximum: number) =>

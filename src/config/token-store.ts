@@ -7,7 +7,7 @@
 import { hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { freshRandom } from './fresh-random.ts'
+import { freshRandom } from '../base/fresh-random.ts'
 import {
   createWhole,
   narrow,
@@ -16,8 +16,8 @@ import {
   ownDirectory,
   readSmallFile,
   replaceWhole,
-} from './private-file.ts'
-import { StartError } from './start-error.ts'
+} from '../base/private-file.ts'
+import { StartError } from '../base/start-error.ts'
 
 /** Contract 15.4: a shorter token ends the start. */
 const TOKEN_MINIMUM = 32

@@ -112,7 +112,7 @@ export function startWorker(
 ): Worker {
   const options = { workerData, name, transferList, resourceLimits }
   return built === undefined
-    ? new Worker(new URL(`./threads/${name}.ts`, import.meta.url), options)
+    ? new Worker(new URL(`../threads/${name}.ts`, import.meta.url), options)
     : new Worker(getAsset(`threads/${name}.js`, 'utf8'), { ...options, eval: true })
 }
 
@@ -137,12 +137,12 @@ export function nativeLibraryPath(): string | undefined {
 export function buildFacts(): BuildFacts {
   const node = process.versions.node
   if (built !== undefined) return { ...built.facts, node }
-  const version = versionIn('../package.json')
+  const version = versionIn('../../package.json')
   return {
     version,
     commit: 'unknown',
     node,
-    ripgrep: `of @vscode/ripgrep ${versionIn('../node_modules/@vscode/ripgrep/package.json')}`,
+    ripgrep: `of @vscode/ripgrep ${versionIn('../../node_modules/@vscode/ripgrep/package.json')}`,
   }
 }
 

@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { loadJwks, loadJwtSecret } from '../src/key-files.ts'
-import { StartError } from '../src/start-error.ts'
+import { loadJwks, loadJwtSecret } from '../../src/config/key-files.ts'
+import { StartError } from '../../src/base/start-error.ts'
 
 async function refusal(loading: Promise<unknown>): Promise<string> {
   try {

@@ -15,8 +15,8 @@ import {
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { privateDirectory, unpack } from '../src/unpack.ts'
-import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs } from './support/mounting.ts'
+import { privateDirectory, unpack } from '../../src/base/unpack.ts'
+import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs } from '../support/mounting.ts'
 
 const content = Buffer.from('#!/bin/sh\necho unpacked\n')
 const sha256 = createHash('sha256').update(content).digest('hex')
@@ -151,7 +151,7 @@ t.test('what other versions left long ago is swept, what is recent or not ours s
 t.test('many starts at once all get the whole file', async (t) => {
   const directory = t.testdir()
   privateDirectory(directory)
-  const module = JSON.stringify(new URL('../src/unpack.ts', import.meta.url).href)
+  const module = JSON.stringify(new URL('../../src/base/unpack.ts', import.meta.url).href)
   const code = `
     const { parentPort, workerData } = require('node:worker_threads')
     const { readFileSync } = require('node:fs')

@@ -1,7 +1,7 @@
 // What came, as error sentences show it.
 
 import t from 'tap'
-import { quote } from '../src/fault.ts'
+import { quote } from '../../src/base/fault.ts'
 
 t.test('short values are shown as JSON', async (t) => {
   const values = ['a"b', 12, null, true, [], {}, [1, 'a', null], { a: [1], 'b c': { d: 'e' } }]

@@ -1,8 +1,8 @@
 // What verifies gateway JWTs, from the files that the configuration names: the shared secret and the key set.
 
 import type { JSONWebKeySet } from 'jose'
-import { readSmallFile } from './private-file.ts'
-import { StartError } from './start-error.ts'
+import { readSmallFile } from '../base/private-file.ts'
+import { StartError } from '../base/start-error.ts'
 import { endWithoutNewline } from './token-store.ts'
 
 /** 256 bits, as RFC 7518 3.2 asks of an HS256 key. */

@@ -7,10 +7,10 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Compile } from 'typebox/compile'
 import { configSchema, type ConfigFile } from './config-schema.ts'
-import { errnoOf } from './fault.ts'
-import { LOG_LEVELS, type LogLevel } from './log.ts'
-import { nearest } from './nearest.ts'
-import { StartError } from './start-error.ts'
+import { errnoOf } from '../base/fault.ts'
+import { LOG_LEVELS, type LogLevel } from '../base/log.ts'
+import { nearest } from '../base/nearest.ts'
+import { StartError } from '../base/start-error.ts'
 
 export interface Config {
   readonly host: string

@@ -1,7 +1,7 @@
 // Joined pieces are what JSON.stringify would have made.
 
 import t from 'tap'
-import { JsonText, jsonPieces } from '../src/json-text.ts'
+import { JsonText, jsonPieces } from '../../src/base/json-text.ts'
 
 const joined = (value: unknown): string =>
   [...jsonPieces(value)].map((piece) => (typeof piece === 'string' ? piece : Buffer.from(piece).toString())).join('')

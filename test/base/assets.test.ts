@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { buildFacts, nativeLibraryPath, openAssets, ripgrepPath, unpackAll } from '../src/assets.ts'
+import { buildFacts, nativeLibraryPath, openAssets, ripgrepPath, unpackAll } from '../../src/base/assets.ts'
 
 const part = (name: string, text = name) => ({
   name,
@@ -24,7 +24,7 @@ t.test('from source nothing is unpacked: ripgrep is the one in node_modules', as
 })
 
 t.test('the version is the one of package.json', async (t) => {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   const facts = buildFacts()
   t.equal(facts.version, version)
   t.equal(facts.node, process.versions.node)

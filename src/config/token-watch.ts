@@ -4,9 +4,9 @@
 // token changes nothing: the one before stays, and the log says why.
 
 import { stat } from 'node:fs/promises'
-import { attempt } from './private-file.ts'
-import type { Log } from './log.ts'
-import { StartError } from './start-error.ts'
+import { attempt } from '../base/private-file.ts'
+import type { Log } from '../base/log.ts'
+import { StartError } from '../base/start-error.ts'
 import { placeOf, reloadToken, type TokenSources } from './token-store.ts'
 
 /** `rotate` promises 2 s. */
