@@ -16,6 +16,9 @@ const LEAST_BYTES_PER_SECOND = 1024
 /** Bodies announced as longer are received into one piece of memory. */
 const GATHERED_BYTES = 256 * 1024
 
+/** How much of a streamed body may have come before its reader asks for it. */
+const AHEAD_BYTES = 512 * 1024
+
 let buffered = 0
 
 /**
@@ -113,17 +116,19 @@ function roomFor(bytes: number, room: BodyRoom): Buffer {
 }
 
 /**
- * The body as a stream of chunks; ends the wait when nothing comes for 30 s while the reader wants more. They come one
- * by one, each in memory of its own that the reader may give back: Node's own iterator joins those that wait, and
- * leaves the pieces to the collector.
+ * The body as a stream of chunks, which come in while their reader is busy with those before; ends the wait when nothing
+ * comes for 30 s while the reader wants more. They come one by one, each in memory of its own that the reader may give
+ * back: Node's own iterator joins those that wait, and leaves the pieces to the collector.
  */
 export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
-  const arrived: Buffer[] = [] // one at most: the request is paused when it has come
+  const arrived: Buffer[] = []
   let wake = (): void => undefined
   let size = 0
+  let ahead = 0
   const take = (chunk: Buffer): void => {
-    request.pause()
     size += chunk.byteLength
+    ahead += chunk.byteLength
+    if (ahead >= AHEAD_BYTES) request.pause()
     arrived.push(chunk)
     wake()
   }
@@ -132,8 +137,11 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
   try {
     for (;;) {
       const chunk = arrived.shift()
-      if (chunk !== undefined) yield chunk
-      else if (request.readableEnded) return
+      if (chunk !== undefined) {
+        ahead -= chunk.byteLength
+        if (ahead < AHEAD_BYTES / 2) request.resume()
+        yield chunk
+      } else if (request.readableEnded) return
       else if (request.destroyed) throw cutShort(size)
       else {
         const { promise, resolve, reject } = Promise.withResolvers<void>()

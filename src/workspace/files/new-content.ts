@@ -24,6 +24,9 @@ export async function keepAtHand(sent: SentContent, job: WriteJob, stack: AsyncD
   return { file, size: await receive(sent, file.handle, job.signal) }
 }
 
+/** Chunks of a stream that are on their way into the file, each to its own place, while the next ones come in. */
+const WRITES_AT_ONCE = 4
+
 /** Writes what comes to the beginning of an empty file; returns its length. */
 export async function receive(sent: SentContent, to: FileHandle, signal: AbortSignal): Promise<number> {
   if (sent instanceof Uint8Array) {
@@ -31,10 +34,21 @@ export async function receive(sent: SentContent, to: FileHandle, signal: AbortSi
     return sent.byteLength
   }
   let size = 0
-  for await (const chunk of sent) {
-    await writeAll(to, chunk, { at: size, signal })
-    size += chunk.byteLength
-    giveBack(chunk)
+  const writing = new Set<Promise<void>>()
+  try {
+    for await (const chunk of sent) {
+      if (writing.size === WRITES_AT_ONCE) await Promise.race(writing)
+      const write = writeAll(to, chunk, { at: size, signal }).then(() => {
+        writing.delete(write)
+        giveBack(chunk)
+      })
+      write.catch(() => undefined) // told by whoever waits for it next
+      writing.add(write)
+      size += chunk.byteLength
+    }
+    await Promise.all(writing)
+  } finally {
+    await Promise.allSettled(writing) // the file is closed after this
   }
   return size
 }
