@@ -19,7 +19,11 @@ const GATHERED_BYTES = 256 * 1024
 /** How much of a streamed body may have come before its reader asks for it. */
 const AHEAD_BYTES = 512 * 1024
 
+/** And of all streamed bodies together; where they hold that, each goes on chunk by chunk. */
+const SHARED_AHEAD_BYTES = 16 * 1024 * 1024
+
 let buffered = 0
+let aheadOfAll = 0
 
 /**
  * What one request's body takes of that. Held until the request has been worked on, not only while the body
@@ -125,10 +129,14 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
   let wake = (): void => undefined
   let size = 0
   let ahead = 0
+  const count = (bytes: number): void => {
+    ahead += bytes
+    aheadOfAll += bytes
+  }
   const take = (chunk: Buffer): void => {
     size += chunk.byteLength
-    ahead += chunk.byteLength
-    if (ahead >= AHEAD_BYTES) request.pause()
+    count(chunk.byteLength)
+    if (ahead >= AHEAD_BYTES || aheadOfAll >= SHARED_AHEAD_BYTES) request.pause()
     arrived.push(chunk)
     wake()
   }
@@ -138,8 +146,8 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
     for (;;) {
       const chunk = arrived.shift()
       if (chunk !== undefined) {
-        ahead -= chunk.byteLength
-        if (ahead < AHEAD_BYTES / 2) request.resume()
+        count(-chunk.byteLength)
+        if (ahead < AHEAD_BYTES / 2 && aheadOfAll < SHARED_AHEAD_BYTES) request.resume()
         yield chunk
       } else if (request.readableEnded) return
       else if (request.destroyed) throw cutShort(size)
@@ -152,6 +160,7 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
       }
     }
   } finally {
+    count(-ahead)
     request.off('data', take).off('end', over).off('close', over).pause()
   }
 }

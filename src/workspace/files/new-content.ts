@@ -26,6 +26,10 @@ export async function keepAtHand(sent: SentContent, job: WriteJob, stack: AsyncD
 
 /** Chunks of a stream that are on their way into the file, each to its own place, while the next ones come in. */
 const WRITES_AT_ONCE = 4
+/** Of all streams together; beyond that each has one. Each write holds its chunk, 64 KiB. */
+const SHARED_WRITES = 64
+
+let writingOfAll = 0
 
 /** Writes what comes to the beginning of an empty file; returns its length. */
 export async function receive(sent: SentContent, to: FileHandle, signal: AbortSignal): Promise<number> {
@@ -37,11 +41,14 @@ export async function receive(sent: SentContent, to: FileHandle, signal: AbortSi
   const writing = new Set<Promise<void>>()
   try {
     for await (const chunk of sent) {
-      if (writing.size === WRITES_AT_ONCE) await Promise.race(writing)
-      const write = writeAll(to, chunk, { at: size, signal }).then(() => {
-        writing.delete(write)
-        giveBack(chunk)
-      })
+      while (writing.size >= (writingOfAll < SHARED_WRITES ? WRITES_AT_ONCE : 1)) await Promise.race(writing)
+      writingOfAll++
+      const write = writeAll(to, chunk, { at: size, signal })
+        .finally(() => writingOfAll--)
+        .then(() => {
+          writing.delete(write)
+          giveBack(chunk)
+        })
       write.catch(() => undefined) // told by whoever waits for it next
       writing.add(write)
       size += chunk.byteLength
