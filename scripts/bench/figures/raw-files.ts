@@ -1,5 +1,6 @@
-// Figure 10, its files: 1 GiB through GET and PUT /files/raw beside cat of the same bytes; and what 2 GiB through
-// each of the four doors of bytes add to anonymous memory (issue "the rest of the wire").
+// Figure 10, its files: 1 GiB through GET /files/raw beside cat of the same bytes, and through PUT beside a server of
+// bare node:http and beside dd; and what 2 GiB through each of the four doors of bytes add to anonymous memory (issue
+// "the rest of the wire").
 
 import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { download } from '../download.ts'
 import { floorOf, interleaved, measured, timed, type Bench, type Row } from '../figure.ts'
 import { openGround } from '../ground.ts'
 import { anonymousGrowth } from '../memory-peak.ts'
-import { output, programPath } from '../processes.ts'
+import { end, firstLine, output, programPath, start } from '../processes.ts'
 import { openSubject, type Subject } from '../subject.ts'
 import { upload } from '../upload.ts'
 
@@ -30,22 +31,28 @@ export async function rawFiles({ print, quick }: Bench): Promise<Row[]> {
     floor: () => timed(() => output('/bin/sh', ['-c', 'cat "$0" | "$1" "$2"', file, process.execPath, READER])),
   })
   const written = join(ground.path, 'written')
+  const receiver = start(process.execPath, [RECEIVER, written], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const receiving = { port: Number(await firstLine(receiver)) }
   const writing = await interleaved(ROUNDS, {
     ours: () => fresh(written, () => put(subject, file, written)),
+    receiver: () => fresh(written, () => put(receiving, file, written)),
     floor: () => fresh(written, () => output('/bin/sh', ['-c', SYNCED, file, written])),
   })
+  await end(receiver)
   rmSync(file)
   rmSync(written)
   const read = { ...measured(reading.ours), unit: 'ms', floor: floorOf('cat | Node reader', reading.floor) }
-  const wrote = { ...measured(writing.ours), unit: 'ms', floor: floorOf('cat | dd conv=fsync', writing.floor) }
+  const wrote = { ...ROW, measure: '1 GiB through PUT /files/raw', ...measured(writing.ours), unit: 'ms' }
   return [
     { ...ROW, measure: '1 GiB through GET /files/raw', ...read },
-    { ...ROW, measure: '1 GiB through PUT /files/raw', ...wrote },
+    { ...wrote, floor: floorOf('node:http into a file', writing.receiver) },
+    { ...wrote, floor: floorOf('cat | dd, no network', writing.floor) },
     ...(await memory(subject, ground.path, 2 * bytes)),
   ]
 }
 
 const READER = programPath('pipe-reader.ts')
+const RECEIVER = programPath('receiver.ts')
 /** On the disk before it is done, as a durable write is (contract 18). */
 const SYNCED = 'cat "$0" | dd of="$1" bs=1M iflag=fullblock conv=fsync status=none'
 
@@ -63,7 +70,7 @@ async function get({ port }: Subject, file: string, bytes: number): Promise<numb
   return ms
 }
 
-async function put({ port }: Subject, file: string, dest: string): Promise<void> {
+async function put({ port }: Pick<Subject, 'port'>, file: string, dest: string): Promise<void> {
   await upload({ port, method: 'PUT', path: `/files/raw?path=${encodeURIComponent(dest)}`, file })
 }
 

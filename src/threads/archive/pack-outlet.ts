@@ -78,10 +78,13 @@ export class Slots implements Outlet {
 const GZIP_LEVEL = 6
 /** What `zstd` does unless told otherwise. */
 const ZSTD_LEVEL = 3
-/** Of the blocks that go in; zstd's own measure of a good piece. */
-const INPUT_BYTES = 128 * 1024
-/** Large enough not to come from Node's pool of small buffers, so that each can be given back. */
-const OUTPUT_BYTES = 64 * 1024
+/**
+ * Of the blocks that go in and of those that come out: each is a trip to Node's file threads and back, in which nothing
+ * is compressed. A tree of 1 GiB as tar.zst takes 3.8 s with 128 and 64 KiB, 3.0 s with these, and no less with more.
+ */
+const INPUT_BYTES = 512 * 1024
+/** Too large to come from Node's pool of small buffers, so each can be given back. */
+const OUTPUT_BYTES = 256 * 1024
 
 /** Compresses blocks into slots. The compressor runs in Node's file threads while the next block is filled. */
 export class Compressor implements Outlet {
