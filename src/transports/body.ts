@@ -1,7 +1,7 @@
 // Request bodies: buffered within a limit of their own and a budget they all share, or handed on as a stream.
 // A body that stalls is cut (reliability H-02), so no reader waits for ever.
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
 
 /** What all bodies being buffered may take together (contract 18). */
@@ -50,6 +50,23 @@ export function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
 }
 
+/** Whose clients wait with the body until they are asked for it (RFC 9110 10.1.1). */
+const awaited = new WeakMap<IncomingMessage, ServerResponse>()
+
+/** From here on the client is asked for its body, if it waits for that, when somebody begins to read it. */
+export function holdBody(request: IncomingMessage, response: ServerResponse): void {
+  const { expect } = request.headers
+  // A client of HTTP/1.0 would take the 100 for the answer.
+  const waits = expect !== undefined && request.httpVersion === '1.1' && /^100-continue$/i.test(expect)
+  if (waits) awaited.set(request, response)
+}
+
+/** So a refusal comes before the body does. */
+export function askForBody(request: IncomingMessage): void {
+  awaited.get(request)?.writeContinue()
+  awaited.delete(request)
+}
+
 /** The media type without parameters, lower case; '' where none was sent. */
 export function mediaType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
@@ -76,6 +93,7 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, limit: 
   if (!hasBody(request)) return Buffer.alloc(0) // there is no stream to read (`optimizeEmptyRequests` of the server)
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > limit) throw tooLarge(announced, limit, hint)
+  askForBody(request)
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   // A long body goes straight to where it stays: gathering chunks and joining them would take it twice.
   const whole = announced > GATHERED_BYTES ? roomFor(announced, room) : undefined
@@ -125,6 +143,7 @@ function roomFor(bytes: number, room: BodyRoom): Buffer {
  * back: Node's own iterator joins those that wait, and leaves the pieces to the collector.
  */
 export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  askForBody(request)
   const arrived: Buffer[] = []
   let wake = (): void => undefined
   let size = 0

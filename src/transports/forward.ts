@@ -6,6 +6,7 @@ import http, { type IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { errnoOf, Fault } from '../base/fault.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
+import { askForBody } from './body.ts'
 import { isProxied, targetBelow } from './proxy/target.ts'
 import type { Exchange } from './rest.ts'
 
@@ -53,6 +54,7 @@ export async function forward(remote: RemoteTarget, path: string, exchange: Exch
   outgoing.once('socket', (socket) => socket.once('connect', () => clearTimeout(connected)))
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   outgoing.once('response', resolve).once('error', reject)
+  askForBody(request)
   request.pipe(outgoing)
   try {
     const reply = await promise

@@ -11,7 +11,7 @@ import type { Log } from '../base/log.ts'
 import type { Operation } from '../operation.ts'
 import { responseClass } from '../base/tally.ts'
 import type { Targets } from '../workspace/targets.ts'
-import { hasBody } from './body.ts'
+import { hasBody, holdBody } from './body.ts'
 import { answerBeforeCut, refuseMalformed, whenSent } from './connection-end.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { passEntrance } from './entrance.ts'
@@ -157,8 +157,7 @@ function openAnswering(parts: ServerParts, rules: ServerRules, origins: OriginRu
     if (place.remote === undefined && parts.proxy !== undefined && isProxied(path)) {
       return await parts.proxy.answer(known)
     }
-    const { expect } = request.headers
-    if (expect !== undefined && /^100-continue$/i.test(expect)) exchange.response.writeContinue()
+    holdBody(request, exchange.response)
     const found = router.find(method, place.path)
     if (path !== place.path && found !== undefined && 'op' in found && found.route.rootOnly) throw notServed(path)
     if (place.remote !== undefined) return await forward(place.remote, place.path, known)

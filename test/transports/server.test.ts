@@ -73,6 +73,27 @@ t.test('Expect: 100-continue with the token is answered with 100, then the reply
   t.match(reply.text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201 /)
 })
 
+t.test('Expect: 100-continue: what is refused by its headers is refused before the body comes', async (t) => {
+  const daemon = await startDaemon(t)
+  const path = encodeURIComponent(`${daemon.directory}/large`)
+  const expecting = (line: string, ...more: string[]): string =>
+    `${head(line, 'Expect: 100-continue', 'Content-Length: 1073741824', ...more)}${auth}\r\n`
+  for (const [status, request] of [
+    [412, expecting(`PUT /files/raw?path=${path}`, 'If-Match: *')],
+    [404, expecting(`PUT /files/raw?path=${path}%2Fbelow`)],
+    [413, expecting('POST /files/write', 'Content-Type: application/json')],
+    [415, expecting('POST /mcp', 'Content-Type: text/plain')],
+    [404, expecting('PUT /nowhere')],
+  ] as const) {
+    const reply = await rawExchange(daemon.port, request)
+    t.equal(reply.status, status)
+    t.notMatch(reply.text, /100 Continue/, `${status} without a 100`)
+    t.match(reply.text, /^connection: close\r$/im, 'and the connection ends')
+  }
+  const old = `PUT /files/raw?path=${path} HTTP/1.0\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n${auth}\r\nhi`
+  t.match((await rawExchange(daemon.port, old)).text, /^HTTP\/1\.1 201 /, 'HTTP/1.0 knows no 100')
+})
+
 t.test('H-01 slow headers are cut within 15 s, and nobody else notices', { timeout: 60_000 }, async (t) => {
   const daemon = await startDaemon(t)
   let open = 0
