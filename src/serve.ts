@@ -12,7 +12,6 @@ import { keepHeapSmall } from './native/heap.ts'
 import { fillRandom } from './native/random.ts'
 import { openClockWatch } from './service/clock-watch.ts'
 import { endOnDefects } from './service/defects.ts'
-import { openHeapGrowth } from './service/heap-growth.ts'
 import { openHeapTrim } from './service/heap-trim.ts'
 import { openLogOutlet } from './service/log-outlet.ts'
 import { openService } from './service/service.ts'
@@ -55,7 +54,6 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   service.ready(`serving on ${urlOf(doors.front)}`)
   keepHeapSmall()
   stack.use(openHeapTrim())
-  stack.use(openHeapGrowth())
   const first = await signal
   exitAtNextSignal(first)
   log.info('stopping', { signal: first })
