@@ -113,6 +113,7 @@ t.test('Z-01 the very first request comes when no descriptor is free', async (t)
     'connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n'
   t.match((await open.at(-1)?.ask('GET', '/ws', undefined, upgrade))?.status, /^(101|503)$/, 'an upgrade is answered')
   empty(clients)
+  await until('descriptors are free again', () => descriptors(daemon) < LIMIT - LEFT.length)
   const later = new Client(daemon.port)
   t.equal((await later.ask('GET', '/ws', undefined, upgrade)).status, 101, 'and taken later')
   later.socket.destroy()
