@@ -7,7 +7,7 @@ import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { Fault, errnoOf } from '../../base/fault.ts'
-import { closeAllOnExec, openPipe, POLLIN, pollReadable } from '../../native/libc.ts'
+import { closeAllOnExec, openPipe, POLLHUP, POLLIN, pollReadable } from '../../native/libc.ts'
 import { peekEnding } from '../../native/process.ts'
 import { startProgram, type NamedProgram } from '../../native/spawn.ts'
 import { openChildStart, type ChildStart, type ChildStartOptions } from './child-start.ts'
@@ -29,7 +29,7 @@ export interface Child extends Leader {
   readonly stdin: Writable | undefined
   readonly stdout: Readable
   readonly stderr: Readable
-  /** Whether neither output pipe has bytes waiting in the kernel. */
+  /** Whether neither output pipe has bytes, or its end, waiting in the kernel. */
   outputIdle(): boolean
 }
 
@@ -191,12 +191,12 @@ class SpawnedChild extends Leader implements Child {
 
   outputIdle(): boolean {
     // A destroyed socket's descriptor may already belong to somebody else.
-    const open = this.#outputs.filter(({ socket }) => !socket.destroyed)
+    const open = this.#outputs.filter(({ socket }) => !socket.destroyed && !socket.readableEnded)
     const events = pollReadable(
       open.map(({ fd }) => fd),
       0,
     )
-    return events.every((event) => (event & POLLIN) === 0)
+    return events.every((event) => (event & (POLLIN | POLLHUP)) === 0)
   }
 
   override release(): void {
