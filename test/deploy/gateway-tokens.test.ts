@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import { claimsFor, NO_GATEWAY, openGateway, signed, type Gateway } from '../support/gateway.ts'
 import { HS256 } from '../support/jwt.ts'
 import { closedPort } from '../support/application.ts'
+import { until } from '../support/until.ts'
 
 const HEADER = { alg: 'HS256', typ: 'JWT' }
 const now = Math.floor(Date.now() / 1000)
@@ -180,7 +181,7 @@ t.test('a secret that is too short, or not there, lets nobody pass', { skip: NO_
   const missing = await openGateway(t, { ports: [workspace.port], algorithm: 'RS256', keys: ['no key'] })
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   t.match(await ask(missing, signed({ alg: 'RS256' }, claimsFor(workspace.port), privateKey)), { status: 500 })
-  t.match(missing.log(), /"refusal":"unusable_key: /)
+  await until('the refusal is logged', () => missing.log().includes('"refusal":"unusable_key: '))
   t.notMatch(gateway.log() + missing.log(), /signal/)
   t.match(gateway.log(), /"refusal":"unusable_key: \S+ holds 5 bytes; 32 or more are needed"/)
 })
@@ -199,11 +200,13 @@ t.test('connections are kept to the workspaces that are listed, and to them alon
     status: 502,
     body: { success: false, code: 'bad_gateway' },
   })
-  const log = gateway
-    .log()
-    .split('\n')
-    .filter((line) => line.startsWith('{"time"'))
-    .map((line) => JSON.parse(line) as object)
+  const lines = (): string[] =>
+    gateway
+      .log()
+      .split('\n')
+      .filter((line) => line.startsWith('{"time"') && line.endsWith('}'))
+  await until('each request is logged', () => lines().length >= 101)
+  const log = lines().map((line) => JSON.parse(line) as object)
   t.equal(log.length, 101)
   t.match(log.at(-1), {
     path: '/files/stat',
