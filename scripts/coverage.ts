@@ -31,7 +31,8 @@ async function summaries(files: readonly string[]): Promise<Readonly<Record<stri
   const directory = mkdtempSync(join(tmpdir(), 'coverage-'))
   try {
     const raw = join(directory, 'raw')
-    await run(['scripts/test.ts', ...files], { ...process.env, NODE_V8_COVERAGE: raw, RUNTIME_UNDER_TEST: '' })
+    const wantedFiles = files.length > 0 ? files : ['--all']
+    await run(['scripts/test.ts', ...wantedFiles], { ...process.env, NODE_V8_COVERAGE: raw, RUNTIME_UNDER_TEST: '' })
     const wanted = ['--all', '--src', 'src', '--include', 'src/**', '--reporter', 'json-summary', '--merge-async']
     const places = ['--temp-directory', raw, '--reports-dir', directory]
     await run(['node_modules/c8/bin/c8.js', 'report', ...wanted, ...places], process.env)

@@ -1,6 +1,7 @@
-// Runs every test (or the files given) through node-tap, two files at a time, and says what came of it: a
-// line for each file, the diagnosis of each failure, the rows of the test catalogue that passed and that
-// were skipped, and a last line `N passed, N failed, N skipped`.
+// Runs tests through node-tap: `npm test` the quick suite, `npm run test:slow` the slow one (`*.slow.test.ts`; what
+// belongs there says suites.ts), `npm test -- FILE…` any files of either, `-- --all` both. Says what came of it: a line
+// for each file, the diagnosis of each failure, the rows of the test catalogue that passed and that were skipped, and a
+// last line `N passed, N failed, N skipped` over all that ran.
 // Only what test/skips.json names, rows or whole tests, may be skipped, each with the capability it lacks. A
 // process that outlives the tests is a failure, and is ended; so is everything after LIMIT_MS.
 
@@ -10,6 +11,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Suite, suitesFor, testFiles } from './suites.ts'
 import { type FileResult, rowsOf, TapResults, type TestResult } from './tap-results.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -17,8 +19,6 @@ const ROOT = join(import.meta.dirname, '..')
 const LIMIT_MS = (process.env['NODE_V8_COVERAGE'] === undefined ? 12 : 40) * 60_000
 /** How long what the tests started may take to be gone after them. */
 const GONE_MS = 5_000
-/** Two: the machines this runs on have two cores. */
-const JOBS = '2'
 
 /** Marks every process of this run, so that whatever is left of it can be found. */
 const MARK = `WORKSPACE_TESTS_RUN=${randomUUID()}`
@@ -61,11 +61,11 @@ async function survivors(): Promise<string[]> {
   return left.map(({ pid, command }) => `process ${pid} was left alive: ${command}`)
 }
 
-function runTap(files: readonly string[], onFile: (file: FileResult) => void): Promise<string[]> {
+function runTap({ files, jobs }: Suite, onFile: (file: FileResult) => void): Promise<string[]> {
   const results = new TapResults(onFile)
   const [name, value] = MARK.split('=') as [string, string]
   const tap = join(ROOT, 'node_modules/.bin/tap')
-  const child = spawn(process.execPath, [tap, 'run', '--reporter=tap', `--jobs=${JOBS}`, ...files], {
+  const child = spawn(process.execPath, [tap, 'run', '--reporter=tap', `--jobs=${jobs}`, ...files], {
     cwd: ROOT,
     // The doors are tested on the executable, which `npm test` has built (test/support/daemon.ts).
     env: { RUNTIME_UNDER_TEST: 'dist/workspace-runtime', ...process.env, [name]: value },
@@ -129,14 +129,29 @@ function printRows(tests: readonly TestResult[], allowed: Readonly<Record<string
   }
 }
 
+function chosenSuites(): Suite[] {
+  try {
+    return suitesFor(process.argv.slice(2), testFiles(ROOT))
+  } catch (error) {
+    console.error(`test: ${(error as Error).message}`) // suitesFor's own
+    process.exit(2)
+  }
+}
+
 const allowed = allowedSkips()
 const mayBeSkipped = ({ name }: TestResult) => [name, ...rowsOf(name)].some((key) => Object.hasOwn(allowed, key))
 const files: FileResult[] = []
-const problems = await runTap(process.argv.slice(2), (file) => {
-  files.push(file)
-  printFile(file)
-})
-problems.push(...(await survivors()))
+const problems: string[] = []
+for (const suite of chosenSuites()) {
+  console.log(`${suite.name} tests: ${suite.files.length} files, ${suite.jobs} at a time`)
+  const began = performance.now()
+  const onFile = (file: FileResult) => {
+    files.push(file)
+    printFile(file)
+  }
+  problems.push(...(await runTap(suite, onFile)), ...(await survivors()))
+  console.log(`${suite.name} tests took ${((performance.now() - began) / 1000).toFixed(0)} s`)
+}
 
 const tests = files.flatMap((file) => file.tests)
 const barred = tests.filter((test) => test.outcome === 'skipped' && !mayBeSkipped(test))

@@ -1,5 +1,5 @@
 // scripts/install.sh over an image directory: what it puts where, that it may be repeated, that a broken new
-// executable changes nothing, and that nothing is left behind. units.test.ts does it in a system that runs.
+// executable changes nothing, and that nothing is left behind. units.slow.test.ts does it in a system that runs.
 
 import { spawnSync } from 'node:child_process'
 import {

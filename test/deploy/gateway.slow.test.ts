@@ -1,6 +1,6 @@
 // What a workspace's users do, through the gateway of deploy/gateway as nginx runs it: npm oblien, MCP clients whose
 // calls outlast their patience, a terminal on a WebSocket and 200 MB each way, all at once; and what a page of another
-// origin is told. gateway-tokens.test.ts is about who gets in.
+// origin is told. gateway-tokens.slow.test.ts is about who gets in.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { statSync, writeFileSync } from 'node:fs'
