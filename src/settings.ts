@@ -27,7 +27,6 @@ export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups
     terminals: file.limits?.terminals ?? 10,
     watchers: file.limits?.watchers ?? 5,
     durable: file.files?.durable ?? true,
-    engine: file.search?.engine ?? 'auto',
     ripgrep: ripgrepPath(),
     targets: file.targets ?? {},
   }

@@ -21,7 +21,6 @@ import { type Packed, privateDirectory, unpack } from './unpack.ts'
 /** Worker entry points: files of src/threads, each bundled by build.mjs on its own. */
 export const WORKERS = [
   'tree-walker',
-  'content-scanner',
   'json-parser',
   'terminal-reader',
   'inotify-reader',

@@ -98,16 +98,6 @@ export const configSchema = Type.Object(
         closed,
       ),
     ),
-    search: Type.Optional(
-      Type.Object(
-        {
-          engine: Type.Optional(
-            Type.Enum(['auto', 'ripgrep', 'builtin'], { description: 'Content search engine', default: 'auto' }),
-          ),
-        },
-        closed,
-      ),
-    ),
     exec: Type.Optional(
       Type.Object(
         {

@@ -143,10 +143,19 @@ function unquoted(error: unknown): string {
     .replace(/, (\.\.\.)?"[^]*$/, '')
 }
 
+/** Keys that an earlier version took, and why there is nothing to choose any more. */
+const GONE: ReadonlyMap<string, string> = new Map([
+  ['search', 'search.engine chose between two engines of content search, and ripgrep is the only one now; remove it'],
+])
+
 /** TypeBox says of a key that the schema does not know only that its "schema is false". */
 function firstProblem(problems: readonly { instancePath: string; message: string }[]): string {
   const unknown = problems.find(({ message }) => message === 'schema is false')
-  if (unknown !== undefined) return `it has the unknown key ${unknown.instancePath.slice(1).replaceAll('/', '.')}`
+  if (unknown !== undefined) {
+    const key = unknown.instancePath.slice(1).replaceAll('/', '.')
+    const gone = GONE.get(key)
+    return `it has the unknown key ${key}${gone === undefined ? '' : `: ${gone}`}`
+  }
   const first = problems[0]
   const where = first?.instancePath.slice(1).replaceAll('/', '.') ?? ''
   return `${where === '' ? 'its root' : where} ${first?.message ?? 'does not fit'}`

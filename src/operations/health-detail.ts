@@ -72,7 +72,7 @@ export const healthDetail = operation({
     counts,
     lost,
     limits: Type.Record(Type.String(), whole(), { description: 'As configured; a rate of 0 is none' }),
-    search_engine: Type.Optional(Type.String({ description: '`ripgrep` or `builtin`' })),
+    search_engine: Type.Optional(Type.String({ description: '`ripgrep`; absent: it cannot be run' })),
     state_directory: Type.String(),
   }),
   routes: [{ method: 'GET', path: '/health/detail' }],

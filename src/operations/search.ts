@@ -65,7 +65,7 @@ export const searchContent = operation({
     total_matches: Type.Integer({ description: 'Matching lines returned' }),
     total_files: Type.Integer({ description: 'Files they are in' }),
     capped: Type.Boolean({ description: 'There are more than were returned' }),
-    engine: Type.Union([Type.Literal('ripgrep'), Type.Literal('builtin')]),
+    engine: Type.Literal('ripgrep'),
     warnings: Type.Optional(Type.Array(Type.String(), { description: 'What could not be searched, and why' })),
   }),
   aliases: { query: 'q' },
@@ -86,7 +86,7 @@ export const searchContent = operation({
   run: (asked, { workspace, signal }) => workspace.search.search(contentQuery(asked), signal),
 })
 
-/** The query as the engines take it; throws bad_request for what neither of them can search for. */
+/** The query as ripgrep's command line is made from it; throws bad_request for what ripgrep cannot search for. */
 export function contentQuery(asked: Static<typeof input>): ContentQuery {
   if (/[\n\0]/.test(asked.q)) {
     throw new Fault('bad_request', 'q contains a line break or NUL; accepted is what can stand in one line', {
@@ -127,9 +127,9 @@ export const searchInit = operation({
     path: Type.Optional(Type.String({ description: 'Where it is' })),
     version: Type.Optional(Type.String({ description: 'As in "ripgrep 15.0.0"' })),
     engine: Type.Optional(
-      Type.Union([Type.Literal('ripgrep'), Type.Literal('builtin')], { description: 'What content searches use' }),
+      Type.Literal('ripgrep', { description: 'What content searches use; absent: none can be run' }),
     ),
-    message: Type.Optional(Type.String({ description: 'Why ripgrep is not used' })),
+    message: Type.Optional(Type.String({ description: 'Why ripgrep cannot be run' })),
   }),
   routes: [
     { method: 'GET', path: '/files/search/init', fixed: { install: false } },
@@ -138,9 +138,9 @@ export const searchInit = operation({
   tool: {
     hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
     description:
-      'Check that content search is ready: whether ripgrep runs, its version and path, and which engine searches use. ' +
-      'Calling this first is not needed: ripgrep ships inside the daemon, and where it cannot run a built-in engine ' +
-      'answers search_content instead. Nothing is downloaded.',
+      'Check that content search is ready: whether ripgrep runs, its version and path. Calling this first is not ' +
+      'needed: ripgrep ships inside the daemon. Where it cannot run, message says why, and search_content answers ' +
+      '503 with the same reason. Nothing is downloaded.',
   },
   example: {},
   run: ({ install }, { workspace }) => workspace.search.status(install),

@@ -7,7 +7,7 @@ import { openUnpacker, type Unpacker } from './archives/unpack.ts'
 import { openChildren, type Children } from './processes/child.ts'
 import type { ControlGroups } from './processes/work-group.ts'
 import { childEnvironment, loginShell, loginUser } from './processes/child-environment.ts'
-import { openContentSearch, type ContentSearch, type EngineChoice } from './search/content-search.ts'
+import { openContentSearch, type ContentSearch } from './search/content-search.ts'
 import { openFileWriter, type FileWriter } from './files/file-writer.ts'
 import { openMover, type Mover } from './files/mover.ts'
 import { openTargets, type Targets } from './targets.ts'
@@ -55,7 +55,6 @@ export interface WorkspaceOptions {
   readonly terminals: number
   readonly watchers: number
   readonly durable: boolean
-  readonly engine: EngineChoice
   readonly ripgrep: string | undefined
   readonly targets: Readonly<Record<string, { url: string; token: string }>>
   /** Given where the daemon has a control group of its own. */
@@ -80,7 +79,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   )
   const packers = stack.use(openPackers())
   const unpacker = stack.use(await openUnpacker({ stateDirectory: options.stateDirectory, durable: options.durable }))
-  const search = openContentSearch({ children, engine: options.engine, ripgrep: options.ripgrep, environment })
+  const search = openContentSearch({ children, ripgrep: options.ripgrep, environment })
   const parts = stack.move()
   return {
     workdir,

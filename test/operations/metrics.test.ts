@@ -93,7 +93,7 @@ t.test('what is cut is counted', async (t) => {
 })
 
 t.test('health in detail: for whoever has a credential, with what is wrong', async (t) => {
-  const daemon = await startDaemon(t, { config: { limits: { execs: 7 }, search: { engine: 'builtin' } } })
+  const daemon = await startDaemon(t, { config: { limits: { execs: 7 } } })
   t.equal((await fetch(`${daemon.url}/health/detail`)).status, 401)
   t.equal((await fetch(`${daemon.url}/metrics`)).status, 401)
   t.strictSame(await (await fetch(`${daemon.url}/health`)).json(), { status: 'ok' }, 'strangers learn no more')
@@ -105,7 +105,7 @@ t.test('health in detail: for whoever has a credential, with what is wrong', asy
     node: /^24\./,
     pid: daemon.pid,
     limits: { execs: 7, terminals: 10, watchers: 5, concurrency: 512, rate: 0 },
-    search_engine: 'builtin',
+    search_engine: 'ripgrep',
     lost: { log_lines_dropped: 0, clock_jumps: 0 },
   })
   t.ok(body.uptime_seconds > 0 && body.uptime_seconds < 120)

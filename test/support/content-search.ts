@@ -10,7 +10,7 @@ import { takeIn } from '../../src/intake.ts'
 import type { Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent } from '../../src/operations/search.ts'
 import { openChildren } from '../../src/workspace/processes/child.ts'
-import { openContentSearch, type ContentSearch, type EngineChoice } from '../../src/workspace/search/content-search.ts'
+import { openContentSearch, type ContentSearch } from '../../src/workspace/search/content-search.ts'
 import type { SearchResult } from '../../src/workspace/search/search-result.ts'
 
 export const children = openChildren()
@@ -20,12 +20,8 @@ export const PATH = '/usr/local/bin:/usr/bin:/bin'
 const home = t.testdir({ '.config': { git: { ignore: 'globally-ignored\n' } } })
 const never = new AbortController().signal
 
-export function open(
-  engine: EngineChoice,
-  ripgrep: string | undefined = ripgrepPath(),
-  more: Record<string, string> = {},
-) {
-  return openContentSearch({ children, engine, ripgrep, environment: { PATH, HOME: home, ...more } })
+export function open(ripgrep: string | undefined = ripgrepPath(), more: Record<string, string> = {}) {
+  return openContentSearch({ children, ripgrep, environment: { PATH, HOME: home, ...more } })
 }
 
 /** Asks as a transport does. */

@@ -54,7 +54,7 @@ function terminalFinding(): Finding {
 
 async function ripgrepFinding(children: Children, environment: Readonly<Record<string, string>>): Promise<Finding> {
   const binary = ripgrepPath()
-  const instead = 'the built-in engine searches instead, slower'
+  const instead = 'content search answers 503'
   const todo = 'put the cache directory on a disk that allows to execute (XDG_CACHE_HOME)'
   if (binary === undefined) return warn('ripgrep', `none came with this daemon for this machine; ${instead}`, todo)
   try {

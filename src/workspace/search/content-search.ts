@@ -1,19 +1,16 @@
-// Content search: one question, two engines, one form of answer. ripgrep where it runs, else the built-in
-// engine (contract 12 row 26), or what the configuration pins. At most 16 searches run at a time, each
+// Content search: ripgrep is asked, and answers in one form. It ships inside the executable and with the
+// package; where it cannot run, a search is 503 with the reason. At most 16 searches run at a time, each
 // within its own deadline; whatever a search started is gone when its promise settles.
 
 import { Fault } from '../../base/fault.ts'
-import type { ContentQuery } from '../../threads/scan/content-query.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
-import { searchBuiltIn } from './builtin-engine.ts'
 import type { Children } from '../processes/child.ts'
+import type { ContentQuery } from './content-query.ts'
 import { ripgrepVersion, searchWithRipgrep, type Ripgrep } from './ripgrep-engine.ts'
 import type { SearchResult } from './search-result.ts'
 import { searchTarget } from './search-target.ts'
 
 export type { ContentQuery }
-
-export type EngineChoice = 'auto' | 'ripgrep' | 'builtin'
 
 export interface SearchStatus {
   /** Whether ripgrep runs. */
@@ -21,8 +18,8 @@ export interface SearchStatus {
   readonly path?: string
   /** "ripgrep 15.0.0". */
   readonly version?: string
-  /** The engine that searches use; undefined: none may. */
-  readonly engine?: 'ripgrep' | 'builtin'
+  /** Absent: no search can be run. */
+  readonly engine?: 'ripgrep'
   readonly message?: string
 }
 
@@ -36,27 +33,32 @@ export interface ContentSearch {
 
 export interface ContentSearchOptions {
   readonly children: Children
-  readonly engine: EngineChoice
   /** The program; undefined: there is none for this machine. */
   readonly ripgrep: string | undefined
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Searches at a time: ripgrep takes every core for each, the built-in engine a thread and its memory. */
-const RUNNING_AT_MOST = { ripgrep: 16, builtin: 4 } as const
+/** Searches at a time: ripgrep takes every core for each. */
+const RUNNING_AT_MOST = 16
 
 export function openContentSearch(options: ContentSearchOptions): ContentSearch {
   // ripgrep reads this file whatever the flags before --no-config say; it has no business here.
   const { RIPGREP_CONFIG_PATH: _, ...environment } = options.environment
-  const { children, engine: choice } = options
-  const ripgrep: Ripgrep | undefined =
-    options.ripgrep === undefined ? undefined : { children, binary: options.ripgrep, environment }
+  const { children, ripgrep: binary } = options
+  const ripgrep: Ripgrep | undefined = binary === undefined ? undefined : { children, binary, environment }
   let known: Promise<SearchStatus> | undefined
   let running = 0
 
   const status = (fresh = false): Promise<SearchStatus> => {
-    if (known === undefined || fresh) known = findStatus(ripgrep, choice)
+    if (known === undefined || fresh) known = findStatus(ripgrep)
     return known
+  }
+  /** What could not be run once may run now: a cache directory that was full, a program that was put there. */
+  const usable = async (): Promise<Ripgrep> => {
+    const { installed } = await status()
+    const { engine, message } = installed ? await status() : await status(true)
+    if (engine === undefined || ripgrep === undefined) throw new Fault('unavailable', message ?? 'ripgrep does not run')
+    return ripgrep
   }
 
   return {
@@ -66,22 +68,14 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
     },
     async search(asked, signal) {
       const query = { ...asked, ignorePatterns: expandPatterns('ignore_patterns', asked.ignorePatterns) }
-      const engine = choice === 'builtin' ? choice : chosenEngine(await status())
-      const limit = RUNNING_AT_MOST[engine]
-      if (running >= limit) {
-        throw new Fault('rate_limited', `${running} content searches are running; at most ${limit} are accepted`, {
-          details: { limit, unit: 'content searches' },
-          retryAfter: 1,
-        })
-      }
+      if (running >= RUNNING_AT_MOST) throw tooMany(running)
       running++
       try {
+        const program = await usable()
         return await withDeadline(query, signal, async (ending) => {
           const target = await searchTarget(query.path)
           ending.throwIfAborted()
-          return engine === 'ripgrep' && ripgrep !== undefined
-            ? await searchWithRipgrep(ripgrep, query, target, ending)
-            : await searchBuiltIn(query, target, environment, ending)
+          return await searchWithRipgrep(program, query, target, ending)
         })
       } finally {
         running--
@@ -90,25 +84,25 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
   }
 }
 
-/** What can be used, decided by running it. Never rejects. */
-async function findStatus(ripgrep: Ripgrep | undefined, choice: EngineChoice): Promise<SearchStatus> {
-  const fallback = choice === 'ripgrep' ? {} : ({ engine: 'builtin' } as const)
-  const instead = choice === 'ripgrep' ? 'content search is unavailable' : 'the built-in engine searches instead'
+function tooMany(running: number): Fault {
+  const sentence = `${running} content searches are running; at most ${RUNNING_AT_MOST} are accepted`
+  const details = { limit: RUNNING_AT_MOST, unit: 'content searches' }
+  return new Fault('rate_limited', sentence, { details, retryAfter: 1 })
+}
+
+/** Whether ripgrep can be used, decided by running it. Never rejects. */
+async function findStatus(ripgrep: Ripgrep | undefined): Promise<SearchStatus> {
+  const unavailable = 'content search is unavailable'
   if (ripgrep === undefined) {
-    return { installed: false, ...fallback, message: `no ripgrep came with this daemon for this machine; ${instead}` }
+    return { installed: false, message: `${unavailable}: no ripgrep came with this daemon for this machine` }
   }
   try {
     const version = await ripgrepVersion(ripgrep)
-    return { installed: true, path: ripgrep.binary, version, engine: choice === 'builtin' ? 'builtin' : 'ripgrep' }
+    return { installed: true, path: ripgrep.binary, version, engine: 'ripgrep' }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { installed: false, ...fallback, message: `ripgrep does not run here: ${reason}; ${instead}` }
+    return { installed: false, message: `${unavailable}: ripgrep does not run here: ${reason}` }
   }
-}
-
-function chosenEngine(status: SearchStatus): 'ripgrep' | 'builtin' {
-  if (status.engine === undefined) throw new Fault('unavailable', status.message ?? 'content search is unavailable')
-  return status.engine
 }
 
 /** Runs `work` with a signal that aborts when the caller leaves or the query's time is up. */

@@ -2,7 +2,7 @@
 // or stands behind `--`, so none can become a flag (reliability S-01, M-06); ripgrep's own configuration,
 // preprocessors and PCRE are never asked for.
 
-import type { ContentQuery, SearchTarget } from '../../threads/scan/content-query.ts'
+import type { ContentQuery, SearchTarget } from './content-query.ts'
 
 /** A regular expression that compiles to more is refused: at ripgrep's default of 100 MB the refusal takes 0.5 s. */
 const REGEX_BYTES = '10M'

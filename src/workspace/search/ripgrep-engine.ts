@@ -1,10 +1,10 @@
-// The ripgrep engine of content search: one child a search, killed as soon as enough is known, the caller
+// ripgrep as a child of the daemon: one child a search, killed as soon as enough is known, the caller
 // has left or the deadline has come. What ripgrep says on stderr about single files becomes warnings; what
 // it says before it has begun is about the query, and the caller's to mend.
 
 import type { Readable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
-import type { ContentQuery, SearchTarget } from '../../threads/scan/content-query.ts'
+import type { ContentQuery, SearchTarget } from './content-query.ts'
 import type { Child, ChildExit, Children } from '../processes/child.ts'
 import { lineNumbersArgv, ripgrepArgv } from './ripgrep-argv.ts'
 import { RECORD_BYTES, ripgrepBatches, type RipgrepBatch } from './ripgrep-output.ts'
@@ -51,7 +51,7 @@ export async function searchWithRipgrep(
     signal.throwIfAborted()
     judge(exit, outcome.complete, await complaints, collector)
   }
-  return collector.result('ripgrep')
+  return collector.result()
 }
 
 interface Outcome {

@@ -2,7 +2,7 @@
 // is held only until its line end has come, and none longer than 8 MiB is (reliability S-04). Lines that
 // are not JSON occur (contract 16) and are passed over.
 
-import { charactersBefore, charactersInBytes, shownText, type LineRecord } from '../../threads/scan/line-record.ts'
+import { charactersBefore, charactersInBytes, shownText, type LineRecord } from './line-record.ts'
 
 /** Bytes of one printed record; a longer one ends the search (reliability S-04). */
 export const RECORD_BYTES = 8 * 1024 * 1024

@@ -1,10 +1,10 @@
-// Puts the answer of a content search together from line records, whichever engine found them. Pure. It
-// decides when enough is known, so that the engine can be stopped: one match more than wanted has been
+// Puts the answer of a content search together from line records. Pure. It
+// decides when enough is known, so that ripgrep can be stopped: one match more than wanted has been
 // seen and the last wanted one has its context, or the texts have used up their 8 MiB.
 
 import { posix } from 'node:path'
-import type { ContentQuery, SearchTarget } from '../../threads/scan/content-query.ts'
-import type { LineRecord } from '../../threads/scan/line-record.ts'
+import type { ContentQuery, SearchTarget } from './content-query.ts'
+import type { LineRecord } from './line-record.ts'
 
 /** Bytes (as UTF-16 halves: characters) of all texts in one answer; beyond it the answer counts as capped. */
 export const RESULT_CHARACTERS = 8 * 1024 * 1024
@@ -44,7 +44,7 @@ export interface SearchResult {
   total_matches: number
   total_files: number
   capped: boolean
-  engine: 'ripgrep' | 'builtin'
+  engine: 'ripgrep'
   warnings?: string[]
 }
 
@@ -109,7 +109,7 @@ export class ResultCollector {
     else this.#unsaid++
   }
 
-  result(engine: SearchResult['engine']): SearchResult {
+  result(): SearchResult {
     const found = this.#found.toSorted((a, b) => compare(a.record.path, b.record.path) || a.record.line - b.record.line)
     const byFile = new Map<string, ContentMatch[]>()
     for (const { record, match } of found) {
@@ -126,7 +126,7 @@ export class ResultCollector {
       total_matches: found.length,
       total_files: byFile.size,
       capped: this.#capped,
-      engine,
+      engine: 'ripgrep',
       ...(warnings.length > 0 ? { warnings } : {}),
     }
   }

@@ -4,7 +4,7 @@
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import type { SearchTarget } from '../../threads/scan/content-query.ts'
+import type { SearchTarget } from './content-query.ts'
 import { forbiddenToWalks } from '../../threads/walk/mounts.ts'
 
 export async function searchTarget(path: string): Promise<SearchTarget> {

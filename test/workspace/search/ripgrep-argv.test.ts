@@ -1,7 +1,7 @@
 // The command line of ripgrep: user text is never a flag, and each field of the query has its flag.
 
 import t from 'tap'
-import type { ContentQuery, SearchTarget } from '../../../src/threads/scan/content-query.ts'
+import type { ContentQuery, SearchTarget } from '../../../src/workspace/search/content-query.ts'
 import { lineNumbersArgv, ripgrepArgv } from '../../../src/workspace/search/ripgrep-argv.ts'
 
 const plain: ContentQuery = {

@@ -1,8 +1,8 @@
 // Line records become an answer: context, order, the cap, and when enough is known.
 
 import t from 'tap'
-import type { ContentQuery, SearchTarget } from '../../../src/threads/scan/content-query.ts'
-import type { LineRecord } from '../../../src/threads/scan/line-record.ts'
+import type { ContentQuery, SearchTarget } from '../../../src/workspace/search/content-query.ts'
+import type { LineRecord } from '../../../src/workspace/search/line-record.ts'
 import { ResultCollector, RESULT_CHARACTERS } from '../../../src/workspace/search/search-result.ts'
 
 const target: SearchTarget = { kind: 'directory', directory: '/w', name: '', inRepository: false, barred: [] }
@@ -19,7 +19,7 @@ t.test('lines around a match are told with each match they belong to', async (t)
   const found = collector(10, 1)
   const records = [line('context', 'b', 1), line('match', 'b', 2), line('match', 'b', 3), line('context', 'b', 4)]
   for (const record of [...records, line('match', 'a', 5)]) t.notOk(found.add(record))
-  const { results, matches, capped, total_matches, total_files } = found.result('ripgrep')
+  const { results, matches, capped, total_matches, total_files } = found.result()
   t.strictSame(Object.entries(results), [
     ['a', [{ line: 5, text: 'a5', before: [], after: [] }]],
     [
@@ -40,10 +40,10 @@ t.test('capped means that one more was seen', async (t) => {
     [1, 2, 3].map((number) => found.add(line('match', 'a', number))),
     [false, false, true],
   )
-  t.match(found.result('builtin'), { total_matches: 2, capped: true })
+  t.match(found.result(), { total_matches: 2, capped: true })
   const exact = collector(2, 0)
   for (const number of [1, 2]) exact.add(line('match', 'a', number))
-  t.equal(exact.result('builtin').capped, false)
+  t.equal(exact.result().capped, false)
 })
 
 t.test('at the cap the last match still gets the lines after it', async (t) => {
@@ -51,7 +51,7 @@ t.test('at the cap the last match still gets the lines after it', async (t) => {
   t.notOk(found.add(line('match', 'a', 1)))
   t.notOk(found.add(line('match', 'a', 2)))
   t.ok(found.add(line('context', 'a', 3)))
-  t.strictSame(found.result('builtin').results, { a: [{ line: 1, text: 'a1', before: [], after: ['a2', 'a3'] }] })
+  t.strictSame(found.result().results, { a: [{ line: 1, text: 'a1', before: [], after: ['a2', 'a3'] }] })
 })
 
 t.test('the texts of one answer are bounded, and so are the warnings', async (t) => {
@@ -61,7 +61,7 @@ t.test('the texts of one answer are bounded, and so are the warnings', async (t)
   while (!found.add({ ...line('match', 'a', taken + 1), text: long })) taken++
   t.ok(taken <= RESULT_CHARACTERS / 4096)
   for (let i = 0; i < 30; i++) found.warn(`w${i}`)
-  const { capped, warnings } = found.result('ripgrep')
+  const { capped, warnings } = found.result()
   t.equal(capped, true)
   t.strictSame(warnings?.slice(-1), ['and 10 more warnings'])
 })
@@ -70,7 +70,7 @@ t.test('names that would be special to JavaScript or are not UTF-8', async (t) =
   const found = collector(10, 0)
   found.add(line('match', '__proto__', 1))
   found.add({ ...line('match', '\uFFFD', 1), pathBytes: '/w==' })
-  const { results, matches } = found.result('ripgrep')
+  const { results, matches } = found.result()
   t.strictSame(Object.keys(results), ['__proto__', '\uFFFD'])
   const bytes = Buffer.concat([Buffer.from('/w/'), Buffer.of(0xff)]).toString('base64')
   t.match(matches[1], { path: '/w/\uFFFD', lossy_name: true, path_base64: bytes })

@@ -1,7 +1,12 @@
 // Texts as they are shown, and columns in characters.
 
 import t from 'tap'
-import { charactersBefore, charactersInBytes, shownText, TEXT_BYTES } from '../../../src/threads/scan/line-record.ts'
+import {
+  charactersBefore,
+  charactersInBytes,
+  shownText,
+  TEXT_BYTES,
+} from '../../../src/workspace/search/line-record.ts'
 
 t.test('S-04 a text is cut at 4 KiB between characters, its line end gone', async (t) => {
   t.strictSame(shownText('abc\r\n'), { text: 'abc' })

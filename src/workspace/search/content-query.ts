@@ -1,7 +1,4 @@
-// What a content search asks for, as both engines take it: ripgrep through its command line, the built-in
-// engine through a worker's start value. The fields are those of contract 3, already checked and filled in.
-
-import type { GitHome } from '../walk/walk-job.ts'
+// What a content search asks for, the fields already checked and filled in, and what its path turned out to be.
 
 export interface ContentQuery {
   /** 1 to 1,000 characters, without NUL and line breaks: the search goes line by line. */
@@ -36,11 +33,4 @@ export interface SearchTarget {
   readonly inRepository: boolean
   /** Paths relative to `directory` that no walk from it may enter (contract 14: /proc, /sys, /dev). */
   readonly barred: readonly string[]
-}
-
-/** What the content scanner is started with. */
-export interface ScanOrder {
-  readonly query: ContentQuery
-  readonly target: SearchTarget
-  readonly home: GitHome
 }
