@@ -7,6 +7,7 @@ import type { Static, TObject, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Fault, quote } from './base/fault.ts'
 import { nearest } from './base/nearest.ts'
+import { asText, bad, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
 import type { Operation } from './operation.ts'
 import { PATH_BYTES, type Kind } from './schema.ts'
 
@@ -55,16 +56,16 @@ export function takeIn<I extends TObject>(
   for (const [name, field] of Object.entries(fields)) {
     const fixed = rules.fixed?.[name as keyof Static<I>]
     const value =
-      fixed ?? (given.has(name) ? readField(name, field, given.get(name)) : defaultOf(name, field, rules.defaults))
+      fixed ?? (given.has(name) ? readWhole(name, field, given.get(name)) : defaultOf(name, field, rules.defaults))
     if (value !== undefined) input[name] = value
   }
-  if (Object.keys(fields).length > 0 && !validator(op.input).Check(asText(fields, input)))
-    throw firstFailure(op, fields, asText(fields, input))
+  if (Object.keys(fields).length > 0 && !validator(op.input).Check(withoutBytes(fields, input)))
+    throw firstFailure(op, fields, withoutBytes(fields, input))
   return { input: input as Static<I>, ignored }
 }
 
 /** The input as its schema sees it: content that came as bytes (see schema.ts) is text that was checked before. */
-function asText(
+function withoutBytes(
   fields: Readonly<Record<string, Field>>,
   input: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
@@ -87,19 +88,26 @@ function validator(schema: TSchema): { Check(value: unknown): boolean } {
   return check
 }
 
+/** Of whole characters only, whatever the field is for. */
+function readWhole(name: string, field: Field, came: unknown): unknown {
+  const value = readField(name, field, field.kind === 'content' ? came : asText(came))
+  refuseHalves(name, value)
+  return value
+}
+
 /** The tolerant reading of contract 12. What cannot be read stays as it came, and the check refuses it. */
 function readField(name: string, field: Field, value: unknown): unknown {
   switch (field.kind) {
     case 'path':
       return readPath(name, value)
     case 'paths':
-      return (Array.isArray(value) ? value : [value]).map((item: unknown) => readPath(name, item))
+      return readItems(value).map((item) => readPath(name, item))
     case 'list':
-      return readList(value)
+      return readList(name, value)
     case 'argv':
       return readArgv(name, value)
     case 'content':
-      return readContent(name, value)
+      return value
     case 'env':
       return readEnvironment(name, value)
     case 'id':
@@ -129,96 +137,12 @@ function readPath(name: string, value: unknown): unknown {
   if (typeof value !== 'string') return value
   const wanted = `accepted is an absolute path without NUL of at most ${PATH_BYTES} bytes`
   if (value.includes('\0')) throw bad(name, `${name} contains a NUL character; ${wanted}`, value)
-  // It would be written as U+FFFD, which is another path.
-  if (!value.isWellFormed()) throw bad(name, `${name} contains a lone surrogate; ${wanted}`, value)
   if (!value.startsWith('/')) throw bad(name, `${name} is ${quote(value)}, which is not absolute; ${wanted}`, value)
   if (Buffer.byteLength(value) > PATH_BYTES) {
     throw bad(name, `${name} is ${Buffer.byteLength(value)} bytes long; ${wanted}`, undefined)
   }
   const normal = posix.normalize(value)
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal
-}
-
-/** Splits at commas, except inside braces: `*.{js,ts},*.go` is two globs. */
-export function splitList(value: string): string[] {
-  const items: string[] = []
-  let end = value.length
-  let inside = false
-  // From the end, so that each comma knows the brace that follows it without looking ahead again.
-  for (let at = value.length - 1; at >= 0; at--) {
-    const char = value[at]
-    if (char === '}') inside = true
-    else if (char === '{') inside = false
-    else if (char === ',' && !inside) {
-      items.push(value.slice(at + 1, end))
-      end = at
-    }
-  }
-  items.push(value.slice(0, end))
-  return items
-    .toReversed()
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
-}
-
-function readList(value: unknown): unknown {
-  if (typeof value === 'string') return splitList(value)
-  if (!Array.isArray(value)) return value
-  return value.flatMap((item: unknown) => (typeof item === 'string' ? splitList(item) : [item]))
-}
-
-function readArgv(name: string, value: unknown): unknown {
-  const one = asString(value)
-  const words: unknown = typeof one === 'string' ? [one] : Array.isArray(one) ? one.map(asString) : one
-  if (Array.isArray(words)) {
-    if (words.length === 0 || words[0] === '') {
-      throw bad(name, `${name} is empty; accepted is a command as an array of arguments, or as one string`, value)
-    }
-    const bad_ = words.findIndex((word) => typeof word === 'string' && word.includes('\0'))
-    if (bad_ >= 0) throw bad(name, `${name}[${bad_}] contains a NUL character, which no argument can carry`, undefined)
-  }
-  return words
-}
-
-/** A long script in a body above 1 MiB comes as bytes (see schema.ts); an argument is text. */
-function asString(value: unknown): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : value
-}
-
-function readContent(name: string, value: unknown): unknown {
-  if (typeof value === 'string' && !value.isWellFormed()) {
-    throw bad(name, `${name} contains a lone surrogate, which UTF-8 cannot express`, undefined)
-  }
-  return value
-}
-
-function readEnvironment(name: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  for (const [key, item] of Object.entries(value)) {
-    if (key === '' || /^[0-9]|[=\0]/.test(key)) {
-      throw bad(
-        name,
-        `${name} has a variable named ${quote(key)}; accepted are names without "=" and NUL that do not begin with a digit`,
-        key,
-      )
-    }
-    if (typeof item !== 'string' || item.includes('\0')) {
-      throw bad(name, `${name}.${key} is ${quote(item)}; accepted is a string without NUL`, item)
-    }
-  }
-  return value
-}
-
-function bad(field: string, sentence: string, got: unknown): Fault {
-  return new Fault('bad_request', sentence, {
-    details: { field: field.slice(0, 200), ...(got === undefined ? {} : { got: gist(got) }) },
-  })
-}
-
-/** What came, kept small: an answer does not echo megabytes. */
-function gist(got: unknown): unknown {
-  if (typeof got === 'string') return got.slice(0, 200)
-  return typeof got === 'object' && got !== null ? quote(got) : got
 }
 
 function unknownField(op: Operation, name: string): Fault {
@@ -268,7 +192,7 @@ export function expectation(field: Field | undefined): string {
     case 'paths':
       return `an array of 1 to ${String(maxItems)} absolute paths`
     case 'list':
-      return `a list of at most ${String(maxItems)} strings, or one comma-separated string`
+      return `a list of at most ${String(maxItems)} strings, or one string, which is split at commas`
     case 'argv':
       return 'a command as an array of strings, or as one string'
     case 'env':

@@ -14,7 +14,7 @@ export const PATH_BYTES = 4095
 export const path = (description: string, more: { default?: string } = {}) =>
   Type.String({ kind: 'path', minLength: 1, description: `${description} Absolute.`, ...more })
 
-/** Absolute paths: an array, or one as a string; a comma is part of a name. */
+/** Absolute paths: an array, the JSON text of one, or one as a string; a comma is part of a name. */
 export const paths = (description: string) =>
   Type.Array(Type.String(), { kind: 'paths', description: `${description} Absolute.`, minItems: 1, maxItems: 1000 })
 
@@ -40,11 +40,14 @@ export const whole = (description: string, more: { minimum: number; maximum: num
 export const number = (description: string, more: { minimum: number; maximum: number; default?: number }) =>
   Type.Number({ description, ...more })
 
-/** Strings: an array, a repeated key or one comma-separated string (contract 12 row 3). */
+/**
+ * Strings: an array, whose elements stand as they are; the values of a repeated key likewise; the JSON text of an array,
+ * which is how one name with a comma is written in a query; or one string that is split at commas.
+ */
 export const list = (description: string) =>
   Type.Array(Type.String(), { kind: 'list', description, maxItems: 1000, default: [] })
 
-/** A command: an array of arguments, or one string (contract 12 row 1). */
+/** A command: an array of arguments, the JSON text of one, or one string (contract 12 row 1). */
 export const argv = (description: string) =>
   Type.Array(Type.String(), { kind: 'argv', description, minItems: 1, maxItems: 65536 })
 
@@ -55,9 +58,18 @@ export const id = (description: string) => Type.String({ kind: 'id', minLength: 
 export const choice = <const W extends string>(description: string, words: readonly W[], fallback: W) =>
   Type.Unsafe<W>({ type: 'string', enum: [...words], description, default: fallback })
 
-/** Environment variables: names without "=", not empty, not beginning with a digit; no NUL anywhere. */
+/**
+ * Environment variables: names without "=", not empty, not beginning with a digit; no NUL anywhere. Numbers and flags
+ * count as their text. The type of the values is said because models are told nothing else, and because some model APIs
+ * refuse an object of which nothing is known.
+ */
 export const environment = (description: string) =>
-  Type.Unsafe<Readonly<Record<string, string>>>({ type: 'object', kind: 'env', description })
+  Type.Unsafe<Readonly<Record<string, string>>>({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    kind: 'env',
+    description,
+  })
 
 export const optional = <S extends TSchema>(schema: S) => Type.Optional(schema)
 

@@ -2,7 +2,8 @@
 
 import t from 'tap'
 import { Fault } from '../src/base/fault.ts'
-import { splitList, takeIn, type IntakeRules } from '../src/intake.ts'
+import { splitList } from '../src/field-reading.ts'
+import { takeIn, type IntakeRules } from '../src/intake.ts'
 import { operation } from '../src/operation.ts'
 import { argv, choice, content, environment, flag, id, list, optional, path, text, Type, whole } from '../src/schema.ts'
 
@@ -46,7 +47,7 @@ t.test('defaults are filled and strings become what they mean', async (t) => {
   t.strictSame(read({}).input, { path: '/', nested: false, depth: 3, globs: [], mode: 'a' })
   const { input } = read({ nested: 'true', depth: '7', globs: 'a,*.{js,ts}', cmd: 'ls -l', task: 5, q: 12 })
   t.match(input, { nested: true, depth: 7, globs: ['a', '*.{js,ts}'], command: ['ls -l'], task: '5', q: '12' })
-  t.match(read({ globs: ['a,b', 'c'], nested: 0 }).input, { globs: ['a', 'b', 'c'], nested: false })
+  t.match(read({ globs: ['a,b', 'c'], nested: 0 }).input, { globs: ['a,b', 'c'], nested: false })
   t.match(read({ q: null, depth: undefined }).input, { depth: 3 }, 'null and undefined are as good as absent')
 })
 
@@ -90,7 +91,14 @@ t.test('what is refused names the field, what came and what is accepted', async 
 t.test('E-09 names of variables', async (t) => {
   t.match(read({ env: { A: '1' } }).input, { env: { A: '1' } })
   for (const name of ['', 'A=B', '1A', 'A\0']) t.match(refusal({ env: { [name]: 'x' } }), /env has a variable named/)
-  t.match(refusal({ env: { A: 1 } }), /env\.A is 1; accepted is a string/)
+  const plain = { PORT: 3000, RATIO: 0.5, DEBUG: false, TEXT: 'x' }
+  const variables = { PORT: '3000', RATIO: '0.5', DEBUG: 'false', TEXT: 'x' }
+  t.strictSame(read({ env: plain }).input.env, variables)
+  t.strictSame(read({ env: JSON.stringify(plain) }).input.env, variables)
+  for (const value of [null, ['x'], { b: 'c' }, 2 ** 60, 'a\0b']) {
+    t.match(refusal({ env: { A: value } }), /env\.A is .*; accepted is a string/)
+  }
+  t.match(refusal({ env: '{"A":' }), /env is "\{\\"A\\":"; accepted is an object of strings/)
   t.match(refusal({ env: ['A=1'] }), /env is \["A=1"\]; accepted is an object of strings/)
 })
 
@@ -105,6 +113,47 @@ t.test('unknown fields are named over REST and refused over MCP (contract 18)', 
 t.test('lists split at commas outside braces', async (t) => {
   t.strictSame(splitList('a, b,,*.{c,d}'), ['a', 'b', '*.{c,d}'])
   t.strictSame(splitList('{a,b},c}d,{e,f'), ['{a,b},c}d', '{e', 'f'], 'the brace that follows decides')
+})
+
+t.test('an array is a list as it stands; only one string is split', async (t) => {
+  const globs = ['2024,final', ' lead', 'trail\\ ', '', '*.{a,b}']
+  t.strictSame(read({ globs }).input.globs, globs)
+  t.strictSame(read({ globs: JSON.stringify(globs) }).input.globs, globs)
+  t.strictSame(read({ globs: ' [ "a,b" ]\n' }).input.globs, ['a,b'])
+  t.strictSame(read({ globs: '[]' }).input.globs, [])
+  t.strictSame(read({ globs: '[1]' }).input.globs, ['[1]'], 'a glob')
+  t.strictSame(read({ globs: '[ab]*.c,x' }).input.globs, ['[ab]*.c', 'x'])
+  t.match(refusal({ globs: '["a",1]' }), /globs is \["a",1\]; accepted is a list/)
+  t.match(refusal({ globs: ['a', 'b\0'] }), /globs\[1\] contains a NUL character/)
+})
+
+t.test('a command may be the JSON text of its arguments', async (t) => {
+  t.strictSame(read({ command: '["echo","hi there"]' }).input.command, ['echo', 'hi there'])
+  t.strictSame(read({ command: '[ -f /etc/passwd ] && echo yes' }).input.command, ['[ -f /etc/passwd ] && echo yes'])
+  t.strictSame(read({ command: '[ 1 ]' }).input.command, ['[ 1 ]'], 'a test of the shell')
+  t.strictSame(read({ command: ['["echo"]'] }).input.command, ['["echo"]'], 'an argument stands as it is')
+  t.match(refusal({ command: '[]' }), /command is empty/)
+  t.match(refusal({ command: '["sleep",5]' }), /command is \["sleep",5\]; accepted is a command as an array of strings/)
+})
+
+t.test('half a character is refused in every field', async (t) => {
+  const half = 'a\ud83d'
+  for (const raw of [
+    { path: `/${half}` },
+    { q: half },
+    { globs: half },
+    { globs: ['x', half] },
+    { globs: '["\\ud83d"]' },
+    { command: half },
+    { command: ['echo', half] },
+    { content: half },
+    { task: half },
+    { env: { A: half } },
+    { env: { [half]: 'x' } },
+    { mode: half },
+  ]) {
+    t.match(refusal(raw), /^bad_request: .*contains a lone surrogate, which UTF-8 cannot express/, JSON.stringify(raw))
+  }
 })
 
 t.test('S-03 a list of a million commas is read in one pass', async (t) => {

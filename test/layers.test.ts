@@ -56,6 +56,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'conformance.ts': 'top',
   'invoke.ts': 'invoke',
   'intake.ts': 'invoke',
+  'field-reading.ts': 'invoke',
   'catalog.ts': 'catalog',
   'caller.ts': 'operation',
   'daemon.ts': 'operation',

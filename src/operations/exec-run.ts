@@ -20,11 +20,13 @@ const MOST_SECONDS = 2_147_483
 const kept = `At most ${KEPT_TASKS} finished commands and ${KEPT_BYTES / 1024 / 1024} MiB of their output are kept; the oldest go first.`
 
 const runInput = Type.Object({
-  command: argv('The command: an array of arguments that runs as it is, or one string that a shell runs.'),
+  command: argv(
+    'The program and its arguments, each an element, which run as they are; or one element: a line for a shell.',
+  ),
   stream: flag('Answer with server-sent events.', false),
   exec_mode: text(
-    'auto: an array of two or more runs as it is, one string with spaces or shell characters through /bin/sh. ' +
-      'direct: one string is split into words, no shell. shell: the words joined, through /bin/sh. ' +
+    'auto: two elements or more run as they are, one with spaces or shell characters through /bin/sh. ' +
+      'direct: one element is split into words, no shell. shell: the words joined, through /bin/sh. ' +
       'background: answers at once with the running task. Anything else is auto.',
     { default: 'auto' },
   ),
@@ -78,7 +80,7 @@ export const execRun = operation({
     hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
     description:
       'Run a command, build, test, script or program in the workspace and return its exit code, stdout and stderr. ' +
-      'command is an array such as ["ls","-l"] that runs as it is, or one string such as "make test | tail" that a shell runs. ' +
+      'command is an array: ["ls","-l"] runs as it is, one element such as ["make test | tail"] is a line that a shell runs. ' +
       'A non-zero exit code is a result, not an error. It waits for the end, or for wait_seconds: then the command runs on and exec_get with the id waits further. ' +
       'For servers set background true. stdin is empty unless given. Output that is too long (16 MiB, or output_bytes) is cut and says so.',
     hidden: ['stream', 'kill_on_disconnect'],

@@ -33,7 +33,11 @@ export const terminalCreate = operation({
   summary: 'Starts a program, or a shell, in a terminal of its own.',
   scope: 'terminal',
   input: Type.Object({
-    command: optional(argv('The program with its arguments, or one command line. The login shell unless given.')),
+    command: optional(
+      argv(
+        'The program and its arguments, each an element; or one element: a command line. The login shell unless given.',
+      ),
+    ),
     cols: cells('Columns', USUAL_WINDOW.cols),
     rows: cells('Rows', USUAL_WINDOW.rows),
     scrollback_size: whole(

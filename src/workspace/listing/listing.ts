@@ -103,7 +103,7 @@ export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: 
     filter: {
       codeOnly: request.code_files_only,
       pathPart: request.path_filter.toLowerCase(),
-      extensions: request.include_ext.map((extension) => dotted(extension.toLowerCase())),
+      extensions: request.include_ext.filter((one) => one !== '').map((one) => dotted(one.toLowerCase())),
     },
     rules: {
       gitignore: request.no_gitignore === undefined ? request.use_gitignore : !request.no_gitignore,
