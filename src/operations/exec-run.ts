@@ -30,7 +30,7 @@ const runInput = Type.Object({
       'background: answers at once with the running task. Anything else is auto.',
     { default: 'auto' },
   ),
-  timeout_seconds: number('Seconds until its process group is ended (SIGTERM, SIGKILL 2 s later). 0: none.', {
+  timeout_seconds: number('Seconds until all its processes are ended (SIGTERM, SIGKILL 2 s later). 0: none.', {
     minimum: 0,
     maximum: MOST_SECONDS,
     default: 0,

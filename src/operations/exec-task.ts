@@ -22,7 +22,7 @@ const fields = {
     enum: ['pending', 'running', 'exited', 'failed'],
     description: 'exited: it ended by itself, whatever its code; failed: by a signal, a timeout or on request',
   }),
-  guest_pid: Type.Integer({ description: 'Process id, also the id of its process group' }),
+  guest_pid: Type.Integer({ description: 'Process id, also the id of its process group and session' }),
   exit_code: Type.Integer({
     description: '-1 until it has ended; 128 + n for signal n; 124 after a timeout (137 if it took SIGKILL)',
   }),

@@ -64,7 +64,7 @@ export const execInput = operation({
 export const execDelete = operation({
   name: 'exec_delete',
   title: 'End a command',
-  summary: 'Ends a command with everything in its process group and forgets it.',
+  summary: 'Ends a command with every process of its session and forgets it.',
   scope: 'exec',
   input: Type.Object({
     id: taskId,
@@ -79,8 +79,8 @@ export const execDelete = operation({
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
     description:
-      'Stop, kill or cancel a command by its id and forget its output. Its whole process group gets SIGTERM and, 2 s later, SIGKILL; ' +
-      'the answer comes when the group is gone. For a finished command it only removes the record (and ends what it left running). ' +
+      'Stop, kill or cancel a command by its id and forget its output. All its processes, in whatever process group, get SIGTERM and, 2 s later, SIGKILL; ' +
+      'the answer comes when they are gone. A daemon that made a session of its own (setsid) lives on. For a finished command it only removes the record (and ends what it left running). ' +
       'Read the output with exec_get first if it is still wanted.',
   },
   statuses: [404],

@@ -1,9 +1,9 @@
 // One command: its process, its output, its end. A task is born running and finishes exactly once: after the
-// exit, after what ended it has ended the whole group, and after its output has been read (contract 16).
+// exit, after what ended it has ended the whole session, and after its output has been read (contract 16).
 // Data first, then the exit (reliability E-14).
 
 import type { Child, ChildExit } from '../processes/child.ts'
-import { endGroup, type GroupEnd } from './task-end.ts'
+import { endSession, type SessionEnd } from './task-end.ts'
 import { INPUT_STALL_MS, TaskInput } from './task-input.ts'
 import { TaskLog, type LogReader } from './task-log.ts'
 import type { Excerpt, OutputBudget, StreamName } from './task-output.ts'
@@ -14,7 +14,7 @@ export interface TaskSpec {
   readonly command: readonly string[]
   readonly mode: string
   readonly cwd: string
-  /** Seconds until the group is ended; 0: never. */
+  /** Seconds until the session is ended; 0: never. */
   readonly timeoutSeconds: number
   /** Seconds the finished task is kept; -1: until it is deleted or pushed out. */
   readonly ttlSeconds: number
@@ -67,7 +67,7 @@ export class Task {
   readonly #timer: NodeJS.Timeout | undefined
   readonly #undying = Promise.withResolvers<ChildExit>()
   #end: TaskEnd | undefined
-  #ending: Promise<GroupEnd> | undefined
+  #ending: Promise<SessionEnd> | undefined
   #timedOut = false
   #released = false
 
@@ -96,8 +96,8 @@ export class Task {
     return this.#end
   }
 
-  /** The ending of its group, once that was asked for. */
-  get ending(): Promise<GroupEnd> | undefined {
+  /** The ending of its session, once that was asked for. */
+  get ending(): Promise<SessionEnd> | undefined {
     return this.#ending
   }
 
@@ -141,15 +141,15 @@ export class Task {
     return written
   }
 
-  /** Ends the group: TERM, 2 s, KILL. After the exit it ends whoever is left of the group. */
-  terminate(): Promise<GroupEnd> {
+  /** Ends the session: TERM, 2 s, KILL. After the exit it ends what is left of the session. */
+  terminate(): Promise<SessionEnd> {
     if (this.#released) return Promise.resolve({ killed: false, survived: false })
     this.#input.end()
-    this.#ending ??= this.#endGroup()
+    this.#ending ??= this.#endSession()
     return this.#ending
   }
 
-  /** Gives up what is kept, and the process's number: survivors of the group live on unless they were ended. */
+  /** Gives up what is kept, and the process's number: survivors of the session live on unless they were ended. */
   release(): void {
     this.#log.releaseTails()
     this.releaseProcess()
@@ -172,8 +172,8 @@ export class Task {
     this.#pipes.close()
   }
 
-  async #endGroup(): Promise<GroupEnd> {
-    const end = await endGroup(this.#child)
+  async #endSession(): Promise<SessionEnd> {
+    const end = await endSession(this.#child)
     if (end.survived) this.#undying.resolve(UNDYING)
     return end
   }
@@ -211,7 +211,7 @@ type Outcome = Pick<TaskEnd, 'status' | 'exitCode' | 'signal' | 'timedOut' | 'er
 export function outcomeOf(
   exit: Pick<ChildExit, 'code' | 'signal'>,
   timedOut: boolean,
-  ended: GroupEnd | undefined,
+  ended: SessionEnd | undefined,
   spec: Pick<TaskSpec, 'timeoutSeconds'>,
 ): Outcome {
   const { signal } = exit
@@ -219,8 +219,8 @@ export function outcomeOf(
   if (timedOut) {
     const how =
       ended?.killed === true
-        ? 'SIGTERM was not enough, its group was ended with SIGKILL'
-        : 'its group was ended with SIGTERM'
+        ? 'SIGTERM was not enough, its processes were ended with SIGKILL'
+        : 'its processes were ended with SIGTERM'
     const error = `timed out after ${spec.timeoutSeconds} s: ${how}${rest}`
     return { status: 'failed', exitCode: ended?.killed === true ? 137 : 124, signal, timedOut, error }
   }

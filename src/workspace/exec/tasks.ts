@@ -1,11 +1,11 @@
 // The commands of the workspace: those that run, under a limit, and those that finished, for as long as they
 // are kept (contract 5). A slot is held from the request on and is free again the moment the task ends or
-// is deleted. Closing ends every group: TERM, 2 s, KILL.
+// is deleted. Closing ends every session: TERM, 2 s, KILL.
 
 import { Fault, quote } from '../../base/fault.ts'
 import type { Children } from '../processes/child.ts'
 import { planCommand } from './command.ts'
-import { GroupWatch } from './group-watch.ts'
+import { SessionWatch } from './session-watch.ts'
 import { startable } from './script-file.ts'
 import { StartPace } from '../processes/start-pace.ts'
 import { Task, type TaskStart } from './task.ts'
@@ -46,7 +46,7 @@ export interface Tasks extends AsyncDisposable {
   get(id: string): Task
   /** Oldest first. */
   list(): Task[]
-  /** Forgets the task at once and ends its group; resolves when the group is gone, or has survived SIGKILL. */
+  /** Forgets the task at once and ends its session; resolves when that is gone, or has survived SIGKILL. */
   delete(id: string, options: { readonly keepProcess: boolean }): Promise<{ readonly survived: boolean }>
   /** The same for every task; resolves with their number. */
   deleteAll(): Promise<number>
@@ -68,7 +68,7 @@ class TaskTable implements Tasks {
   readonly #leaving = new Set<Task>()
   /** Their stdout or stderr is still open, finished or not, known or not. */
   readonly #piped = new Set<Task>()
-  readonly #groups = new GroupWatch()
+  readonly #sessions = new SessionWatch()
   readonly #pace = new StartPace()
   #starting = 0
   #last = 0
@@ -148,7 +148,7 @@ class TaskTable implements Tasks {
     const tasks = [...this.list(), ...this.#leaving]
     for (const task of this.list()) this.#forget(task)
     await this.#leaveAll(tasks)
-    this.#groups.close()
+    this.#sessions.close()
     for (const task of this.#piped) task.closePipes()
   }
 
@@ -194,7 +194,7 @@ class TaskTable implements Tasks {
     const timer = ttlSeconds < 0 ? undefined : setTimeout(() => this.#drop(task), ttlSeconds * 1000)
     timer?.unref()
     this.#finished.set(task, timer)
-    this.#groups.add(task)
+    this.#sessions.add(task)
     let bytes = 0
     for (const one of this.#finished.keys()) bytes += one.keptBytes
     for (const oldest of this.#finished.keys()) {
@@ -204,10 +204,10 @@ class TaskTable implements Tasks {
     }
   }
 
-  /** Time or room is over: survivors of its group, if any, live on. */
+  /** Time or room is over: survivors of its session, if any, live on. */
   #drop(task: Task): void {
     this.#forget(task)
-    this.#groups.remove(task)
+    this.#sessions.remove(task)
     task.release()
   }
 
@@ -219,11 +219,11 @@ class TaskTable implements Tasks {
 
   async #leaveAll(tasks: readonly Task[]): Promise<void> {
     // One walk of /proc for those that are gone, instead of one for each.
-    await this.#groups.look()
+    await this.#sessions.look()
     await Promise.allSettled(tasks.map((task) => this.#leave(task)))
   }
 
-  /** Ends a forgotten task's group; true when part of it survived that. */
+  /** Ends a forgotten task's session; true when part of it survived that. */
   async #leave(task: Task): Promise<boolean> {
     const gone = this.#gone(task)
     const { survived } = await task.terminate()
@@ -235,9 +235,9 @@ class TaskTable implements Tasks {
   async #gone(task: Task): Promise<void> {
     this.#leaving.add(task)
     await task.finished
-    // Whoever ends its group now has to be done with it first.
+    // What ends its session now has to be done with it first.
     if (task.ending !== undefined) await task.ending
-    this.#groups.remove(task)
+    this.#sessions.remove(task)
     task.release()
     this.#leaving.delete(task)
   }

@@ -15,7 +15,7 @@ import { Leader } from './leader.ts'
 import { Orphans } from './orphans.ts'
 import { checkStrings, resolveCommand, spawnFault, type ProgramOptions } from './program-path.ts'
 
-export type { ChildExit, GroupSignal } from './leader.ts'
+export type { ChildExit } from './leader.ts'
 export type { ProgramOptions }
 
 export interface SpawnOptions extends ProgramOptions {
@@ -205,7 +205,7 @@ class SpawnedChild extends Leader implements Child {
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    this.signalGroup('SIGKILL')
+    this.signalSession('SIGKILL')
     this.stdout.destroy()
     this.stderr.destroy()
     await super[Symbol.asyncDispose]()

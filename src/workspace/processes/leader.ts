@@ -1,15 +1,12 @@
-// A process we started, which leads a session and a group of its own number. When it has ended it stays a
+// A process we started, which leads a session and a process group of its own number. When it has ended it stays a
 // zombie until its owner releases it, so its number cannot belong to a stranger while the owner still sends
 // signals (reliability E-13).
 
-import { errnoOf } from '../../base/fault.ts'
 import { peekEnding, reap, type Ending } from '../../native/process.ts'
-import { isDead, processes } from './process-table.ts'
+import { membersOf, sendTo, signalGroups, type SessionSignal } from './session.ts'
 
 /** How a child ended. `code` is 128 + n when signal n ended it; memory is an upper bound. */
 export type ChildExit = Ending
-
-export type GroupSignal = 'SIGTERM' | 'SIGKILL' | 'SIGHUP' | 'SIGINT' | 'SIGCONT'
 
 export class Leader implements AsyncDisposable {
   readonly pid: number
@@ -39,31 +36,31 @@ export class Leader implements AsyncDisposable {
     return this.#state !== 'running' || peekEnding(this.pid) !== undefined
   }
 
-  /** Signals the whole process group while its number is certainly ours; false when nobody got it. */
-  signalGroup(signal: GroupSignal): boolean {
+  /**
+   * Signals every process group of the session while its number is certainly ours; false when nobody got it.
+   * A process that is made meanwhile may be missed: who means to end them all looks again.
+   */
+  signalSession(signal: SessionSignal): boolean {
     if (this.#state === 'reaped') return false
-    // The kernel takes a signal for a zombie without a word, so who else is there has to be looked up.
-    const received = this.#state === 'running' || this.groupAlive()
-    try {
-      return process.kill(-this.pid, signal) && received
-    } catch (error) {
-      const errno = errnoOf(error)
-      if (errno === 'ESRCH' || errno === 'EPERM') return false // gone, or all of another user
-      throw error
-    }
+    // Its own group first: at the leader's number, which nobody can take from it.
+    const sent = sendTo(this.pid, signal)
+    const others = membersOf(this.pid)
+    if (others === undefined) return sent
+    const reached = signalGroups(others, signal)
+    // The kernel takes a signal for a zombie without a word, so who else is there had to be looked up.
+    return reached || (sent && (this.#state === 'running' || others.some(({ group }) => group === this.pid)))
   }
 
-  /** Whether any process of the group besides this one lives, or may live where nobody can look now. */
-  groupAlive(): boolean {
+  /** Signals its own process group alone, without a look at others: for programs that start none. */
+  signalGroup(signal: SessionSignal): boolean {
+    return this.#state !== 'reaped' && sendTo(this.pid, signal)
+  }
+
+  /** Whether any process of the session besides this one lives; undefined where nobody can look now. */
+  sessionAlive(): boolean | undefined {
     if (this.#state === 'reaped') return false
-    try {
-      for (const entry of processes()) {
-        if (entry.group === this.pid && entry.pid !== this.pid && !isDead(entry)) return true
-      }
-      return false
-    } catch {
-      return true
-    }
+    const others = membersOf(this.pid)
+    return others === undefined ? undefined : others.length > 0
   }
 
   /** The owner is done with process and group: the kernel may forget the number. Idempotent. */
@@ -80,7 +77,7 @@ export class Leader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.signalGroup('SIGKILL')
+    this.signalSession('SIGKILL')
     await this.exited
     this.release()
   }

@@ -231,7 +231,7 @@ t.test('descriptors are real pipes that can be opened by name', async (t) => {
 })
 
 t.test('/proc/<pid>/stat is read whatever the name of the program', async (t) => {
-  t.same(parseStat('12 (a) (b c) R 3 4 5 6\n'), { pid: 12, state: 'R', parent: 3, group: 4, session: 5 })
+  t.same(parseStat('12 (a) (b c) R 3 4 5 6\n'), { pid: 12, state: 'R', parent: 3, group: 4, session: 5, started: 0 })
   t.equal(parseStat(''), undefined)
 })
 
@@ -264,14 +264,14 @@ t.test('outputIdle tells whether the kernel holds output', async (t) => {
   t.equal(child.outputIdle(), true, 'also when all is closed')
 })
 
-t.test('a group signal reaches grandchildren; groupAlive sees them', async (t) => {
-  const child = spawn(['sh', '-c', 'sleep 1000 & (sleep 1000 & wait) & echo ready; exit 3'])
+t.test('a signal to the session reaches grandchildren in groups of their own; sessionAlive sees them', async (t) => {
+  const child = spawn(['sh', '-c', 'sleep 1000 & (sleep 1000 & wait) & timeout 1000 sleep 1000 & echo ready; exit 3'])
   await once(child.stdout, 'data')
   t.match(await child.exited, { code: 3 })
-  t.equal(child.groupAlive(), true, 'the leader has ended, the rest lives')
-  t.equal(child.signalGroup('SIGKILL'), true)
-  await until('the group has gone', () => !child.groupAlive())
-  t.equal(child.signalGroup('SIGKILL'), false)
+  t.equal(child.sessionAlive(), true, 'the leader has ended, the rest lives')
+  t.equal(child.signalSession('SIGKILL'), true)
+  await until('the session has gone', () => !child.sessionAlive())
+  t.equal(child.signalSession('SIGKILL'), false)
   await outcome(child)
 })
 
@@ -279,12 +279,12 @@ t.test('E-13 between exit and release the number is still taken; after it no sig
   const child = spawn(['true'])
   await child.exited
   t.equal(process.kill(child.pid, 0), true, 'a zombie holds it')
-  t.equal(child.signalGroup('SIGTERM'), false)
+  t.equal(child.signalSession('SIGTERM'), false)
   child.release()
   child.release()
   t.throws(() => process.kill(child.pid, 0), { code: 'ESRCH' })
-  t.equal(child.signalGroup('SIGKILL'), false)
-  t.equal(child.groupAlive(), false)
+  t.equal(child.signalSession('SIGKILL'), false)
+  t.equal(child.sessionAlive(), false)
   t.match(await child.exited, { code: 0 })
 })
 

@@ -1,6 +1,6 @@
-// Finished tasks whose process group may still have members. As long as it has, the number of the group stays
-// reserved, so that deleting the task can still end them; then it is given back. Finding out takes a walk
-// of /proc, so it is done off the path of any request, for all of them at once.
+// Finished tasks whose session may still have members. As long as it has, its number stays reserved, so that
+// deleting the task can still end them; then it is given back. Finding out takes a walk of /proc, so it is done
+// off the path of any request, for all of them at once.
 
 import { isDead, processes } from '../processes/process-table.ts'
 import type { Task } from './task.ts'
@@ -10,13 +10,13 @@ import { takeTurns } from '../files/turn.ts'
 const FIRST_LOOK_MS = 200
 const LAST_LOOK_MS = 10_000
 
-export class GroupWatch {
+export class SessionWatch {
   readonly #tasks = new Set<Task>()
   #timer: NodeJS.Timeout | undefined
   #delay = FIRST_LOOK_MS
   #looking = false
 
-  /** Gives the task's number back once its group is gone. */
+  /** Gives the task's number back once its session is gone. */
   add(task: Task): void {
     this.#tasks.add(task)
     if (this.#delay > FIRST_LOOK_MS) {
@@ -27,7 +27,7 @@ export class GroupWatch {
     this.#schedule()
   }
 
-  /** Somebody else has released it. */
+  /** It has been released elsewhere. */
   remove(task: Task): void {
     this.#tasks.delete(task)
   }
@@ -40,7 +40,7 @@ export class GroupWatch {
     const turn = takeTurns()
     try {
       for (const entry of processes()) {
-        if (entry.pid !== entry.group && !isDead(entry)) alive.add(entry.group)
+        if (entry.pid !== entry.session && !isDead(entry)) alive.add(entry.session)
         await turn()
       }
     } catch {

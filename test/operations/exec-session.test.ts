@@ -1,0 +1,101 @@
+// What belongs to a command is its session: timeout, DELETE and the daemon's stop end every process group of it,
+// and leave alone what made a session of its own.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { startDaemon, type Daemon } from '../support/daemon.ts'
+import { pidIn, runs } from '../support/exec.ts'
+import { until } from '../support/until.ts'
+
+const daemon = await startDaemon(t)
+
+/** Ends what a test may leave. */
+function endLater(pid: number): void {
+  t.teardown(() => {
+    if (runs(pid)) process.kill(pid, 'SIGKILL')
+  })
+}
+
+async function start(one: Daemon, command: readonly string[], more: object = {}): Promise<{ id: string; pid: number }> {
+  const { body } = await one.call('POST', '/exec', { command, background: true, ...more })
+  return { id: body.id, pid: body.guest_pid }
+}
+
+/** Processes of a session that live, its leader among them. */
+function membersOf(session: number): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const fields = readFileSync(`/proc/${Number(name)}/stat`, 'latin1')
+        .replace(/^.*\) /, '')
+        .split(' ')
+      return Number(fields[3]) === session && fields[0] !== 'Z' ? [Number(name)] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+/** Ways to a process group of its own that ordinary programs take. */
+const GROUPS = {
+  'coreutils timeout': 'timeout 700 sleep 701; echo done',
+  'job control of a shell': 'set -m; sleep 701 & sleep 702 & wait',
+  'a shell in a shell with job control': 'sh -mc "sleep 701 & wait"; true',
+  'a group whose leader has gone': 'timeout 700 sh -c "sleep 701 & sleep 702 & exit"; wait; sleep 703',
+  'a group that ignores TERM': 'timeout 700 sh -c "trap \\"\\" TERM; sleep 701; sleep 702"; sleep 703',
+}
+
+for (const [name, line] of Object.entries(GROUPS)) {
+  t.test(`${name}: nothing is left after DELETE`, async (t) => {
+    const { id, pid } = await start(daemon, ['sh', '-c', line])
+    await until('it has started others', () => membersOf(pid).length > 1)
+    const { status, body } = await daemon.call('DELETE', `/exec/${id}`)
+    t.match(body, { success: true })
+    t.equal(status, 200)
+    t.equal(body.survived, undefined)
+    t.same(membersOf(pid), [])
+  })
+
+  t.test(`${name}: nothing is left after the timeout`, async (t) => {
+    const { body } = await daemon.call('POST', '/exec', { command: ['sh', '-c', line], timeout_seconds: 0.5 })
+    t.match(body, { timed_out: true, status: 'failed' })
+    t.same(membersOf(body.guest_pid), [])
+  })
+}
+
+t.test('what is left of a command that has ended goes with its DELETE', async (t) => {
+  const { body } = await daemon.call('POST', '/exec', {
+    command: ['sh', '-c', 'set -m; sleep 701 >/dev/null 2>&1 & exit 3'],
+  })
+  t.match(body, { exit_code: 3 })
+  t.equal(membersOf(body.guest_pid).length, 1, 'it lives on until then')
+  await daemon.call('DELETE', `/exec/${body.id}`)
+  t.same(membersOf(body.guest_pid), [])
+})
+
+t.test('a process that makes new groups while it is being ended does not get away', async (t) => {
+  const script = 'trap "" TERM; set -m; while :; do sleep 701 & sleep 0.01; done'
+  const { id, pid } = await start(daemon, ['sh', '-c', `timeout 700 sh -c '${script}'; sleep 703`])
+  await until('it makes groups', () => membersOf(pid).length > 5)
+  const { body } = await daemon.call('DELETE', `/exec/${id}`)
+  t.equal(body.survived, undefined)
+  t.same(membersOf(pid), [])
+})
+
+t.test('setsid leaves the command, and lives', async (t) => {
+  const { body } = await daemon.call('POST', '/exec', {
+    command: ['sh', '-c', 'setsid sleep 701 >/dev/null 2>&1 & echo $!; sleep 704'],
+    timeout_seconds: 0.5,
+  })
+  const away = pidIn(body.stdout)
+  endLater(away)
+  await daemon.call('DELETE', `/exec/${body.id}`)
+  t.ok(runs(away))
+})
+
+t.test('the daemon’s stop ends all groups of all commands', async (t) => {
+  const one = await startDaemon(t)
+  const commands = await Promise.all(Object.values(GROUPS).map((line) => start(one, ['sh', '-c', line])))
+  for (const { pid } of commands) await until('it runs', () => membersOf(pid).length > 1)
+  t.equal(await one.stop(), 0)
+  for (const { pid } of commands) t.same(membersOf(pid), [])
+})
