@@ -1,6 +1,7 @@
-// Decides who a request comes from (contract 0 and 18; reliability AUTH): exactly one Authorization header with
-// a Bearer token, on /ws a token in the query as well, and every credential presented must be valid. The raw
-// token and JWTs seen lately are judged synchronously and always pass; only failures are counted per address.
+// Decides who a request comes from (reliability AUTH): exactly one Authorization header with a Bearer token, on /ws a
+// token in the query as well, and every credential presented must be valid. The raw token and JWTs seen lately are
+// judged synchronously. Every other JWT is verified first, and failures alone are counted per address: an address that
+// many clients share (a gateway, loopback) may send any number of wrong tokens, and a valid one still passes.
 // A verdict names its reason for the log and never holds text of a credential.
 
 import { hash, timingSafeEqual } from 'node:crypto'
@@ -46,8 +47,6 @@ export interface CredentialOptions {
 
 /** Longer candidates are refused before any hashing. */
 const CANDIDATE_LIMIT = 16 * 1024
-/** JWTs being verified at once, most of them waiting for a key set (at most 4.5 s). */
-const VERIFYING_LIMIT = 1_000
 
 /** One raw token, from its beginning to its withdrawal. */
 interface RawToken {
@@ -120,8 +119,6 @@ function openJudge(
   jwt: JwtVerifier | undefined,
   attempts: FailedAttempts,
 ): Credentials['judge'] {
-  let verifying = 0
-
   /** Counts a failure of this address; once it has too many, that is all it is told. */
   const refuse = (refusal: Refusal, address: string): Verdict => {
     const wait = attempts.count(address)
@@ -129,16 +126,10 @@ function openJudge(
   }
   const verify = async (candidates: readonly Candidate[], verifier: JwtVerifier, address: string): Promise<Verdict> => {
     const callers: Caller[] = []
-    verifying++
-    try {
-      for (const { token, digest, caller } of candidates) {
-        const answer = caller === undefined ? await verifier.verify(token, digest) : { caller }
-        if ('reason' in answer)
-          return refuse({ status: 401, reason: `jwt_${answer.reason}`, sentInvalid: true }, address)
-        callers.push(answer.caller)
-      }
-    } finally {
-      verifying--
+    for (const { token, digest, caller } of candidates) {
+      const answer = caller === undefined ? await verifier.verify(token, digest) : { caller }
+      if ('reason' in answer) return refuse({ status: 401, reason: `jwt_${answer.reason}`, sentInvalid: true }, address)
+      callers.push(answer.caller)
     }
     // The raw token may have been changed while the other credential was verified.
     if (callers.some(({ revoked }) => revoked?.aborted)) return refuse(UNKNOWN_TOKEN, address)
@@ -154,8 +145,7 @@ function openJudge(
     const unknown = candidates.filter(({ caller }) => caller === undefined)
     if (unknown.length === 0) return verdictOf(candidates[0]?.caller, raw)
     if (jwt === undefined || !unknown.every(({ token }) => hasJwtForm(token))) return refuse(UNKNOWN_TOKEN, address)
-    const wait = verifying < VERIFYING_LIMIT ? attempts.wait(address) : 1
-    return wait === 0 ? verify(candidates, jwt, address) : throttled(wait)
+    return verify(candidates, jwt, address)
   }
 }
 

@@ -1,12 +1,12 @@
-// Counts failed authentication per remote address (contract 18: 429 with Retry-After): a budget that refills
-// steadily, with one second's worth as burst. Memory is bounded: the address that failed first is forgotten.
+// Counts failed authentication per remote address (429 with Retry-After): a budget that refills steadily, with one
+// second's worth as burst. It decides only how a failure is answered, never whether a valid credential passes.
+// Addresses of one IPv6 /64 share a budget, since one host has all of them (RFC 6177). Memory is bounded: the address
+// that failed first is forgotten.
 
 /** Addresses remembered at once, about 1.5 MB; forgetting one only gives it a fresh budget. */
 const ADDRESS_LIMIT = 10_000
 
 export interface FailedAttempts {
-  /** Whole seconds until this address may fail again; 0: now. */
-  wait(address: string): number
   /** Counts one failure; the seconds to wait where the budget was used up before it, else 0. */
   count(address: string): number
 }
@@ -33,18 +33,33 @@ export function openFailedAttempts(perSecond: number, now: () => number = () => 
     budget.left >= 1 ? 0 : Math.max(1, Math.ceil((1 - budget.left) / perSecond))
 
   return {
-    wait(address) {
-      const budget = refilled(address)
-      return perSecond === 0 || budget === undefined ? 0 : waitOf(budget)
-    },
     count(address) {
       if (perSecond === 0) return 0
-      const budget = refilled(address) ?? remember(budgets, address, { left: perSecond, at: now() })
+      const network = networkOf(address)
+      const budget = refilled(network) ?? remember(budgets, network, { left: perSecond, at: now() })
       const wait = waitOf(budget)
       if (wait === 0) budget.left--
       return wait
     },
   }
+}
+
+/**
+ * What shares a budget: an IPv4 address, also where it is written as IPv6 (`::ffff:192.0.2.1`), and of any other IPv6
+ * address its first 64 bits.
+ */
+export function networkOf(address: string): string {
+  const bare = address.replace(/%.*$/, '') // the zone of a link-local address
+  if (!bare.includes(':')) return bare
+  const embedded = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1]
+  if (embedded !== undefined) return embedded
+  const [head = '', tail] = bare.toLowerCase().split('::')
+  const front = head === '' ? [] : head.split(':')
+  const back = tail === undefined || tail === '' ? [] : tail.split(':')
+  // An embedded IPv4 address at the end stands for two groups.
+  const groups = front.length + back.length + (bare.includes('.') ? 1 : 0)
+  const all = tail === undefined ? front : [...front, ...Array<string>(Math.max(0, 8 - groups)).fill('0'), ...back]
+  return `${all.slice(0, 4).join(':')}::/64`
 }
 
 function remember(budgets: Map<string, Budget>, address: string, budget: Budget): Budget {

@@ -261,6 +261,19 @@ t.test('A-12 failures beyond the rate are 429, and valid credentials pass all th
   t.equal((await ours.ask([])).status, 401, 'a request without a credential is no failure')
 })
 
+t.test('a JWT seen for the first time passes, however many others of its address fail', async (t) => {
+  await using ours = await judge({ jwt: JWT, failedAuthPerSecond: 1 })
+  for (let n = 0; n < 20; n++) {
+    await Promise.all([
+      ours.ask(bearer(`garbage ${n}`)),
+      ours.ask(bearer(`${n}.garbage.token`)),
+      jwt({ n }, Buffer.alloc(32, 'x')).then(async (forged) => await ours.ask(bearer(forged))),
+    ])
+    t.equal((await ours.ask(bearer(await jwt({ jti: `first use ${n}` })))).status, 200)
+  }
+  t.equal((await ours.ask(bearer('wrong'))).status, 429, 'the budget of failures was used up all the while')
+})
+
 t.test('requests without a credential never use up the budget', async (t) => {
   await using ours = await judge({ failedAuthPerSecond: 1 })
   for (let n = 0; n < 30; n++)
