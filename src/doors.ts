@@ -14,6 +14,7 @@ import type { Log } from './base/log.ts'
 import { noDesktop } from './operations/desktop.ts'
 import { credentialOptions, gateLimits, promptFolder, rulesFor, serverRules, toolsetsOf } from './settings.ts'
 import { StartError } from './base/start-error.ts'
+import { jwtAdvice } from './transports/credentials/jwt-advice.ts'
 import { openCredentials, type Credentials } from './transports/credentials/credentials.ts'
 import { describing } from './transports/description/description.ts'
 import { openJsonReader, type JsonReader } from './transports/json-reader.ts'
@@ -53,7 +54,10 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
   await using stack = new AsyncDisposableStack()
   const { workspace, daemon, log } = parts
   const gate = openGate(workspace, gateLimits(config), log, daemon)
-  const credentials = stack.use(await openCredentials(await credentialOptions(config, parts.token)))
+  const accepted = await credentialOptions(config, parts.token)
+  const credentials = stack.use(await openCredentials(accepted))
+  for (const advice of accepted.jwt === undefined ? [] : jwtAdvice(accepted.jwt))
+    log.warn('jwt_accepts_more', { ...advice })
   const json = stack.use(openJsonReader())
   const description = describing({
     catalog: catalogWith(toolsetsOf(config)),

@@ -79,7 +79,11 @@ async function doctor(line: CommandLine): Promise<void> {
 function setupOf(line: CommandLine): Setup | StartError {
   try {
     const config = loadConfig(line)
-    return { ...config, tokens: tokenSources(config) }
+    return {
+      ...config,
+      tokens: tokenSources(config),
+      jwt: async () => (await import('./settings.ts')).jwtOptions(config),
+    }
   } catch (error) {
     if (error instanceof StartError) return error
     throw error

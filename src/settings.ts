@@ -52,7 +52,8 @@ export async function credentialOptions(config: Config, token: string): Promise<
   return { token, jwt: await jwtOptions(config), failedAuthPerSecond: config.file.limits?.failed_auth ?? 20 }
 }
 
-async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
+/** Throws StartError where a file that it names cannot be used. */
+export async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
   const { jwt } = config.file
   if (jwt === undefined) return undefined
   const keys = [jwt.secret_file, jwt.jwks_file, jwt.jwks_url].filter((one) => one !== undefined)
@@ -67,6 +68,8 @@ async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
     algorithms: jwt.algorithms ?? [],
     ...(jwt.audience === undefined ? {} : { audience: jwt.audience }),
     ...(jwt.issuer === undefined ? {} : { issuer: jwt.issuer }),
+    ...(jwt.workspace === undefined ? {} : { workspace: jwt.workspace }),
+    requireScope: jwt.require_scope ?? false,
     toleranceSeconds: jwt.tolerance_seconds ?? 60,
   }
 }

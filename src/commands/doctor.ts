@@ -5,13 +5,14 @@ import { openAssets } from '../base/assets.ts'
 import { StartError } from '../base/start-error.ts'
 import { checkToken } from './token-check.ts'
 import { fail, ok, shown, summed, type Check, type Finding } from './doctor/finding.ts'
+import { jwtFindings, type JwtSetup } from './doctor/jwt.ts'
 import { machineChecks, watchingCheck } from './doctor/machine.ts'
 import { placeChecks, type Places } from './doctor/place.ts'
 import { portCheck } from './doctor/port.ts'
 import { programChecks } from './doctor/programs.ts'
 import type { Address } from './local-daemon.ts'
 
-export interface Setup extends Places, Address {
+export interface Setup extends Places, Address, JwtSetup {
   readonly cacheDirectory: string
   readonly environment: Readonly<Record<string, string>>
 }
@@ -44,6 +45,7 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
   return [
     ok('configuration', 'can be used'),
     ...(await results([portCheck(setup, token), ...placeChecks(setup)])),
+    ...(await jwtFindings(setup)),
     finding,
     ...(await results([...machineChecks, ...native])),
   ]

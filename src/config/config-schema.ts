@@ -45,6 +45,15 @@ export const configSchema = Type.Object(
           ),
           audience: Type.Optional(Type.String({ description: 'Audience (`aud`) a token must name' })),
           issuer: Type.Optional(Type.String({ description: 'Issuer (`iss`) a token must name' })),
+          workspace: Type.Optional(
+            Type.String({ description: 'Workspace (`ws`) a token must name, alone or in a list', minLength: 1 }),
+          ),
+          require_scope: Type.Optional(
+            Type.Boolean({
+              description: 'Refuse a token without the claim `scope`, which allows everything otherwise',
+              default: false,
+            }),
+          ),
           tolerance_seconds: Type.Optional(
             Type.Integer({ description: 'Seconds by which clocks may differ', default: 60, minimum: 0, maximum: 60 }),
           ),

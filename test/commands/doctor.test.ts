@@ -1,7 +1,7 @@
 // `doctor` on a set-up that is well and on ones that are broken on purpose (issue 6, shows 4), and `status` of what
 // runs, what does not, and what is not ours.
 
-import { chmodSync, existsSync, readdirSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
@@ -71,6 +71,30 @@ t.test('a set-up that is broken on purpose: each fault is named with what to do,
   const short = await examine(['--port', '0'], { HOME: join(dir, 'home'), RUNTIME_TOKEN: 'short' })
   t.match(short.finding('token'), { state: 'fail', says: /32/ })
 })
+
+t.test(
+  'JWT: keys that cannot be used are a failure, tokens that allow more than they may seem to a warning',
+  async (t) => {
+    const secret = 's'.repeat(32)
+    const dir = t.testdir({ secret, 'keys.json': '{"keys": [null]}', 'no-keys.json': '{"keys": 5}' })
+    const jwt = async (name: string, options: object): Promise<Examined> => {
+      const file = join(dir, `${name}.config.json`)
+      writeFileSync(file, JSON.stringify({ jwt: options }))
+      chmodSync(join(dir, 'secret'), 0o600)
+      return await examine(['--port', '0', '--config', file], { HOME: dir })
+    }
+    const open = await jwt('open', { secret_file: join(dir, 'secret') })
+    t.equal(open.code, 0)
+    t.match(open.finding('jwt'), { state: 'warn', says: /neither jwt\.audience nor jwt\.workspace/, todo: /"aud"/ })
+    const narrow = { secret_file: join(dir, 'secret'), audience: 'a', require_scope: true }
+    t.match((await jwt('narrow', narrow)).finding('jwt'), { state: 'ok' })
+    const odd = await jwt('odd', { jwks_file: join(dir, 'keys.json') })
+    t.match(odd.finding('jwt'), { state: 'fail', says: /keys\[0\] of the JSON Web Key Set is not a key/ })
+    t.equal(odd.code, 1)
+    const none = await jwt('none', { jwks_file: join(dir, 'no-keys.json') })
+    t.match(none.finding('jwt'), { state: 'fail', says: /no-keys\.json is not a JSON Web Key Set/ })
+  },
+)
 
 t.test('a configuration that cannot be used is a finding, and the machine is looked at', async (t) => {
   const dir = t.testdir({ 'config.json': '{"prot": 1}' })

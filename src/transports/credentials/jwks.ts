@@ -18,6 +18,8 @@ const BELIEVED_MS = 10 * 60_000
 /** Below the 5 s in which a token with an unknown key id must have its answer. */
 const FETCH_DEADLINE_MS = 4_500
 const BODY_LIMIT_BYTES = 256 * 1024
+/** Tokens that wait for a fetch at once. One whose key is known never waits, however many of these there are. */
+const WAITING_LIMIT = 1_000
 
 /** No set could be read, or the last good one is too old. */
 export class KeysUnavailable extends Error {
@@ -41,12 +43,12 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
   let readAt = -Infinity
   let triedAt = -Infinity
   let fetching: Promise<void> | undefined
+  let waiting = 0
 
   const fetchOnce = async (): Promise<void> => {
     try {
       const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(FETCH_DEADLINE_MS)])
-      // createLocalJWKSet judges the shape of whatever came.
-      keys = jose.createLocalJWKSet((await fetchJson(url, signal)) as Jose.JSONWebKeySet)
+      keys = jose.createLocalJWKSet(publicKeysOf(await fetchJson(url, signal)))
       readAt = now()
     } catch {
       // The keys we have stay; whoever waits sees that nothing changed.
@@ -61,6 +63,16 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
     triedAt = now()
     return (fetching = fetchOnce())
   }
+  /** Waits for the set to be read again, as one of a bounded number. */
+  const awaitFetch = async (): Promise<void> => {
+    if (waiting >= WAITING_LIMIT) throw new KeysUnavailable(`${waiting} tokens wait for the JSON Web Key Set already`)
+    waiting++
+    try {
+      await refresh()
+    } finally {
+      waiting--
+    }
+  }
   const believed = (): LocalKeys => {
     if (keys !== undefined && now() - readAt <= BELIEVED_MS) return keys
     throw new KeysUnavailable('the JSON Web Key Set could not be read')
@@ -69,7 +81,7 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
   return {
     async find(header) {
       const age = now() - readAt
-      if (age > BELIEVED_MS) await refresh()
+      if (age > BELIEVED_MS) await awaitFetch()
       // Owned by `fetching`, which disposal awaits.
       else if (age > STALE_MS) void refresh()
       const before = believed()
@@ -77,7 +89,7 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
         return await before(header)
       } catch (error) {
         if (!(error instanceof jose.errors.JWKSNoMatchingKey)) throw error
-        await refresh()
+        await awaitFetch()
         const after = believed()
         if (after === before) throw error
         return await after(header)
@@ -88,6 +100,34 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
       await fetching
     },
   }
+}
+
+/**
+ * The entries of a set that can be used to verify. RFC 7517 5 has a reader ignore entries that it does not understand;
+ * a shared secret ("oct") or a private key in a set that others can read is one that nothing should rest on.
+ */
+function publicKeysOf(answer: unknown): Jose.JSONWebKeySet {
+  const keys = jwkEntries(answer)
+  if (keys === undefined) throw new KeysUnavailable('the JWKS answer is not a JSON Web Key Set')
+  return { keys: keys.filter((key) => isJwk(key) && isPublic(key)) as Jose.JWK[] } // as far as jose looks itself
+}
+
+/** `keys` of what should be a JSON Web Key Set; undefined where it is none. */
+export function jwkEntries(value: unknown): readonly unknown[] | undefined {
+  if (typeof value !== 'object' || value === null || !('keys' in value)) return undefined
+  return Array.isArray(value.keys) ? value.keys : undefined
+}
+
+/** RFC 7517 4: an object whose `kty`, and `kid` where it has one, are text. */
+export function isJwk(entry: unknown): entry is { readonly kty: string; readonly kid?: string } {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return false
+  const { kty, kid }: { kty?: unknown; kid?: unknown } = entry
+  return typeof kty === 'string' && (kid === undefined || typeof kid === 'string')
+}
+
+/** False for a shared secret and for a key with a private part (RFC 7518 6; `priv` of RFC 9964). */
+export function isPublic(key: { readonly kty: string }): boolean {
+  return key.kty !== 'oct' && !Object.hasOwn(key, 'd') && !Object.hasOwn(key, 'priv')
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {

@@ -8,7 +8,7 @@ import type * as Jose from 'jose'
 import type { Caller } from '../../caller.ts'
 import type { Scope } from '../../operation.ts'
 import { StartError } from '../../base/start-error.ts'
-import { checkedJwksUrl, KeysUnavailable, openRemoteKeys } from './jwks.ts'
+import { checkedJwksUrl, isJwk, isPublic, KeysUnavailable, openRemoteKeys } from './jwks.ts'
 import { openVerifiedTokens } from './verified-tokens.ts'
 
 type Jose = typeof Jose
@@ -22,6 +22,10 @@ export interface JwtOptions {
   readonly algorithms?: readonly string[] | undefined
   readonly audience?: string | undefined
   readonly issuer?: string | undefined
+  /** What the claim `ws` must be, where it is given. */
+  readonly workspace?: string | undefined
+  /** A token without the claim `scope` is refused instead of allowing everything. */
+  readonly requireScope?: boolean | undefined
   /** For exp, nbf and iat; at most 60. */
   readonly toleranceSeconds: number
 }
@@ -88,7 +92,10 @@ export async function openJwtVerifier(options: JwtOptions): Promise<JwtVerifier>
     recall: (digest) => verified.recall(digest),
     async verify(token, digest) {
       try {
-        const caller = callerOf(await verifySignature(jose, token, keys, rules), digest, tolerance)
+        const payload = await verifySignature(jose, token, keys, rules)
+        refuseWorkspace(payload['ws'], options.workspace)
+        const scopes = scopesOf(payload, options.requireScope === true)
+        const caller = callerOf(payload, { digest, tolerance, scopes })
         verified.add(digest, caller)
         return { caller }
       } catch (error) {
@@ -137,12 +144,21 @@ function openKeys(jose: Jose, options: JwtOptions): KeySource {
   const { secret, jwks = { keys: [] } } = options
   const nothingToClose = async (): Promise<void> => {}
   if (secret !== undefined) return { find: async () => secret, [Symbol.asyncDispose]: nothingToClose }
-  if (jwks.keys.length === 0) throw new StartError('the JSON Web Key Set holds no key')
-  for (const { kid = '', kty, d, priv } of jwks.keys) {
-    if (kty !== 'oct' && d === undefined && priv === undefined) continue
-    throw new StartError(`the JSON Web Key Set holds a key that is not public: kid ${JSON.stringify(kid)}`)
-  }
+  refuseUnusable(jwks.keys)
   return { find: jose.createLocalJWKSet(jwks), [Symbol.asyncDispose]: nothingToClose }
+}
+
+/** A key set of the operator's own: what is wrong in it is told at the start. */
+function refuseUnusable(keys: readonly unknown[]): void {
+  if (keys.length === 0) throw new StartError('the JSON Web Key Set holds no key')
+  for (const [index, key] of keys.entries()) {
+    if (!isJwk(key)) {
+      const accepted = 'accepted is an object with the texts kty and, where it has a name, kid (RFC 7517)'
+      throw new StartError(`keys[${index}] of the JSON Web Key Set is not a key; ${accepted}`)
+    }
+    if (isPublic(key)) continue
+    throw new StartError(`the JSON Web Key Set holds a key that is not public: kid ${JSON.stringify(key.kid ?? '')}`)
+  }
 }
 
 async function verifySignature(
@@ -194,25 +210,49 @@ function refuseHeader(header: Jose.CompactJWSHeaderParameters): void {
     throw new Refusal('bad_key_id')
 }
 
+/** A token for another workspace: its signer serves many, and signs for each of them. `ws` is one name, or a list. */
+function refuseWorkspace(claim: unknown, workspace: string | undefined): void {
+  if (workspace === undefined) return
+  if (claim === undefined) throw new Refusal('missing_ws')
+  if (!(Array.isArray(claim) ? claim : [claim]).includes(workspace)) throw new Refusal('wrong_workspace')
+}
+
+interface Reading {
+  readonly digest: string
+  readonly tolerance: number
+  readonly scopes: Caller['scopes']
+}
+
 /** Claims that jose leaves to us. `exp` is present and a number by then. */
-function callerOf(payload: Jose.JWTPayload, digest: string, tolerance: number): Caller {
-  const { exp = NaN, iat, iss, sub, jti } = payload
+function callerOf(payload: Jose.JWTPayload, { digest, tolerance, scopes }: Reading): Caller {
+  const { exp = NaN, iat, iss, sub } = payload
   const now = Date.now() / 1000
   if (!(exp - now <= LIFETIME_MAXIMUM_S)) throw new Refusal('lifetime_too_long')
   if (iat !== undefined && !(iat <= now + tolerance)) throw new Refusal('not_yet_valid')
   // A subject keeps its identity when its token is renewed, so that limits and cancellation follow it.
-  const identity =
-    typeof sub === 'string' ? ['sub', iss, sub] : typeof jti === 'string' ? ['jti', iss, jti] : ['token', digest]
+  const identity = typeof sub === 'string' ? ['sub', iss, sub] : ['token', digest]
   return {
     id: `jwt:${hash('sha256', JSON.stringify(identity), 'hex').slice(0, 32)}`,
-    scopes: scopesOf(payload['scope']),
+    scopes,
     expiresAt: exp * 1000,
   }
 }
 
-/** Absent: everything. Words we do not know allow nothing. */
-function scopesOf(claim: unknown): Caller['scopes'] {
-  if (claim === undefined) return 'all'
+/** Claims in which other identity providers put what we read from `scope` (RFC 8693 4.2). */
+const SCOPES_ELSEWHERE = ['scp', 'scopes', 'permissions']
+
+/**
+ * Without `scope` a token allows everything, unless the configuration requires the claim. One that carries its rights
+ * in another claim was meant to be narrow, so it is refused rather than taken for one that allows everything. Words we
+ * do not know allow nothing.
+ */
+function scopesOf(payload: Jose.JWTPayload, required: boolean): Caller['scopes'] {
+  const claim = payload['scope']
+  if (claim === undefined) {
+    if (SCOPES_ELSEWHERE.some((name) => Object.hasOwn(payload, name))) throw new Refusal('scope_elsewhere')
+    if (required) throw new Refusal('missing_scope')
+    return 'all'
+  }
   if (typeof claim !== 'string') throw new Refusal('bad_scope')
   return new Set(claim.split(' ').filter(isScope))
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import * as jose from 'jose'
 import t from 'tap'
 import { StartError } from '../../../src/base/start-error.ts'
+import { until } from '../../support/until.ts'
 import { checkedJwksUrl, KeysUnavailable, openRemoteKeys } from '../../../src/transports/credentials/jwks.ts'
 
 const MINUTE = 60_000
@@ -153,7 +154,7 @@ t.test('private and shared keys in a set are never used', async (t) => {
   const shared = { kty: 'oct', k: 'c2VjcmV0', kid: 'shared' }
   await using server = await keyServer([privateKey, shared])
   await using keys = openRemoteKeys(jose, server.url)
-  await t.rejects(keys.find({ alg: 'ES256', kid: 'private' }), jose.errors.JWKSInvalid)
+  await t.rejects(keys.find({ alg: 'ES256', kid: 'private' }), jose.errors.JWKSNoMatchingKey)
   await t.rejects(keys.find({ alg: 'HS256', kid: 'shared' }), jose.errors.JOSENotSupported)
 })
 
@@ -168,4 +169,40 @@ t.test('only http and https URLs without credentials are accepted', async (t) =>
   ]) {
     t.throws(() => checkedJwksUrl(text), StartError, text)
   }
+})
+
+t.test(
+  'tokens of unknown keys wait for a slow URL in a bounded number, and those of known keys never do',
+  async (t) => {
+    await using server = await keyServer([first])
+    let now = 0
+    await using keys = openRemoteKeys(jose, server.url, () => now)
+    await keys.find(known)
+    now = MINUTE
+    let answer = (): void => undefined
+    server.answer = (request, response) => {
+      answer = () => serving([first, second])(request, response)
+    }
+    const early = keys.find({ alg: 'ES256', kid: 'new' })
+    const strangers = Array.from(
+      { length: 1_500 },
+      async (_, n) => await keys.find({ alg: 'ES256', kid: `random ${n}` }),
+    )
+    const settled = Promise.allSettled(strangers)
+    for (let n = 0; n < 100; n++) await keys.find(known)
+    await until('the set is asked for', () => server.fetches === 2)
+    answer()
+    await early
+    const reasons = (await settled).map((one) => (one.status === 'rejected' ? one.reason : undefined))
+    t.equal(reasons.filter((reason) => reason instanceof KeysUnavailable).length, 501, 'beyond 1,000 none waits')
+    t.equal(reasons.filter((reason) => reason instanceof jose.errors.JWKSNoMatchingKey).length, 999)
+  },
+)
+
+t.test('entries of the set that are no public keys are passed over', async (t) => {
+  const odd = [null, 'x', 5, [], {}, { kty: 5 }, { ...first, kid: 5 }, { kty: 'oct', k: 'AAAA', kid: 'known' }]
+  await using server = await keyServer([...odd, first] as jose.JWK[]) // not keys, that is the point
+  await using keys = openRemoteKeys(jose, server.url)
+  t.ok(await keys.find(known))
+  await t.rejects(keys.find({ alg: 'HS256', kid: 'known' }), 'a shared secret in a public set is none')
 })

@@ -9,6 +9,7 @@ import type { JSONWebKeySet } from 'jose'
 import t from 'tap'
 import { StartError } from '../../../src/base/start-error.ts'
 import { openCredentials, type JwtOptions, type Verdict } from '../../../src/transports/credentials/credentials.ts'
+import { jwtAdvice } from '../../../src/transports/credentials/jwt-advice.ts'
 import { openJwtVerifier } from '../../../src/transports/credentials/jwt.ts'
 
 const SECRET = Buffer.from('a shared secret of 64 bytes, long enough for HS512 as well ......')
@@ -327,6 +328,36 @@ t.test('what a JWT makes of its caller', async (t) => {
   t.same((await callerOf({ ...HOUR, scope: '' })).scopes, new Set())
 })
 
+t.test('rights in another claim than scope are not taken for all rights', async (t) => {
+  await using ours = await judge({ secret: SECRET })
+  for (const claims of [{ scp: ['files:read'] }, { scopes: 'files:read' }, { permissions: [] }, { scp: null }]) {
+    t.equal(reasonOf(await ours.ask(shared({ ...HOUR, ...claims }))), '401 jwt_scope_elsewhere', JSON.stringify(claims))
+  }
+  t.equal(reasonOf(await ours.ask(shared({ ...HOUR, scp: 'exec', scope: 'exec' }))), 'accepted')
+  t.equal(reasonOf(await ours.ask(shared(HOUR))), 'accepted')
+  await using strict = await judge({ secret: SECRET, requireScope: true })
+  t.equal(reasonOf(await strict.ask(shared(HOUR))), '401 jwt_missing_scope')
+  t.equal(reasonOf(await strict.ask(shared({ ...HOUR, scope: 'exec' }))), 'accepted')
+})
+
+t.test('a token for another workspace is refused where this one has a name', async (t) => {
+  await using ours = await judge({ secret: SECRET, workspace: 'ws-1' })
+  t.equal(reasonOf(await ours.ask(shared({ ...HOUR, ws: 'ws-1' }))), 'accepted')
+  t.equal(reasonOf(await ours.ask(shared({ ...HOUR, ws: ['ws-0', 'ws-1'] }))), 'accepted')
+  t.equal(reasonOf(await ours.ask(shared(HOUR))), '401 jwt_missing_ws')
+  for (const ws of ['ws-2', ['ws-2'], [['ws-1']], { 'ws-1': true }, null, '']) {
+    t.equal(reasonOf(await ours.ask(shared({ ...HOUR, ws }))), '401 jwt_wrong_workspace', JSON.stringify(ws))
+  }
+})
+
+t.test('what a configuration accepts beyond what may be meant is said', async (t) => {
+  const advice = (options: Partial<JwtOptions>) =>
+    jwtAdvice({ secret: SECRET, toleranceSeconds: 60, ...options }).map(({ says }) => says.slice(0, 27))
+  t.same(advice({}), ['neither jwt.audience nor jw', 'jwt.require_scope is not se'])
+  t.same(advice({ workspace: 'w', requireScope: true }), [])
+  t.same(advice({ audience: 'a' }), ['jwt.require_scope is not se'])
+})
+
 t.test('a verified token is remembered, but never beyond its end', async (t) => {
   const tolerance = 1
   await using verifier = await openJwtVerifier({ secret: SECRET, toleranceSeconds: tolerance })
@@ -384,6 +415,14 @@ t.test('a JWT configuration that cannot be meant ends the start', async (t) => {
     'a secret in the set': [
       { jwks: { keys: [{ kty: 'oct', k: 'AAAA', kid: 'x' }] } },
       /a key that is not public: kid "x"/,
+    ],
+    'an entry that is no object': [
+      { jwks: { keys: [null, publicJwk(ec.publicKey)] as unknown as JSONWebKeySet['keys'] } },
+      /keys\[0\] of the JSON Web Key Set is not a key; accepted is an object/,
+    ],
+    'a key id that is no text': [
+      { jwks: { keys: [{ ...publicJwk(ec.publicKey), kid: 7 as unknown as string }] } },
+      /keys\[0\] of the JSON Web Key Set is not a key/,
     ],
     'a file URL': [{ jwksUrl: 'file:///keys' }, /must be an http or https URL/],
   }
