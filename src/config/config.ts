@@ -6,6 +6,7 @@ import { userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Compile } from 'typebox/compile'
+import { wrongValue } from './config-values.ts'
 import { configSchema, type ConfigFile } from './config-schema.ts'
 import { errnoOf } from '../base/fault.ts'
 import { LOG_LEVELS, type LogLevel } from '../base/log.ts'
@@ -132,8 +133,9 @@ function readConfigFile(path: string): ConfigFile {
     throw new StartError(`the configuration file ${path} cannot be read as JSON: ${errnoOf(error) ?? unquoted(error)}`)
   }
   const check = Compile(configSchema)
-  if (check.Check(value)) return value
-  throw new StartError(`the configuration file ${path} is wrong: ${firstProblem([...check.Errors(value)])}`)
+  const problem = check.Check(value) ? wrongValue(value) : firstProblem([...check.Errors(value)])
+  if (problem === undefined) return value as ConfigFile // checked by the line above
+  throw new StartError(`the configuration file ${path} is wrong: ${problem}`)
 }
 
 /** The parser quotes the text around the fault, over several lines, and a token of `targets` may be in it. */
