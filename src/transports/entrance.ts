@@ -8,14 +8,17 @@ import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules
 import { isProxied } from './proxy/target.ts'
 import { valuesOf } from './raw-headers.ts'
 
-/** Paths that MCP clients probe after a 401; anything but a JSON 404 leads them into OAuth (mcp.md 1.5). */
-const OAUTH_PROBES = new Set([
-  '/.well-known/oauth-protected-resource',
-  '/.well-known/oauth-protected-resource/mcp',
-  '/.well-known/oauth-authorization-server',
-  '/.well-known/openid-configuration',
-  '/register',
-])
+/**
+ * What MCP clients ask after a 401 to find an authorization server: the well-known documents, with the path of the
+ * endpoint behind them (RFC 8414 3.1, RFC 9728 3.1) or in front (OpenID Connect Discovery 4), and the default endpoints
+ * of the revision 2025-03-26. An answer other than a JSON 404 leads them into OAuth, which is not there.
+ */
+const DISCOVERY = /(^|\/)\.well-known\/(oauth-authorization-server|oauth-protected-resource|openid-configuration)(\/|$)/
+const DEFAULT_ENDPOINTS = new Set(['/register', '/authorize', '/token'])
+
+function isOAuthProbe(path: string): boolean {
+  return DEFAULT_ENDPOINTS.has(path) || DISCOVERY.test(path)
+}
 
 /** Host, Origin, preflight and probes. True if the request goes on; false if it is answered already. */
 export function passEntrance(
@@ -49,7 +52,7 @@ export function passEntrance(
       return false
     }
   }
-  if (OAUTH_PROBES.has(path))
+  if (!proxied && isOAuthProbe(path))
     throw new Fault('not_found', 'this daemon takes its own bearer tokens; it has no OAuth endpoints')
   return true
 }

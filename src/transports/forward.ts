@@ -86,10 +86,20 @@ function addressAt(remote: RemoteTarget, path: string, query: URLSearchParams): 
   const base = pathBelow(remote)
   url.pathname = `${base}${path}`
   url.search = query.toString()
-  if (!url.pathname.startsWith(`${base}/`) || (isProxied(path) && !isProxied(url.pathname.slice(base.length)))) {
+  if (
+    climbs(path) ||
+    !url.pathname.startsWith(`${base}/`) ||
+    (isProxied(path) && !isProxied(url.pathname.slice(base.length)))
+  ) {
     throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`)
   }
   return url
+}
+
+/** `..%2f` is no way up for us or for the target, but for a front end between us that decodes before it routes. */
+function climbs(path: string): boolean {
+  const decoded = path.replaceAll(/%(2e|2f|5c)/gi, (code) => String.fromCodePoint(Number.parseInt(code.slice(1), 16)))
+  return decoded.split(/[/\\]/).includes('..')
 }
 
 function pathBelow({ url }: RemoteTarget): string {

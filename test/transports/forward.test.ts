@@ -38,9 +38,11 @@ t.test('a target gets what is its own and nothing else', async (t) => {
   t.match(seen.at(-1), { url: '/base/files?path=%2Fa+b&x=1', headers: { authorization: 'Bearer far-token' } })
   t.equal(await ask('/runtimes/far//elsewhere.example/files'), 200)
   t.equal(seen.at(-1)?.url, '/base//elsewhere.example/files', 'a path that looks like a host is a path')
+  const climbing = ['/x/..%2f..%2fup', '/x%2F..%2Fup', '/x/..%5cup', '/%2e%2e%2fup', '/proxy/3000/..%2f..%2fup']
   for (const path of ['/runtimes/far/../up', '/runtimes/far/%2e%2e/up', '/runtimes/far/..']) {
     t.equal(await ask(path), 404, path)
   }
+  for (const path of climbing) t.equal(await ask(`/runtimes/far${path}`), 404, path)
   t.equal(seen.length, 2)
 
   const exp = Math.floor(Date.now() / 1000) + 600

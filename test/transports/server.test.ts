@@ -332,12 +332,20 @@ t.test('H-11 clients that leave at any byte, on every route', { timeout: 60_000 
   await healthy(t, daemon)
 })
 
-t.test('the probes of OAuth clients get a JSON 404 (mcp.md 1.5)', async (t) => {
+t.test('the probes of OAuth clients get a JSON 404, with the path of the endpoint too', async (t) => {
   const daemon = await startDaemon(t)
   for (const path of [
     '/.well-known/oauth-protected-resource',
+    '/.well-known/oauth-protected-resource/mcp',
     '/.well-known/oauth-authorization-server',
+    '/.well-known/oauth-authorization-server/mcp',
+    '/.well-known/openid-configuration/mcp',
+    '/mcp/.well-known/openid-configuration',
+    '/mcp/.well-known/oauth-protected-resource',
+    '/runtimes/local/mcp/.well-known/oauth-authorization-server',
     '/register',
+    '/authorize',
+    '/token',
   ]) {
     t.match(await daemon.call('GET', path, undefined, { authorization: '' }), {
       status: 404,
