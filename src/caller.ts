@@ -28,6 +28,8 @@ export function onRevoked(act: (revoked: AbortSignal) => void): (caller: Caller)
   }
 }
 
-export function mayUse(caller: Caller, scope: Scope): boolean {
-  return scope === 'none' || caller.scopes === 'all' || caller.scopes.has(scope)
+/** What needs no scope of its own is still closed to a credential that allows nothing at all. */
+export function mayUse({ scopes }: Caller, scope: Scope): boolean {
+  if (scopes === 'all') return true
+  return scope === 'none' ? scopes.size > 0 : scopes.has(scope)
 }

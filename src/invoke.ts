@@ -50,7 +50,7 @@ export interface Gate {
 }
 
 /** What the gate asks about. */
-export type Admission = Pick<Operation, 'name' | 'scope'>
+export type Admission = Pick<Operation, 'name' | 'scope' | 'open'>
 
 interface Account {
   running: number
@@ -68,8 +68,9 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
 
   const enter = (op: Admission, caller: Caller): (() => void) => {
     if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new calls', { retryAfter: 5 })
-    if (!mayUse(caller, op.scope)) {
-      throw new Fault('forbidden', `this credential does not allow ${op.name}: it lacks the scope "${op.scope}"`, {
+    if (op.open !== true && !mayUse(caller, op.scope)) {
+      const lacks = op.scope === 'none' ? 'it has no scope at all' : `it lacks the scope "${op.scope}"`
+      throw new Fault('forbidden', `this credential does not allow ${op.name}: ${lacks}`, {
         details: { scope: op.scope },
       })
     }

@@ -225,6 +225,15 @@ t.test('instructions carry what the workspace says, read anew, for those who may
   t.notMatch(await ask(`Bearer ${jwtOf({ exp, scope: 'exec' })}`), /A long one/)
 })
 
+t.test('a credential that allows nothing gets nothing but what strangers get', async (t) => {
+  const exp = Math.floor(Date.now() / 1000) + 600
+  const authorization = `Bearer ${jwtOf({ exp, scope: 'nothing that we know' })}`
+  for (const path of ['/runtime', '/runtimes', '/health/detail', '/metrics', '/openapi.json', '/files/stat?path=/']) {
+    t.match(await daemon.call('GET', path, undefined, { authorization }), { status: 403 }, path)
+  }
+  t.match(await daemon.call('GET', '/health', undefined, { authorization }), { status: 200, body: { status: 'ok' } })
+})
+
 t.test('the scope of a JWT narrows tools and routes, and no choice widens it', async (t) => {
   const exp = Math.floor(Date.now() / 1000) + 600
   const token = jwtOf({ exp, scope: 'files:read search' })
