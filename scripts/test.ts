@@ -3,7 +3,7 @@
 // for each file, the diagnosis of each failure, the rows of the test catalogue that passed and that were skipped, and a
 // last line `N passed, N failed, N skipped` over all that ran.
 // Only what test/skips.json names, rows or whole tests, may be skipped, each with the capability it lacks. A
-// process that outlives the tests is a failure, and is ended; so is everything after LIMIT_MS.
+// process that outlives the tests is a failure, and is ended; so is everything after LIMIT_MS, which grows with the load.
 
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -11,13 +11,17 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { QuietTime, slowness } from './slowness.ts'
 import { type Suite, suitesFor, testFiles } from './suites.ts'
 import { type FileResult, rowsOf, TapResults, type TestResult } from './tap-results.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-/** Counting what is covered takes its time (scripts/coverage.ts). */
-const LIMIT_MS = (process.env['NODE_V8_COVERAGE'] === undefined ? 12 : 40) * 60_000
-/** How long what the tests started may take to be gone after them. */
+/** How long a suite may take on a quiet machine. Counting what is covered takes its time (scripts/coverage.ts). */
+const LIMIT_MS = { quick: 12 * 60_000, slow: 30 * 60_000 }
+const COVERAGE_FACTOR = process.env['NODE_V8_COVERAGE'] === undefined ? 1 : 3
+/** How often the load is looked at. */
+const LOOK_MS = 5_000
+/** How long what the tests started may take to be gone after them, on a quiet machine. */
 const GONE_MS = 5_000
 
 /** Marks every process of this run, so that whatever is left of it can be found. */
@@ -54,14 +58,14 @@ function killAll(): void {
 
 /** Waits for the run's processes to go; those that do not are killed and named. */
 async function survivors(): Promise<string[]> {
-  const deadline = Date.now() + GONE_MS
-  while (leftAlive().length > 0 && Date.now() < deadline) await sleep(100)
+  const began = performance.now()
+  while (leftAlive().length > 0 && performance.now() - began < GONE_MS * slowness()) await sleep(100)
   const left = leftAlive()
   killAll()
   return left.map(({ pid, command }) => `process ${pid} was left alive: ${command}`)
 }
 
-function runTap({ files, jobs }: Suite, onFile: (file: FileResult) => void): Promise<string[]> {
+function runTap({ name: suite, files, jobs }: Suite, onFile: (file: FileResult) => void): Promise<string[]> {
   const results = new TapResults(onFile)
   const [name, value] = MARK.split('=') as [string, string]
   const tap = join(ROOT, 'node_modules/.bin/tap')
@@ -72,10 +76,13 @@ function runTap({ files, jobs }: Suite, onFile: (file: FileResult) => void): Pro
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const problems: string[] = []
-  const limit = setTimeout(() => {
-    problems.push(`the tests took longer than ${LIMIT_MS / 60_000} minutes and were killed`)
+  const limit = new QuietTime(LIMIT_MS[suite] * COVERAGE_FACTOR)
+  const looking = setInterval(() => {
+    if (!limit.spend(LOOK_MS)) return
+    clearInterval(looking)
+    problems.push(`the ${suite} tests took longer than ${LIMIT_MS[suite] / 60_000} quiet minutes and were killed`)
     killAll()
-  }, LIMIT_MS)
+  }, LOOK_MS)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       problems.push(`stopped by ${signal}`)
@@ -86,7 +93,7 @@ function runTap({ files, jobs }: Suite, onFile: (file: FileResult) => void): Pro
   return new Promise((done, fail) => {
     child.once('error', fail)
     child.once('close', (code, signal) => {
-      clearTimeout(limit)
+      clearInterval(looking)
       results.end()
       if (results.bailedOut !== undefined) problems.push(results.bailedOut)
       if (signal !== null) problems.push(`tap was ended by ${signal}`)

@@ -15,7 +15,11 @@ import {
   type WatchersOptions,
 } from '../../src/workspace/watchers/watchers.ts'
 import { WINDOW_MS } from '../../src/threads/watch/windows.ts'
+import { slowness } from '../../scripts/slowness.ts'
 import { until } from './until.ts'
+
+/** After so long on a quiet machine what was not told will not be. */
+const SETTLED_MS = 60_000
 
 export interface Told {
   readonly type: string
@@ -123,14 +127,15 @@ export class Ledger {
   }
 
   /** Waits until the account equals the disk; fails with the differences. `told` counts what was told so far. */
-  async settled(told: () => number, ms = 5000): Promise<void> {
-    const deadline = performance.now() + ms
+  async settled(told: () => number): Promise<void> {
+    const began = performance.now()
     for (let seen = -1; ; seen = told()) {
       // Comparing costs time: not while more is coming.
       if (seen === told()) {
         const wrong = this.differences()
         if (wrong.length === 0) return
-        if (performance.now() > deadline) throw new Error(`the account differs:\n${wrong.join('\n')}`)
+        if (performance.now() - began > SETTLED_MS * slowness())
+          throw new Error(`the account differs:\n${wrong.join('\n')}`)
       }
       await pause(WINDOW_MS)
     }
@@ -186,8 +191,8 @@ export class Account {
   }
 
   /** Waits until the account equals the disk; fails with the differences. */
-  settled(ms = 5000): Promise<void> {
-    return this.#ledger.settled(() => this.frames.length, ms)
+  settled(): Promise<void> {
+    return this.#ledger.settled(() => this.frames.length)
   }
 
   /** Waits for a change of `path`. */

@@ -4,6 +4,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { COMMAND } from './daemon.ts'
 
+/** Ends a command that hangs. */
+const LAST_MS = 300_000
+
 export interface Ended {
   readonly code: number | null
   readonly stdout: string
@@ -21,7 +24,7 @@ export async function runCommand(
   let stderr = ''
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), LAST_MS)
   await once(child, 'close')
   clearTimeout(timer)
   return { code: child.exitCode, stdout, stderr }

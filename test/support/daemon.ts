@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -22,6 +22,9 @@ export const COMMAND: readonly string[] = UNDER_TEST === '' ? sources() : [resol
 function sources(): readonly string[] {
   return [process.execPath, join(root, 'src/main.ts')]
 }
+
+/** Ends the wait for a daemon that hangs at its start. */
+const READY_MS = 120_000
 
 /** For what is written at the exit. */
 const LAST_WORDS_MS = 3000
@@ -73,6 +76,17 @@ async function end(child: ChildProcess): Promise<void> {
   await gone
 }
 
+/** Commands outlive a daemon that was killed. They have its environment, which names its own directory. */
+function endWhatItStarted(directory: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== String(process.pid))) {
+    try {
+      if (readFileSync(`/proc/${pid}/environ`, 'latin1').includes(directory)) process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // gone meanwhile, or not ours to look at
+    }
+  }
+}
+
 interface Owner {
   teardown(handler: () => Promise<void>): unknown
 }
@@ -83,6 +97,7 @@ export async function startDaemon(t: Owner, options: DaemonOptions = {}): Promis
   const { child, stderr } = launch(directory, options)
   t.teardown(async () => {
     if (child.exitCode === null && child.signalCode === null) await end(child)
+    endWhatItStarted(directory)
     rmSync(directory, { recursive: true, force: true })
   })
   const port = await readyPort(child, stderr)
@@ -138,7 +153,8 @@ async function readyPort(child: ChildProcess, stderr: () => string): Promise<num
   const ended = (): void => reject(new Error(`the daemon ended before it was ready: ${stderr()}`))
   child.stderr?.on('data', look)
   child.once('exit', ended)
-  const timer = setTimeout(() => reject(new Error(`the daemon is not ready after 20 s: ${stderr()}`)), 20_000)
+  const late = (): void => reject(new Error(`the daemon is not ready after ${READY_MS / 1000} s: ${stderr()}`))
+  const timer = setTimeout(late, READY_MS)
   try {
     return await promise
   } finally {

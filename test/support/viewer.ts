@@ -82,8 +82,8 @@ export class Viewer {
     this.socket.send(JSON.stringify(frame))
   }
 
-  async closed(ms = 5000): Promise<{ code: number; reason: string }> {
-    await until('the socket is closed', () => this.#close !== undefined, ms)
+  async closed(): Promise<{ code: number; reason: string }> {
+    await until('the socket is closed', () => this.#close !== undefined)
     return this.#close ?? { code: 0, reason: '' }
   }
 

@@ -48,7 +48,7 @@ t.test('L-01 spellings of the target are refused by a clear error', async (t) =>
   t.equal(await refusal(daemon, '/proxy/x', { 'x-oblien-proxy-target': 'evil.example:80' }), '403 forbidden')
   t.equal(await refusal(daemon, '/proxy/'), '400 bad_request')
   const two = `X-Oblien-Proxy-Target: 3000\r\nX-Oblien-Proxy-Target: 3001\r\n`
-  t.equal((await rawExchange(daemon.port, `${head('GET /proxy/x', AUTH + two)}\r\n`, 500)).status, 400)
+  t.equal((await rawExchange(daemon.port, `${head('GET /proxy/x', AUTH + two)}\r\n`)).status, 400)
 })
 
 t.test('L-02 no port of the daemon itself, by any of its names', async (t) => {
@@ -127,7 +127,7 @@ t.test('A-09, L-04 without a credential nothing reaches the application; a token
   const app = await openApplication(t)
   for (const path of [`/proxy/${app.port}/`, `/proxy/${app.port}/?token=${TOKEN}`]) {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
-      t.equal((await rawExchange(daemon.port, `${head(`${method} ${path}`)}\r\n`, 2_000)).status, 401, method)
+      t.equal((await rawExchange(daemon.port, `${head(`${method} ${path}`)}\r\n`)).status, 401, method)
       const wrong = await rawExchange(daemon.port, `${head(`${method} ${path}`, 'Authorization: Bearer x\r\n')}\r\n`)
       t.equal(wrong.status, 401)
       t.match(wrong.text, /realm="workspace-runtime"/)
@@ -192,7 +192,7 @@ t.test('HEAD, 204 and 304 have no body, and the lengths they tell', async (t) =>
   const pair = `${head(`HEAD /proxy/${app.port}/`, AUTH)}\r\n`
   const get = (path: string): string => `${head(`GET /proxy/${app.port}${path}`, AUTH)}\r\n`
   const last = `${head(`GET /proxy/${app.port}/`, `Connection: close\r\n${AUTH}`)}\r\n`
-  const { text, answers } = await rawExchange(daemon.port, pair + get('/204') + get('/304') + last)
+  const { text, answers } = await rawExchange(daemon.port, pair + get('/204') + get('/304') + last, Infinity)
   t.equal(answers, 4, 'on one connection, so each ended where it should')
   t.same(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 204', 'HTTP/1.1 304', 'HTTP/1.1 200'])
   t.equal(text.match(/content-length: 5/gi)?.length, 3)
@@ -361,17 +361,18 @@ t.test('H-04 through /proxy: the smuggled second request never reaches a handler
     ['upgrade with a body', `Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n`, smuggled],
   ]
   for (const [what, headers, body] of framings) {
-    const reply = await rawExchange(daemon.port, `${post(headers)}\r\n${body}`, 1_000)
+    const reply = await rawExchange(daemon.port, `${post(headers)}\r\n${body}`, 2)
     t.equal(reply.status, 400, what)
   }
   const named = await rawExchange(
     daemon.port,
     `${post('Connection: content-length, close\r\nContent-Length: 4\r\n')}\r\nabcd${smuggled}`,
+    2,
   )
   t.equal(named.answers, 1, 'Connection: content-length')
-  const coded = await rawExchange(daemon.port, `${post('Transfer-Encoding: gzip, chunked\r\n')}\r\n0\r\n\r\n`, 1_000)
+  const coded = await rawExchange(daemon.port, `${post('Transfer-Encoding: gzip, chunked\r\n')}\r\n0\r\n\r\n`)
   t.equal(coded.status, 501)
-  const behind = await rawExchange(daemon.port, `${post('Transfer-Encoding: chunked\r\n')}\r\n0\r\n\r\n${smuggled}`)
+  const behind = await rawExchange(daemon.port, `${post('Transfer-Encoding: chunked\r\n')}\r\n0\r\n\r\n${smuggled}`, 2)
   t.equal(behind.text.match(/HTTP\/1\.1 /g)?.length, 2, 'what follows is a request of its own')
   t.match(behind.text, /HTTP\/1\.1 401/, 'to the daemon, which knows no such caller')
   t.same([...new Set(app.asked.map(({ url }) => url))], ['/first'])
