@@ -159,8 +159,9 @@ function admit(account: Account, limits: GateLimits): void {
 }
 
 function callOf(workspace: Workspace, request: Request, daemon: Daemon | undefined): Call {
-  const { signal, body, progress } = request
-  return { workspace, daemon, signal, body, progress }
+  const { signal, body, progress, caller } = request
+  const access = workspace.accessFor(caller.scopes === 'all')
+  return { workspace, access, daemon, signal, body, progress }
 }
 
 /** The value; of a stream, one that leaves when it ends. */

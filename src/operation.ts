@@ -4,6 +4,7 @@
 import type { Static, TObject } from 'typebox'
 import type { Daemon } from './daemon.ts'
 import type { JsonText } from './base/json-text.ts'
+import type { Access } from './workspace/files/access.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -122,6 +123,8 @@ export interface ByteHead {
 /** What surrounds one run of an operation. */
 export interface Call {
   readonly workspace: Workspace
+  /** What this call may open, by its caller's rights. */
+  readonly access: Access
   /** What the process knows of itself; absent where an operation is run without a daemon. */
   readonly daemon?: Daemon | undefined
   /** Aborted when the caller has left (or cancelled, in MCP's modern era), and when the daemon must stop. */

@@ -3,7 +3,7 @@
 
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ripgrepPath } from './base/assets.ts'
+import { ripgrepPath, unpackedDirectories } from './base/assets.ts'
 import { TOOLSETS } from './catalog.ts'
 import { mayUse, type Caller } from './caller.ts'
 import type { Config } from './config/config.ts'
@@ -13,6 +13,7 @@ import { StartError } from './base/start-error.ts'
 import type { CredentialOptions, JwtOptions } from './transports/credentials/credentials.ts'
 import type { ServerRules } from './transports/server.ts'
 import { readAgentRules } from './workspace/files/agent-rules.ts'
+import type { OwnPaths } from './workspace/files/own-ground.ts'
 import type { WorkspaceOptions } from './workspace/workspace.ts'
 
 export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups'> {
@@ -20,6 +21,7 @@ export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups
   return {
     workdir: config.workdir,
     stateDirectory: config.stateDirectory,
+    own: ownPaths(config),
     environment: config.environment,
     ownBin: fileURLToPath(new URL('../node_modules/.bin', import.meta.url)),
     commandVariables: file.exec?.env ?? {},
@@ -29,6 +31,15 @@ export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups
     durable: file.files?.durable ?? true,
     ripgrep: ripgrepPath(),
     targets: file.targets ?? {},
+  }
+}
+
+/** Who reads these has the token, and who writes them can run code. */
+function ownPaths({ stateDirectory, cacheDirectory, configFile, tokenFile, tokenSeed, file }: Config): OwnPaths {
+  const files = [configFile, tokenFile, tokenSeed, file.jwt?.secret_file, file.jwt?.jwks_file]
+  return {
+    directories: [stateDirectory, cacheDirectory, ...unpackedDirectories()],
+    files: files.filter((one) => one !== undefined),
   }
 }
 

@@ -7,6 +7,7 @@ import { openLog } from '../src/base/log.ts'
 import { operation } from '../src/operation.ts'
 import { Type } from '../src/schema.ts'
 import type { Workspace } from '../src/workspace/workspace.ts'
+import { EVERYTHING } from '../src/workspace/files/access.ts'
 
 const failing = operation({
   name: 'failing',
@@ -28,7 +29,11 @@ const failing = operation({
 
 t.test('a clean-up that fails too does not hide why there was one', async (t) => {
   // The operation asks nothing of the workspace.
-  const gate = openGate({} as Workspace, { concurrency: 1, rate: 0 }, openLog('silent'))
+  const gate = openGate(
+    { accessFor: () => EVERYTHING } as unknown as Workspace,
+    { concurrency: 1, rate: 0 },
+    openLog('silent'),
+  )
   const call = gate.invoke(failing, {
     raw: {},
     rules: { unknown: 'report' },

@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { getAsset, getRawAsset } from 'node:sea'
 import {
   getEnvironmentData,
@@ -123,6 +123,11 @@ export function ripgrepPath(): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Where the parts that must be files were put at this start; none from source. */
+export function unpackedDirectories(): string[] {
+  return [...new Set(Object.values(built === undefined ? {} : unpackedPaths()).map((path) => dirname(path)))]
 }
 
 /** koffi's native part as unpacked; undefined from source, where koffi finds it by itself. */

@@ -27,6 +27,8 @@ export interface Config {
   readonly logLevel: LogLevel
   /** Whether every request is logged. */
   readonly accessLog: boolean
+  /** The file that was read; undefined: there is none. */
+  readonly configFile: string | undefined
   readonly stateDirectory: string
   readonly cacheDirectory: string
   /** The daemon's own environment, before it is cleaned for children. */
@@ -107,6 +109,7 @@ export function loadConfig(line: CommandLine): Config {
     conformancePort: readConformancePort(line.flags['conformance-port']),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
     accessLog: line.flags['access-log'] === true || (readSwitch('RUNTIME_ACCESS_LOG', env) ?? file.access_log ?? false),
+    configFile: path,
     stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),
     cacheDirectory: directoryOf(env['CACHE_DIRECTORY'], env['XDG_CACHE_HOME'], join(home, '.cache')),
     environment,

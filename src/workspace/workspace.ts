@@ -8,8 +8,10 @@ import { openChildren, type Children } from './processes/child.ts'
 import type { ControlGroups } from './processes/work-group.ts'
 import { childEnvironment, loginShell, loginUser } from './processes/child-environment.ts'
 import { openContentSearch, type ContentSearch } from './search/content-search.ts'
+import { EVERYTHING, type Access } from './files/access.ts'
 import { openFileWriter, type FileWriter } from './files/file-writer.ts'
 import { openMover, type Mover } from './files/mover.ts'
+import { withoutOwnGround, type OwnPaths } from './files/own-ground.ts'
 import { openTargets, type Targets } from './targets.ts'
 import { openTasks, type Tasks } from './exec/tasks.ts'
 import { openTerminals, type Terminals } from './terminals/terminals.ts'
@@ -39,11 +41,15 @@ export interface Workspace extends AsyncDisposable {
   /** Archives on their way in. */
   readonly unpacker: Unpacker
   readonly targets: Targets
+  /** What the calls may open of a caller that is, or is not, allowed everything. */
+  accessFor(everything: boolean): Access
 }
 
 export interface WorkspaceOptions {
   readonly workdir: string
   readonly stateDirectory: string
+  /** What is withheld from callers that are not allowed everything. */
+  readonly own: OwnPaths
   /** The daemon's environment as it was at the start. */
   readonly environment: Readonly<Record<string, string>>
   /** The project's own node_modules/.bin, which npm puts into PATH; '' in the executable. */
@@ -80,6 +86,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const packers = stack.use(openPackers())
   const unpacker = stack.use(await openUnpacker({ stateDirectory: options.stateDirectory, durable: options.durable }))
   const search = openContentSearch({ children, ripgrep: options.ripgrep, environment })
+  const limited = withoutOwnGround(options.own)
   const parts = stack.move()
   return {
     workdir,
@@ -97,6 +104,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     packers,
     unpacker,
     targets: openTargets(options.targets),
+    accessFor: (everything) => (everything ? EVERYTHING : limited),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }

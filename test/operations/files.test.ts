@@ -14,6 +14,7 @@ import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from '../../src/
 import { openFileWriter } from '../../src/workspace/files/file-writer.ts'
 import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
+import { EVERYTHING } from '../../src/workspace/files/access.ts'
 
 type Raw = Readonly<Record<string, unknown>>
 
@@ -27,7 +28,7 @@ async function caller(t: Test) {
     await walkers[Symbol.asyncDispose]()
   })
   const workspace = { writer, walkers } as unknown as Workspace // the only parts that files use
-  const call: Call = { workspace, signal: new AbortController().signal }
+  const call: Call = { workspace, access: EVERYTHING, signal: new AbortController().signal }
   async function ask<I extends TObject, O extends TObject>(op: Operation<I, O>, raw: Raw, mcp = false) {
     const rules = { unknown: 'report', ...(mcp && op.tool?.defaults ? { defaults: op.tool.defaults } : {}) } as const
     const answer = (await op.run(takeIn(op, raw, rules).input, call)) as Static<O>

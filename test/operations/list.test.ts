@@ -10,11 +10,16 @@ import { fileList, fileStream } from '../../src/operations/list.ts'
 import { searchFiles } from '../../src/operations/search-files.ts'
 import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
+import { EVERYTHING } from '../../src/workspace/files/access.ts'
 
 const walkers = openWalkers({ home: { home: undefined, configHome: undefined } })
 t.teardown(() => walkers[Symbol.asyncDispose]())
 // Listings use nothing else of the workspace.
-const call: Call = { workspace: { walkers } as unknown as Workspace, signal: new AbortController().signal }
+const call: Call = {
+  workspace: { walkers } as unknown as Workspace,
+  access: EVERYTHING,
+  signal: new AbortController().signal,
+}
 
 /** Runs an operation as a route does and returns its reply with rendered parts read back. */
 async function run(op: Operation, raw: Record<string, unknown>): Promise<Record<string, unknown>> {

@@ -9,6 +9,7 @@ import type { Workspace } from '../../src/workspace/workspace.ts'
 import type { TerminalsOptions } from '../../src/workspace/terminals/terminals.ts'
 import { openTestTerminals } from '../support/terminals.ts'
 import { until } from '../support/until.ts'
+import { EVERYTHING } from '../../src/workspace/files/access.ts'
 
 /** Every field an operation on terminals answers with. */
 interface Answer {
@@ -39,6 +40,7 @@ function openBench(t: Test, options: Partial<TerminalsOptions> = {}) {
     const { input } = takeIn(declared, raw, { unknown: 'report' })
     return (await declared.run(input, {
       workspace,
+      access: EVERYTHING,
       signal: new AbortController().signal,
       ...more,
     })) as unknown as Answer // each operation fills its part

@@ -11,6 +11,7 @@ import { isDead, parseStat } from '../../src/workspace/processes/process-table.t
 import { CHILD_START } from './child-start.ts'
 import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/exec/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
+import { EVERYTHING } from '../../src/workspace/files/access.ts'
 
 /** Every field an exec operation answers with. */
 export interface Answer {
@@ -58,7 +59,7 @@ export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
     const { fixed, ...rest } = more
     const declared = op as Operation
     const { input } = takeIn(declared, raw, { unknown: 'report', ...(fixed === undefined ? {} : { fixed }) })
-    return declared.run(input, { workspace, signal: new AbortController().signal, ...rest })
+    return declared.run(input, { workspace, access: EVERYTHING, signal: new AbortController().signal, ...rest })
   }
   return {
     tasks,

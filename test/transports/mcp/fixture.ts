@@ -17,6 +17,7 @@ import { openEngine, type Outcome } from '../../../src/transports/mcp/engine.ts'
 import { readHeaders } from '../../../src/transports/mcp/http-entry.ts'
 import { openProduct } from '../../../src/transports/mcp/product.ts'
 import type { Workspace } from '../../../src/workspace/workspace.ts'
+import { EVERYTHING } from '../../../src/workspace/files/access.ts'
 
 const READ = { readOnly: true, destructive: false, idempotent: true, openWorld: false }
 const WRITE = { readOnly: false, destructive: true, idempotent: false, openWorld: false }
@@ -135,7 +136,7 @@ const NO_LIMIT: GateLimits = { concurrency: 10_000, rate: 0 }
 
 export function openParts(limits = NO_LIMIT) {
   // The operations above ask nothing of their workspace.
-  const gate = openGate({} as Workspace, limits, openLog('silent'))
+  const gate = openGate({ accessFor: () => EVERYTHING } as unknown as Workspace, limits, openLog('silent'))
   const stopping = new AbortController().signal
   return {
     registry: openProduct({ gate, catalog, kinds: [] }),

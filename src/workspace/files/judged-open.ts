@@ -1,0 +1,103 @@
+// Opens a path for looking (O_PATH: no content is touched, no FIFO waits) with every directory on the way judged.
+// Where no link was followed, the kernel's path of what was opened is the way itself. Otherwise, and where
+// something is missing, the way is gone step by step: a link of /proc that leads away from a process, or a name
+// below a directory that is withheld, is refused before it tells whether anything is there.
+
+import { constants, readlinkSync } from 'node:fs'
+import { open, readlink, type FileHandle } from 'node:fs/promises'
+import { Fault, quote } from '../../base/fault.ts'
+import { remoteCall } from './remote-calls.ts'
+
+const { O_DIRECTORY, O_NOFOLLOW } = constants
+/** open(2), linux/fcntl.h; the same on x64 and arm64. Node does not name it. */
+export const O_PATH = 0o10000000
+
+/** Links followed before it is a loop; the kernel's own limit. */
+const MOST_LINKS = 40
+
+export interface Judge {
+  /** Throws where what is open may not be used. */
+  judge(fd: number, path: string): Promise<void>
+  /** Whether links in the directory lead to what a process holds, and not to the path that they show. */
+  ofProcess(directory: number): Promise<boolean>
+}
+
+/** The caller closes the handle. Throws what the judge throws, or the system's error. */
+export async function openJudged(path: string, keepLink: boolean, judge: Judge): Promise<FileHandle> {
+  return await remoteCall(path, async () => {
+    const handle = await openPath(path, keepLink).catch(() => undefined)
+    if (handle !== undefined && kernelPath(handle.fd) === path) return await judged(handle, path, judge)
+    await handle?.close()
+    return await walk({ path, keepLink, judge })
+  })
+}
+
+export async function openPath(path: string | Buffer, keepLink = false): Promise<FileHandle> {
+  return await open(path, O_PATH | (keepLink ? O_NOFOLLOW : 0))
+}
+
+/** The path of what is open, as the kernel has it now; latin1 keeps every byte. */
+export function kernelPath(fd: number, encoding: 'utf8' | 'latin1' = 'utf8'): string {
+  return readlinkSync(`/proc/self/fd/${fd}`, encoding)
+}
+
+async function judged(handle: FileHandle, path: string, judge: Judge): Promise<FileHandle> {
+  try {
+    await judge.judge(handle.fd, path)
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+interface Way {
+  readonly path: string
+  readonly keepLink: boolean
+  readonly judge: Judge
+}
+
+/** Goes from directory to directory, each opened through the one before and judged. */
+async function walk({ path, keepLink, judge }: Way): Promise<FileHandle> {
+  const ahead = stepsOf(path)
+  let links = 0
+  let at = await openRoot()
+  try {
+    for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
+      const step = `/proc/self/fd/${at.fd}/${name}`
+      const next = await judged(await openPath(step, true), path, judge)
+      let arrived: FileHandle | undefined = next
+      if ((await next.stat()).isSymbolicLink() && (ahead.length > 0 || !keepLink)) {
+        await next.close()
+        if (++links > MOST_LINKS) throw loop(path)
+        arrived = (await judge.ofProcess(at.fd)) ? await openPath(step) : await turn(step, ahead)
+      }
+      if (arrived === undefined) continue
+      await at.close()
+      at = arrived
+    }
+    return await judged(at, path, judge)
+  } catch (error) {
+    await at.close().catch(() => undefined) // closed already where the judge has refused the end
+    throw error
+  }
+}
+
+/** Puts a link's own way before what is left; the root where it begins there, else undefined: on from where it is. */
+async function turn(link: string, ahead: string[]): Promise<FileHandle | undefined> {
+  const to = await readlink(link)
+  ahead.unshift(...stepsOf(to))
+  return to.startsWith('/') ? await openRoot() : undefined
+}
+
+async function openRoot(): Promise<FileHandle> {
+  return await open('/', O_PATH | O_DIRECTORY)
+}
+
+function stepsOf(path: string): string[] {
+  return path.split('/').filter((step) => step !== '' && step !== '.')
+}
+
+function loop(path: string): Fault {
+  return new Fault('conflict', `path ${quote(path)} goes through a loop of symbolic links`, { details: { path } })
+}

@@ -1,0 +1,218 @@
+// The daemon's own ground: its state and cache directories, the files that hold its secrets and configuration, and
+// its own entry in /proc. Who reads there has the token, and who writes there can run code, so callers that are not
+// allowed everything are kept out. What was opened is recognised by its place in its file system (device and path
+// there, so that bind mounts make no difference), by the identity of the directories above it (names in another
+// case), and, where a file has several names, by the identity of the files that are ours.
+
+import { fstat, readFileSync, type BigIntStats } from 'node:fs'
+import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { Fault, quote } from '../../base/fault.ts'
+import type { Access, LeftOut, Reach } from './access.ts'
+import { kernelPath, openJudged, openPath } from './judged-open.ts'
+import { isWithin, mountOf, parseMounts, pathsOf, placeOn, type Mount, type Place } from './mount-table.ts'
+
+export interface OwnPaths {
+  /** Withheld with all below them. */
+  readonly directories: readonly string[]
+  readonly files: readonly string[]
+}
+
+/** Files below our directories that are looked at for further names; we keep a few dozen. */
+const MOST_FILES = 10_000
+/** Links from a configured name to its file; the kernel's own limit. */
+const MOST_LINKS = 40
+
+/** The ground as it is now. */
+interface Ground {
+  readonly mounts: readonly Mount[]
+  readonly places: readonly Place[]
+  /** `dev:ino` of the directories and files themselves. */
+  readonly ids: ReadonlySet<string>
+  /** Every path that leads to them, latin1, our entries in /proc among them; and those that are configured. */
+  readonly paths: readonly string[]
+}
+
+/** The access of callers that are not allowed everything. */
+export function withoutOwnGround(own: OwnPaths): Access {
+  const judge = async (fd: number, path: string, reach: Reach = 'itself'): Promise<void> => {
+    const ground = await look(own)
+    if (await isOwn(fd, ground, own)) throw refused(path)
+    if (reach === 'tree' && holdsOwn(kernelPath(fd, 'latin1'), ground)) throw refused(path)
+  }
+  return {
+    everything: false,
+    judge,
+    async judgeEntry(parent, name, path, reach = 'tree') {
+      await judge(parent, path)
+      const ground = await look(own)
+      const at = join(kernelPath(parent, 'latin1'), Buffer.from(name).toString('latin1'))
+      const mount = mountOf(ground.mounts, at)
+      if (mount === undefined || isPlaced(placeOn(mount, at), ground)) throw refused(path)
+      if (reach === 'tree' && holdsOwn(at, ground)) throw refused(path)
+      const step = Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), Buffer.from(name)])
+      await using entry = await openPath(step, true).catch(() => undefined)
+      if (entry !== undefined) await judge(entry.fd, path, reach)
+    },
+    async open(path, keepLink = false) {
+      const ground = await look(own)
+      const each = async (fd: number): Promise<void> => {
+        if (await isOwn(fd, ground, own)) throw refused(path)
+      }
+      return await openJudged(path, keepLink, { judge: each, ofProcess })
+    },
+    leftOut: async () => await leftOut(await look(own), own),
+  }
+}
+
+function refused(path: string): Fault {
+  const sentence = `path ${quote(path)} is one of the daemon's own files (state, cache, secrets, its process) or holds some; accepted is a credential without limited scopes`
+  return new Fault('forbidden', sentence, { details: { field: 'path', got: path } })
+}
+
+async function isOwn(fd: number, ground: Ground, own: OwnPaths): Promise<boolean> {
+  const opened = mountOfOpened(fd, ground.mounts)
+  // Of a mount that is not ours to see (another process's view, a pipe) nothing can be told.
+  if (opened === undefined) return true
+  const { mount, path } = opened
+  const place = placeOn(mount, path)
+  if (mount.type === 'proc') return await isOwnProcess(place, ground.mounts)
+  if (isPlaced(place, ground)) return true
+  const stats = await statOpened(fd)
+  if (ground.ids.has(idOf(stats))) return true
+  if ((await idsAbove(path)).some((id) => ground.ids.has(id))) return true
+  return stats.isFile() && stats.nlink > 1n && (await idsOfFiles(own)).has(idOf(stats))
+}
+
+/** The mount that the kernel says, not the one that the path suggests. */
+function mountOfOpened(fd: number, mounts: readonly Mount[]): { mount: Mount; path: string } | undefined {
+  try {
+    const id = /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+    const mount = mounts.find((one) => one.id === id)
+    return mount === undefined ? undefined : { mount, path: kernelPath(fd, 'latin1') }
+  } catch {
+    return undefined // without /proc
+  }
+}
+
+const statOpened: (fd: number) => Promise<BigIntStats> = (
+  (asked) => (fd: number) =>
+    asked(fd, { bigint: true })
+)(promisify(fstat))
+
+function idOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`
+}
+
+function isPlaced({ device, path }: Place, { places }: Ground): boolean {
+  return places.some((place) => place.device === device && isWithin(path, place.path))
+}
+
+function holdsOwn(path: string, { paths }: Ground): boolean {
+  return paths.some((own) => isWithin(own, path))
+}
+
+/** Of the directories on the way: a file system that folds case has one directory under several names. */
+async function idsAbove(path: string): Promise<string[]> {
+  const above: string[] = []
+  for (let at = dirname(path); at !== '/' && at !== '.'; at = dirname(at)) above.push(at)
+  const found = await Promise.all(above.map((at) => lstat(Buffer.from(at, 'latin1'), BIG).catch(() => undefined)))
+  return found.flatMap((stats) => (stats === undefined ? [] : [idOf(stats)]))
+}
+
+const BIG = { bigint: true } as const
+
+/** Every /proc numbers processes as its own namespace does; its `self` says which number is ours. Threads have one too. */
+async function isOwnProcess({ device, path }: Place, mounts: readonly Mount[]): Promise<boolean> {
+  const process = /^\/(\d+)(?:\/|$)/.exec(path)?.[1]
+  if (process === undefined) return false
+  const whole = mounts.find((mount) => mount.device === device && mount.type === 'proc' && mount.root === '/')
+  if (whole === undefined) return true
+  const self = await readlink(`${whole.point}/self`).catch(() => undefined)
+  if (self === undefined || self === process) return self === process
+  return await stat(`${whole.point}/self/task/${process}`).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Whether links in the open directory are those of a process. */
+async function ofProcess(directory: number): Promise<boolean> {
+  const opened = mountOfOpened(directory, await mountsNow())
+  return opened?.mount.type === 'proc' && /^\/\d+/.test(placeOn(opened.mount, opened.path).path)
+}
+
+async function mountsNow(): Promise<Mount[]> {
+  return parseMounts(await readFile('/proc/self/mountinfo', 'latin1').catch(() => ''))
+}
+
+async function look(own: OwnPaths): Promise<Ground> {
+  const mounts = await mountsNow()
+  const configured = [...own.directories, ...own.files].map((path) => resolve(path))
+  const named = (await Promise.all(configured.map(namesOf))).flat()
+  const names = named.map((path) => Buffer.from(path).toString('latin1'))
+  const places = names.flatMap((path) => {
+    const mount = mountOf(mounts, path)
+    return mount === undefined ? [] : [placeOn(mount, path)]
+  })
+  const found = await Promise.all(configured.map((path) => stat(path, BIG).catch(() => undefined)))
+  const ids = new Set(found.flatMap((stats) => (stats === undefined ? [] : [idOf(stats)])))
+  const visible = places.flatMap((place) => pathsOf(mounts, place))
+  const processes = await processPaths(mounts)
+  return { mounts, places, ids, paths: [...new Set([...visible, ...processes, ...configured])] }
+}
+
+/** A configured path without links above it, and where the links that it stands for lead, one by one. */
+async function namesOf(path: string): Promise<string[]> {
+  const names: string[] = []
+  let at = path
+  while (names.length < MOST_LINKS) {
+    at = join(await existing(dirname(at)), basename(at))
+    names.push(at)
+    const to = await readlink(at).catch(() => undefined)
+    if (to === undefined) break
+    at = resolve(dirname(at), to)
+  }
+  return names
+}
+
+/** The directory without links; of one that is not there yet, as far as it is. */
+async function existing(directory: string): Promise<string> {
+  if (directory === '/') return directory
+  return await realpath(directory).catch(async () => join(await existing(dirname(directory)), basename(directory)))
+}
+
+async function processPaths(mounts: readonly Mount[]): Promise<string[]> {
+  const kernel = mounts.filter(({ type }) => type === 'proc')
+  const found = await Promise.all(
+    kernel.map(async (mount) => {
+      if (mount.root !== '/') return (await isOwnProcess(placeOn(mount, mount.point), mounts)) ? [mount.point] : []
+      const self = await readlink(`${mount.point}/self`).catch(() => undefined)
+      return self === undefined ? [] : [join(mount.point, self)]
+    }),
+  )
+  return found.flat()
+}
+
+/** Of every file below our directories, and of the configured ones. */
+async function idsOfFiles({ directories, files }: OwnPaths): Promise<Set<string>> {
+  const ids = new Set<string>()
+  const add = async (path: string): Promise<void> => {
+    const stats = await stat(path, BIG).catch(() => undefined)
+    if (stats !== undefined) ids.add(idOf(stats))
+  }
+  for (const file of files) await add(file)
+  for (const directory of directories) {
+    const below = await readdir(directory, { recursive: true }).catch((): string[] => [])
+    for (const name of below.slice(0, MOST_FILES)) await add(join(directory, name))
+  }
+  return ids
+}
+
+async function leftOut({ paths }: Ground, own: OwnPaths): Promise<LeftOut> {
+  const ids = await idsOfFiles(own)
+  const found = await Promise.all(paths.map((path) => stat(Buffer.from(path, 'latin1'), BIG).catch(() => undefined)))
+  for (const stats of found) if (stats !== undefined) ids.add(idOf(stats))
+  return { ids: [...ids], paths }
+}
