@@ -103,13 +103,13 @@ export function foregroundGroup(master: number): number | undefined {
 /** `later`: nothing can be moved now. `over`: nobody has the other end open, and everything has been read. */
 export type Moved = number | 'later' | 'over'
 
-/** Reads into memory at `address`, which the caller keeps alive. */
+/** Reads into memory at `address`, which the caller keeps alive; `writeMaster` writes from such memory. */
 export function readMaster(master: number, address: bigint, count: number): Moved {
   return moved('read', Number(read(master, address, count)))
 }
 
-export function writeMaster(master: number, bytes: Uint8Array): Moved {
-  return moved('write', Number(write(master, bytes, bytes.byteLength)))
+export function writeMaster(master: number, address: bigint, count: number): Moved {
+  return moved('write', Number(write(master, address, count)))
 }
 
 function moved(call: string, result: number): Moved {

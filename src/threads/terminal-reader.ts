@@ -34,8 +34,7 @@ function take(message: ToReader): void {
     return
   }
   const line = lines.get(message.line)
-  if (message.type === 'input') line?.enqueue(message.bytes)
-  else if (message.type === 'finish') line?.finish()
+  if (message.type === 'finish') line?.finish()
   else line?.cut()
 }
 

@@ -41,6 +41,12 @@ export function reachedSentence(files: number, last: string | undefined): string
   return `${files === 1 ? '1 file is' : `${files} files are`} extracted completely, the last is ${quote(last)}`
 }
 
+/** What a chunk counts at least: so small pieces are bounded in their number too, and not in their bytes alone. */
+const LEAST_ROOM_BYTES = 4096
+
+/** The room that a chunk takes from when it is handed over until it has been used up. */
+export const roomOf = (bytes: number): number => Math.max(bytes, LEAST_ROOM_BYTES)
+
 export type ToUnpacker =
   /** The next archive; whatever came for the one before is over. */
   | { readonly type: 'job'; readonly job: UnpackJob }

@@ -1,8 +1,10 @@
-// One terminal as the reader thread has it: its master, its ring, and the input that waits for it. Reading
-// stops at the ring's limit, writing where the kernel takes no more; neither ever waits by itself.
+// One terminal as the reader thread has it: its master, the ring of its output, and the ring of the input that
+// waits for it. Reading stops at the ring's limit, writing where the kernel takes no more; neither ever waits by
+// itself, and in one turn neither moves more than a step's worth, so that every other terminal has its turn.
 
 import { addressOf, POLLIN } from '../../native/libc.ts'
 import { readMaster, writeMaster } from '../../native/pty.ts'
+import { InputRing } from './input-ring.ts'
 import { STEP_BYTES, type TerminalRing } from './ring.ts'
 
 export const POLLOUT = 0x004
@@ -14,7 +16,8 @@ export class TerminalLine {
   readonly #ring: TerminalRing
   /** Of the ring's bytes, which `#ring` keeps alive. */
   readonly #address: bigint
-  readonly #queue: Uint8Array[] = []
+  readonly #input: InputRing
+  readonly #inputAddress: bigint
   #restUntil = 0
   #ended = false
   #over = false
@@ -23,6 +26,8 @@ export class TerminalLine {
     this.#master = master
     this.#ring = ring
     this.#address = addressOf(ring.bytes)
+    this.#input = new InputRing(ring.shared)
+    this.#inputAddress = addressOf(this.#input.bytes)
   }
 
   get master(): number {
@@ -42,11 +47,7 @@ export class TerminalLine {
   /** What to wait for: POLLIN, POLLOUT, both or nothing. */
   wants(now: number): number {
     if (this.restsUntil(now) > 0) return 0
-    return (this.#ring.rests(this.#ended) ? 0 : POLLIN) | (this.#queue.length > 0 ? POLLOUT : 0)
-  }
-
-  enqueue(bytes: Uint8Array): void {
-    if (bytes.byteLength > 0) this.#queue.push(bytes)
+    return (this.#ring.rests(this.#ended) ? 0 : POLLIN) | (this.#input.waiting > 0 ? POLLOUT : 0)
   }
 
   /** The program has ended; the end of the terminal is the end of its output from now on. */
@@ -85,16 +86,18 @@ export class TerminalLine {
     return 'later'
   }
 
-  /** True where the terminal has taken something. */
+  /** True where the terminal has taken something. As much goes into one call as lies in one piece. */
   #write(): boolean {
     let taken = 0
-    for (let bytes = this.#queue[0]; bytes !== undefined && taken < STEP_BYTES; bytes = this.#queue[0]) {
-      const moved = writeMaster(this.#master, bytes)
+    while (taken < STEP_BYTES) {
+      const { position, count } = this.#input.next()
+      if (count === 0) break
+      const most = Math.min(count, STEP_BYTES - taken)
+      const moved = writeMaster(this.#master, this.#inputAddress + BigInt(position), most)
       if (typeof moved !== 'number') break
       taken += moved
-      this.#ring.wrote(moved)
-      if (moved < bytes.byteLength) this.#queue[0] = bytes.subarray(moved)
-      else this.#queue.shift()
+      this.#input.wrote(moved)
+      if (moved < most) break
     }
     return taken > 0
   }

@@ -20,7 +20,6 @@ export const STOP = 2
 /** `line` numbers a terminal for this purpose alone; it is never used twice. */
 export type ToReader =
   | { readonly type: 'add'; readonly line: number; readonly master: number; readonly shared: SharedArrayBuffer }
-  | { readonly type: 'input'; readonly line: number; readonly bytes: Uint8Array }
   /** The program has ended: a hang-up is the end from now on. */
   | { readonly type: 'finish'; readonly line: number }
   /** Somebody else holds the terminal: what is there now is the last. */

@@ -1,10 +1,9 @@
 // The output of one terminal: its last bytes, addressed by their absolute offset in all it ever wrote, in
 // memory that two threads share. The reader thread appends; the main thread copies out, and says how far the
-// reader may go (contract 17: reading pauses while an attached client is too far behind). Every number that
-// crosses is one atomic cell, and each cell has one writer. Offsets are exact up to 2^53.
+// reader may go: reading pauses while an attached client is too far behind. Offsets are exact up to 2^53.
 
-/** Contract 18: at least 256 KiB. More, so that the reader stays clear of what is being copied. */
-export const RING_BYTES = 512 * 1024
+import { HEAD, HEADER_BYTES, LIMIT, RESTING, RING_BYTES, SENT, SHARED_BYTES, WRITTEN } from './layout.ts'
+
 /** Most the reader adds between two looks at the limit: what may be in the writing at any moment. */
 export const STEP_BYTES = 64 * 1024
 /** How far the reader goes ahead of the slowest client (contract 17). */
@@ -15,14 +14,6 @@ const RESUME_BYTES = 64 * 1024
 const LAST_BYTES = 128 * 1024
 /** No client is attached: nothing is waited for. */
 export const NO_LIMIT = Number.MAX_SAFE_INTEGER
-
-const HEADER_BYTES = 64
-/** Cells of 64 bits. `head`: bytes ever appended; `limit`: where the reader stops; `written`: bytes of input taken. */
-const HEAD = 0
-const LIMIT = 1
-const WRITTEN = 2
-/** Of 32 bits: the reader has stopped at the limit and wants to be woken. */
-const RESTING = 6
 
 export interface Excerpt {
   /** Of the first byte. */
@@ -48,7 +39,7 @@ export class TerminalRing implements History {
   readonly #cells: Int32Array
 
   constructor(shared?: SharedArrayBuffer) {
-    this.shared = shared ?? new SharedArrayBuffer(HEADER_BYTES + RING_BYTES)
+    this.shared = shared ?? new SharedArrayBuffer(SHARED_BYTES)
     this.bytes = new Uint8Array(this.shared, HEADER_BYTES, RING_BYTES)
     this.#wide = new BigInt64Array(this.shared, 0, HEADER_BYTES / 8)
     this.#cells = new Int32Array(this.shared, 0, HEADER_BYTES / 4)
@@ -57,7 +48,7 @@ export class TerminalRing implements History {
 
   /** As new, for another terminal. Nobody else may be using it. */
   reset(): void {
-    for (const cell of [HEAD, WRITTEN]) this.#store(cell, 0)
+    for (const cell of [HEAD, WRITTEN, SENT]) this.#store(cell, 0)
     this.#store(LIMIT, NO_LIMIT)
     Atomics.store(this.#cells, RESTING, 0)
   }
@@ -83,11 +74,6 @@ export class TerminalRing implements History {
   view(from: number, most: number): Uint8Array {
     const start = from % RING_BYTES
     return this.bytes.subarray(start, start + Math.min(most, this.head - from, RING_BYTES - start))
-  }
-
-  /** Bytes of input that the terminal has taken. */
-  get written(): number {
-    return this.#load(WRITTEN)
   }
 
   /** Main thread: the reader stops at this offset. True where it rests and has to be woken to go on. */
@@ -119,11 +105,6 @@ export class TerminalRing implements History {
     if (this.#load(LIMIT) - this.head < RESUME_BYTES) return true
     Atomics.store(this.#cells, RESTING, 0)
     return false
-  }
-
-  /** Reader: the terminal has taken more input. */
-  wrote(count: number): void {
-    this.#store(WRITTEN, this.written + count)
   }
 
   #load(cell: number): number {

@@ -3,10 +3,16 @@
 
 import type { Worker } from 'node:worker_threads'
 import { Fault } from '../../base/fault.ts'
-import type { FromUnpacker, Standing, ToUnpacker, UnpackJob } from '../../threads/archive/unpack-job.ts'
+import {
+  roomOf,
+  type FromUnpacker,
+  type Standing,
+  type ToUnpacker,
+  type UnpackJob,
+} from '../../threads/archive/unpack-job.ts'
 import type { UnpackThreads } from './unpack-threads.ts'
 
-/** Bytes of the body that may be on their way to the thread. */
+/** Bytes of the body that may be on their way to the thread, counted by `roomOf`. */
 const ROOM_BYTES = 1024 * 1024
 
 /** After which a thread that was told to stop is terminated: it hangs in a file system that does not answer. */
@@ -58,7 +64,7 @@ export class UnpackThread implements AsyncDisposable {
     const { buffer, byteLength } = chunk
     const own = buffer instanceof ArrayBuffer && byteLength === buffer.byteLength
     const bytes = own ? new Uint8Array(buffer) : new Uint8Array(chunk)
-    this.#room -= byteLength
+    this.#room -= roomOf(byteLength)
     this.#post({ type: 'chunk', bytes }, [bytes.buffer])
   }
 
@@ -93,7 +99,7 @@ export class UnpackThread implements AsyncDisposable {
   #hear(message: FromUnpacker): void {
     this.#isDone ||= message.type !== 'taken'
     if (message.type === 'taken') {
-      this.#room += message.bytes
+      this.#room += roomOf(message.bytes)
       this.#wake()
     } else if (message.type === 'done') {
       this.#outcome.resolve(message.standing)

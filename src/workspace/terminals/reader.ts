@@ -66,11 +66,6 @@ export class Reader implements AsyncDisposable {
     return line
   }
 
-  /** The bytes are copied: they may be a part of something larger. */
-  input(line: number, bytes: Uint8Array): void {
-    this.#post({ type: 'input', line, bytes: Uint8Array.from(bytes) })
-  }
-
   /** The program has ended and the slave is about to be closed here: what is left is read, up to the end. */
   finish(line: number): void {
     this.#post({ type: 'finish', line })
@@ -81,6 +76,7 @@ export class Reader implements AsyncDisposable {
     this.#post({ type: 'cut', line })
   }
 
+  /** It looks at its lines again: a limit has been raised, or input waits. */
   wake(): void {
     if (this.#running === undefined || Atomics.exchange(this.#cells, WOKEN, 1) === 1) return
     writeSync(this.#running.pipe.writer, BYTE)
@@ -89,7 +85,7 @@ export class Reader implements AsyncDisposable {
   #post(message: ToReader): void {
     if (this.#closed) return
     this.#running ??= this.#start()
-    this.#running.worker.postMessage(message, message.type === 'input' ? [message.bytes.buffer as ArrayBuffer] : [])
+    this.#running.worker.postMessage(message)
     this.wake()
   }
 

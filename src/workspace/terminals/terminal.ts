@@ -8,6 +8,8 @@ import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
 import { foregroundGroup, setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
+import { InputRing } from '../../threads/terminal/input-ring.ts'
+import { INPUT_BYTES } from '../../threads/terminal/layout.ts'
 import type { Excerpt } from '../../threads/terminal/ring.ts'
 import type { Leader } from '../processes/leader.ts'
 import type { Attachment, Passage } from './attachment.ts'
@@ -16,10 +18,10 @@ import { TerminalOutput } from './output.ts'
 import type { Reader } from './reader.ts'
 import { checkedWindow, scrollbackSize } from './sizes.ts'
 
+export { INPUT_BYTES }
+
 /** How long a terminal that others hold stays open after its program's exit: exit within 1 s, closed within 2. */
 const HELD_MS = 500
-/** Input that may wait for the program to take it (reliability P-10). */
-export const INPUT_BYTES = 1024 * 1024
 /** After KILL only the kernel's own waits (a dead network mount, for example) keep a process. */
 const KILLED_MS = 1000
 
@@ -50,6 +52,7 @@ export class Terminal {
   /** Resolves with the exit, when every byte has been read and the master is closed; never rejects. */
   readonly ended: Promise<TerminalExit>
   readonly #output: TerminalOutput
+  readonly #input: InputRing
   readonly #child: Leader
   readonly #pty: Pty
   readonly #reader: Reader
@@ -57,7 +60,6 @@ export class Terminal {
   readonly #over = Promise.withResolvers<void>()
   #window: WindowSize
   #scrollback: number
-  #sent = 0
   #exit: TerminalExit | undefined
   #closing: Promise<void> | undefined
 
@@ -73,6 +75,7 @@ export class Terminal {
     this.#pty = pty
     this.#reader = reader
     this.#output = new TerminalOutput(reader.rings, () => reader.wake())
+    this.#input = new InputRing(this.#output.ring.shared)
     this.#line = reader.add(pty.master, this.#output.ring, {
       news: () => this.#output.grown(),
       over: () => this.#over.resolve(),
@@ -110,7 +113,7 @@ export class Terminal {
 
   /** Bytes of input that the program has not taken yet. */
   get queued(): number {
-    return this.alive ? this.#sent - this.#output.ring.written : 0
+    return this.alive ? this.#input.waiting : 0
   }
 
   /**
@@ -133,8 +136,8 @@ export class Terminal {
       throw new Fault('rate_limited', sentence, { details, retryAfter: 1 })
     }
     if (bytes.byteLength === 0) return
-    this.#sent += bytes.byteLength
-    this.#reader.input(this.#line, bytes)
+    this.#input.put(bytes)
+    this.#reader.wake()
   }
 
   /** Throws bad_request outside the bounds, conflict after the exit. */

@@ -2,7 +2,9 @@
 // still be copied, and the limit with its rest and its wake.
 
 import t from 'tap'
-import { AHEAD_BYTES, NO_LIMIT, RING_BYTES, STEP_BYTES, TerminalRing } from '../../../src/threads/terminal/ring.ts'
+import { InputRing } from '../../../src/threads/terminal/input-ring.ts'
+import { INPUT_BYTES, RING_BYTES } from '../../../src/threads/terminal/layout.ts'
+import { AHEAD_BYTES, NO_LIMIT, STEP_BYTES, TerminalRing } from '../../../src/threads/terminal/ring.ts'
 
 /** Appends as the reader does; returns how many bytes the ring took. */
 function append(ring: TerminalRing, bytes: Uint8Array, ended = false): number {
@@ -29,8 +31,6 @@ t.test('the same memory from both sides', async (t) => {
   t.equal(ring.head, 3)
   t.equal(ring.copy(0, 3).bytes.toString(), 'abc')
   t.equal(Buffer.from(ring.view(1, 100)).toString(), 'bc')
-  other.wrote(5)
-  t.equal(ring.written, 5)
 })
 
 t.test('offsets go on where the memory begins again', async (t) => {
@@ -96,10 +96,35 @@ t.test('reset: as new for another terminal', async (t) => {
   const ring = new TerminalRing()
   ring.setLimit(100)
   append(ring, Buffer.alloc(200))
-  ring.wrote(7)
+  const input = new InputRing(ring.shared)
+  input.put(Buffer.from('left behind'))
   t.equal(ring.rests(false), true)
   ring.reset()
-  t.same([ring.head, ring.oldest, ring.written, ring.rests(false)], [0, 0, 0, false])
+  t.same([ring.head, ring.oldest, input.waiting, ring.rests(false)], [0, 0, 0, false])
   t.equal(ring.setLimit(NO_LIMIT), false)
   t.equal(append(ring, Buffer.alloc(RING_BYTES)), RING_BYTES)
+})
+
+t.test('input: pieces become one piece, in order, also where the memory begins again', async (t) => {
+  const { shared } = new TerminalRing()
+  const main = new InputRing(shared)
+  const reader = new InputRing(shared)
+  const taken: Buffer[] = []
+  const take = (most: number): number => {
+    const { position, count } = reader.next()
+    const bytes = Buffer.from(reader.bytes.subarray(position, position + Math.min(count, most)))
+    taken.push(bytes)
+    reader.wrote(bytes.byteLength)
+    return bytes.byteLength
+  }
+  for (let offset = 0; offset < 1000; offset++) main.put(numbered(offset, 1))
+  t.equal(main.waiting, 1000)
+  t.equal(take(INPUT_BYTES), 1000, 'a thousand pieces in one')
+  main.put(numbered(1000, INPUT_BYTES))
+  t.equal(main.waiting, INPUT_BYTES, 'full')
+  t.equal(take(INPUT_BYTES), INPUT_BYTES - 1000, 'up to the end of the memory')
+  t.equal(take(300), 300)
+  t.equal(take(INPUT_BYTES), 700)
+  t.equal(take(INPUT_BYTES), 0)
+  t.ok(Buffer.concat(taken).equals(numbered(0, INPUT_BYTES + 1000)))
 })
