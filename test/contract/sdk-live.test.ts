@@ -174,3 +174,24 @@ t.test('C-01 a stopping daemon closes sockets with 1001', async (t) => {
   await until('closed', () => closes.length === 1)
   t.strictSame(closes, [1001])
 })
+
+t.test('two clients with the defaults of the SDK, which reconnect: they settle and both are served', async (t) => {
+  const daemon = await startDaemon(t)
+  const rt = new Runtime({ token: TOKEN, baseUrl: daemon.url })
+  const clients = [0, 1].map(() => {
+    const ws = new Runtime({ token: TOKEN, baseUrl: daemon.url }).ws()
+    const client = { ws, closes: 0, text: '' }
+    ws.onTerminalOutput((_, bytes) => (client.text += Buffer.from(bytes).toString())).onClose(() => client.closes++)
+    t.teardown(() => ws.close())
+    ws.connect()
+    return client
+  })
+  await until('one has replaced the other', () => clients.some(({ closes }) => closes > 0))
+  await until('both are connected again', () => clients.every(({ ws }) => ws.connected))
+  await rt.terminal.create({ cmd: ['sh', '-c', 'echo to both'] })
+  await until('both see it', () => clients.every(({ text }) => text.includes('to both')))
+  t.equal(
+    clients.reduce((sum, { closes }) => sum + closes, 0),
+    1,
+  )
+})

@@ -23,6 +23,7 @@ import { TOKEN } from './daemon.ts'
 /** A terminal that keeps everything; `ring` bytes of it can be read, as far as nobody holds it back. */
 export class PlayedTerminal implements LiveTerminal {
   readonly id: number
+  readonly life: string
   readonly ring: number
   readonly wakes = new Set<() => void>()
   readonly typed: string[] = []
@@ -31,8 +32,9 @@ export class PlayedTerminal implements LiveTerminal {
   exitCode: number | undefined
   attached = 0
 
-  constructor(id: number, ring = Infinity) {
+  constructor(id: number, ring = Infinity, life = `life-of-${id}`) {
     this.id = id
+    this.life = life
     this.ring = ring
   }
 
@@ -104,8 +106,8 @@ export class PlayedTerminals implements LiveTerminals {
   readonly #known = new Map<number, PlayedTerminal>()
   readonly #listeners = new Set<(terminal: LiveTerminal) => void>()
 
-  create(id: number, ring?: number): PlayedTerminal {
-    const terminal = new PlayedTerminal(id, ring)
+  create(id: number, ring?: number, life?: string): PlayedTerminal {
+    const terminal = new PlayedTerminal(id, ring, life)
     this.#known.set(id, terminal)
     for (const listener of this.#listeners) listener(terminal)
     return terminal

@@ -11,6 +11,11 @@ export interface TextFrame {
   readonly type?: string
   readonly id?: string
   readonly code?: number | string
+  readonly message?: string
+  readonly request_id?: string
+  readonly life?: string
+  readonly reason?: string
+  readonly prelude?: string
   readonly from?: number
   readonly to?: number
   readonly watcher_id?: string

@@ -1,11 +1,13 @@
-// One terminal for one client: what the client gets of it, in order. First `gap` (where its offset is gone) and
-// `replay`, then the bytes, then `exit` behind the last of them (contract 17 and 18). With acknowledgements the
-// bytes on the way never exceed the window; the rest stays in the terminal's ring, which bounds it.
+// One terminal for one client: what the client gets of it, in order. First `gap` (where its offset is gone, or was
+// one of an earlier terminal with the same id) and `replay`, then the bytes, then `exit` behind the last of them. A
+// gap on the way is followed by a `replay` too. With acknowledgements the bytes on the way never exceed the window;
+// the rest stays in the terminal's ring, which bounds it.
 
 import { Fault } from '../../base/fault.ts'
 import { losses } from '../../base/tally.ts'
 import type { FramePool } from './frame-pool.ts'
-import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame } from './frames.ts'
+import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame, type Whose } from './frames.ts'
+import type { Since } from './options.ts'
 import type { LiveTerminal, OutputCursor } from './ports.ts'
 
 /** Bytes a client may have unacknowledged per terminal (reliability 4, flow-control marks). */
@@ -15,7 +17,7 @@ export type Outgoing = string | Buffer
 
 export interface ChannelOptions {
   readonly acks: boolean
-  readonly since: number | undefined
+  readonly since: Since | undefined
   readonly wake: () => void
 }
 
@@ -33,13 +35,16 @@ export class Channel implements Disposable {
   constructor(terminal: LiveTerminal, options: ChannelOptions) {
     this.terminal = terminal
     this.#acks = options.acks
-    this.#cursor = terminal.attach({ since: options.since, wake: options.wake })
+    const { since, wake } = options
+    const other = since?.life !== undefined && since.life !== terminal.life
+    const wanted = other ? 0 : since?.offset
+    this.#cursor = terminal.attach({ since: wanted, wake })
     const { position, end } = this.#cursor
     this.#sent = position
     this.#acked = position
-    const { since } = options
-    if (since !== undefined && since < position) this.#next.push(announced(terminal.id, since, position))
-    this.#next.push(replayFrame(terminal.id, position, end))
+    if (other) this.#next.push(gapFrame(terminal, since.offset, 0, 'restarted'))
+    if (wanted !== undefined && wanted < position) this.#next.push(announced(terminal, wanted, position))
+    this.#next.push(replayFrame(terminal, position, end))
   }
 
   /** True once `exit` has been taken; nothing follows. */
@@ -61,8 +66,8 @@ export class Channel implements Disposable {
     if (piece.gap === 0) return frame
     // What the ring dropped will never be acknowledged.
     this.#acked += piece.gap
-    this.#next.push(frame)
-    return announced(id, piece.offset - piece.gap, piece.offset)
+    this.#next.push(replayFrame(this.terminal, piece.offset, this.#cursor.end), frame)
+    return announced(this.terminal, piece.offset - piece.gap, piece.offset)
   }
 
   #end(): Outgoing | undefined {
@@ -100,8 +105,8 @@ export class Channel implements Disposable {
   }
 }
 
-function announced(id: number, from: number, to: number): string {
+function announced(whose: Whose, from: number, to: number): string {
   losses.terminalGaps++
   losses.terminalGapBytes += to - from
-  return gapFrame(id, from, to)
+  return gapFrame(whose, from, to, 'ring')
 }

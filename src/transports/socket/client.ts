@@ -7,10 +7,10 @@ import { Fault } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import { Channel, type Outgoing } from './channel.ts'
 import type { FramePool } from './frame-pool.ts'
-import { errorFrame, readBinary, readText, type Command, type Refused } from './frames.ts'
+import { errorFrame, readBinary, readText, type Command, type Named } from './frames.ts'
 import { openLiveness, type Liveness } from './liveness.ts'
 import { openMinuteBudget, openPongs } from './pongs.ts'
-import type { SocketOptions } from './options.ts'
+import { FROM_BIRTH, type SocketOptions } from './options.ts'
 import type { LiveTerminal, LiveTerminals, LiveWatchers, WatcherFrames } from './ports.ts'
 
 /** Nothing more is handed to a connection that holds this much (design.md). */
@@ -138,7 +138,7 @@ export class Client implements Disposable {
     try {
       this.#run(command)
     } catch (error) {
-      this.#refuse(this.#refusalOf(error, command.id))
+      this.#refuseFor(error, command)
     }
   }
 
@@ -147,7 +147,7 @@ export class Client implements Disposable {
     if (terminals === undefined) throw new Fault('forbidden', 'this credential does not allow terminals')
     if (command.type === 'close') {
       // Whether it could be closed is told when it is known; everything else is told at once.
-      terminals.delete(command.id).catch((error: unknown) => this.#refuse(this.#refusalOf(error, command.id)))
+      terminals.delete(command.id).catch((error: unknown) => this.#refuseFor(error, command))
       return
     }
     const channel = this.#channels.get(command.id)
@@ -165,7 +165,7 @@ export class Client implements Disposable {
   }
 
   /** Error frames overtake output. They are bounded by their number a minute. */
-  #refuse(fault: Omit<Refused, 'type' | 'code'> & { readonly code: string }): void {
+  #refuse(fault: Named & { readonly code: string; readonly message: string }): void {
     if (this.#gone) return
     if (this.#tooManyErrors()) this.close(1008, `more than ${ERRORS_A_MINUTE} refused frames in a minute`)
     else this.#send(errorFrame(fault))
@@ -229,7 +229,7 @@ export class Client implements Disposable {
     this.#liveness.awaitPong(id)
     const successor = this.#successors.get(id)
     this.#successors.delete(id)
-    if (successor !== undefined) this.attach(successor, 0)
+    if (successor !== undefined) this.attach(successor, FROM_BIRTH)
   }
 
   #send(frame: Outgoing): number {
@@ -243,10 +243,14 @@ export class Client implements Disposable {
     return size
   }
 
-  #refusalOf(error: unknown, id: number): { code: string; message: string; id: string } {
-    const named = { id: String(id) }
-    if (error instanceof Fault) return { code: error.code, message: error.message, ...named }
+  /** Answers a command that failed, whenever that was found out, with what its frame said of itself. */
+  #refuseFor(error: unknown, { id, requestId }: Command): void {
+    const named = { id, ...(requestId === undefined ? {} : { requestId }) }
+    if (error instanceof Fault) {
+      this.#refuse({ code: error.code, message: error.message, ...named })
+      return
+    }
     this.#parts.log.error('socket_failed', { stack: error instanceof Error ? error.stack : String(error) })
-    return { code: 'internal_error', message: 'the daemon failed; its log has the reason', ...named }
+    this.#refuse({ code: 'internal_error', message: 'the daemon failed; its log has the reason', ...named })
   }
 }

@@ -4,22 +4,27 @@
 
 import { quote } from '../../base/fault.ts'
 
+/** What every frame of a client may say of itself, given back with the error that answers it. */
+export interface Named {
+  /** The terminal meant, where it could be read. */
+  readonly id?: number
+  /** The client's own name for the frame. */
+  readonly requestId?: string
+}
+
 /** What a client asked for. */
-export type Command =
-  | { readonly type: 'input'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly type: 'resize'; readonly id: number; readonly cols: number; readonly rows: number }
-  | { readonly type: 'close'; readonly id: number }
-  | { readonly type: 'ack'; readonly id: number; readonly offset: number }
+export type Command = { readonly id: number; readonly requestId?: string } & (
+  | { readonly type: 'input'; readonly bytes: Uint8Array }
+  | { readonly type: 'resize'; readonly cols: number; readonly rows: number }
+  | { readonly type: 'close' }
+  | { readonly type: 'ack'; readonly offset: number }
+)
 
 /** A frame that is answered with an error frame. */
-export interface Refused {
+export interface Refused extends Named {
   readonly type: 'refused'
   readonly code: 'bad_request' | 'payload_too_large'
   readonly message: string
-  /** The terminal meant, where it could be read. */
-  readonly id?: string
-  /** The client's own name for the frame, given back (reliability X-09). */
-  readonly requestId?: string
 }
 
 /** Longest text frame that is parsed: the commands have fewer than 200 bytes. */
@@ -43,39 +48,42 @@ export function readText(frame: Uint8Array): Command | Refused {
   }
   const fields = objectOf(Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8'))
   if (fields === undefined) return bad('a text frame must be a JSON object')
-  const known = { id: fields['id'], requestId: fields['request_id'] }
+  const named = namesOf(fields)
   const { channel = 'terminal', type } = fields
-  if (channel !== 'terminal') return bad(`channel is ${quote(channel)}; accepted is "terminal"`, known)
+  if (channel !== 'terminal') return bad(`channel is ${quote(channel)}; accepted is "terminal"`, named)
   if (type !== 'resize' && type !== 'close' && type !== 'ack') {
-    return bad(`type is ${quote(type)}; accepted are "resize", "close" and "ack"`, known)
+    return bad(`type is ${quote(type)}; accepted are "resize", "close" and "ack"`, named)
   }
-  const id = idOf(fields['id'])
-  if (id === undefined) return bad(`id is ${quote(fields['id'])}; accepted is 0 to 255, as number or string`, known)
-  if (type === 'close') return { type, id }
+  const { id } = named
+  if (id === undefined) return bad(`id is ${quote(fields['id'])}; accepted is 0 to 255, as number or string`, named)
+  const about = { ...named, id }
+  if (type === 'close') return { type, ...about }
   if (type === 'ack') {
     const offset = wholeNumber(fields['offset'], Number.MAX_SAFE_INTEGER)
-    if (offset === undefined) return bad(`offset is ${quote(fields['offset'])}; accepted is a whole number`, known)
-    return { type, id, offset }
+    if (offset === undefined) return bad(`offset is ${quote(fields['offset'])}; accepted is a whole number`, named)
+    return { type, ...about, offset }
   }
   const cols = wholeNumber(fields['cols'], LARGEST_SIDE)
   const rows = wholeNumber(fields['rows'], LARGEST_SIDE)
   if (cols === undefined || rows === undefined || cols === 0 || rows === 0) {
     const given = `cols is ${quote(fields['cols'])} and rows is ${quote(fields['rows'])}`
-    return bad(`${given}; accepted are whole numbers from 1 to ${LARGEST_SIDE}`, known)
+    return bad(`${given}; accepted are whole numbers from 1 to ${LARGEST_SIDE}`, named)
   }
-  return { type, id, cols, rows }
+  return { type, ...about, cols, rows }
 }
 
-function bad(message: string, from: { readonly id?: unknown; readonly requestId?: unknown } = {}): Refused {
-  const id = idOf(from.id)
-  const { requestId } = from
+/** Read before anything else is looked at, so that every answer has them. */
+function namesOf(fields: Readonly<Record<string, unknown>>): Named {
+  const id = idOf(fields['id'])
+  const requestId = fields['request_id']
   return {
-    type: 'refused',
-    code: 'bad_request',
-    message,
-    ...(id === undefined ? {} : { id: String(id) }),
+    ...(id === undefined ? {} : { id }),
     ...(typeof requestId === 'string' && requestId.length <= REQUEST_ID_LENGTH ? { requestId } : {}),
   }
+}
+
+function bad(message: string, named: Named = {}): Refused {
+  return { type: 'refused', code: 'bad_request', message, ...named }
 }
 
 function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
@@ -111,26 +119,31 @@ export function outputFrame(
   return room.subarray(0, 1 + bytes.length)
 }
 
-/** Stands before replayed bytes: what follows up to `to` was printed before the client came. */
-export function replayFrame(id: number, from: number, to: number): string {
-  return JSON.stringify({ channel: 'terminal', type: 'replay', id: String(id), from, to })
+/** Of what a frame about output tells: the terminal and which one of those that had its id. */
+export interface Whose {
+  readonly id: number
+  readonly life: string
 }
 
-/** The bytes from `from` up to `to` are gone: the ring had moved on. */
-export function gapFrame(id: number, from: number, to: number): string {
-  return JSON.stringify({ channel: 'terminal', type: 'gap', id: String(id), from, to })
+/** Why bytes are left out: `ring`: no longer kept; `restarted`: the offset was another terminal's of the same id. */
+export type GapReason = 'ring' | 'restarted'
+
+/** Stands before replayed bytes: what follows up to `to` was printed before the client came. */
+export function replayFrame({ id, life }: Whose, from: number, to: number): string {
+  return JSON.stringify({ channel: 'terminal', type: 'replay', id: String(id), life, from, to })
+}
+
+/** What the client waited for at `from` will not come; what comes next begins at `to`. */
+export function gapFrame({ id, life }: Whose, from: number, to: number, reason: GapReason): string {
+  return JSON.stringify({ channel: 'terminal', type: 'gap', id: String(id), life, from, to, reason })
 }
 
 export function exitFrame(id: number, code: number): string {
   return JSON.stringify({ channel: 'terminal', type: 'exit', id: String(id), code })
 }
 
-export function errorFrame(fault: {
-  readonly code: string
-  readonly message: string
-  readonly id?: string
-  readonly requestId?: string
-}): string {
+export function errorFrame(fault: Named & { readonly code: string; readonly message: string }): string {
   const { code, message, id, requestId } = fault
-  return JSON.stringify({ channel: 'error', code, message, id, request_id: requestId })
+  const named = { id: id === undefined ? undefined : String(id), request_id: requestId }
+  return JSON.stringify({ channel: 'error', code, message, ...named })
 }

@@ -1,4 +1,4 @@
-// The clients of /ws. Decides who is admitted, lets a newcomer replace older clients (contract 8 and 17), hands
+// The clients of /ws. Decides who is admitted, lets a newcomer replace older clients of its own credential, hands
 // each the terminals that exist and those that are created, and keeps the clock that finds the dead ones.
 
 import type { IncomingMessage } from 'node:http'
@@ -9,10 +9,11 @@ import type { Log } from '../../base/log.ts'
 import { Client } from './client.ts'
 import { FramePool } from './frame-pool.ts'
 import { CHUNK_BYTES } from './frames.ts'
-import { readOptions, type SocketOptions } from './options.ts'
+import { FROM_BIRTH, readOptions, type SocketOptions } from './options.ts'
 import type { Connection, UpgradeRoute } from '../upgrade.ts'
 import { checkHandshake } from './handshake.ts'
 import type { LiveTerminals, LiveWatchers } from './ports.ts'
+import { Replacements } from './replacements.ts'
 
 /** Largest message of a client (issue: 1 MiB in). */
 const MESSAGE_BYTES = 1024 * 1024
@@ -62,21 +63,25 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   const { terminals, watchers, log } = parts
   const clients = new Map<Client, Caller>()
   const viewing = new Set<Client>()
+  const replacements = new Replacements()
   let open = true
   const pool = new FramePool(1 + CHUNK_BYTES)
   let server: Promise<WebSocketServer> | undefined
 
   const created = terminals.onCreated((terminal) => {
-    for (const client of viewing) client.attach(terminal, 0)
+    for (const client of viewing) client.attach(terminal, FROM_BIRTH)
   })
   /** Runs while there are clients. */
   let clock: NodeJS.Timeout | undefined
   const tick = (): void => {
     for (const client of clients.keys()) client.tick()
   }
-  const left = (client: Client): void => {
+  const rivals = (id: string): Client[] =>
+    [...clients].flatMap(([client, caller]) => (caller.id === id && client.mode === 'replace' ? [client] : []))
+  const left = (client: Client, id: string): void => {
     clients.delete(client)
     viewing.delete(client)
+    if (rivals(id).length === 0) replacements.forget(id)
     if (clients.size > 0) return
     clearInterval(clock)
     clock = undefined
@@ -101,7 +106,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   }
 
   const welcome = (socket: WebSocket, caller: Caller, options: SocketOptions): void => {
-    if (options.mode === 'replace') replaceOlder(clients.keys())
+    const older = options.mode === 'replace' ? rivals(caller.id) : []
     const views = mayUse(caller, 'terminal')
     const client: Client = new Client({
       socket,
@@ -111,9 +116,12 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       expiresAt: caller.expiresAt,
       pool,
       log,
-      onGone: () => left(client),
+      onGone: () => left(client, caller.id),
     })
     clients.set(client, caller)
+    // Now that the newcomer counts: the credential has sockets all the time.
+    const replaces = older.length > 0 && replacements.take(caller.id, performance.now())
+    if (replaces) for (const one of older) one.close(4000, 'replaced')
     clock ??= setInterval(tick, rules.tickMs)
     watch(caller)
     if (!views || !clients.has(client)) return
@@ -163,8 +171,4 @@ async function closed(socket: WebSocket): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   socket.once('close', () => resolve())
   await promise
-}
-
-function replaceOlder(clients: Iterable<Client>): void {
-  for (const client of clients) if (client.mode === 'replace') client.close(4000, 'replaced')
 }

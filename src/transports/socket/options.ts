@@ -1,6 +1,6 @@
 // What the query of /ws says besides the token: `mode` (replace or shared), `flow=ack` and `since`, the offsets
-// up to which the client has seen each terminal (contract 8 and 18). Pure; a value that means nothing is a 400,
-// because a client that asked for shared and got replace would evict others.
+// up to which the client has seen each terminal, each with the life of the terminal where the client knows it. Pure;
+// a value that means nothing is a 400, because a client that asked for shared and got replace would evict others.
 
 import { Fault, quote } from '../../base/fault.ts'
 import { idOf } from './frames.ts'
@@ -9,12 +9,23 @@ export interface SocketOptions {
   readonly mode: 'replace' | 'shared'
   /** True: the client acknowledges what it has consumed, and gets no more than the window ahead of that. */
   readonly acks: boolean
-  /** Terminal id → offset of the first byte wanted. */
-  readonly since: ReadonlyMap<number, number>
+  /** By the terminal's id. */
+  readonly since: ReadonlyMap<number, Since>
 }
 
-/** Longest `since`: 256 terminals with offsets of 16 digits have 5,400 characters. */
-const SINCE_LENGTH = 6_000
+/** Where a client wants to go on. */
+export interface Since {
+  /** Of the first byte wanted. */
+  readonly offset: number
+  /** Of the terminal that the offset is one of; undefined: the client does not know of lives. */
+  readonly life?: string
+}
+
+/** For a terminal that the client sees from its first byte on. */
+export const FROM_BIRTH: Since = { offset: 0 }
+
+/** Longest `since`: 256 terminals with offsets of 16 digits and lives of 32 characters have 13,900 characters. */
+const SINCE_LENGTH = 14_000
 
 export function readOptions(query: URLSearchParams, usual: SocketOptions['mode']): SocketOptions {
   const mode = query.get('mode') ?? usual
@@ -24,18 +35,18 @@ export function readOptions(query: URLSearchParams, usual: SocketOptions['mode']
   return { mode, acks: flow === 'ack', since: offsetsOf(query.get('since') ?? '') }
 }
 
-function offsetsOf(text: string): ReadonlyMap<number, number> {
-  const offsets = new Map<number, number>()
+function offsetsOf(text: string): ReadonlyMap<number, Since> {
+  const offsets = new Map<number, Since>()
   if (text === '') return offsets
   if (text.length > SINCE_LENGTH) throw refusal('since', text, `at most ${SINCE_LENGTH} characters`)
   for (const pair of text.split(',')) {
-    const [, name, digits] = /^(\d{1,3}):(\d{1,16})$/.exec(pair) ?? []
+    const [, name, digits, life] = /^(\d{1,3}):(\d{1,16})(?::([A-Za-z0-9_-]{1,32}))?$/.exec(pair) ?? []
     const id = idOf(name)
     const offset = Number(digits)
     if (id === undefined || !Number.isSafeInteger(offset)) {
-      throw refusal('since', pair, 'pairs of terminal id and offset such as 1:77777,2:123')
+      throw refusal('since', pair, 'terminal id, offset and perhaps life, such as 1:77777,2:123:LIFE')
     }
-    offsets.set(id, offset)
+    offsets.set(id, { offset, ...(life === undefined ? {} : { life }) })
   }
   return offsets
 }

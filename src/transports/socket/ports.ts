@@ -19,6 +19,8 @@ export interface OutputCursor extends Disposable {
 
 export interface LiveTerminal {
   readonly id: number
+  /** Tells this terminal from any other that has or had the id, in this run of the daemon or another. */
+  readonly life: string
   /** `since`: from that offset where the ring still has it. `wake` is called when there is more, or an end. */
   attach(options: { readonly since: number | undefined; readonly wake: () => void }): OutputCursor
   /** Throws a Fault where the terminal has ended or its input queue is full. */

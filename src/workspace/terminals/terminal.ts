@@ -7,6 +7,7 @@
 import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
+import { freshRandom } from '../../base/fresh-random.ts'
 import { foregroundGroup, setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
 import { InputRing } from '../../threads/terminal/input-ring.ts'
 import { INPUT_BYTES } from '../../threads/terminal/layout.ts'
@@ -22,6 +23,8 @@ export { INPUT_BYTES }
 
 /** How long a terminal that others hold stays open after its program's exit: exit within 1 s, closed within 2. */
 const HELD_MS = 500
+/** 48 bits: an id is given again after 254 others, so even by chance no client meets an equal one. */
+const LIFE_BYTES = 6
 /** After KILL only the kernel's own waits (a dead network mount, for example) keep a process. */
 const KILLED_MS = 1000
 
@@ -45,6 +48,8 @@ export interface TerminalExit {
 
 export class Terminal {
   readonly id: number
+  /** Short and random: an id and an offset mean this terminal's output only together with it. */
+  readonly life = freshRandom(LIFE_BYTES).toString('base64url')
   readonly command: readonly string[]
   readonly cwd: string
   readonly pid: number

@@ -146,6 +146,56 @@ t.test('since: goes on where the client was, without a seam; gaps are announced'
   )
   t.equal(viewer.text(2), '6789')
   t.ok(story(viewer).includes('replay 3 0-3'), 'an offset that never was: from the beginning')
+  t.match(viewer.of('gap', 2), [{ reason: 'ring', life: 'life-of-2' }])
+})
+
+t.test('since with a life: the offset of another life is none, and that is told', async (t) => {
+  const { url, terminals } = await openSocketServer(t)
+  terminals.create(1).print('0123456789')
+  terminals.create(2).print('0123456789')
+  terminals.create(3, 4).print('0123456789')
+  const viewer = await view(t, url, '&since=1:4:life-of-1,2:7:former,3:1:former')
+  await until('all', () => viewer.text(3) === '6789')
+  await viewer.settled()
+  t.strictSame(
+    [1, 2, 3].map((id) => story(viewer).filter((line) => line.split(' ')[1] === String(id))),
+    [
+      ['replay 1 4-10', 'output 1'],
+      ['gap 2 7-0', 'replay 2 0-10', 'output 2'],
+      ['gap 3 1-0', 'gap 3 0-6', 'replay 3 6-10', 'output 3'],
+    ],
+  )
+  t.match(viewer.of('gap', 2), [{ reason: 'restarted', life: 'life-of-2' }])
+  t.match(viewer.of('gap', 3), [{ reason: 'restarted' }, { reason: 'ring' }])
+  t.match(viewer.of('replay', 1), [{ life: 'life-of-1' }])
+})
+
+t.test('an error names the frame that it answers, however late it is found', async (t) => {
+  const { url, terminals } = await openSocketServer(t)
+  terminals.create(1).exit(0)
+  terminals.create(2)
+  const viewer = await view(t, url)
+  await viewer.next('exit', 1)
+  const resize = { channel: 'terminal', type: 'resize', cols: 80, rows: 24 }
+  viewer.say({ ...resize, id: '200', request_id: 'unknown' })
+  viewer.say({ ...resize, id: 1, request_id: 'ended' })
+  viewer.say({ channel: 'terminal', type: 'ack', id: 2, offset: 1, request_id: 'no acks' })
+  viewer.say({ channel: 'terminal', type: 'close', id: '9', request_id: 'never there' })
+  viewer.say({ ...resize, id: 2, cols: 0, request_id: 'malformed' })
+  await until('all are answered', () => viewer.errors().length === 5)
+  t.strictSame(
+    viewer
+      .errors()
+      .map(({ id, code, request_id }) => `${request_id}: ${code} ${id}`)
+      .toSorted(),
+    [
+      'ended: conflict 1',
+      'malformed: bad_request 2',
+      'never there: not_found 9',
+      'no acks: bad_request 2',
+      'unknown: not_found 200',
+    ],
+  )
 })
 
 t.test('a newcomer replaces older replace-mode clients and no others', async (t) => {
@@ -159,6 +209,38 @@ t.test('a newcomer replaces older replace-mode clients and no others', async (t)
   terminal.print('x')
   await until('both see it', () => shared.text(1) === 'x' && second.text(1) === 'x')
   t.equal(terminal.attached, 2, 'nothing is held by the client that was replaced')
+})
+
+t.test('one that comes back shares, and so do all after it, until the credential has no such socket', async (t) => {
+  const { url, hub } = await openSocketServer(t)
+  const first = await view(t, url)
+  const second = await view(t, url)
+  await first.closed()
+  const back = await view(t, url)
+  const third = await view(t, url)
+  for (const viewer of [second, back, third]) await viewer.settled()
+  t.equal(hub.size, 3)
+  for (const viewer of [second, back, third]) viewer.socket.close()
+  await until('all have left', () => hub.size === 0)
+  const anew = await view(t, url)
+  await view(t, url)
+  t.match(await anew.closed(), { code: 4000 }, 'both clocks were cleared')
+})
+
+t.test('a newcomer replaces only sockets of its own credential', async (t) => {
+  const { url, hub } = await openSocketServer(t, { jwt: { secret: HS256, toleranceSeconds: 60 } })
+  const as = (sub: string, scope = 'watch') => ({
+    token: jwtOf({ sub, scope, exp: Math.floor(Date.now() / 1000) + 600 }),
+  })
+  const owner = await view(t, url)
+  const narrow = await view(t, url, '', as('narrow'))
+  const other = await view(t, url, '', as('other'))
+  for (const viewer of [owner, narrow, other]) await viewer.settled()
+  t.equal(hub.size, 3)
+  await view(t, url, '', as('narrow', 'watch terminal'))
+  t.match(await narrow.closed(), { code: 4000 }, 'another token of the same issuer and subject')
+  for (const viewer of [owner, other]) await viewer.settled()
+  t.equal(hub.size, 3)
 })
 
 t.test('watcher frames arrive as they are and overtake output', async (t) => {

@@ -11,13 +11,16 @@ t.test('mode, flow and since', async (t) => {
     mode: 'shared',
     acks: true,
     since: new Map([
-      [1, 77_777],
-      [255, 0],
+      [1, { offset: 77_777 }],
+      [255, { offset: 0 }],
     ]),
   })
   t.equal(readOptions(new URLSearchParams(), 'shared').mode, 'shared')
   t.equal(readOptions(new URLSearchParams('mode=replace'), 'shared').mode, 'replace')
-  t.equal(read('since=1:9007199254740991').since.get(1), Number.MAX_SAFE_INTEGER)
+  t.equal(read('since=1:9007199254740991').since.get(1)?.offset, Number.MAX_SAFE_INTEGER)
+  t.strictSame(read('since=1:705:aB-_9,2:3').since.get(1), { offset: 705, life: 'aB-_9' })
+  const longest = Array.from({ length: 256 }, (_, id) => `${id}:${Number.MAX_SAFE_INTEGER}:${'x'.repeat(32)}`)
+  t.equal(read(`since=${longest.join()}`).since.size, 256)
 })
 
 t.test('what means nothing is refused', async (t) => {
@@ -29,6 +32,10 @@ t.test('what means nothing is refused', async (t) => {
     'since=x:1',
     'since=1:',
     'since=1:-1',
+    'since=1:1:',
+    'since=1:1:a.b',
+    'since=1:1:a:b',
+    `since=1:1:${'x'.repeat(33)}`,
     'since=256:1',
     'since=1:9007199254740992',
     'since=1:1,',
