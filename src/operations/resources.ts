@@ -6,11 +6,11 @@ import { basename, dirname, extname, join } from 'node:path'
 import { EventStream, operation, type Operation } from '../operation.ts'
 import { resourceContents, type ResourceKind } from '../resource.ts'
 import { id, path, text, Type } from '../schema.ts'
-import { outputText, shortText } from '../workspace/exec/output-text.ts'
+import { outputText } from '../workspace/exec/output-text.ts'
 import { readFile } from '../workspace/files/file-reader.ts'
 import { changesOf } from './changed-paths.ts'
 import { runtimeInfo } from './system.ts'
-import { wholeCharacters } from './terminal-report.ts'
+import { scrollbackReport } from './terminal-report.ts'
 
 /** Values handed out for a completion: the protocol takes 100, and one more says that there are more. */
 const MOST_VALUES = 101
@@ -131,8 +131,8 @@ const terminalRead = operation({
   routes: [],
   run(input, { workspace }) {
     const terminal = workspace.terminals.get(input.id)
-    const bytes = wholeCharacters({ ...terminal.tail(terminal.scrollback), gap: 0 }, terminal)
-    return Promise.resolve({ mime_type: 'text/plain', text: shortText([bytes], { front: true, back: false }).text })
+    const { scrollback } = scrollbackReport(terminal, { ...terminal.tail(terminal.scrollback), gap: 0 }, true)
+    return Promise.resolve({ mime_type: 'text/plain', text: scrollback })
   },
 })
 

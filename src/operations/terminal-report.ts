@@ -3,13 +3,18 @@
 
 import type { Static } from 'typebox'
 import { optional, Type } from '../schema.ts'
-import { shortText, trailingHalf } from '../workspace/exec/output-text.ts'
+import { leadingHalf, shortText, trailingHalf } from '../workspace/exec/output-text.ts'
 import type { Passage } from '../workspace/terminals/attachment.ts'
 import { MOST_SCROLLBACK } from '../workspace/terminals/sizes.ts'
 import type { Terminal } from '../workspace/terminals/terminal.ts'
 
+/** The longest character of UTF-8. */
+export const CHARACTER_BYTES = 4
+
 const text = (description: string) => Type.String({ description })
 const offset = (description: string) => Type.Integer({ description, minimum: 0 })
+
+const LIFE = 'Random: tells this terminal from every other that has or had its id, before a restart too'
 
 const state = {
   alive: Type.Boolean({ description: 'false once its program has ended and everything it printed is there' }),
@@ -19,6 +24,7 @@ const state = {
 
 export const terminalEntry = Type.Object({
   id: text('A number from 1 to 255; given again only after all others'),
+  life: text(LIFE),
   command: Type.Array(Type.String(), { description: 'As requested, or the shell' }),
   cols: Type.Integer(),
   rows: Type.Integer(),
@@ -33,6 +39,7 @@ export const terminalEntry = Type.Object({
 export const scrollbackShape = Type.Object({
   scrollback: text('What it printed; base64, or text where encoding says so'),
   encoding: text('base64 or text'),
+  life: text(LIFE),
   size: offset('Bytes of it'),
   ...state,
   max_scrollback_size: Type.Integer({ description: 'The most that scrollback_size can be' }),
@@ -40,6 +47,16 @@ export const scrollbackShape = Type.Object({
   to: offset('Offset behind the last byte'),
   next: offset('from of the next call'),
   gap_bytes: offset('Bytes between the from asked for and the first returned, gone by now'),
+  gap: optional(
+    Type.Object(
+      {
+        from: offset('The from asked for'),
+        to: offset('Where the answer begins'),
+        reason: text('ring: no longer kept; restarted: the from asked for was one of another life'),
+      },
+      { description: 'Absent where the answer begins at the from asked for' },
+    ),
+  ),
   lossy: optional(Type.Boolean({ description: 'The text has U+FFFD where the bytes were not UTF-8' })),
 })
 
@@ -52,6 +69,7 @@ export function entryOf(terminal: Terminal): Static<typeof terminalEntry> {
   const { exit } = terminal
   return {
     id: String(terminal.id),
+    life: terminal.life,
     command: [...terminal.command],
     ...terminal.window,
     ...stateOf(terminal),
@@ -63,29 +81,71 @@ export function entryOf(terminal: Terminal): Static<typeof terminalEntry> {
   }
 }
 
+/** What was asked for, where `from` and `life` were given. */
+export interface Asked {
+  readonly from: number
+  readonly life: string | undefined
+}
+
 export function scrollbackReport(
   terminal: Terminal,
   passage: Passage,
   asText: boolean,
+  asked?: Asked,
 ): Static<typeof scrollbackShape> {
-  const bytes = asText ? wholeCharacters(passage, terminal) : Buffer.from(passage.bytes)
-  const to = passage.offset + bytes.byteLength
-  // Characters that begin before the first byte are left out, not replaced.
+  const whole = asText ? wholeCharacters(passage, terminal) : Buffer.from(passage.bytes)
+  const skipped = asText ? halfBefore(terminal, passage) : 0
+  const bytes = whole.subarray(skipped)
+  const from = passage.offset + Math.min(skipped, whole.byteLength)
+  const to = from + bytes.byteLength
   const { text: decoded, lossy } = asText
-    ? shortText([bytes], { front: true, back: false })
+    ? shortText([bytes], { front: false, back: false })
     : { text: '', lossy: false }
   return {
     scrollback: asText ? decoded : bytes.toString('base64'),
     encoding: asText ? 'text' : 'base64',
+    life: terminal.life,
     size: bytes.byteLength,
     ...stateOf(terminal),
     max_scrollback_size: MOST_SCROLLBACK,
-    from: passage.offset,
+    from,
     to,
     next: to,
-    gap_bytes: passage.gap,
+    gap_bytes: passage.gap === 0 ? 0 : passage.gap + from - passage.offset,
+    ...gapOf(terminal, { asked, gap: passage.gap, from }),
     ...(lossy ? { lossy } : {}),
   }
+}
+
+function gapOf(
+  terminal: Terminal,
+  { asked, gap, from }: { readonly asked: Asked | undefined; readonly gap: number; readonly from: number },
+) {
+  if (asked === undefined) return {}
+  if (isOther(terminal, asked.life)) return { gap: { from: asked.from, to: from, reason: 'restarted' } }
+  return gap === 0 ? {} : { gap: { from: asked.from, to: from, reason: 'ring' } }
+}
+
+/** The life is known to the caller and is not this one: its offsets mean nothing here. */
+export const isOther = (terminal: Terminal, life: string | undefined): boolean =>
+  life !== undefined && life !== terminal.life
+
+/**
+ * Bytes at the start of a passage that are the rest of a character which began before it: the text begins behind
+ * them. Where what was before cannot be looked at any more, any bytes that could be such a rest; at the very beginning
+ * of the output, and behind something that is no open character, none: they are shown as what they are, no UTF-8.
+ */
+function halfBefore(terminal: Terminal, { offset, bytes, gap }: Passage): number {
+  const rest = leadingHalf(Buffer.from(bytes.subarray(0, CHARACTER_BYTES)))
+  if (rest === 0 || offset === 0) return 0
+  const back = Math.min(CHARACTER_BYTES - 1, offset)
+  const before = gap > 0 ? undefined : terminal.passage(offset - back, back)
+  if (before === undefined || before.gap > 0 || before.bytes.byteLength < back) return rest
+  const open = trailingHalf(Buffer.from(before.bytes))
+  if (open === 0) return 0
+  const first = before.bytes[back - open] ?? 0
+  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
+  return Math.min(rest, length - open)
 }
 
 /** Less the beginning of a character whose rest may still come: a later call gets it whole. */

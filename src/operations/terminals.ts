@@ -10,12 +10,18 @@ import type { Passage } from '../workspace/terminals/attachment.ts'
 import { MOST_CELLS, MOST_SCROLLBACK, USUAL_SCROLLBACK, USUAL_WINDOW } from '../workspace/terminals/sizes.ts'
 import { INPUT_BYTES, type Terminal } from '../workspace/terminals/terminal.ts'
 import { bodyBytes, inputBytes } from './input-bytes.ts'
-import { entryOf, scrollbackReport, scrollbackShape, terminalEntry, wholeCharacters } from './terminal-report.ts'
+import {
+  CHARACTER_BYTES,
+  entryOf,
+  isOther,
+  scrollbackReport,
+  scrollbackShape,
+  terminalEntry,
+  wholeCharacters,
+} from './terminal-report.ts'
 
 /** Longest wait of one call: below the minute after which clients give up (mcp.md). */
 const MOST_WAIT_SECONDS = 50
-/** The longest character of UTF-8. */
-const CHARACTER_BYTES = 4
 /** Clients ask for more than there can be; it is what there is. */
 const ANY_SIZE = 2 ** 31 - 1
 
@@ -97,6 +103,14 @@ const scrollbackInput = Type.Object({
       maximum: Number.MAX_SAFE_INTEGER,
     }),
   ),
+  life: optional(
+    Type.String({
+      description:
+        'With from: the life of the terminal that the offset is one of. Another life begins at 0 and says so.',
+      minLength: 1,
+      maxLength: 64,
+    }),
+  ),
   wait_seconds: number('With from: wait this long for something new, or for the end.', {
     minimum: 0,
     maximum: MOST_WAIT_SECONDS,
@@ -128,19 +142,22 @@ export const terminalScrollback = operation({
 })
 
 async function lookBack(terminal: Terminal, input: Static<typeof scrollbackInput>, signal: AbortSignal) {
-  const { from, wait_seconds, text } = input
+  const { life, wait_seconds, text } = input
   const most = input.bytes === 0 ? ANY_SIZE : input.bytes
-  if (from === undefined) return scrollbackReport(terminal, { ...terminal.tail(most), gap: 0 }, text)
+  if (input.from === undefined) return scrollbackReport(terminal, { ...terminal.tail(most), gap: 0 }, text)
+  const asked = { from: input.from, life }
+  const from = isOther(terminal, life) ? 0 : input.from
   // One character at least, or a caller who reads text would never get past it.
   const passage = () => terminal.passage(from, text ? Math.max(most, CHARACTER_BYTES) : most)
-  if (wait_seconds === 0) return scrollbackReport(terminal, passage(), text)
+  const report = () => scrollbackReport(terminal, passage(), text, asked)
+  if (wait_seconds === 0) return report()
   const waits = AbortSignal.any([signal, AbortSignal.timeout(wait_seconds * 1000)])
   await terminal.until(from, waits)
   // The beginning of a character alone is nothing to be read yet.
   for (let now = passage(); text && isHalf(now, terminal) && !waits.aborted; now = passage()) {
     await terminal.until(now.offset + now.bytes.byteLength, waits)
   }
-  return scrollbackReport(terminal, passage(), text)
+  return report()
 }
 
 function isHalf(passage: Passage, terminal: Terminal): boolean {

@@ -94,6 +94,7 @@ const VOLATILE: Readonly<Record<string, { readonly form: RegExp; readonly mark: 
   exited_at: { form: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, mark: '<time>' },
   request_id: { form: /^[0-9a-f]{16}-[0-9a-z]+$/, mark: '<request>' },
   id: { form: /^\d+$/, mark: '<id>' },
+  life: { form: /^[A-Za-z0-9_-]{8}$/, mark: '<life>' },
   pid: { form: /^\d+$/, mark: '<pid>' },
   cursor: { form: /^[0-9a-f]+-\d+-\d+$/, mark: '<cursor>' },
   guest_pid: { form: /^\d+$/, mark: '<pid>' },

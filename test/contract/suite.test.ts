@@ -185,6 +185,7 @@ t.test('terminal_create, terminal_list, terminal_scrollback and terminal_delete 
     const body = { command: ['sh', '-c', 'printf hello; exec cat'], cols: 100, rows: 30, cwd: dir }
     const terminal = {
       id: '<id>',
+      life: '<life>',
       command: body.command,
       cols: 100,
       rows: 30,
@@ -203,7 +204,8 @@ t.test('terminal_create, terminal_list, terminal_scrollback and terminal_delete 
     const id = String(made.body['id'])
     const look = { method: 'GET', path: `/terminals/${id}/scrollback`, tool: 'terminal_scrollback', args: { id } }
     await until('the program has printed', async () => (await ask(daemon, look)).body['size'] === 5)
-    const seen = { scrollback: 'aGVsbG8=', encoding: 'base64', size: 5, alive: true, exit_code: 0 }
+    const { life } = made.body
+    const seen = { scrollback: 'aGVsbG8=', encoding: 'base64', life, size: 5, alive: true, exit_code: 0 }
     const ring = { scrollback_size: 65536, max_scrollback_size: 262144, from: 0, to: 5, next: 5, gap_bytes: 0 }
     t.strictSame((await ask(daemon, look)).body, { success: true, ...seen, ...ring }, `${door}: looked at`)
     const end = { method: 'DELETE', path: `/terminals/${id}`, tool: 'terminal_delete', args: { id } }

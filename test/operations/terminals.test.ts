@@ -29,6 +29,8 @@ interface Answer {
   readonly next: number
   readonly gap_bytes: number
   readonly lossy?: boolean
+  readonly life: string
+  readonly gap?: { readonly from: number; readonly to: number; readonly reason: string }
   readonly bytes_written: number
 }
 
@@ -153,6 +155,7 @@ t.test('following by offset: what is gone is told, what is not yet there waited 
   const old = await run(ops.terminalScrollback, { id, from: 1000 })
   t.ok(old.size >= 262_144)
   t.equal(old.gap_bytes, old.from - 1000)
+  t.same(old.gap, { from: 1000, to: old.from, reason: 'ring' })
   t.equal(old.to, 2_000_000)
   await run(ops.scrollbackClear, { id })
   t.match(await run(ops.terminalScrollback, { id, from: 1000 }), { from: 2_000_000, size: 0, gap_bytes: 1_999_000 })
@@ -186,6 +189,42 @@ t.test('P-15 text: characters whole across calls, and a flag where it is none', 
     if (answer.scrollback.includes('�')) t.equal(answer.lossy, true)
   }
   t.match(rest, /^é.*b�$/s)
+})
+
+t.test('text that begins with bytes which are no UTF-8: shown and flagged, or begun behind them', async (t) => {
+  const { run, ended } = openBench(t)
+  const read = async (bytes: string, from?: number) => {
+    const { id } = await run(ops.terminalCreate, { command: ['sh', '-c', `stty raw -echo; printf '${bytes}'`] })
+    await ended(id)
+    const more = from === undefined ? {} : { from }
+    return await run(ops.terminalScrollback, { id, text: true, ...more })
+  }
+  const U = '\u{fffd}'
+  t.match(await read('\\200\\200abc', 0), { scrollback: `${U}${U}abc`, lossy: true, from: 0, size: 5, to: 5 })
+  t.match(await read('\\200\\200abc'), { scrollback: `${U}${U}abc`, lossy: true, from: 0, size: 5 })
+  t.match(await read('x\\200y', 1), { scrollback: `${U}y`, lossy: true, from: 1, size: 2 })
+  t.match(await read('x\\303\\251y', 2), { scrollback: 'y', lossy: undefined, from: 3, size: 1, gap_bytes: 0 })
+  t.match(await read('x\\303\\251\\251y', 2), { scrollback: `${U}y`, lossy: true, from: 3, size: 2 })
+  t.match(await read('\\360\\237\\230\\200y', 3), { scrollback: 'y', from: 4, size: 1 })
+  t.match(await read('\\311t\\351 \\351', 3), { scrollback: ` ${U}`, lossy: true, from: 3, size: 2 })
+})
+
+t.test('a life tells one terminal from another; an offset of another life begins at 0 and says so', async (t) => {
+  const { run, ended } = openBench(t)
+  const made = await run(ops.terminalCreate, { command: ['sh', '-c', 'stty raw; printf 0123456789'] })
+  await ended(made.id)
+  t.match(made.life, /^[A-Za-z0-9_-]{8}$/)
+  const other = await run(ops.terminalCreate, { command: ['true'] })
+  t.not(other.life, made.life)
+  const { id, life } = made
+  t.match((await run(ops.terminalList)).terminals, [{ life }, { life: other.life }])
+  const look = (more: object) => run(ops.terminalScrollback, { id, text: true, ...more })
+  t.match(await look({ from: 7, life }), { life, from: 7, scrollback: '789', gap: undefined })
+  t.match(await look({ from: 7 }), { life, from: 7, scrollback: '789', gap: undefined })
+  const restarted = { gap: { from: 7, to: 0, reason: 'restarted' }, gap_bytes: 0, from: 0 }
+  t.match(await look({ from: 7, life: other.life }), { life, scrollback: '0123456789', ...restarted })
+  t.match(await look({ from: 7, life: 'another', wait_seconds: 1 }), { life, scrollback: '0123456789', ...restarted })
+  t.match(await look({ life: 'another' }), { life, scrollback: '0123456789', gap: undefined })
 })
 
 t.test('typing and resizing: text, base64, a body; a dead terminal is a conflict', async (t) => {
