@@ -33,11 +33,15 @@ interface Field extends TSchema {
   readonly enum?: readonly unknown[]
 }
 
-/** Reads `raw` as the input of `op`; throws `bad_request` naming the field, what came and what is accepted. */
+/**
+ * Reads `raw` as the input of `op`; throws `bad_request` naming the field, what came and what is accepted. `workdir`:
+ * what a relative path is below, absolute itself.
+ */
 export function takeIn<I extends TObject>(
   op: Operation<I>,
   raw: Readonly<Record<string, unknown>>,
   rules: IntakeRules<Static<I>>,
+  workdir = '/',
 ): Intake<Static<I>> {
   const fields = op.input.properties as Readonly<Record<string, Field>>
   const given = new Map<string, unknown>()
@@ -55,8 +59,8 @@ export function takeIn<I extends TObject>(
   const input: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(fields)) {
     const fixed = rules.fixed?.[name as keyof Static<I>]
-    const value =
-      fixed ?? (given.has(name) ? readWhole(name, field, given.get(name)) : defaultOf(name, field, rules.defaults))
+    const came = given.has(name) ? given.get(name) : rules.defaults?.[name as keyof Static<I>]
+    const value = fixed ?? (came === undefined ? field.default : readWhole(name, field, came, workdir))
     if (value !== undefined) input[name] = value
   }
   if (Object.keys(fields).length > 0 && !validator(op.input).Check(withoutBytes(fields, input)))
@@ -75,10 +79,6 @@ function withoutBytes(
   return bytes.length === 0 ? input : { ...input, ...Object.fromEntries(bytes.map(([name]) => [name, ''])) }
 }
 
-function defaultOf(name: string, field: Field, defaults: Readonly<Record<string, unknown>> | undefined): unknown {
-  return defaults?.[name] ?? field.default
-}
-
 const compiled = new WeakMap<TSchema, ReturnType<typeof Compile>>()
 
 /** Compiled at first use: start-up pays for no schema that nobody asks for. */
@@ -89,19 +89,19 @@ function validator(schema: TSchema): { Check(value: unknown): boolean } {
 }
 
 /** Of whole characters only, whatever the field is for. */
-function readWhole(name: string, field: Field, came: unknown): unknown {
-  const value = readField(name, field, field.kind === 'content' ? came : asText(came))
+function readWhole(name: string, field: Field, came: unknown, workdir: string): unknown {
+  const value = readField(name, field, field.kind === 'content' ? came : asText(came), workdir)
   refuseHalves(name, value)
   return value
 }
 
 /** The tolerant reading of contract 12. What cannot be read stays as it came, and the check refuses it. */
-function readField(name: string, field: Field, value: unknown): unknown {
+function readField(name: string, field: Field, value: unknown, workdir: string): unknown {
   switch (field.kind) {
     case 'path':
-      return readPath(name, value)
+      return readPath(name, value, workdir)
     case 'paths':
-      return readItems(value).map((item) => readPath(name, item))
+      return readItems(value).map((item) => readPath(name, item, workdir))
     case 'list':
       return readList(name, value)
     case 'argv':
@@ -133,16 +133,24 @@ function readScalar(type: string | undefined, value: unknown): unknown {
   }
 }
 
-function readPath(name: string, value: unknown): unknown {
+/** Absolute and normalised; a relative path is below `workdir`. */
+function readPath(name: string, value: unknown, workdir: string): unknown {
   if (typeof value !== 'string') return value
-  const wanted = `accepted is an absolute path without NUL of at most ${PATH_BYTES} bytes`
+  const wanted = `accepted is a path, absolute or below ${quote(workdir)}, without NUL, of at most ${PATH_BYTES} bytes`
+  if (value === '') throw bad(name, `${name} is empty; ${wanted}`, value)
   if (value.includes('\0')) throw bad(name, `${name} contains a NUL character; ${wanted}`, value)
-  if (!value.startsWith('/')) throw bad(name, `${name} is ${quote(value)}, which is not absolute; ${wanted}`, value)
-  if (Buffer.byteLength(value) > PATH_BYTES) {
-    throw bad(name, `${name} is ${Buffer.byteLength(value)} bytes long; ${wanted}`, undefined)
+  // A shell's "~" and a URL are no relative paths that anyone means: a write would make directories of these names.
+  if (/^(~[\w.-]*(\/|$)|[a-z][a-z0-9+.-]*:\/\/)/i.test(value)) {
+    throw bad(
+      name,
+      `${name} is ${quote(value)}, which is read as it stands here; ${wanted}; "./" in front says so`,
+      value,
+    )
   }
-  const normal = posix.normalize(value)
-  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal
+  const path = posix.resolve(workdir, value)
+  const bytes = Math.max(Buffer.byteLength(value), Buffer.byteLength(path))
+  if (bytes > PATH_BYTES) throw bad(name, `${name} is ${bytes} bytes long; ${wanted}`, undefined)
+  return path
 }
 
 function unknownField(op: Operation, name: string): Fault {
@@ -188,9 +196,9 @@ export function expectation(field: Field | undefined): string {
   if (field.enum !== undefined) return `one of ${field.enum.map(quote).join(', ')}`
   switch (field.kind) {
     case 'path':
-      return 'an absolute path'
+      return 'a path, absolute or below the working directory'
     case 'paths':
-      return `an array of 1 to ${String(maxItems)} absolute paths`
+      return `an array of 1 to ${String(maxItems)} paths, absolute or below the working directory`
     case 'list':
       return `a list of at most ${String(maxItems)} strings, or one string, which is split at commas`
     case 'argv':

@@ -99,7 +99,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
       let outcome: Outcome = '2xx'
       try {
         const out = (leave = enter(op, request.caller))
-        const { input, ignored } = takeIn(op, request.raw, request.rules)
+        const { input, ignored } = takeIn(op, request.raw, request.rules, workspace.workdir)
         const value = await op.run(input, callOf(workspace, request, daemon))
         if (value instanceof EventStream || value instanceof ByteStream) leave = undefined // when the stream ends
         return { value: whileInside(value, out), ignored }

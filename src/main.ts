@@ -23,7 +23,7 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
   --port N             port, 0 takes any free one      (RUNTIME_PORT, 9990)
   --token-file FILE    file with a token to begin with (RUNTIME_TOKEN_FILE, made in the state directory)
   --config FILE        configuration as JSON           (RUNTIME_CONFIG)
-  --workdir DIR        where commands start            (RUNTIME_WORKDIR, /root, else the home directory)
+  --workdir DIR        where commands start            (RUNTIME_WORKDIR, the directory it was started in)
   --log-level LEVEL    debug info warn error silent    (RUNTIME_LOG_LEVEL, info)
   --access-log         log every request               (RUNTIME_ACCESS_LOG=1)
   --toolsets A,B       toolsets beyond the 23 tools

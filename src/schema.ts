@@ -10,13 +10,16 @@ export type Kind = 'path' | 'paths' | 'list' | 'argv' | 'content' | 'id' | 'env'
 /** Longest path taken, in bytes (PATH_MAX less the final NUL). */
 export const PATH_BYTES = 4095
 
-/** An absolute path: normalised, without NUL, at most 4,095 bytes. */
-export const path = (description: string, more: { default?: string } = {}) =>
-  Type.String({ kind: 'path', minLength: 1, description: `${description} Absolute.`, ...more })
+/** Of which paths a field takes, for people and models. */
+const WHERE = 'Absolute, or relative to the working directory.'
 
-/** Absolute paths: an array, the JSON text of one, or one as a string; a comma is part of a name. */
+/** A path: absolute or below the working directory, without NUL, at most 4,095 bytes; read, it is absolute and normal. */
+export const path = (description: string, more: { default?: string } = {}) =>
+  Type.String({ kind: 'path', minLength: 1, description: `${description} ${WHERE}`, ...more })
+
+/** Paths, each as above: an array, the JSON text of one, or one as a string; a comma is part of a name. */
 export const paths = (description: string) =>
-  Type.Array(Type.String(), { kind: 'paths', description: `${description} Absolute.`, minItems: 1, maxItems: 1000 })
+  Type.Array(Type.String(), { kind: 'paths', description: `${description} ${WHERE}`, minItems: 1, maxItems: 1000 })
 
 /** Text without limits of its own. */
 export const text = (description: string, more: { minLength?: number; maxLength?: number; default?: string } = {}) =>

@@ -46,7 +46,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const daemon = stack.use(daemonOf(config, assets, log))
   const parts = { workspace, daemon, token: token.token, listener: service.listener, log, say }
   const doors = stack.use(await openDoors(config, parts))
-  if (config.logLevel !== 'silent') say(readyLine(doors.front, token))
+  if (config.logLevel !== 'silent') say(readyLine(config, doors.front, token))
   stack.use(openClockWatch({ jumped: (seconds) => clockJumped(daemon, log, seconds) }))
   const take = (next: string): boolean => doors.credentials.replaceToken(next)
   const watch = stack.use(openTokenWatch({ sources, take, log }))
@@ -70,11 +70,11 @@ function urlOf({ address }: FrontDoor): string {
   return `http://${host}:${address.port}`
 }
 
-/** Contract 15.5: one line with address, port and token file; the token itself only for a person at a terminal. */
-function readyLine(door: FrontDoor, token: LoadedToken): string {
+/** One line with address, token file and working directory; the token itself only for a person at a terminal. */
+function readyLine({ workdir }: Config, door: FrontDoor, token: LoadedToken): string {
   const where = token.path ?? (token.source === 'environment' ? 'the environment' : 'none')
   const shown = isatty(2) && token.created ? `, token ${token.token}` : ''
-  return `workspace-runtime: ready on ${urlOf(door)}, token in ${where}${shown}`
+  return `workspace-runtime: ready on ${urlOf(door)}, token in ${where}${shown}, working directory ${workdir}`
 }
 
 function daemonOf(config: Config, { problems }: Assets, log: Log): Daemon {

@@ -62,15 +62,29 @@ t.test('the route settles what it fixes, the projection what it defaults', async
   t.match(read({ nested: false }, { unknown: 'report', defaults: { nested: true } }).input, { nested: false })
 })
 
-t.test('paths are absolute, free of NUL, normalised', async (t) => {
+t.test('paths become absolute and normal, free of NUL', async (t) => {
+  const below = (path: unknown, workdir: string): unknown =>
+    takeIn(sample, { path }, report as never, workdir).input.path
+  t.equal(below('a/./b', '/work'), '/work/a/b')
+  t.equal(below('.', '/work'), '/work')
+  t.equal(below('..', '/work'), '/')
+  t.equal(below('../x', '/work/dir'), '/work/x')
+  t.equal(below('-n', '/'), '/-n')
+  t.equal(below('./~/x', '/work'), '/work/~/x')
+  t.equal(below('a:b', '/work'), '/work/a:b')
+  const readDefault = takeIn(sample, {}, { unknown: 'report', defaults: { path: '.' } } as never, '/work')
+  t.equal(readDefault.input.path, '/work', "also a projection's default")
+  for (const path of ['~', '~/x', '~root/x', 'file:///etc/passwd', 'HTTP://a/b']) {
+    t.match(refusal({ path }), /which is read as it stands here; accepted is a path.*"\.\/" in front/, path)
+  }
   t.match(read({ path: '/a/./b//c/../d/' }).input, { path: '/a/b/d' })
-  t.match(refusal({ path: 'a/b' }), /bad_request: path is "a\/b", which is not absolute; accepted is an absolute path/)
   t.match(refusal({ path: '/a\0b' }), /path contains a NUL character/)
   t.match(refusal({ path: '/a\ud800' }), /path contains a lone surrogate/)
-  t.match(refusal({ path: '' }), /not absolute/)
+  t.match(refusal({ path: '' }), /bad_request: path is empty; accepted is a path, absolute or below/)
   t.match(refusal({ path: `/${'x'.repeat(4095)}` }), /path is 4096 bytes long/)
-  t.match(refusal({ path: 5 }), /path is 5; accepted is an absolute path/)
-  t.match(refusal({ path: ['/a', '/b'] }), /path is \["\/a","\/b"\]; accepted is an absolute path/)
+  t.match(refusal({ path: 'x'.repeat(4095) }), /path is 4096 bytes long/)
+  t.match(refusal({ path: 5 }), /path is 5; accepted is a path, absolute or below/)
+  t.match(refusal({ path: ['/a', '/b'] }), /path is \["\/a","\/b"\]; accepted is a path, absolute or below/)
 })
 
 t.test('what is refused names the field, what came and what is accepted', async (t) => {

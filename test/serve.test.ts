@@ -159,7 +159,9 @@ t.test('without a token one is made, kept with mode 0600, reused and shown by to
   t.equal(statSync(path).mode & 0o777, 0o600)
   t.match(
     first.stderr(),
-    new RegExp(`^workspace-runtime: ready on http://127.0.0.1:${first.port}, token in ${path}\n$`),
+    new RegExp(
+      `^workspace-runtime: ready on http://127.0.0.1:${first.port}, token in ${path}, working directory ${first.directory}\n$`,
+    ),
   )
   t.notMatch(first.stderr(), token, 'the token is shown to a terminal only')
   const auth = { authorization: `Bearer ${token}` }

@@ -20,7 +20,8 @@ export const configSchema = Type.Object(
     ),
     workdir: Type.Optional(
       Type.String({
-        description: 'Where commands start; default /root if usable, else the home directory, else /',
+        description:
+          'Where commands start and what relative paths are below; default: where the daemon was started, unless that is /: then /root if usable, else the home directory',
         minLength: 1,
       }),
     ),

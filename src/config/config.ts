@@ -198,9 +198,20 @@ function readLevel(text: string | undefined): LogLevel | undefined {
   return level
 }
 
-/** `/root` if it can be entered, else the home directory, else `/` (contract 15.4). */
+/** Where the daemon was started, unless that is `/`: then `/root` if it can be entered, else the home directory. */
 function defaultWorkdir(home: string): string {
-  return ['/root', home, accountHome()].find((path) => isAbsolute(path) && usable(path)) ?? '/'
+  const started = startedIn()
+  const found = [started === '/' ? '' : started, '/root', home, accountHome()]
+  return found.find((path) => isAbsolute(path) && usable(path)) ?? '/'
+}
+
+/** Empty where that folder is gone. */
+function startedIn(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return ''
+  }
 }
 
 /** The home directory as the system knows it; a user of a container often has no account, and none. */

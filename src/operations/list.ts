@@ -80,7 +80,7 @@ export const fileList = operation({
       'left out unless `use_gitignore` is false; other dotfiles are listed. To find files by name use search_files, ' +
       'to find text use search_content, to read one file use file_read.',
     text: {
-      defaults: { max_entries: 300, max_content_budget: 20_000 },
+      defaults: { path: '.', max_entries: 300, max_content_budget: 20_000 },
       most: { max_entries: 1000, max_content_budget: 200_000 },
     },
   },

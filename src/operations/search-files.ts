@@ -36,7 +36,7 @@ export const searchFiles = operation({
       'Finds files by name: every regular file whose path relative to `path` contains `q` (a plain substring, any ' +
       'case, no wildcards). Ignored and hidden files are left out unless asked for. Give a narrow `path` where you can. ' +
       'To search inside files use search_content; to see a directory use file_list.',
-    text: { form: 'paths', most: { max_results: 2000 } },
+    text: { form: 'paths', defaults: { path: '.' }, most: { max_results: 2000 } },
   },
   statuses: [404],
   example: { q: 'main', path: '/app' },

@@ -79,7 +79,7 @@ export const searchContent = operation({
       'context_lines adds the lines around. Hidden, binary and .gitignored files are skipped. At most max_results lines ' +
       '(default 100): when capped is true, narrow path or file_types. To find files by name use search_files. ' +
       'Example: {"q":"TODO","path":"/app","file_types":["ts"]}',
-    text: { form: 'matches', most: { max_results: 1000 } },
+    text: { form: 'matches', defaults: { path: '.' }, most: { max_results: 1000 } },
     meta: { 'anthropic/alwaysLoad': true },
   },
   example: { q: 'TODO', path: '/app', file_types: ['ts', 'md'], context_lines: 1 },

@@ -173,15 +173,10 @@ export const CASES: readonly Case[] = [
     expect: missing('<dir>/nothing'),
   },
   {
-    name: 'a relative path',
-    ...get('/files/read', 'file_read', { path: 'b.txt' }),
-    status: 400,
-    rpc: -32602,
-    expect: {
-      code: 'bad_request',
-      error: 'path is "b.txt", which is not absolute; accepted is an absolute path without NUL of at most 4095 bytes',
-      details: { field: 'path', got: 'b.txt' },
-    },
+    name: 'a relative path is below the working directory; the answer names the absolute one',
+    ...get('/files/read', 'file_read', { path: './tree//src/../b.txt' }),
+    status: 200,
+    expect: { path: '<dir>/b.txt', content: 'find you\n', size: 9, lines: 1, extension: '.txt' },
   },
   {
     name: 'a new file',

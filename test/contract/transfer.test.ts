@@ -150,7 +150,8 @@ t.test('a missing path is 404, two of one base name are 400, before any byte', a
   const cases: readonly [object, number, RegExp][] = [
     [{ paths: [join(root, 'app'), '/nowhere/at/all'] }, 404, /nowhere/],
     [{ paths: [join(root, 'app/src'), '/usr/src'] }, 400, /"src" in the archive/],
-    [{ paths: ['relative'] }, 400, /not absolute/],
+    [{ paths: ['relative'] }, 404, /\/relative/],
+    [{ paths: [''] }, 400, /paths is empty/],
     [{ paths: [] }, 400, /1 to 1000/],
     [{}, 400, /paths is missing/],
     [{ paths: [root], format: 'zip' }, 400, /format/],

@@ -103,7 +103,7 @@ t.test('reading', async (t) => {
   t.equal((await get(join(dir, 'link'))).headers.etag, empty.headers.etag)
   t.match(await get(join(dir, 'nowhere')), { status: 404, body: { code: 'not_found' } })
   t.match(await get(dir), { status: 400, body: { code: 'bad_request' } })
-  t.match(await get('relative'), { status: 400, body: { details: { field: 'path' } } })
+  t.match(await get('~/relative'), { status: 400, body: { details: { field: 'path' } } })
   const fds = (): number => readdirSync(`/proc/${daemon.pid}/fd`).filter((fd) => linksTo(daemon, fd, dir)).length
   await until('every file is closed', () => fds() === 0)
 })

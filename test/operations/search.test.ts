@@ -47,7 +47,7 @@ t.test('bad input names the field', async (t) => {
     [{}, /^q is missing \(also taken: query\)/],
     [{ q: '' }, /^q is "".*1 to 1000 characters/],
     [{ q: 'x'.repeat(1001) }, /^q is a string of 1001 characters/],
-    [{ q: 'x', path: 'relative' }, /^path is "relative"/],
+    [{ q: 'x', path: '~/x' }, /^path is "~\/x"/],
     [{ q: 'x', max_results: 0 }, /^max_results is 0; accepted is an integer from 1 to 10000/],
     [{ q: 'x', timeout: 61 }, /^timeout is 61/],
     [{ q: 'x', context_lines: 11 }, /^context_lines is 11/],

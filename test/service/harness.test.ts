@@ -49,7 +49,7 @@ t.test(
     await supervisor.ready()
     t.equal(await health(supervisor), 200)
     t.match(await supervisor.notify.heard('STATUS='), `STATUS=serving on ${supervisor.url}`)
-    t.match(daemon.stderr(), new RegExp(`ready on ${supervisor.url}, token in ${supervisor.directory}/state/token\n`))
+    t.match(daemon.stderr(), new RegExp(`ready on ${supervisor.url}, token in ${supervisor.directory}/state/token, `))
     const variables = (await shell(supervisor, 'env')).split('\n').map((line) => line.split('=', 1)[0] ?? '')
     const ours = /^(RUNTIME_|LISTEN_|WATCHDOG_|NOTIFY_|CREDENTIALS_|STATE_|CACHE_|INVOCATION_|JOURNAL_|SYSTEMD_)/
     t.same(variables.filter((name) => ours.test(name)), []) // prettier-ignore

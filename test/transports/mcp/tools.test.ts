@@ -33,7 +33,12 @@ t.test('a tool is described flat, without what only REST has', (t) => {
     inputSchema: {
       type: 'object',
       properties: {
-        path: { type: 'string', minLength: 1, description: 'The note. Absolute. Default: "/".', default: '/' },
+        path: {
+          type: 'string',
+          minLength: 1,
+          description: 'The note. Absolute, or relative to the working directory. Default: "/".',
+          default: '/',
+        },
         tags: {
           type: 'array',
           items: { type: 'string' },
@@ -156,7 +161,7 @@ t.test('M-08 wrong arguments: -32602 for a bare caller, a marked result for the 
   const wrong: readonly [string, unknown, RegExp][] = [
     ['note_write', {}, /path is missing/],
     ['note_write', { path: '/a' }, /content is missing/],
-    ['note_write', { path: 'a', content: '' }, /not absolute/],
+    ['note_write', { path: '', content: '' }, /path is empty/],
     ['note_write', { path: '/a\0', content: '' }, /NUL/],
     ['note_write', { path: 5, content: '' }, /path is 5/],
     ['note_write', { path: '/a', content: {} }, /content is \{\}/],
