@@ -8,6 +8,7 @@ import { takeIn, type IntakeRules } from './intake.ts'
 import type { Log } from './base/log.ts'
 import { ByteStream, EventStream, type Call, type Operation } from './operation.ts'
 import type { Outcome } from './base/tally.ts'
+import { Waiters } from './base/waiting.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 export interface Request {
@@ -62,7 +63,7 @@ interface Account {
 /** `daemon`: where calls are counted, and what those learn that ask for it. */
 export function openGate(workspace: Workspace, limits: GateLimits, log: Log, daemon?: Daemon): Gate {
   const accounts = new Map<string, Account>()
-  const waiters = new Set<() => void>()
+  const waiters = new Waiters()
   let running = 0
   let open = true
 
@@ -87,7 +88,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
       account.running--
       running--
       if (account.running === 0 && limits.rate === 0) accounts.delete(caller.id)
-      if (running === 0) for (const wake of waiters) wake()
+      if (running === 0) waiters.wake()
     }
   }
 
@@ -119,7 +120,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
       return running
     },
     async idle(signal) {
-      while (running > 0 && !signal.aborted) await nextWake(waiters, signal)
+      await waiters.until(() => running === 0, signal)
     },
   }
 }
@@ -195,14 +196,6 @@ function thenLeave<T>(items: AsyncIterable<T>, leave: () => void): AsyncIterable
       }
     },
   }
-}
-
-async function nextWake(waiters: Set<() => void>, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  waiters.add(resolve)
-  signal.addEventListener('abort', () => resolve(), { once: true })
-  await promise
-  waiters.delete(resolve)
 }
 
 /** Every failure leaves as a Fault; one that is not yet is our defect: logged with its stack, told without. */

@@ -1,6 +1,7 @@
 // The changes of single paths as a stream of frames: first those that are watched, then each that has changed,
 // named once however often it changed since the last was taken.
 
+import { Waiters } from '../base/waiting.ts'
 import type { Frame } from '../operation.ts'
 import type { PathWatches } from '../workspace/watchers/path-watches.ts'
 
@@ -10,29 +11,21 @@ export async function* changesOf(
   signal: AbortSignal,
 ): AsyncGenerator<Frame, void> {
   const changed = new Set<string>()
-  let wake = (): void => undefined
-  const over = (): void => wake()
-  signal.addEventListener('abort', over, { once: true })
-  try {
-    using watch = await watches.watch(
-      paths,
-      (path) => {
-        changed.add(path)
-        wake()
-      },
-      signal,
-    )
-    yield { event: 'watching', data: { values: watch.paths } }
-    while (!signal.aborted) {
-      for (const path of changed) {
-        changed.delete(path)
-        yield { event: 'changed', data: { value: path } }
-      }
-      const { promise, resolve } = Promise.withResolvers<void>()
-      wake = resolve
-      if (changed.size === 0 && !signal.aborted) await promise
+  const waiters = new Waiters()
+  using watch = await watches.watch(
+    paths,
+    (path) => {
+      changed.add(path)
+      waiters.wake()
+    },
+    signal,
+  )
+  yield { event: 'watching', data: { values: watch.paths } }
+  while (!signal.aborted) {
+    for (const path of changed) {
+      changed.delete(path)
+      yield { event: 'changed', data: { value: path } }
     }
-  } finally {
-    signal.removeEventListener('abort', over)
+    await waiters.until(() => changed.size > 0, signal)
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Static } from 'typebox'
 import { Fault } from '../base/fault.ts'
+import { type End, waitFor } from '../base/waiting.ts'
 import { operation, type Call } from '../operation.ts'
 import { argv, content, environment, flag, number, optional, path, text, Type, whole } from '../schema.ts'
 import type { Task } from '../workspace/exec/task.ts'
@@ -135,22 +136,19 @@ function requestOf(input: RunInput, waits: boolean): TaskRequest {
  * wait ends and the task runs on.
  */
 async function waitedFor(task: Task, input: RunInput, call: Call) {
-  const { promise, resolve } = Promise.withResolvers<'left' | 'passed'>()
   const { wait_seconds: seconds, output_bytes: bytes, kill_on_disconnect: kill } = input
-  const timer = seconds === undefined ? undefined : setTimeout(() => resolve('passed'), seconds * 1000)
-  const leave = (): void => {
-    if (kill) void task.terminate()
-    resolve('left')
+  const ended = (end: End<'ended'>) => {
+    void task.finished.then(() => end('ended'))
+    return () => undefined
   }
-  call.signal.addEventListener('abort', leave, { once: true })
-  if (call.signal.aborted) leave()
   try {
-    if ((await Promise.race([task.finished, promise])) === 'left') throw gone(task, kill)
+    if ((await waitFor(ended, call.signal, seconds === undefined ? undefined : seconds * 1000)) === 'aborted') {
+      if (kill) void task.terminate()
+      throw gone(task, kill)
+    }
     const report = bytes === undefined ? await wholeReport(task) : endsReport(task, bytes, true)
     return { ...report, ...nextOf(task) }
   } finally {
-    clearTimeout(timer)
-    call.signal.removeEventListener('abort', leave)
     task.releaseHeads()
   }
 }

@@ -1,6 +1,7 @@
 // /mcp on node:http: reads one message, hands it to the engine, writes the outcome. Host, Origin and the
 // credential are judged before (contract 15.9), so whoever arrives here may be answered.
 
+import { type End, waitFor } from '../../base/waiting.ts'
 import { Fault } from '../../base/fault.ts'
 import { BodyRoom, readBody, refuseCoding } from '../body.ts'
 import type { JsonReader } from '../json-reader.ts'
@@ -50,9 +51,11 @@ export function mcpEndpoint(parts: McpParts): McpEndpoint {
     }
   }
   const settled = async (signal: AbortSignal): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    await Promise.race([promise, Promise.allSettled(answering)])
+    const left = (end: End<'settled'>) => {
+      void Promise.allSettled(answering).then(() => end('settled'))
+      return () => undefined
+    }
+    await waitFor(left, signal)
   }
   return Object.assign(endpoint, { settled })
 }

@@ -2,6 +2,7 @@
 // of the wish is served; each notification carries the id of the request that opened the stream; an orderly end
 // is the result. A change that cannot leave because the client takes nothing waits, once for each address.
 
+import { waitFor } from '../../base/waiting.ts'
 import type { Caller } from '../../caller.ts'
 import { RPC, type Refusal } from './errors.ts'
 import { isObject } from './json-rpc.ts'
@@ -76,9 +77,7 @@ async function tellChanges(wish: Wish, exchange: Exchange, changes: ChangeSource
   await using listening = await changes.listen(wish, exchange, (change) => waiting.add(change))
   say('notifications/subscriptions/acknowledged', { notifications: listening.granted })
   waiting.start()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  end.addEventListener('abort', () => resolve(), { once: true })
-  if (!end.aborted) await promise
+  await waitFor(() => () => undefined, end)
 }
 
 /** Changes that are still to be told, each once. */

@@ -3,6 +3,7 @@
 // guess, in one map for the whole process, and only the credential that was asked may answer (mcp.md 2.6).
 
 import { freshRandom } from '../../base/fresh-random.ts'
+import { type End, waitFor } from '../../base/waiting.ts'
 import type { Caller } from '../../caller.ts'
 import type { RpcResponse } from './json-rpc.ts'
 import type { Outlet, Question } from './outlet.ts'
@@ -20,6 +21,10 @@ export interface Asked {
   readonly params: object
 }
 
+interface Answer {
+  readonly result: unknown
+}
+
 /** Not to be guessed. */
 const ID_BYTES = 16
 /** Open at once. */
@@ -28,29 +33,24 @@ const MOST = 1024
 const PATIENCE_MS = 600_000
 
 export function openQuestions(): PendingQuestions {
-  const open = new Map<string, { caller: string; resolve: (result: unknown) => void }>()
+  const open = new Map<string, { caller: string; answered: End<Answer> }>()
   return {
     async ask(caller, outlet, { method, params }, signal) {
       if (open.size >= MOST || signal.aborted) return undefined
       const id = freshRandom(ID_BYTES).toString('hex')
-      const { promise, resolve } = Promise.withResolvers<unknown>()
-      open.set(id, { caller: caller.id, resolve })
-      const over = (): void => resolve(undefined)
-      const timer = setTimeout(over, PATIENCE_MS)
-      signal.addEventListener('abort', over, { once: true })
-      try {
-        const message: Question = { jsonrpc: '2.0', id, method, params }
-        return outlet.send(message) ? await promise : undefined
-      } finally {
-        open.delete(id)
-        clearTimeout(timer)
-        signal.removeEventListener('abort', over)
+      const message: Question = { jsonrpc: '2.0', id, method, params }
+      const asking = (end: End<Answer>) => {
+        open.set(id, { caller: caller.id, answered: end })
+        if (!outlet.send(message)) end({ result: undefined })
+        return () => void open.delete(id)
       }
+      const ended = await waitFor(asking, signal, PATIENCE_MS)
+      return typeof ended === 'string' ? undefined : ended.result
     },
     answer(caller, { id, result }) {
       const asked = typeof id === 'string' ? open.get(id) : undefined
       if (asked === undefined || asked.caller !== caller.id) return false
-      asked.resolve(result)
+      asked.answered({ result })
       return true
     },
     get size() {

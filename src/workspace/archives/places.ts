@@ -2,6 +2,7 @@
 // whoever finds the line full, or waits too long in it, is told when to come again.
 
 import { Fault } from '../../base/fault.ts'
+import { type End, waitFor } from '../../base/waiting.ts'
 
 export interface PlaceLimits {
   /** What takes a place, in the plural, for the sentence. */
@@ -18,7 +19,7 @@ const RETRY_AFTER = 10
 export class Places {
   readonly #limits: PlaceLimits
   /** Each is told true when it has its place, false when it will have none. */
-  readonly #line = new Set<(admitted: boolean) => void>()
+  readonly #line = new Set<End<boolean>>()
   #taken = 0
   #closed = false
 
@@ -52,22 +53,11 @@ export class Places {
   }
 
   async #stand(signal: AbortSignal): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    const told = (admitted: boolean): void => {
-      this.#line.delete(told)
-      resolve(admitted)
+    const line = (told: End<boolean>) => {
+      this.#line.add(told)
+      return () => void this.#line.delete(told)
     }
-    const give = (): void => told(false)
-    this.#line.add(told)
-    const timer = setTimeout(give, this.#limits.waitMs)
-    signal.addEventListener('abort', give, { once: true })
-    if (signal.aborted) give()
-    try {
-      return await promise
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', give)
-    }
+    return (await waitFor(line, signal, this.#limits.waitMs)) === true
   }
 
   #refusal(): Fault {

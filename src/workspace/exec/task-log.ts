@@ -2,6 +2,7 @@
 // gets what is kept and then what comes, out of one chain of chunks, so there is no seam. The slowest
 // reader paces the child (contract 16); a reader that is closed releases it at once (reliability 0.6).
 
+import { Waiters } from '../../base/waiting.ts'
 import {
   HEAD_BYTES,
   Head,
@@ -14,7 +15,6 @@ import {
   type StreamName,
   type TailPiece,
 } from './task-output.ts'
-import { OutputWaiters } from './output-waiters.ts'
 
 export interface LogChunk {
   readonly stream: StreamName
@@ -49,7 +49,7 @@ export interface TaskLogOptions {
 export class TaskLog {
   readonly #streams: Readonly<Record<StreamName, { tail: Tail; head: Head | undefined; slabs: Slabs; total: number }>>
   readonly #readers = new Set<LogReader>()
-  readonly #waiters = new OutputWaiters()
+  readonly #waiters = new Waiters()
   readonly #pace: (paused: boolean) => void
   /** The newest link only: readers hold what they have not read, nobody holds the rest. */
   #last: Link = { chunk: { stream: 'stdout', bytes: Buffer.alloc(0) }, order: -1, next: undefined }

@@ -2,6 +2,7 @@
 // wait for more. It sets the reader's limit: at most 256 KiB beyond the slowest client, none without clients
 // (contract 17). A complete output shrinks to what can still be asked for.
 
+import { Waiters } from '../../base/waiting.ts'
 import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal/ring.ts'
 import { Attachment, type Attached } from './attachment.ts'
 import type { Rings } from './rings.ts'
@@ -14,7 +15,7 @@ const COPIES = 3
 export class TerminalOutput implements Attached {
   readonly #wake: () => void
   readonly #attachments = new Set<Attachment>()
-  readonly #waiters = new Set<() => void>()
+  readonly #waiters = new Waiters()
   readonly #rings: Rings
   #history: TerminalRing | Remains
   /** History before it was cleared away. */
@@ -109,13 +110,7 @@ export class TerminalOutput implements Attached {
 
   /** Resolves once there is a byte at `offset`, the output is complete, or `signal` aborts. */
   async until(offset: number, signal: AbortSignal): Promise<void> {
-    while (this.head <= offset && this.#exitCode === undefined && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#waiters.add(resolve)
-      signal.addEventListener('abort', () => resolve(), { once: true })
-      await promise
-      this.#waiters.delete(resolve)
-    }
+    await this.#waiters.until(() => this.head > offset || this.#exitCode !== undefined, signal)
   }
 
   /** What has been written so far is not shown any more; clients that follow still get theirs. */
@@ -126,7 +121,7 @@ export class TerminalOutput implements Attached {
   /** The reader has appended. */
   grown(): void {
     for (const attachment of this.#attachments) attachment.notify()
-    for (const wake of this.#waiters) wake()
+    this.#waiters.wake()
   }
 
   /** The reader has appended the last. */

@@ -1,6 +1,8 @@
 // The last changes of one watcher, for callers who poll: at most 10,000 and 4 MiB (contract 18), addressed by
 // number. What has gone from it is answered with a resync, never left out.
 
+import { Waiters } from '../../base/waiting.ts'
+
 export const KEPT_CHANGES = 10_000
 export const KEPT_BYTES = 4 * 1024 * 1024
 
@@ -11,7 +13,7 @@ export class ChangeLog {
   #bytes = 0
   /** Number of the change that comes next. */
   #next = 0
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Waiters()
 
   /** `json` is a change as JSON. */
   append(json: string): void {
@@ -44,20 +46,11 @@ export class ChangeLog {
 
   /** Those who wait look again. */
   wake(): void {
-    for (const look of this.#waiting) look()
+    this.#waiting.wake()
   }
 
   /** Until somebody calls `wake`, the time is up or the signal aborts. */
   async grown(ms: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, ms)
-    const stop = () => resolve()
-    this.#waiting.add(stop)
-    signal.addEventListener('abort', stop, { once: true })
-    await promise
-    signal.removeEventListener('abort', stop)
-    this.#waiting.delete(stop)
-    clearTimeout(timer)
+    await this.#waiting.next(signal, ms)
   }
 }
