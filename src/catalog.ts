@@ -23,11 +23,10 @@ import {
   scrollbackResize,
   terminalCreate,
   terminalDelete,
-  terminalInput,
   terminalList,
-  terminalResize,
   terminalScrollback,
 } from './operations/terminals.ts'
+import { terminalInput, terminalResize } from './operations/terminal-typing.ts'
 import { watcherCreate, watcherDelete, watcherGet, watcherList } from './operations/watchers.ts'
 
 /** Everything, whatever is switched on. */

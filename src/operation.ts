@@ -20,8 +20,11 @@ export interface Route<I> {
   readonly status?: 200 | 201
   /** Input that this route settles itself, whatever the caller sends. */
   readonly fixed?: Partial<I>
-  /** `bytes`: the body is not JSON but the call's byte stream, whatever its content type. */
-  readonly body?: 'json' | 'bytes'
+  /**
+   * `bytes`: the body is not JSON but the call's byte stream, whatever its content type. `either`: a JSON object with
+   * one of the input's fields is read as fields, any other body is the call's bytes; at most 2 MiB of it.
+   */
+  readonly body?: 'json' | 'bytes' | 'either'
   /** Request headers, in lower case, that are input fields; a header beats a query field of that name. */
   readonly headers?: Readonly<Record<string, keyof I & string>>
   /** Media types that a successful answer may have; `application/json`, the body of contract 0, unless given. */
@@ -129,7 +132,7 @@ export interface Call {
   readonly daemon?: Daemon | undefined
   /** Aborted when the caller has left (or cancelled, in MCP's modern era), and when the daemon must stop. */
   readonly signal: AbortSignal
-  /** The request body of a route with `body: 'bytes'`; over MCP undefined. */
+  /** The bytes of the request where its route takes them (`body`); over MCP undefined. */
   readonly body?: AsyncIterable<Uint8Array> | undefined
   /**
    * Takes what says where the call stands; it is asked whenever the caller is told of the progress (MCP). Absent

@@ -20,12 +20,14 @@ export async function bodyBytes(
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.byteLength
-    if (bytes > limit) {
-      throw new Fault('payload_too_large', `the body has more than ${limit} bytes, the most that is taken at once`, {
-        details: { limit },
-      })
-    }
+    if (bytes > limit) throw tooLong('the body', limit)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+export function tooLong(what: string, limit: number): Fault {
+  return new Fault('payload_too_large', `${what} has more than ${limit} bytes, the most that is taken at once`, {
+    details: { limit },
+  })
 }

@@ -1,15 +1,12 @@
-// Terminals: open, list, look back, end (contract 6); and, in a toolset that is off by default, type into one
-// and resize it (contract 15.3). Whoever holds a socket follows them there; `terminal_scrollback` with `from`
-// is the way for everybody else.
+// Terminals: open, list, look back, end. A client with a socket follows them there; `terminal_scrollback` with
+// `from` is the way for every other.
 
 import type { Static } from 'typebox'
-import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'
-import { argv, content, environment, flag, id, number, optional, path, Type, whole } from '../schema.ts'
+import { argv, environment, flag, id, number, optional, path, Type, whole } from '../schema.ts'
 import type { Passage } from '../workspace/terminals/attachment.ts'
 import { MOST_CELLS, MOST_SCROLLBACK, USUAL_SCROLLBACK, USUAL_WINDOW } from '../workspace/terminals/sizes.ts'
-import { INPUT_BYTES, type Terminal } from '../workspace/terminals/terminal.ts'
-import { bodyBytes, inputBytes } from './input-bytes.ts'
+import type { Terminal } from '../workspace/terminals/terminal.ts'
 import {
   CHARACTER_BYTES,
   entryOf,
@@ -25,8 +22,8 @@ const MOST_WAIT_SECONDS = 50
 /** Clients ask for more than there can be; it is what there is. */
 const ANY_SIZE = 2 ** 31 - 1
 
-const terminalId = id('The terminal, as terminal_create and terminal_list name it.')
-const cells = (what: string, usual?: number) =>
+export const terminalId = id('The terminal, as terminal_create and terminal_list name it.')
+export const cells = (what: string, usual?: number) =>
   whole(`${what} of the window.`, {
     minimum: 1,
     maximum: MOST_CELLS,
@@ -230,70 +227,5 @@ export const scrollbackClear = operation({
     const terminal = call.workspace.terminals.get(input.id)
     terminal.clear()
     return { terminal_id: input.id, scrollback_size: terminal.scrollback }
-  },
-})
-
-export const terminalInput = operation({
-  name: 'terminal_input',
-  title: 'Type into a terminal',
-  summary: 'Types bytes into a terminal.',
-  scope: 'terminal',
-  input: Type.Object({
-    id: terminalId,
-    input: optional(content('The text to type. Enter is \\r, Ctrl-C is \\u0003, Escape is \\u001b.')),
-    base64: flag('input is base64.', false),
-  }),
-  output: Type.Object({
-    terminal_id: Type.String(),
-    bytes_written: Type.Integer({ description: 'Bytes taken for the program', minimum: 0 }),
-  }),
-  aliases: { terminal_id: 'id', data: 'input' },
-  routes: [{ method: 'POST', path: '/terminals/:id/input', body: 'bytes' }],
-  tool: {
-    hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
-    toolset: 'terminal',
-    description:
-      'Type text or keys into a terminal: answer a prompt, enter a command, press a key. End a line with \\r. ' +
-      'The answer does not wait for any effect: read it with terminal_scrollback and wait_seconds. ' +
-      `At most ${INPUT_BYTES / 1024 / 1024} MiB may wait for the program to read it; all of the text is taken, or none.`,
-  },
-  statuses: [404, 409],
-  example: { id: '1', input: 'make test\r' },
-  async run(input, call) {
-    const terminal = call.workspace.terminals.get(input.id)
-    if (input.input === undefined && call.body === undefined) {
-      throw new Fault('bad_request', 'input is missing (also taken: data); accepted is a string', {
-        details: { field: 'input' },
-      })
-    }
-    const bytes =
-      input.input === undefined ? await bodyBytes(call.body ?? [], INPUT_BYTES) : inputBytes(input.input, input.base64)
-    terminal.input(bytes)
-    return { terminal_id: input.id, bytes_written: bytes.byteLength }
-  },
-})
-
-export const terminalResize = operation({
-  name: 'terminal_resize',
-  title: 'Resize a terminal',
-  summary: 'Sets the window size of a terminal; the program in the foreground is told.',
-  scope: 'terminal',
-  input: Type.Object({ id: terminalId, cols: cells('Columns'), rows: cells('Rows') }),
-  output: Type.Object({ terminal_id: Type.String(), cols: Type.Integer(), rows: Type.Integer() }),
-  aliases: { terminal_id: 'id' },
-  routes: [{ method: 'POST', path: '/terminals/:id/resize' }],
-  tool: {
-    hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
-    toolset: 'terminal',
-    description:
-      'Set the number of columns and rows of a terminal. Programs that draw the whole screen redraw for it; ' +
-      'a wider window keeps long lines from being broken in what terminal_scrollback returns.',
-  },
-  statuses: [404, 409],
-  example: { id: '1', cols: 100, rows: 30 },
-  async run(input, call) {
-    const terminal = call.workspace.terminals.get(input.id)
-    terminal.resize(input.cols, input.rows)
-    return { terminal_id: input.id, ...terminal.window }
   },
 })

@@ -33,19 +33,23 @@ export interface RestRules {
   readonly bodyBytes: number
 }
 
+/** Largest body that may be fields or bytes: base64 of the most that is taken at once, and the JSON around it. */
+const EITHER_BYTES = 2 * 1024 * 1024
+/** As far as white space before an object is looked through. */
+const EITHER_START = 64
+
 /** Runs the matched operation and sends its reply; throws what should become an error body. */
 export async function answerRest(rules: RestRules, match: Match, exchange: Exchange): Promise<void> {
   const { op, route, parameters } = match
   const { request, response } = exchange
-  const streamed = route.body === 'bytes'
   using room = new BodyRoom()
-  const body = streamed || !carriesFields(request) ? {} : await readFields(request, rules, room)
+  const { fields, bytes } = await takeBody(rules, match, request, room)
   const { value, ignored } = await rules.gate.invoke(op, {
-    raw: { ...fieldsOf(exchange.query, request.url ?? ''), ...body, ...headerFields(request, route), ...parameters },
+    raw: { ...fieldsOf(exchange.query, request.url ?? ''), ...fields, ...headerFields(request, route), ...parameters },
     rules: { unknown: 'report', fixed: route.fixed },
     caller: exchange.caller,
     signal: exchange.signal,
-    body: streamed && hasBody(request) ? streamBody(request) : undefined,
+    body: bytes,
     requestId: exchange.requestId,
     via: 'rest',
   })
@@ -57,6 +61,45 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   if (value instanceof ByteStream) return await sendBytes(response, value, exchange.headers)
   const reply = op.open === true ? value : successBody(value, ignored)
   await sendJson(response, route.status ?? 200, reply, exchange.headers)
+}
+
+interface Body {
+  readonly fields?: Readonly<Record<string, unknown>>
+  readonly bytes?: AsyncIterable<Uint8Array>
+}
+
+/** The body as its route takes it: fields of the input, bytes for the call, or whichever of the two it is. */
+async function takeBody(rules: RestRules, match: Match, request: IncomingMessage, room: BodyRoom): Promise<Body> {
+  const { body } = match.route
+  if (body === 'bytes') return hasBody(request) ? { bytes: streamBody(request) } : {}
+  if (!carriesFields(request)) return {}
+  if (body !== 'either') return { fields: await readFields(request, rules, room) }
+  const whole = await readBody(request, room, EITHER_BYTES)
+  const fields = /^\s*\{/.test(whole.toString('latin1', 0, EITHER_START))
+    ? await knownFields(rules, match, whole)
+    : undefined
+  return fields === undefined ? { bytes: piecesOf(whole) } : { fields }
+}
+
+/** The body where it is a JSON object with one of the fields that the route takes from a body. */
+async function knownFields(
+  { json }: RestRules,
+  { op, parameters }: Match,
+  body: Buffer,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  // A copy, as the reader takes what it is given; what cannot be parsed is no fault, but bytes.
+  const value = await json.parse(Buffer.from(body)).catch(() => undefined)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const aliases = op.aliases ?? {}
+  const known = (key: string): boolean => {
+    const name = Object.hasOwn(aliases, key) ? aliases[key] : key
+    return name !== undefined && Object.hasOwn(op.input.properties, name) && !Object.hasOwn(parameters, name)
+  }
+  return Object.keys(value).some(known) ? { ...value } : undefined
+}
+
+async function* piecesOf(whole: Buffer): AsyncGenerator<Uint8Array> {
+  if (whole.byteLength > 0) yield whole
 }
 
 /** Query fields; a repeated key becomes an array. Bytes that are no UTF-8 would name another path than was meant. */

@@ -1,15 +1,18 @@
 // The operations on terminals as the gate runs them: fields, defaults, statuses; following without a socket; and
-// typing and resizing, which are a toolset that is off by default.
+// typing and resizing, whose tools are in a toolset that is off by default.
 
 import t, { type Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
-import * as ops from '../../src/operations/terminals.ts'
+import * as looking from '../../src/operations/terminals.ts'
+import * as typing from '../../src/operations/terminal-typing.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 import type { TerminalsOptions } from '../../src/workspace/terminals/terminals.ts'
 import { openTestTerminals } from '../support/terminals.ts'
 import { until } from '../support/until.ts'
 import { EVERYTHING } from '../../src/workspace/files/access.ts'
+
+const ops = { ...looking, ...typing }
 
 /** Every field an operation on terminals answers with. */
 interface Answer {
@@ -260,7 +263,7 @@ t.test('typing and resizing: text, base64, a body; a dead terminal is a conflict
 })
 
 t.test('four tools by default and two in a toolset; each described within its bounds', async (t) => {
-  const all = Object.values(ops) as unknown as Operation[]
+  const all = (Object.values(ops) as unknown as Operation[]).filter((value) => 'routes' in value)
   const tools = all.filter(({ tool }) => tool !== undefined)
   const of = (toolset: string | undefined) => tools.filter(({ tool }) => tool?.toolset === toolset).map(({ name }) => name) // prettier-ignore
   t.same(of(undefined).toSorted(), ['terminal_create', 'terminal_delete', 'terminal_list', 'terminal_scrollback'])

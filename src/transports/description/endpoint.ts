@@ -20,6 +20,10 @@ export interface Parameter extends Field {
   readonly field: string
 }
 
+/** `either`: these fields as a JSON object, or bytes. */
+export type BodyForm =
+  { readonly form: 'json' | 'either'; readonly fields: readonly Field[] } | { readonly form: 'bytes' }
+
 export interface Endpoint {
   readonly op: Operation
   readonly route: Route<Record<string, unknown>>
@@ -30,7 +34,7 @@ export interface Endpoint {
   readonly path: string
   readonly parameters: readonly Parameter[]
   /** What the request body is; undefined where there is none. */
-  readonly body: { readonly form: 'json'; readonly fields: readonly Field[] } | { readonly form: 'bytes' } | undefined
+  readonly body: BodyForm | undefined
   readonly answers: readonly string[]
   /** Of success, the usual one first. */
   readonly successes: readonly number[]
@@ -73,8 +77,7 @@ function endpointOf(op: Operation, route: Endpoint['route'], first: boolean): En
       if (header === undefined) return { ...field, field: field.name, place: 'query' }
       return { ...field, field: field.name, name: header, place: 'header' }
     })
-  const body =
-    route.body === 'bytes' ? BYTES : inBody.length > 0 ? ({ form: 'json', fields: inBody } as const) : undefined
+  const body = bodyOf(route, inBody)
   const declared = op.statuses ?? []
   return {
     op,
@@ -92,9 +95,13 @@ function endpointOf(op: Operation, route: Endpoint['route'], first: boolean): En
   }
 }
 
-const CARRIES_BODY: ReadonlySet<Method> = new Set(['POST', 'PUT', 'PATCH'])
+function bodyOf({ body }: Endpoint['route'], fields: readonly Field[]): BodyForm | undefined {
+  if (body === 'bytes') return { form: 'bytes' }
+  if (body === 'either') return { form: 'either', fields }
+  return fields.length > 0 ? { form: 'json', fields } : undefined
+}
 
-const BYTES = { form: 'bytes' } as const
+const CARRIES_BODY: ReadonlySet<Method> = new Set(['POST', 'PUT', 'PATCH'])
 
 /** OpenAPI 3.1, "Parameter Object": the media types say what these headers may be, parameters of the name do not count. */
 const UNDESCRIBED: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])

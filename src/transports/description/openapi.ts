@@ -147,11 +147,14 @@ function bodyObject(body: Endpoint['body'] & {}, example: Readonly<Record<string
   if (body.form === 'bytes') {
     return { description: 'The bytes themselves, whatever their type.', content: { [BYTES]: { schema: BINARY } } }
   }
+  const bytes =
+    body.form === 'either' ? { [BYTES]: { schema: BINARY }, 'text/plain': { schema: { type: 'string' } } } : {}
   const names = new Set(body.fields.map(({ name }) => name))
   const shown = Object.fromEntries(Object.entries(example).filter(([name]) => names.has(name)))
   return {
+    ...(body.form === 'either' && { description: 'A JSON object with one of these fields, or the bytes as they are.' }),
     required: body.fields.some((field: Field) => field.required),
-    content: { 'application/json': { schema: objectOf(body.fields), example: shown } },
+    content: { 'application/json': { schema: objectOf(body.fields), example: shown }, ...bytes },
   }
 }
 

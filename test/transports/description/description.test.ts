@@ -60,10 +60,15 @@ t.test('whatever it refers to is in it', async (t) => {
   }
 })
 
-t.test('it says only what is offered', async (t) => {
+t.test('a toolset that is off takes away tools, not routes', async (t) => {
   const { paths } = await documentOf(described(catalogWith([])))
-  t.notOk(paths['/terminals/{id}/input'], 'a route of a toolset that is off')
-  t.ok((await documentOf(whole)).paths['/terminals/{id}/input'])
+  t.ok(paths['/files/move'])
+  t.ok(paths['/terminals/{id}/resize'])
+  t.match(Object.keys(paths['/terminals/{id}/input'].post.requestBody.content), [
+    'application/json',
+    'application/octet-stream',
+    'text/plain',
+  ])
 })
 
 t.test('the forms of fields and answers', async (t) => {
