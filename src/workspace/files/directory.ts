@@ -1,66 +1,198 @@
 // Making directories: parents included, safe beside others who make the same ones (reliability F-13), with
-// exactly the permissions asked for whatever the daemon's umask. Existing ones stay as they are.
+// exactly the permissions asked for whatever the daemon's umask. Existing ones stay as they are. Each is made in a
+// directory that is held open (held-directory.ts), and only what was made here gets other permissions: whoever puts
+// something else in its place meanwhile gets neither a link followed nor a mode changed.
 
-import { chmod, mkdir, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants, fchmod, fstat, type Stats } from 'node:fs'
+import { chmod, mkdir, opendir } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { promisify } from 'node:util'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { holdDirectory, holdEntry, lookAt, type HeldDirectory, type HeldEntry } from './held-directory.ts'
 
 /** Permissions of parents, and of the directory itself unless others are given (contract 2). */
 export const DIRECTORY_MODE = 0o755
 
-/** Steps up to a parent: a path of 4,095 bytes has 2,048 levels; beyond twice that others keep removing them. */
-const MOST_STEPS = 4096
+/** Others who remove the parents all the time are given in to after so many beginnings. */
+const MOST_BEGINNINGS = 1000
+
+/** A directory born so long before it was asked for is not the one that was asked for: clocks are coarse. */
+const BIRTH_MS = 2000
+
+export interface MakingManner {
+  /** Permissions of the last one. */
+  readonly mode?: number
+  /** The new names are made durable. */
+  readonly sync?: boolean
+}
+
+/** A directory that is there now, open, and those that were made for it, outermost first. */
+export interface MadeDirectory extends Disposable {
+  readonly directory: HeldDirectory
+  readonly created: readonly string[]
+}
 
 /** Makes `path` and its missing parents; returns those made, outermost first. */
-export async function makeDirectories(path: string, mode: number = DIRECTORY_MODE): Promise<string[]> {
+export async function makeDirectories(path: string, mode: number = DIRECTORY_MODE): Promise<readonly string[]> {
+  using made = await makeAndHold(path, { mode })
+  return made.created
+}
+
+export async function makeAndHold(path: string, manner: MakingManner = {}): Promise<MadeDirectory> {
   const created: string[] = []
-  const missing = [path]
-  let steps = 0
-  for (let at = missing.at(-1); at !== undefined; at = missing.at(-1)) {
-    const outcome = await makeOne(at, at === path ? mode : DIRECTORY_MODE)
-    if (outcome === 'no parent') {
-      missing.push(dirname(at))
-      if (++steps > MOST_STEPS) {
-        throw new Fault('conflict', `path ${quote(path)} cannot be made: its parents are being removed`, {
-          details: { path },
-        })
-      }
-      continue
+  try {
+    for (let beginning = 0; beginning < MOST_BEGINNINGS; beginning++) {
+      const { directory, missing } = await holdDeepest(path)
+      using stack = new DisposableStack()
+      stack.use(directory)
+      const made = await makeBelow(directory, missing, { path, created, ...manner })
+      if (made === directory) stack.move()
+      if (made !== undefined) return { directory: made, created, [Symbol.dispose]: () => made[Symbol.dispose]() }
     }
-    missing.pop()
-    if (outcome === 'made') created.push(at)
-  }
-  return created
-}
-
-async function makeOne(path: string, mode: number): Promise<'made' | 'exists' | 'no parent'> {
-  try {
-    await mkdir(path, mode)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' && path !== '/') return 'no parent'
-    if (errnoOf(error) !== 'EEXIST') throw faultOfSystem(error, path)
-    if (await isDirectory(path)) return 'exists'
-    throw new Fault('conflict', `path ${quote(path)} exists already and is not a directory`, { details: { path } })
+    throw errnoOf(error) === 'ENOTDIR' && (await isFile(path)) ? notDirectory(path) : faultOfSystem(error, path)
   }
-  await setMode(path, mode)
-  return 'made'
+  throw parentsGone(path)
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+/** Others keep removing what is made, or what it is made in. */
+export function parentsGone(path: string): Fault {
+  return new Fault('conflict', `path ${quote(path)} cannot be made: its parents are being removed`, {
+    details: { path },
+  })
+}
+
+/** The deepest directory on the way to `path` that exists, and the names that are missing below it. */
+export async function holdDeepest(path: string): Promise<{ directory: HeldDirectory; missing: readonly string[] }> {
+  const missing: string[] = []
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      return { directory: await holdDirectory(at), missing }
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || at === '/') throw error
+      missing.unshift(basename(at))
+    }
+  }
+}
+
+/** Whether a file stands at `path` itself, rather than above it. */
+async function isFile(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isDirectory()
+    using entry = await holdEntry(path)
+    return (await lookAt(entry)) !== undefined
   } catch {
-    return false // a dangling link
+    return false
   }
 }
 
-/** Undoes the umask; the set-group-id bit that a directory inherits stays (reliability F-12). */
-async function setMode(path: string, mode: number): Promise<void> {
-  try {
-    const now = (await stat(path)).mode & 0o7777
-    const wanted = mode | (now & 0o2000)
-    if (now !== wanted) await chmod(path, wanted)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw faultOfSystem(error, path)
+export interface Making extends MakingManner {
+  /** As it was asked for. */
+  readonly path: string
+  readonly created: string[]
+}
+
+/**
+ * The directories `names`, each in the one before; returns the last, which is `start` where there are none. `start`
+ * stays open. Undefined: somebody removed what it stood in, and it is to be begun anew.
+ */
+export async function makeBelow(
+  start: HeldDirectory,
+  names: readonly string[],
+  making: Making,
+): Promise<HeldDirectory | undefined> {
+  let at = start
+  for (const [index, name] of names.entries()) {
+    const mode = index === names.length - 1 ? making.mode : undefined
+    const above = at
+    try {
+      const next = await makeOne(at.entry(name), mode ?? DIRECTORY_MODE, making)
+      if (next === undefined) return undefined
+      at = next
+    } finally {
+      if (above !== start) above[Symbol.dispose]()
+    }
   }
+  return at
+}
+
+async function makeOne(entry: HeldEntry, mode: number, making: Making): Promise<HeldDirectory | undefined> {
+  const began = Date.now()
+  try {
+    await mkdir(entry.way, mode)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    if (errnoOf(error) !== 'EEXIST') throw faultOfSystem(error, making.path)
+    return await holdExisting(entry)
+  }
+  making.created.push(entry.real)
+  if (making.sync === true) await entry.directory.sync()
+  return await adopt(entry, { mode, began })
+}
+
+/** A link to a directory counts as one. */
+async function holdExisting(entry: HeldEntry): Promise<HeldDirectory | undefined> {
+  try {
+    return await holdDirectory(entry.way)
+  } catch (error) {
+    if ((await lookAt(entry)) === undefined) return undefined
+    if (!NO_DIRECTORY.has(errnoOf(error) ?? '')) throw faultOfSystem(error, entry.real)
+    throw notDirectory(entry.real)
+  }
+}
+
+const NO_DIRECTORY = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+
+function notDirectory(path: string): Fault {
+  return new Fault('conflict', `path ${quote(path)} exists already and is not a directory`, { details: { path } })
+}
+
+/** What was asked for, and when, by the clock that file systems use. */
+interface Wanted {
+  readonly mode: number
+  readonly began: number
+}
+
+/** Opens what was just made, and undoes the umask; the set-group-id bit that it inherits stays (reliability F-12). */
+async function adopt(entry: HeldEntry, wanted: Wanted): Promise<HeldDirectory | undefined> {
+  let made: HeldDirectory
+  try {
+    made = await holdDirectory(entry.way, constants.O_NOFOLLOW)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    if (!NO_DIRECTORY.has(errnoOf(error) ?? '')) throw faultOfSystem(error, entry.real)
+    throw new Fault('conflict', `path ${quote(entry.real)} was exchanged for something else while it was made`, {
+      details: { path: entry.real },
+    })
+  }
+  try {
+    const stats = await statOpen(made.fd)
+    const mode = wanted.mode | (stats.mode & 0o2000)
+    if ((stats.mode & 0o7777) !== mode && (await isOurs(made, stats, wanted))) await setMode(made, mode)
+    return made
+  } catch (error) {
+    made[Symbol.dispose]()
+    throw faultOfSystem(error, entry.real)
+  }
+}
+
+const statOpen = promisify(fstat)
+const setOpenMode = promisify(fchmod)
+
+/**
+ * Whether it is the directory just made, as far as can be told: of our user (file systems without owners keep the
+ * permissions that they gave), with no permission that was not asked for, and either as young as that or empty.
+ */
+async function isOurs(made: HeldDirectory, stats: Stats, { mode, began }: Wanted): Promise<boolean> {
+  if (stats.uid !== process.geteuid?.() || (stats.mode & 0o1777 & ~mode) !== 0) return false
+  return stats.birthtimeMs >= began - BIRTH_MS || (await isEmpty(made))
+}
+
+async function isEmpty(directory: HeldDirectory): Promise<boolean> {
+  await using listing = await opendir(directory.way('.'), { bufferSize: 1 })
+  return (await listing.read()) === null
+}
+
+async function setMode(directory: HeldDirectory, mode: number): Promise<void> {
+  if (directory.readable) await setOpenMode(directory.fd, mode)
+  else await chmod(directory.way('.'), mode)
 }

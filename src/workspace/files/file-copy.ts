@@ -2,11 +2,13 @@
 // without its holes, then its permissions and times. The copy is private until it is complete. It belongs to the
 // daemon's user and has no set-id bits, unless it is a move: then owner, attributes and all bits go along.
 
-import { constants, type Stats } from 'node:fs'
+import { constants, type BigIntStats } from 'node:fs'
 import { copyFile, open, type FileHandle } from 'node:fs/promises'
 import { errnoOf } from '../../base/fault.ts'
 import { nextData } from '../../native/sparse.ts'
+import { setFileTimes, setFileTimesElsewhere } from '../../native/times.ts'
 import { copyAttributes } from '../../native/xattr.ts'
+import { onlyLocal } from './mounts.ts'
 
 export interface CopyManner {
   /** Owner, attributes and set-id bits go along. */
@@ -14,6 +16,8 @@ export interface CopyManner {
   /** Each file is synced before it is closed. */
   readonly sync: boolean
   readonly signal: AbortSignal
+  /** The new name as it was asked for, for sentences: the copy has another while it is made. */
+  readonly to: string
   /** Set once the file systems at hand turn out not to clone. */
   noClones: boolean
 }
@@ -34,7 +38,7 @@ const { COPYFILE_FICLONE_FORCE, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constant
 /** Copies what `source` has open to the new file `to`; returns the bytes that it has. */
 export async function copyOpenFile(
   source: FileHandle,
-  stats: Stats,
+  stats: BigIntStats,
   to: Buffer | string,
   manner: CopyManner,
 ): Promise<number> {
@@ -50,21 +54,30 @@ export async function copyOpenFile(
 }
 
 /** Owner, attributes, permissions and times of a file or directory, in the order in which none undoes another. */
-export async function dress(source: FileHandle, stats: Stats, target: FileHandle, whole: boolean): Promise<void> {
+export async function dress(source: FileHandle, stats: BigIntStats, target: FileHandle, whole: boolean): Promise<void> {
+  const mode = Number(stats.mode)
   if (whole) {
     const owned = await giveAway(target, stats)
     copyAttributes(`/proc/self/fd/${source.fd}`, target.fd)
-    await target.chmod(owned ? stats.mode & 0o7777 : stats.mode & 0o1777)
+    await target.chmod(owned ? mode & 0o7777 : mode & 0o1777)
   } else {
     // The set-group-id bit that a directory inherits from the one it is made in stays (reliability F-12).
     const inherited = stats.isDirectory() ? (await target.stat()).mode & 0o2000 : 0
-    await target.chmod((stats.mode & 0o1777) | inherited)
+    await target.chmod((mode & 0o1777) | inherited)
   }
-  await target.utimes(stats.atimeMs / 1000, stats.mtimeMs / 1000)
+  await keepTimes(target, stats)
+}
+
+/** To the nanosecond where it can be had. */
+async function keepTimes(target: FileHandle, stats: BigIntStats): Promise<void> {
+  if (onlyLocal()) return setFileTimes(target.fd, stats)
+  if (await setFileTimesElsewhere(target.fd, stats)) return
+  await target.utimes(Number(stats.atimeNs) / 1e9, Number(stats.mtimeNs) / 1e9) // it says what is wrong
 }
 
 /** False where only root may: then it stays the daemon's. */
-async function giveAway(target: FileHandle, { uid, gid }: Stats): Promise<boolean> {
+async function giveAway(target: FileHandle, stats: BigIntStats): Promise<boolean> {
+  const [uid, gid] = [Number(stats.uid), Number(stats.gid)]
   const own = await target.stat()
   if (own.uid === uid && own.gid === gid) return true
   try {
@@ -79,12 +92,12 @@ async function giveAway(target: FileHandle, { uid, gid }: Stats): Promise<boolea
 /** Undefined where cloning is not possible; the target is empty then. */
 async function cloned(
   source: FileHandle,
-  stats: Stats,
+  stats: BigIntStats,
   target: FileHandle,
   manner: CopyManner,
 ): Promise<number | undefined> {
   // Node gives the clone the mode of the source at once: set-id bits must not meet the daemon's owner.
-  if (manner.noClones || stats.size < CLONED_BYTES || (stats.mode & SET_ID_BITS) !== 0) return undefined
+  if (manner.noClones || stats.size < CLONED_BYTES || (Number(stats.mode) & SET_ID_BITS) !== 0) return undefined
   try {
     await copyFile(`/proc/self/fd/${source.fd}`, `/proc/self/fd/${target.fd}`, COPYFILE_FICLONE_FORCE)
     return (await target.stat()).size
@@ -98,11 +111,11 @@ async function cloned(
 
 async function copySlices(
   source: FileHandle,
-  stats: Stats,
+  stats: BigIntStats,
   target: FileHandle,
   { signal }: CopyManner,
 ): Promise<number> {
-  const { size, blocks } = stats
+  const [size, blocks] = [Number(stats.size), Number(stats.blocks)]
   // Files that the kernel makes up have neither size nor blocks: they end where nothing comes any more.
   const end = size === 0 ? Number.MAX_SAFE_INTEGER : size
   const sparse = blocks * BLOCK_BYTES < size

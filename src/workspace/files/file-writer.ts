@@ -5,16 +5,16 @@
 // F-06 to F-13).
 
 import type { Stats } from 'node:fs'
-import { dirname } from 'node:path'
 import { Fault, faultOfSystem } from '../../base/fault.ts'
 import { contentBytes, type Encoding } from './file-content.ts'
 import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
+import type { HeldEntry } from './held-directory.ts'
 import { keepAtHand, type SentContent } from './new-content.ts'
 import type { Precondition } from './precondition.ts'
 import { prepare, replace, type Replacement } from './replacement.ts'
 import { TargetTurns } from './target-turns.ts'
 import { openTemporary, type TemporaryFile } from './temporary-file.ts'
-import { openDirectories, type Digest, type WriteJob, type WriterParts, type Written } from './write-job.ts'
+import type { Digest, WriteJob, WriterParts, Written } from './write-job.ts'
 import { openWriteJournal, type WriteJournal } from './write-journal.ts'
 import { findTarget } from './write-target.ts'
 
@@ -40,8 +40,8 @@ export interface FileWriter extends AsyncDisposable {
   /** For whoever else makes temporary files or directories of ours. */
   readonly journal: WriteJournal
   write(request: WriteRequest, signal: AbortSignal): Promise<Written>
-  /** Runs `act` while nobody else writes `paths`, links in whose parents are resolved: for renaming and deleting. */
-  alone<T>(paths: readonly string[], act: () => Promise<T>): Promise<T>
+  /** Runs `act` while nobody else writes `entries`: for renaming and deleting. */
+  alone<T>(entries: readonly HeldEntry[], act: () => Promise<T>): Promise<T>
 }
 
 export async function openFileWriter(options: { stateDirectory: string; durable: boolean }): Promise<FileWriter> {
@@ -65,7 +65,7 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
         running.delete(task)
       }
     },
-    alone: (paths, act) => turns.takeAll(paths, act),
+    alone: (entries, act) => turns.takeAll(entries, act),
     async [Symbol.asyncDispose]() {
       open = false
       await Promise.allSettled(running) // those who must stop earlier have their signals
@@ -87,19 +87,18 @@ async function write(request: WriteRequest, { parts, turns, signal }: Means): Pr
   const { content, condition, append } = request
   const sent = isStream(content) ? content : await contentBytes(content, request.encoding)
   await condition?.(request.path, signal)
-  const { path: target, existing, created } = await findTarget(request.path, request.createDirs)
-  const job: WriteJob = { ...parts, target, existing, mode: request.mode, digest: request.digest, signal }
+  using target = await findTarget(request.path, { createDirs: request.createDirs, durable: parts.durable })
+  const { entry, existing } = target
+  const { path, mode, digest } = request
+  const job: WriteJob = { ...parts, path, target: entry, existing, mode, digest, signal }
   await using stack = new AsyncDisposableStack()
   const finish = append ? await readyToAppend(sent, job, stack) : await readyToReplace(sent, job, stack)
-  const { written, directories } = await turns.take(target, async (now) => {
+  const { written, renamed } = await turns.take(entry, async (now) => {
     signal.throwIfAborted()
-    await condition?.(target, signal)
-    const named = append && now !== undefined ? created : [target, ...created]
-    // Opened beforehand: where there is no descriptor for that, nothing has been written yet.
-    const directories = stack.use(await openDirectories(parts.durable ? named.map((made) => dirname(made)) : []))
-    return { written: await finish(now), directories }
+    await condition?.(entry.real, signal, entry.way)
+    return { written: await finish(now), renamed: !append || now === undefined }
   })
-  await directories.sync()
+  if (parts.durable && renamed) await entry.directory.sync()
   return written
 }
 
@@ -141,7 +140,7 @@ async function temporaryBeside(job: WriteJob): Promise<TemporaryFile | undefined
 async function tryReplacing(made: Replacement, job: WriteJob, now: Stats | undefined): Promise<Written | undefined> {
   if (now !== undefined && now.nlink > 1) return undefined
   try {
-    return await replace(made, job, now === undefined)
+    return await replace(made, job, now)
   } catch (error) {
     if (mayOverwrite(error, now)) return undefined
     throw error

@@ -5,15 +5,19 @@
 
 import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
 import { errnoOf } from '../../base/fault.ts'
+import { setFileTimes, setFileTimesElsewhere } from '../../native/times.ts'
 import { tagOf } from './entity-tag.ts'
+import { onlyLocal } from './mounts.ts'
 import { copyBytes, sizeOf, writePart, type NewContent } from './new-content.ts'
-import { openRegular, type RegularFile } from './regular-file.ts'
-import { openTemporary } from './temporary-file.ts'
+import { openStanding, type RegularFile } from './regular-file.ts'
+import { openAside } from './temporary-file.ts'
 import { FILE_MODE, type WriteJob, type Written } from './write-job.ts'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_WRONLY } = constants
+
+/** By which a time is put off: some file systems keep microseconds. */
+const TICK_NS = 1000n
 
 /** A directory that is renamed into, or a file that is replaced, refuses in these ways; in place may work. */
 const IN_PLACE = new Set(['EBUSY', 'EXDEV', 'EPERM', 'EACCES', 'EROFS', 'ENOENT', 'ENAMETOOLONG', 'ENOTSUP'])
@@ -26,7 +30,7 @@ export function mayOverwrite(error: unknown, standing: Stats | undefined): boole
 /** Replaces the content of an existing file without replacing the file. */
 export async function overwriteFile(content: NewContent, job: WriteJob): Promise<Written> {
   const { signal } = job
-  const { handle, stats } = await openRegular(job.target, O_RDWR)
+  const { handle, stats } = await openStanding(job.target, job.path, O_RDWR)
   try {
     const before = await handle.stat({ bigint: true })
     const size = sizeOf(content)
@@ -60,7 +64,7 @@ export async function appendFile(content: NewContent, job: WriteJob): Promise<Wr
       return await finish(handle, job, isNew ? undefined : before)
     } catch (error) {
       await takeBack(handle, stats.size, size)
-      if (isNew) await unlink(job.target)
+      if (isNew) await unlink(job.target.way)
       throw error
     }
   } finally {
@@ -70,11 +74,11 @@ export async function appendFile(content: NewContent, job: WriteJob): Promise<Wr
 
 async function openToAppend(job: WriteJob): Promise<RegularFile & { isNew: boolean }> {
   try {
-    const handle = await open(job.target, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    const handle = await open(job.target.way, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     return { handle, stats: await handle.stat(), isNew: true }
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
-    return { ...(await openRegular(job.target, O_WRONLY | O_APPEND)), isNew: false }
+    return { ...(await openStanding(job.target, job.path, O_WRONLY | O_APPEND)), isNew: false }
   }
 }
 
@@ -90,7 +94,7 @@ async function finish(handle: FileHandle, job: WriteJob, before: BigIntStats | u
   if (mode !== undefined) await handle.chmod(mode)
   const etag = await newTag(handle, before)
   if (job.durable) await sync(handle)
-  const hash = await job.digest?.(job.target, job.signal)
+  const hash = await job.digest?.(job.target.way, job.signal)
   const { size } = await handle.stat()
   const created = before === undefined
   return { size, atomic: false, created, etag, ...(hash === undefined ? {} : { hash }) }
@@ -100,9 +104,14 @@ async function finish(handle: FileHandle, job: WriteJob, before: BigIntStats | u
 async function newTag(handle: FileHandle, before: BigIntStats | undefined): Promise<string> {
   const now = await handle.stat({ bigint: true })
   if (before === undefined || tagOf(now) !== tagOf(before)) return tagOf(now)
-  const later = Number(now.mtimeNs) / 1e9 + 1e-6 // seconds, as exact as they go in
-  await handle.utimes(later, later).catch(() => undefined) // files of the kernel have times of their own
+  await setLater(handle, now).catch(() => undefined) // files of the kernel have times of their own
   return tagOf(await handle.stat({ bigint: true }))
+}
+
+async function setLater(handle: FileHandle, { mtimeNs }: BigIntStats): Promise<void> {
+  const later = { mtimeNs: mtimeNs + TICK_NS }
+  if (onlyLocal()) setFileTimes(handle.fd, later)
+  else await setFileTimesElsewhere(handle.fd, later)
 }
 
 async function sync(handle: FileHandle): Promise<void> {
@@ -122,7 +131,7 @@ async function keepAside(job: WriteJob, from: FileHandle, length: number): Promi
   const all = { from: 0, to: length, at: 0 }
   if (length === 0) return { putBack: async () => {}, [Symbol.asyncDispose]: async () => {} }
   await using stack = new AsyncDisposableStack()
-  const copy = stack.use(await openTemporary(join(job.stateDirectory, 'aside'), job.journal))
+  const copy = stack.use(await openAside(job.stateDirectory, job.journal))
   await copyBytes(from, copy.handle, all)
   const kept = stack.move()
   return { putBack: () => copyBytes(copy.handle, from, all), [Symbol.asyncDispose]: () => kept.disposeAsync() }

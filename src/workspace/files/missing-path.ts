@@ -15,6 +15,12 @@ const SHORTEST_NAME = 3
 /** Like `faultOfSystem`; a missing path is explained. */
 export async function faultOfPath(error: unknown, path: string): Promise<unknown> {
   if (error instanceof Fault || errnoOf(error) !== 'ENOENT') return faultOfSystem(error, path)
+  return await faultOfMissing(path, error)
+}
+
+/** Nothing stands at `path`. */
+export async function faultOfMissing(path: string, cause?: unknown): Promise<Fault> {
+  const more = cause === undefined ? {} : { cause }
   const dangling = await readlink(path).catch(() => undefined)
   if (dangling !== undefined) {
     return new Fault(
@@ -22,7 +28,7 @@ export async function faultOfPath(error: unknown, path: string): Promise<unknown
       `path ${quote(path)} is a symbolic link to ${quote(dangling)}, which does not exist`,
       {
         details: { path, errno: 'ENOENT', symlink_target: dangling },
-        cause: error,
+        ...more,
       },
     )
   }
@@ -33,7 +39,7 @@ export async function faultOfPath(error: unknown, path: string): Promise<unknown
   const hint = close === undefined ? '' : `. Did you mean ${quote(join(parent, close))}?`
   return new Fault('not_found', `path ${quote(path)} does not exist${reach}${hint}`, {
     details: { path, errno: 'ENOENT', ...(close === undefined ? {} : { nearest: join(parent, close) }) },
-    cause: error,
+    ...more,
   })
 }
 

@@ -3,9 +3,8 @@
 
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
 import { giveBack } from '../../base/spent-memory.ts'
-import { openTemporary, type TemporaryFile } from './temporary-file.ts'
+import { openAside, type TemporaryFile } from './temporary-file.ts'
 import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
 
 /** What a caller sends: bytes, or a stream that is read once. Their memory is now the writer's. */
@@ -20,7 +19,7 @@ export function sizeOf(content: NewContent): number {
 /** Receives a stream into the state directory; bytes stay where they are. */
 export async function keepAtHand(sent: SentContent, job: WriteJob, stack: AsyncDisposableStack): Promise<NewContent> {
   if (sent instanceof Uint8Array) return sent
-  const file = stack.use(await openTemporary(join(job.stateDirectory, 'aside'), job.journal))
+  const file = stack.use(await openAside(job.stateDirectory, job.journal))
   return { file, size: await receive(sent, file.handle, job.signal) }
 }
 

@@ -3,31 +3,23 @@
 // the first goes (files) or an empty directory is made to be replaced (directories).
 
 import type { Stats } from 'node:fs'
-import { link, lstat, mkdir, rename, rmdir, unlink } from 'node:fs/promises'
+import { link, mkdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { renameNoReplace } from '../../native/rename.ts'
+import { lookAt, type HeldEntry } from './held-directory.ts'
 import { onlyLocal } from './mounts.ts'
 
 export interface NewName {
-  /** Where it goes, the links on the way resolved. */
-  readonly real: string
+  /** Where it goes: in a directory that is held open. */
+  readonly entry: HeldEntry
   /** As it was asked for. */
   readonly to: string
   readonly overwrite: boolean
 }
 
-/** What stands at a name itself, a link included; undefined: nothing. */
-export async function standingAt(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 /** Throws where the name is taken and may not be replaced by what `what` tells of. */
-export function refuseTaken(now: Stats | undefined, what: Stats, { to, overwrite }: NewName): void {
+export function refuseTaken(now: Stats | undefined, what: Stats, name: Omit<NewName, 'entry'>): void {
+  const { to, overwrite } = name
   if (now === undefined) return
   if (now.isDirectory()) {
     throw taken(to, `is a directory, which is never replaced; name the new path itself, such as ${quote(`${to}/name`)}`)
@@ -38,10 +30,10 @@ export function refuseTaken(now: Stats | undefined, what: Stats, { to, overwrite
 
 /** Renames `from`, of which `what` tells, to the new name. Throws the system's error, EXDEV among them. */
 export async function giveName(from: string, what: Stats, name: NewName): Promise<void> {
-  refuseTaken(await standingAt(name.real), what, name)
-  if (name.overwrite) return await rename(from, name.real)
+  refuseTaken(await lookAt(name.entry), what, name)
+  if (name.overwrite) return await rename(from, name.entry.way)
   try {
-    await renameToNothing(from, what, name.real)
+    await renameToNothing(from, what, name.entry.way)
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw taken(name.to, 'exists already; overwrite replaces it')
     throw error

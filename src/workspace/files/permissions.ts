@@ -3,10 +3,10 @@
 // in between; devices and FIFOs are not opened either.
 
 import { constants, type Stats } from 'node:fs'
-import { chmod, lstat, open, realpath } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { chmod, open } from 'node:fs/promises'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'
+import { holdEntry, pin } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'
 import { pseudoDevices } from './pseudo-devices.ts'
@@ -31,21 +31,23 @@ export async function setPermissions(request: Permissions, signal: AbortSignal):
   const { path, mode, directoryMode, recursive } = request
   refuseProtected(path, path, 'changed')
   try {
-    const real = join(await realpath(dirname(path)), basename(path))
-    refuseProtected(real, path, 'changed')
-    const stats = await lstat(real)
+    using entry = await holdEntry(path)
+    refuseProtected(entry.real, path, 'changed')
+    using pinned = await pin(entry)
+    const { stats, way } = pinned
     if (stats.isSymbolicLink()) throw isLink(path)
     if (stats.isDirectory()) await refuseSameAsProtected(stats, path, 'changed')
-    if (stats.isDirectory() && recursive) return await setTree(real, request, signal)
-    await setOne(real, (found) => (found.isDirectory() ? (directoryMode ?? mode) : mode))
+    if (stats.isDirectory() && recursive) return await setTree(`${way}/.`, request, signal)
+    await chmod(way, (stats.isDirectory() ? (directoryMode ?? mode) : mode) & 0o7777)
     return 1
   } catch (error) {
     throw await faultOfPath(error, path)
   }
 }
 
-async function setTree(path: string, request: Permissions, signal: AbortSignal): Promise<number> {
-  await using stack = await openStack(path)
+/** `top`: the directory that was judged, by a path that leads to no other. */
+async function setTree(top: string, request: Permissions, signal: AbortSignal): Promise<number> {
+  await using stack = await openStack(top)
   const pseudo = await pseudoDevices()
   const directoryMode = request.directoryMode ?? request.mode
   let changed = 0

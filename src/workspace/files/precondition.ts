@@ -6,8 +6,11 @@ import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { matchesStrongly, matchesWeakly, readTags, tagOf } from './entity-tag.ts'
 import type { Digest } from './write-job.ts'
 
-/** Rejects with `precondition_failed` where the file at `path` (links are followed) is not as wanted. */
-export type Precondition = (path: string, signal: AbortSignal) => Promise<void>
+/**
+ * Rejects with `precondition_failed` where the file at `path` (links are followed) is not as wanted. `way`: by which it
+ * is reached where that is not the path, which the sentence names.
+ */
+export type Precondition = (path: string, signal: AbortSignal, way?: string) => Promise<void>
 
 /** What stands for the hash of a file that does not exist. */
 export const NO_FILE = 'none'
@@ -17,8 +20,8 @@ export function tagCondition(ifMatch: string | undefined, ifNoneMatch: string | 
   if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
   const wanted = ifMatch === undefined ? undefined : readTags(ifMatch, 'if_match')
   const unwanted = ifNoneMatch === undefined ? undefined : readTags(ifNoneMatch, 'if_none_match')
-  return async (path) => {
-    const etag = await currentTag(path)
+  return async (path, _signal, way) => {
+    const etag = await currentTag(way ?? path)
     if (wanted !== undefined && !matchesStrongly(wanted, etag)) throw tagFault(path, 'If-Match', etag)
     if (unwanted !== undefined && matchesWeakly(unwanted, etag)) throw tagFault(path, 'If-None-Match', etag)
   }
@@ -27,8 +30,8 @@ export function tagCondition(ifMatch: string | undefined, ifNoneMatch: string | 
 /** The SHA-256 of the content that is there, in hexadecimal, or `none` for no file. */
 export function hashCondition(expected: string, digest: Digest): Precondition {
   const wanted = expected.toLowerCase()
-  return async (path, signal) => {
-    const current = (await currentTag(path)) === undefined ? NO_FILE : await digest(path, signal)
+  return async (path, signal, way = path) => {
+    const current = (await currentTag(way)) === undefined ? NO_FILE : await digest(way, signal)
     if (current === wanted) return
     const found = current === NO_FILE ? 'there is no such file' : `the SHA-256 of the file is ${current}`
     throw new Fault(

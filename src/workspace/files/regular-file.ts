@@ -5,6 +5,7 @@
 import { constants, type Stats } from 'node:fs'
 import { open, realpath, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
 import { remoteCall } from './remote-calls.ts'
 
@@ -16,7 +17,7 @@ export interface RegularFile {
 /** Regular by type, yet streams of the kernel: reading /proc/kmsg takes its lines away from the logger. */
 const KERNEL_STREAMS = new Set(['/proc/kmsg', '/proc/kcore'])
 
-const { O_NONBLOCK, O_NOCTTY } = constants
+const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants
 
 /** Opens a regular file; the caller closes the handle. `flags` are those of open(2), access mode included. */
 export async function openRegular(path: string, flags: number): Promise<RegularFile> {
@@ -24,10 +25,27 @@ export async function openRegular(path: string, flags: number): Promise<RegularF
 }
 
 async function opened(path: string, flags: number): Promise<RegularFile> {
-  let handle: FileHandle | undefined
   try {
     await refuseSpecial(path, await stat(path))
-    handle = await open(path, flags | O_NONBLOCK | O_NOCTTY)
+  } catch (error) {
+    throw await faultOfPath(error, path)
+  }
+  return await openedThere(path, path, flags)
+}
+
+/** The same for what stands in a held directory; a link is refused. `path` is how the caller named it. */
+export async function openStanding(entry: HeldEntry, path: string, flags: number): Promise<RegularFile> {
+  return await remoteCall(entry.real, async () => {
+    const standing = await lookAt(entry)
+    if (standing !== undefined && !standing.isSymbolicLink()) await refuseSpecial(path, standing)
+    return await openedThere(entry.way, path, flags | O_NOFOLLOW)
+  })
+}
+
+async function openedThere(way: string, path: string, flags: number): Promise<RegularFile> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(way, flags | O_NONBLOCK | O_NOCTTY)
     const stats = await handle.stat()
     refuseType(path, stats)
     return { handle, stats }

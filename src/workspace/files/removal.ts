@@ -1,11 +1,13 @@
 // Deleting a path (contract 2 and 16, reliability F-19 and F-20): a directory goes with all below it, a link
 // goes without what it points at. The system's own directories are refused (protected.ts), and so is a tree that
-// something is mounted in, before anything is touched.
+// something is mounted in, before anything is touched. Its parent and a directory itself are opened first, and what is
+// open is judged and removed.
 
-import { lstat, realpath, rmdir, unlink } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { rmdir, unlink } from 'node:fs/promises'
 import { Fault, quote } from '../../base/fault.ts'
+import { openStack, type DirectoryStack } from './directory-stack.ts'
 import type { FileWriter } from './file-writer.ts'
+import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
 import { mountPoints } from './mounts.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'
@@ -14,17 +16,35 @@ import { emptyDirectory } from './tree-removal.ts'
 export async function removePath(path: string, writer: Pick<FileWriter, 'alone'>, signal: AbortSignal): Promise<void> {
   refuseProtected(path, path, 'deleted')
   try {
-    const real = join(await realpath(dirname(path)), basename(path))
-    refuseProtected(real, path, 'deleted')
-    const stats = await lstat(real)
-    if (!stats.isDirectory()) return await writer.alone([real], () => unlink(real))
-    await refuseSameAsProtected(stats, path, 'deleted')
-    await refuseMounts(real, path)
-    await emptyDirectory(real, signal)
-    await rmdir(real)
+    using entry = await holdEntry(path)
+    refuseProtected(entry.real, path, 'deleted')
+    const stats = await lookAt(entry)
+    if (stats?.isDirectory() !== true) return await writer.alone([entry], () => unlink(entry.way))
+    await using stack = await openStack(entry.way)
+    await removeTree(entry, { stack, path, signal })
   } catch (error) {
     throw await faultOfPath(error, path)
   }
+}
+
+interface Removal {
+  readonly stack: DirectoryStack
+  readonly path: string
+  readonly signal: AbortSignal
+}
+
+async function removeTree(entry: HeldEntry, { stack, path, signal }: Removal): Promise<void> {
+  const { dev, ino } = stack
+  await refuseSameAsProtected({ dev, ino }, path, 'deleted')
+  await refuseMounts(entry.real, path)
+  await emptyDirectory(stack, signal)
+  const now = await lookAt(entry)
+  if (now !== undefined && (now.ino !== ino || now.dev !== dev)) {
+    throw new Fault('conflict', `path ${quote(path)} was exchanged for something else while it was emptied`, {
+      details: { field: 'path', got: path },
+    })
+  }
+  await rmdir(entry.way)
 }
 
 async function refuseMounts(real: string, path: string): Promise<void> {

@@ -4,27 +4,27 @@
 // (a turn for each of their files would be a question to this thread), and what moves or goes with its directory.
 
 import type { Stats } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { errnoOf } from '../../base/fault.ts'
+import { lookAt, type HeldEntry } from './held-directory.ts'
 
 export class TargetTurns {
   /** The last in each line. */
   readonly #lines = new Map<string, Promise<unknown>>()
 
-  /** Runs `act` alone among those for `path`, which is no link; it is given what stands there now. */
-  async take<T>(path: string, act: (now: Stats | undefined) => Promise<T>): Promise<T> {
-    return await this.#after(path, async () => {
-      const now = await standing(path)
+  /** Runs `act` alone among those for `entry`; it is given what stands there now, a link included. */
+  async take<T>(entry: HeldEntry, act: (now: Stats | undefined) => Promise<T>): Promise<T> {
+    return await this.#after(entry.real, async () => {
+      const now = await lookAt(entry)
       if (now === undefined) return await act(undefined)
       // Lines are entered in this order only, so nobody waits in a circle.
-      return await this.#after(lineOf(now), async () => await act(await standing(path)))
+      return await this.#after(lineOf(now), async () => await act(await lookAt(entry)))
     })
   }
 
-  /** The same for several paths at once, such as both ends of a move; what stands there is the caller's to ask. */
-  async takeAll<T>(paths: readonly string[], act: () => Promise<T>): Promise<T> {
+  /** The same for several names at once, such as both ends of a move; what stands there is the caller's to ask. */
+  async takeAll<T>(entries: readonly HeldEntry[], act: () => Promise<T>): Promise<T> {
+    const paths = entries.map(({ real }) => real)
     return await this.#afterAll(paths, async () => {
-      const there = await Promise.all(paths.map((path) => standing(path).catch(() => undefined)))
+      const there = await Promise.all(entries.map((entry) => lookAt(entry).catch(() => undefined)))
       return await this.#afterAll(
         there.flatMap((one) => (one === undefined ? [] : [lineOf(one)])),
         act,
@@ -53,13 +53,4 @@ export class TargetTurns {
 
 function lineOf({ dev, ino }: Stats): string {
   return `inode ${dev}:${ino}`
-}
-
-async function standing(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }

@@ -1,11 +1,13 @@
 // A temporary file of ours: of random name, made exclusively and private, in the journal before it is made and
-// out of it once it is gone (contract 18; reliability F-06, F-12). Disposing of it removes it.
+// out of it once it is gone (contract 18; reliability F-06, F-12). Disposing of it removes it. It is reached through
+// the directory that it was made in, whatever the path of that comes to mean.
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { join } from 'node:path'
 import { errnoOf } from '../../base/fault.ts'
+import { holdEntry, type HeldEntry } from './held-directory.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** Bytes of the name beside which it stands that its own repeats, for those who find one; NAME_MAX is 255. */
@@ -14,46 +16,56 @@ const NAME_BYTES = 64
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants
 
 export interface TemporaryFile extends AsyncDisposable {
+  /** By which it is reached, for as long as its directory is held. */
   readonly path: string
   readonly handle: FileHandle
   /**
    * Closes it and gives it the name `target`, in the place of what has that; then it is no longer ours. Closed first,
    * since a program that is open for writing cannot be started.
    */
-  become(target: string): Promise<void>
+  become(target: HeldEntry): Promise<void>
 }
 
-export async function openTemporary(beside: string, journal: WriteJournal): Promise<TemporaryFile> {
-  const path = temporaryBeside(beside)
-  await journal.begin(path)
-  const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600).catch((error: unknown) => {
-    journal.end(path)
+/** In the directory of `beside`, which the caller holds for longer. */
+export async function openTemporary(beside: HeldEntry, journal: WriteJournal): Promise<TemporaryFile> {
+  const { real, way } = temporaryBeside(beside)
+  await journal.begin(real)
+  const handle = await open(way, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600).catch((error: unknown) => {
+    journal.end(real)
     throw error
   })
   let ours = true
   return {
-    path,
+    path: way,
     handle,
     async become(target) {
       await handle.close()
-      await rename(path, target)
+      await rename(way, target.way)
       ours = false
-      journal.end(path)
+      journal.end(real)
     },
     async [Symbol.asyncDispose]() {
       await handle.close()
-      if (ours && (await isGone(path))) journal.end(path)
+      if (ours && (await isGone(way))) journal.end(real)
     },
   }
 }
 
+/** In the daemon's own directory, for content that is kept while something happens elsewhere. */
+export async function openAside(stateDirectory: string, journal: WriteJournal): Promise<TemporaryFile> {
+  await using stack = new AsyncDisposableStack()
+  const beside = stack.use(await holdEntry(join(stateDirectory, 'aside')))
+  const file = stack.use(await openTemporary(beside, journal))
+  const kept = stack.move()
+  return { ...file, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
 /** `.<name>.<random>~`: hidden, and ending as contract 17 has it. */
-export function temporaryBeside(target: string): string {
-  const name = Buffer.from(basename(target))
-  let end = Math.min(name.byteLength, NAME_BYTES)
-  while (end < name.byteLength && ((name[end] ?? 0) & 0xc0) === 0x80) end-- // not in the middle of a character
-  const directory = dirname(target)
-  return `${directory === '/' ? '' : directory}/.${name.toString('utf8', 0, end)}.${randomBytes(8).toString('hex')}~`
+export function temporaryBeside({ directory, name }: HeldEntry): HeldEntry {
+  const bytes = Buffer.from(name)
+  let end = Math.min(bytes.byteLength, NAME_BYTES)
+  while (end < bytes.byteLength && ((bytes[end] ?? 0) & 0xc0) === 0x80) end-- // not in the middle of a character
+  return directory.entry(`.${bytes.toString('utf8', 0, end)}.${randomBytes(8).toString('hex')}~`)
 }
 
 /** False only where the file could not be removed: then it stays in the journal for the next start. */

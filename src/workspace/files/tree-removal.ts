@@ -3,7 +3,7 @@
 
 import { opendir, rmdir, unlink } from 'node:fs/promises'
 import { errnoOf, Fault } from '../../base/fault.ts'
-import { openStack, type DirectoryStack } from './directory-stack.ts'
+import type { DirectoryStack } from './directory-stack.ts'
 
 /** Entries taken from a directory at once, and unlinked side by side. */
 const BATCH = 64
@@ -21,9 +21,9 @@ interface Level {
   refills: number
 }
 
-export async function emptyDirectory(path: string, signal: AbortSignal): Promise<void> {
-  await using stack = await openStack(path)
-  const top = stack.dev
+/** Empties the top of the stack, and comes back there. */
+export async function emptyDirectory(stack: DirectoryStack, signal: AbortSignal): Promise<void> {
+  const { dev, mount } = stack
   const levels: Level[] = [newLevel(Buffer.alloc(0))]
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     signal.throwIfAborted()
@@ -31,7 +31,7 @@ export async function emptyDirectory(path: string, signal: AbortSignal): Promise
     if (next !== undefined) {
       await stack.down(next)
       levels.push(newLevel(next))
-      if (stack.dev !== top) {
+      if (stack.dev !== dev || stack.mount !== mount) {
         throw new Fault('conflict', 'another file system is mounted inside; it and what holds it were left')
       }
     } else if (level.seenAll) {

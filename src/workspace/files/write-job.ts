@@ -1,9 +1,8 @@
-// What the steps of a write share: the job with everything it needs, its answer, and making names durable.
-// The steps are new-content.ts, replacement.ts and in-place.ts; file-writer.ts chooses.
+// What the steps of a write share: the job with everything it needs, and its answer. The steps are new-content.ts, replacement.ts and in-place.ts; file-writer.ts chooses.
 
 import type { Stats } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
-import { errnoOf } from '../../base/fault.ts'
+import type { FileHandle } from 'node:fs/promises'
+import type { HeldEntry } from './held-directory.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** Permissions of a new file (contract 12 row 28). */
@@ -29,7 +28,9 @@ export interface Written {
 
 /** One write on its way: what is to be done, and with what. */
 export interface WriteJob extends WriterParts {
-  readonly target: string
+  /** As it was asked for: for sentences. */
+  readonly path: string
+  readonly target: HeldEntry
   /** As it was when the write began. */
   readonly existing: Stats | undefined
   readonly mode: number | undefined
@@ -55,39 +56,5 @@ export async function writeAll(
     signal?.throwIfAborted()
     const length = Math.min(SLICE_BYTES, bytes.byteLength - done)
     done += (await handle.write(bytes, done, length, at === null ? null : at + done)).bytesWritten
-  }
-}
-
-export interface Directories extends AsyncDisposable {
-  /** Makes the names in them durable. */
-  sync(): Promise<void>
-}
-
-/**
- * Opens directories whose names are about to change, so that a lack of descriptors is known while nothing has
- * changed yet. File systems and permissions that do not allow it are left alone.
- */
-export async function openDirectories(paths: Iterable<string>): Promise<Directories> {
-  await using stack = new AsyncDisposableStack()
-  const handles: FileHandle[] = []
-  for (const path of new Set(paths)) {
-    const handle = await unlessForbidden(() => open(path, 'r'))
-    if (handle !== undefined) handles.push(stack.use(handle))
-  }
-  const kept = stack.move()
-  return {
-    async sync() {
-      for (const handle of handles) await unlessForbidden(() => handle.sync())
-    },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  }
-}
-
-async function unlessForbidden<T>(act: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await act()
-  } catch (error) {
-    if (['EINVAL', 'ENOTSUP', 'EACCES', 'EROFS'].includes(errnoOf(error) ?? '')) return undefined
-    throw error
   }
 }

@@ -6,10 +6,12 @@
 // the background, since a large tree would hold up the start.
 
 import { constants } from 'node:fs'
-import { lstat, open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { makeWithParents } from '../../base/make-directories.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
+import { openStack } from './directory-stack.ts'
+import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
 import { emptyDirectory } from './tree-removal.ts'
 
 export interface WriteJournal extends AsyncDisposable {
@@ -182,8 +184,11 @@ async function removeTrees(trees: readonly LeftTrees[], signal: AbortSignal): Pr
 
 async function removeTree(path: string, signal: AbortSignal): Promise<void> {
   try {
-    await emptyDirectory(path, signal)
-    await rmdir(path)
+    using entry = await whereItWas(path)
+    if (entry === undefined) return
+    await using stack = await openStack(entry.way)
+    await emptyDirectory(stack, signal)
+    await rmdir(entry.way)
   } catch (error) {
     if (signal.aborted) throw error
     // Otherwise as with files: nothing to be done.
@@ -211,6 +216,14 @@ function parsePath(text: string): string | undefined {
   }
 }
 
+/** Journalled paths have no links in them: where one has now, it leads to what is not ours to remove. */
+export async function whereItWas(path: string): Promise<(HeldEntry & Disposable) | undefined> {
+  const entry = await holdEntry(path)
+  if (entry.real === path) return entry
+  entry[Symbol.dispose]()
+  return undefined
+}
+
 /**
  * Removes a regular file with a name of ours, or a link where a tree was announced, and nothing else, whatever the
  * journal says. True for such a directory, which is left for later.
@@ -218,8 +231,10 @@ function parsePath(text: string): string | undefined {
 async function isLeftTree(path: string, mark: Mark): Promise<boolean> {
   if (!isTemporaryName(basename(path))) return false
   try {
-    const stats = await lstat(path)
-    if (stats.isFile() || (mark === '*' && stats.isSymbolicLink())) await unlink(path)
+    using entry = await whereItWas(path)
+    const stats = entry && (await lookAt(entry))
+    if (entry === undefined || stats === undefined) return false
+    if (stats.isFile() || (mark === '*' && stats.isSymbolicLink())) await unlink(entry.way)
     return mark === '*' && stats.isDirectory()
   } catch {
     return false // gone already, or on a file system that is not mounted now: nothing to be done at start

@@ -1,72 +1,87 @@
-// Which file a write means: symbolic links are followed to the file they stand for, also to one that does
-// not exist yet (contract 16, reliability F-08), and missing parents are made where that was asked for.
+// Which file a write means: symbolic links are followed to the file they stand for, also to one that does not exist
+// yet (contract 16, reliability F-08), and missing parents are made where that was asked for. The directory that the
+// file is in is held open from then on (held-directory.ts): what was looked at is what is written.
 
 import type { Stats } from 'node:fs'
-import { readlink, realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readlink, stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { makeDirectories } from './directory.ts'
-import { faultOfPath } from './missing-path.ts'
+import { makeAndHold } from './directory.ts'
+import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
 import { refuseSpecial } from './regular-file.ts'
+import { remoteCall } from './remote-calls.ts'
 
-export interface WriteTarget {
-  /** The file itself: never a link. */
-  readonly path: string
-  /** What stands there now, a regular file; undefined: nothing. */
+export interface WriteTarget extends Disposable {
+  /** The file itself: no link when it was looked at. */
+  readonly entry: HeldEntry
+  /** What stood there then, a regular file; undefined: nothing. */
   readonly existing: Stats | undefined
-  /** Directories that had to be made. */
-  readonly created: readonly string[]
+}
+
+export interface TargetManner {
+  readonly createDirs: boolean
+  /** The names of directories that are made become durable. */
+  readonly durable: boolean
 }
 
 /** Links followed before it is a loop; the kernel's own limit. */
 const MOST_LINKS = 40
 
-export async function findTarget(path: string, createParents: boolean): Promise<WriteTarget> {
-  const existing = await statOrNothing(path)
-  if (existing !== undefined) {
-    await refuseSpecial(path, existing)
-    try {
-      return { path: await realpath(path), existing, created: [] }
-    } catch (error) {
-      throw await faultOfPath(error, path)
+export async function findTarget(path: string, manner: TargetManner): Promise<WriteTarget> {
+  using stack = new DisposableStack()
+  let at = path
+  for (let followed = 0; followed <= MOST_LINKS; followed++) {
+    const entry = stack.use(await holdParent(at, path, manner))
+    const existing = await standing(entry, path)
+    if (existing?.isSymbolicLink() === true) {
+      at = await follow(entry, path)
+      continue
     }
+    if (existing !== undefined) await refuseSpecial(path, existing)
+    const held = stack.move()
+    return { entry, existing, [Symbol.dispose]: () => held.dispose() }
   }
-  const target = await endOfLinks(path)
-  const parent = await statOrNothing(dirname(target))
-  if (parent !== undefined) return { path: target, existing: undefined, created: [] }
-  if (!createParents) {
-    throw new Fault(
-      'not_found',
-      `path ${quote(path)} has no parent directory ${quote(dirname(target))}; create_dirs makes it`,
-      {
-        details: { field: 'path', got: path, parent: dirname(target) },
-      },
-    )
-  }
-  return { path: target, existing: undefined, created: await makeDirectories(dirname(target)) }
+  throw new Fault('conflict', `path ${quote(path)} goes through a loop of symbolic links`, { details: { path } })
 }
 
-async function statOrNothing(path: string): Promise<Stats | undefined> {
+/** `path` is what was asked for, `at` where its links have led so far. */
+async function holdParent(at: string, path: string, manner: TargetManner): Promise<HeldEntry & Disposable> {
   try {
-    return await stat(path)
+    return await holdEntry(at)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
+    if (errnoOf(error) !== 'ENOENT') throw faultOfSystem(error, path)
+  }
+  const parent = dirname(at)
+  if (!manner.createDirs) {
+    const sentence = `path ${quote(path)} has no parent directory ${quote(parent)}; create_dirs makes it`
+    throw new Fault('not_found', sentence, { details: { field: 'path', got: path, parent } })
+  }
+  const { directory } = await makeAndHold(parent, { sync: manner.durable })
+  return { ...directory.entry(basename(at)), [Symbol.dispose]: () => directory[Symbol.dispose]() }
+}
+
+async function standing(entry: HeldEntry, path: string): Promise<Stats | undefined> {
+  try {
+    return await lookAt(entry)
+  } catch (error) {
     throw faultOfSystem(error, path)
   }
 }
 
-/** Where a dangling link leads; `path` itself where it is no link. */
-async function endOfLinks(path: string): Promise<string> {
-  let at = path
-  for (let followed = 0; followed <= MOST_LINKS; followed++) {
-    let to: string
-    try {
-      to = await readlink(at)
-    } catch {
-      return at // nothing there, or nothing that is a link: what follows finds out
-    }
+/** Where the link at `entry` leads, as a path; what is no file is refused before anybody reads the name of it. */
+async function follow(entry: HeldEntry, path: string): Promise<string> {
+  try {
+    // A descriptor in /proc is a link whose text leads nowhere: what it stands for is asked of the kernel.
+    const end = await remoteCall(entry.real, () => stat(entry.way)).catch(unlessMissing)
+    if (end !== undefined) await refuseSpecial(path, end)
+    const to = await readlink(entry.way)
     // Not normalised: ".." behind a linked directory means the kernel's parent, not the text's.
-    at = to.startsWith('/') ? to : `${await realpath(dirname(at))}/${to}`
+    return to.startsWith('/') ? to : entry.directory.way(to)
+  } catch (error) {
+    throw faultOfSystem(error, path)
   }
-  throw new Fault('conflict', `path ${quote(path)} goes through a loop of symbolic links`, { details: { path } })
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error
 }

@@ -89,9 +89,11 @@ t.test('Z-01 the last descriptor goes to somebody else just before the file is r
       (error: unknown) => error,
     )
     setFileLimit(0, own)
-    t.match(refused, { code: 'unavailable' })
+    // Replacing has all that it needs open by then; a new file to append to is still to be opened.
+    if (append) t.match(refused, { code: 'unavailable' })
+    else t.equal(refused, undefined)
     t.same(readdirSync(dir), ['file'])
-    t.equal(readFileSync(join(dir, 'file'), 'utf8'), 'old')
+    t.equal(readFileSync(join(dir, 'file'), 'utf8'), 'new')
   }
 })
 
