@@ -2,7 +2,7 @@
 // is wrong with its surroundings. Opened by serve, handed to calls by the gate. Readings are taken when somebody
 // asks, so that a daemon at rest does nothing for them.
 
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay, type EventLoopUtilization } from 'node:perf_hooks'
 import { CallTally, type ResponseTally } from './base/tally.ts'
 
 /** Gauges of parts that operations do not reach; those not open yet count nothing. */
@@ -47,56 +47,74 @@ export function openDaemon(options: DaemonOptions): Daemon {
 
 const none = (): number => 0
 
-/** Delays of the event loop, in seconds. */
+/** Delays of the event loop, in seconds, of the last one to two minutes. */
 export interface LoopReading {
   readonly p50: number
   readonly p99: number
   readonly max: number
-  /** What part of the time the loop has worked, 0 to 1, since the reading before. */
+  /** What part of that time the loop has worked, 0 to 1. */
   readonly utilization: number
 }
 
-type Delays = ReturnType<typeof monitorEventLoopDelay>
+/** What is measured since `began`. */
+interface LoopWindow {
+  readonly delays: ReturnType<typeof monitorEventLoopDelay>
+  readonly began: EventLoopUtilization
+}
 
 /** How often the delay is measured while somebody wants to know. */
 const RESOLUTION_MS = 20
-/** Nobody has asked for so long: measuring ends until the next question. */
-const FORGOTTEN_MS = 300_000
+const WINDOW_MS = 60_000
+/** So many windows without a question: measuring ends until the next. */
+const FORGOTTEN_WINDOWS = 5
 
 /**
- * Measures from one question to the next. Fifty wake-ups a second are nothing for a daemon that is watched and too
- * much for one that is not; so the first question has no delays to tell.
+ * Two windows are open, the younger since half the time of the older. A reading is what the older one has measured, and
+ * changes nothing: those who read, each in their own rhythm, take nothing from each other. Fifty wake-ups a second are nothing for a daemon that is
+ * watched and too much for one that is not; so the first question has no delays to tell.
  */
 export class LoopMonitor implements Disposable {
-  #delays: Delays | undefined
-  #forget: NodeJS.Timeout | undefined
-  #before = performance.eventLoopUtilization()
+  #older: LoopWindow | undefined
+  #younger: LoopWindow | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Windows begun since the last question. */
+  #unasked = 0
 
   read(): LoopReading {
-    const now = performance.eventLoopUtilization()
-    const { utilization } = performance.eventLoopUtilization(now, this.#before)
-    this.#before = now
-    const delays = this.#measuring()
+    this.#unasked = 0
+    this.#older ??= openWindow()
+    this.#timer ??= setInterval(() => this.#turn(), WINDOW_MS).unref()
+    const { delays, began } = this.#older
     // What is recorded is the whole interval: the delay is what goes beyond it. Nanoseconds.
     const beyond = (ns: number): number => (delays.count === 0 ? 0 : Math.max(0, ns / 1e9 - RESOLUTION_MS / 1000))
-    const { max } = delays
-    const reading = { p50: beyond(delays.percentile(50)), p99: beyond(delays.percentile(99)), max: beyond(max) }
-    delays.reset()
-    return { ...reading, utilization }
+    return {
+      p50: beyond(delays.percentile(50)),
+      p99: beyond(delays.percentile(99)),
+      max: beyond(delays.max),
+      utilization: performance.eventLoopUtilization(performance.eventLoopUtilization(), began).utilization,
+    }
   }
 
-  #measuring(): Delays {
-    clearTimeout(this.#forget)
-    this.#forget = setTimeout(() => this[Symbol.dispose](), FORGOTTEN_MS).unref()
-    if (this.#delays !== undefined) return this.#delays
-    this.#delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-    this.#delays.enable()
-    return this.#delays
+  #turn(): void {
+    if (++this.#unasked > FORGOTTEN_WINDOWS) return this[Symbol.dispose]()
+    if (this.#younger !== undefined) {
+      this.#older?.delays.disable()
+      this.#older = this.#younger
+    }
+    this.#younger = openWindow()
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#forget)
-    this.#delays?.disable()
-    this.#delays = undefined
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    for (const window of [this.#older, this.#younger]) window?.delays.disable()
+    this.#older = undefined
+    this.#younger = undefined
   }
+}
+
+function openWindow(): LoopWindow {
+  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  delays.enable()
+  return { delays, began: performance.eventLoopUtilization() }
 }

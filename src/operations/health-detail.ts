@@ -58,7 +58,7 @@ export const healthDetail = operation({
     pid: whole(),
     uptime_seconds: real('By the monotonic clock'),
     event_loop: Type.Object({
-      delay_p50_ms: real('Since the question before; 0 at the first'),
+      delay_p50_ms: real('In the last one to two minutes; 0 at the first question'),
       delay_p99_ms: real(),
       delay_max_ms: real(),
       utilization: real('Part of the time that it worked, 0 to 1'),

@@ -132,7 +132,7 @@ function loopFamilies({ loop }: Daemon): Family[] {
     labels: { quantile },
     value,
   }))
-  const help = 'Delay of the event loop since the scrape before, by quantile.'
+  const help = 'Delay of the event loop in the last one to two minutes, by quantile; 0 at the first scrape.'
   return [
     { name: `${PREFIX}event_loop_delay_seconds`, help, type: 'gauge', values },
     gauge(`${PREFIX}event_loop_utilization`, 'Part of that time in which the event loop worked.', utilization),
