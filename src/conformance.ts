@@ -38,6 +38,7 @@ export async function openConformanceListener(port: number, parts: ConformancePa
   const mcp = mcpEndpoint({
     registry: openFixture(),
     json,
+    gate: { hold: () => () => undefined }, // its one caller has no scope, and all of the suite's messages are its own
     serverInfo: { name: 'workspace-runtime-conformance', version },
     instructions: () => undefined,
     stopping: stopping.signal,

@@ -124,6 +124,7 @@ function openMcp(config: Config, { gate, kinds, json, stopping }: McpParts): Ret
       promptFolder: promptFolder(config),
     }),
     json,
+    gate,
     stopping,
     serverInfo: { name: 'workspace-runtime', version: buildFacts().version },
     instructions: async (caller) => instructions(config.workdir, await rules(caller)),

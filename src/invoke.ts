@@ -11,13 +11,21 @@ import type { Outcome } from './base/tally.ts'
 import { Waiters } from './base/waiting.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
+type Fields = Readonly<Record<string, unknown>>
+
+/** What a request has brought. */
+export interface Arrival {
+  readonly raw: Fields
+  readonly body?: Call['body']
+}
+
 export interface Request {
-  readonly raw: Readonly<Record<string, unknown>>
+  /** The fields; or what takes them in once the call is admitted: no body is read of those who may not call. */
+  readonly raw: Fields | (() => Promise<Arrival>)
   readonly rules: IntakeRules<Record<string, unknown>>
   readonly caller: Caller
   /** Aborted when the caller has left for good. */
   readonly signal: AbortSignal
-  readonly body?: Call['body']
   readonly progress?: Call['progress']
   readonly requestId: string
   readonly via: 'rest' | 'mcp'
@@ -43,6 +51,11 @@ export interface Gate {
    * `invoke` does; what it returns says that it is over.
    */
   enter(what: Admission, caller: Caller): () => void
+  /**
+   * Asks what can be asked of a credential whose call is not known yet (a long message of MCP): some scope, a place
+   * among its calls, its rate. Holds the place until it is told that the message has come; takes nothing of the rate.
+   */
+  hold(caller: Caller): () => void
   /** From now on every call is refused with 503; those running go on. */
   close(): void
   readonly running: number
@@ -67,17 +80,11 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
   let running = 0
   let open = true
 
-  const enter = (op: Admission, caller: Caller): (() => void) => {
+  const takePlace = (caller: Caller, cost: 0 | 1): (() => void) => {
     if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new calls', { retryAfter: 5 })
-    if (op.open !== true && !mayUse(caller, op.scope)) {
-      const lacks = op.scope === 'none' ? 'it has no scope at all' : `it lacks the scope "${op.scope}"`
-      throw new Fault('forbidden', `this credential does not allow ${op.name}: ${lacks}`, {
-        details: { scope: op.scope },
-      })
-    }
     if (accounts.size > MOST_ACCOUNTS) forgetIdle(accounts)
     const account = accounts.get(caller.id) ?? { running: 0, tokens: limits.rate, at: performance.now() }
-    admit(account, limits)
+    admit(account, limits, cost)
     accounts.set(caller.id, account)
     account.running++
     running++
@@ -91,26 +98,43 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
       if (running === 0) waiters.wake()
     }
   }
+  const enter = (op: Admission, caller: Caller): (() => void) => {
+    if (op.open === true || mayUse(caller, op.scope)) return takePlace(caller, 1)
+    const lacks = op.scope === 'none' ? 'it has no scope at all' : `it lacks the scope "${op.scope}"`
+    throw new Fault('forbidden', `this credential does not allow ${op.name}: ${lacks}`, {
+      details: { scope: op.scope },
+    })
+  }
 
   return {
     enter,
+    hold(caller) {
+      if (caller.scopes === 'all' || caller.scopes.size > 0) return takePlace(caller, 0)
+      throw new Fault('forbidden', 'this credential has no scope at all, so it may not send a long message')
+    },
     async invoke(op, request) {
-      const began = performance.now()
+      let began = performance.now()
       let leave: (() => void) | undefined
-      let outcome: Outcome = '2xx'
-      try {
-        const out = (leave = enter(op, request.caller))
-        const { input, ignored } = takeIn(op, request.raw, request.rules, workspace.workdir)
-        const value = await op.run(input, callOf(workspace, request, daemon))
-        if (value instanceof EventStream || value instanceof ByteStream) leave = undefined // when the stream ends
-        return { value: whileInside(value, out), ignored }
-      } catch (error) {
-        const fault = asFault(error, op, request, log)
-        outcome = request.signal.aborted ? 'left' : fault.status < 500 ? '4xx' : '5xx'
-        throw fault
-      } finally {
+      const elapsed = (): number => (performance.now() - began) / 1000
+      const over = (outcome: Outcome, seconds = elapsed()): void => {
         leave?.()
-        daemon?.calls.count(op.name, request.via, outcome, (performance.now() - began) / 1000)
+        daemon?.calls.count(op.name, request.via, outcome, seconds)
+      }
+      const failed = (error: unknown): Fault => asFault(error, op, request, log)
+      const left = (): boolean => request.signal.aborted
+      try {
+        leave = enter(op, request.caller)
+        const { raw, body } = typeof request.raw === 'function' ? await request.raw() : { raw: request.raw }
+        began = performance.now() // how long a client takes to send its body says nothing of the operation
+        const { input, ignored } = takeIn(op, raw, request.rules, workspace.workdir)
+        const value = await op.run(input, { ...callOf(workspace, request, daemon), body })
+        const begun = elapsed()
+        if (!(value instanceof EventStream || value instanceof ByteStream)) over('2xx', begun)
+        return { value: whileInside(value, { over: (outcome) => over(outcome, begun), failed, left }), ignored }
+      } catch (error) {
+        const fault = failed(error)
+        over(left() ? 'left' : fault.status < 500 ? '4xx' : '5xx')
+        throw fault
       }
     },
     close() {
@@ -134,8 +158,8 @@ function forgetIdle(accounts: Map<string, Account>): void {
   for (const [id, account] of accounts) if (account.running === 0 && account.at < before) accounts.delete(id)
 }
 
-/** Throws 429 when the account is at its limits; otherwise takes one token of the rate. */
-function admit(account: Account, limits: GateLimits): void {
+/** Throws 429 when the account is at its limits; otherwise takes `cost` of the rate's tokens. */
+function admit(account: Account, limits: GateLimits, cost: 0 | 1): void {
   if (account.running >= limits.concurrency) {
     throw new Fault(
       'rate_limited',
@@ -156,46 +180,90 @@ function admit(account: Account, limits: GateLimits): void {
       retryAfter: 1,
     })
   }
-  account.tokens--
+  account.tokens -= cost
 }
 
 function callOf(workspace: Workspace, request: Request, daemon: Daemon | undefined): Call {
-  const { signal, body, progress, caller } = request
+  const { signal, progress, caller } = request
   const access = workspace.accessFor(caller.scopes === 'all')
-  return { workspace, access, daemon, signal, body, progress }
+  return { workspace, access, daemon, signal, progress }
 }
 
-/** The value; of a stream, one that leaves when it ends. */
-function whileInside(value: object, leave: () => void): object | EventStream | ByteStream {
-  if (value instanceof EventStream) return new EventStream(value.format, thenLeave(value.frames, leave))
-  if (value instanceof ByteStream) return new ByteStream(value.head, thenLeave(value.chunks, leave))
-  return value
+/** What the gate wants to know of a call whose answer is a stream. */
+interface StreamWatch {
+  /** The call is over: told once. */
+  readonly over: (outcome: Outcome) => void
+  /** What the transport is told of a failure. */
+  readonly failed: (error: unknown) => Fault
+  /** True once the client has left. */
+  readonly left: () => boolean
 }
 
-/** The items, and `leave` once they end, fail or are given up: also when they were never begun. */
-function thenLeave<T>(items: AsyncIterable<T>, leave: () => void): AsyncIterable<T> {
+/** The value; of a stream, one whose end or failure is the call's. */
+function whileInside(value: object, watch: StreamWatch): object | EventStream | ByteStream {
+  if (value instanceof EventStream)
+    return new EventStream(
+      value.format,
+      watched(value.frames, watch, () => 0),
+    )
+  if (!(value instanceof ByteStream)) return value
+  const { head, chunks } = value
+  return new ByteStream(
+    head,
+    watched(chunks, watch, (chunk) => chunk.byteLength, head.size),
+  )
+}
+
+/**
+ * The items. The call is over when they end, fail or are given up: also when they were never begun. One that fails has
+ * failed whatever its fault, because its client has a status of success already. More or less than the announced
+ * `size` is a failure.
+ */
+function watched<T>(
+  items: AsyncIterable<T>,
+  { over, failed, left }: StreamWatch,
+  sizeOf: (item: T) => number,
+  size?: number,
+): AsyncIterable<T> {
+  let open = true
+  let begun = false
+  let missing = size ?? 0
+  const end = (outcome: Outcome): void => {
+    if (open) over(outcome)
+    open = false
+  }
   return {
     [Symbol.asyncIterator]() {
       const source = items[Symbol.asyncIterator]()
       return {
         async next() {
+          begun = true
           try {
             const step = await source.next()
-            if (step.done === true) leave()
+            if (step.done !== true) missing -= sizeOf(step.value)
+            if (size !== undefined && (missing < 0 || (step.done === true && missing > 0)))
+              throw otherSize(size, missing)
+            if (step.done === true) end('2xx')
             return step
           } catch (error) {
-            leave()
-            throw error
+            const fault = failed(error)
+            end(left() ? 'left' : '5xx')
+            throw fault
           }
         },
         async return() {
-          leave()
+          end(begun ? 'left' : '2xx') // for HEAD nothing is read; a transport stops in the middle when its client has left
           await source.return?.()
           return { done: true, value: undefined }
         },
       }
     },
   }
+}
+
+function otherSize(announced: number, missing: number): Fault {
+  const came = missing < 0 ? `${-missing} bytes more came` : `${missing} bytes are missing`
+  return new Fault('conflict', `${announced} bytes were announced and ${came}: the source has changed meanwhile`)
 }
 
 /** Every failure leaves as a Fault; one that is not yet is our defect: logged with its stack, told without. */

@@ -50,7 +50,7 @@ function callFamilies({ calls, responses }: Daemon): Family[] {
   return [
     {
       name: `${PREFIX}calls_total`,
-      help: 'Calls of operations that have been answered, or whose answer has begun; left: the caller had gone.',
+      help: 'Calls of operations that have ended; 5xx: also those that failed after their answer had begun; left: the caller had gone.',
       type: 'counter',
       values: [...calls.entries()].flatMap(([operation, counts]) => endedValues(operation, counts)),
     },

@@ -1,20 +1,23 @@
-// Request bodies: buffered within a limit of their own and a budget they all share, or handed on as a stream.
-// A body that stalls is cut (reliability H-02), so no reader waits for ever.
+// Request bodies: buffered within a limit of their own and the room they all share (body-room.ts), or handed on as a
+// stream. A body that stalls, or a long one that comes too slowly, is given up with 408, so no reader waits for ever.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
-
-/** What all bodies being buffered may take together (contract 18). */
-const SHARED_BYTES = 128 * 1024 * 1024
+import { giveBack } from '../base/spent-memory.ts'
+import { SHORT_BYTES, type BodyRoom } from './body-room.ts'
+import { PieceQueue } from './piece-queue.ts'
 
 /** A body that brings nothing for this long is given up. */
 const STALL_MS = 30_000
 
-/** Bodies come at this rate or better, after the first 30 s (reliability H-02: 1 KiB/s). */
+/** A short body comes at this rate or better, reckoned from its beginning, after the first 30 s. */
 const LEAST_BYTES_PER_SECOND = 1024
 
-/** Bodies announced as longer are received into one piece of memory. */
-const GATHERED_BYTES = 256 * 1024
+/**
+ * A long one brings this much in each 30 s: what it has brought is memory that others wait for. 64 MiB take 34 minutes
+ * at this rate.
+ */
+const LEAST_OF_LONG = 32 * 1024
 
 /** How much of a streamed body may have come before its reader asks for it. */
 const AHEAD_BYTES = 512 * 1024
@@ -22,28 +25,7 @@ const AHEAD_BYTES = 512 * 1024
 /** And of all streamed bodies together; where they hold that, each goes on chunk by chunk. */
 const SHARED_AHEAD_BYTES = 16 * 1024 * 1024
 
-let buffered = 0
 let aheadOfAll = 0
-
-/**
- * What one request's body takes of that. Held until the request has been worked on, not only while the body
- * comes in: parsing is slower than receiving, and what waits for it is memory as well.
- */
-export class BodyRoom implements Disposable {
-  #bytes = 0
-
-  /** False where the shared room is used up; the bytes count all the same, until they are given back. */
-  take(bytes: number): boolean {
-    this.#bytes += bytes
-    buffered += bytes
-    return buffered <= SHARED_BYTES
-  }
-
-  [Symbol.dispose](): void {
-    buffered -= this.#bytes
-    this.#bytes = 0
-  }
-}
 
 /** True where the request announces a body of at least one byte. */
 export function hasBody(request: IncomingMessage): boolean {
@@ -85,41 +67,50 @@ export function refuseCoding(request: IncomingMessage): void {
   )
 }
 
+/** What is settled about one body before it is read. */
+export interface BodyRules {
+  /** The most bytes it may have. */
+  readonly most: number
+  /** Ends the sentence that refuses a longer one. */
+  readonly hint?: string
+  /** How often the body's pace is looked at; for tests. */
+  readonly paceMs?: number
+}
+
 /**
- * Reads the whole body. Throws payload_too_large above `limit` (before reading where the length is
- * announced), unavailable where the shared budget is used up, timeout where the body stalls.
+ * Reads the whole body. Throws payload_too_large above `most` (before reading where the length is announced),
+ * unavailable where there is no room, request_timeout where the body comes too slowly.
  */
-export async function readBody(request: IncomingMessage, room: BodyRoom, limit: number, hint = ''): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, room: BodyRoom, rules: BodyRules): Promise<Buffer> {
+  const { most, hint = '', paceMs = STALL_MS } = rules
   if (!hasBody(request)) return Buffer.alloc(0) // there is no stream to read (`optimizeEmptyRequests` of the server)
   const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > limit) throw tooLarge(announced, limit, hint)
+  if (announced > most) throw tooLarge(announced, most, hint)
   askForBody(request)
+  room.expect(announced, most)
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  // A long body goes straight to where it stays: gathering chunks and joining them would take it twice.
-  const whole = announced > GATHERED_BYTES ? roomFor(announced, room) : undefined
-  const chunks: Buffer[] = []
-  const started = performance.now()
-  let size = 0
-  let lastSize = 0
+  const gathered = new GrowingBuffer(announced)
+  const pace = openPace(announced > SHORT_BYTES, paceMs)
   const watch = setInterval(() => {
-    const least = ((performance.now() - started) / 1000) * LEAST_BYTES_PER_SECOND
-    if (size === lastSize || size < Math.min(least, limit)) reject(stalled(size))
-    lastSize = size
-  }, STALL_MS)
+    const fault = pace.look(gathered.size)
+    if (fault !== undefined) reject(fault)
+  }, paceMs)
   const take = (chunk: Buffer): void => {
-    const fits = whole !== undefined || room.take(chunk.byteLength)
-    if (size + chunk.byteLength > limit) reject(tooLarge(size + chunk.byteLength, limit, hint))
-    else if (!fits) reject(crowded())
-    else if (whole === undefined) chunks.push(chunk)
-    else chunk.copy(whole, size)
-    size += chunk.byteLength
+    const size = gathered.size + chunk.byteLength
+    try {
+      if (size > most) throw tooLarge(size, most, hint)
+      room.take(chunk.byteLength)
+      gathered.add(chunk)
+    } catch (error) {
+      reject(error)
+      request.off('data', take)
+    }
   }
-  const end = (): void =>
-    resolve(whole ?? (chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)))
+  const end = (): void => resolve(gathered.whole())
   const cut = (): void => {
     // It closes after its end too, before anybody has read that: a fault, which is dear to make, is not one then.
     if (request.readableEnded) return
-    reject(cutShort(size))
+    reject(cutShort(gathered.size))
   }
   request.on('data', take).once('end', end).once('close', cut).once('error', cut)
   try {
@@ -131,20 +122,82 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, limit: 
   }
 }
 
-/** Memory for a body of this length, counted before it is taken. */
-function roomFor(bytes: number, room: BodyRoom): Buffer {
-  if (!room.take(bytes)) throw crowded()
-  return Buffer.allocUnsafeSlow(bytes)
+/** Looks from time to time whether a body comes fast enough. */
+function openPace(announcedLong: boolean, everyMs: number): { look(size: number): Fault | undefined } {
+  let before = 0
+  let looks = 0
+  return {
+    look(size) {
+      looks++
+      const long = announcedLong || before > SHORT_BYTES
+      const rate = long ? LEAST_OF_LONG : LEAST_BYTES_PER_SECOND
+      const brought = long ? size - before : size
+      const seconds = ((long ? 1 : looks) * everyMs) / 1000
+      const slow = size === before || brought < rate * seconds
+      before = size
+      return slow ? stalled(size, rate) : undefined
+    },
+  }
+}
+
+/** Grows fourfold up to what was announced, so that a body that is announced and never comes takes no memory. */
+class GrowingBuffer {
+  readonly #announced: number
+  #bytes: Buffer = Buffer.alloc(0)
+  size = 0
+
+  constructor(announced: number) {
+    this.#announced = announced
+  }
+
+  add(chunk: Buffer): void {
+    const size = this.size + chunk.byteLength
+    if (this.size === 0) this.#bytes = chunk
+    else {
+      if (size > this.#bytes.byteLength) this.#grow(size)
+      chunk.copy(this.#bytes, this.size)
+    }
+    this.size = size
+  }
+
+  whole(): Buffer {
+    return this.#bytes.byteLength === this.size ? this.#bytes : this.#bytes.subarray(0, this.size)
+  }
+
+  #grow(size: number): void {
+    const next = Math.max(4 * this.#bytes.byteLength, size, GROWN_FROM)
+    const larger = Buffer.allocUnsafeSlow(this.#announced >= size ? Math.min(this.#announced, next) : next)
+    this.#bytes.copy(larger, 0, 0, this.size)
+    giveBack(this.#bytes)
+    this.#bytes = larger
+  }
+}
+
+/** The first step of a body that came in more than one chunk. */
+const GROWN_FROM = 16 * 1024
+
+/** A body so short has mostly come with its head. */
+const WITH_HEAD_BYTES = 16 * 1024
+
+/**
+ * Drops a short body that was refused unread: it is here within a turn of the loop, and then the connection can go on
+ * to the next request. Of a longer one nothing is taken, and the connection ends with the refusal.
+ */
+export async function dropShortBody(request: IncomingMessage): Promise<void> {
+  const announced = Number(request.headers['content-length'] ?? Infinity)
+  if (request.complete || announced > WITH_HEAD_BYTES || awaited.has(request)) return
+  request.resume()
+  await new Promise((resolve) => setImmediate(resolve))
 }
 
 /**
  * The body as a stream of chunks, which come in while their reader is busy with those before; ends the wait when nothing
  * comes for 30 s while the reader wants more. They come one by one, each in memory of its own that the reader may give
- * back: Node's own iterator joins those that wait, and leaves the pieces to the collector.
+ * back: Node's own iterator joins those that wait, and leaves the pieces to the collector. Only tiny ones are joined.
  */
 export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
   askForBody(request)
-  const arrived: Buffer[] = []
+  const arrived = new PieceQueue()
   let wake = (): void => undefined
   let size = 0
   let ahead = 0
@@ -156,14 +209,14 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
     size += chunk.byteLength
     count(chunk.byteLength)
     if (ahead >= AHEAD_BYTES || aheadOfAll >= SHARED_AHEAD_BYTES) request.pause()
-    arrived.push(chunk)
+    arrived.add(chunk)
     wake()
   }
   const over = (): void => wake()
   request.on('data', take).once('end', over).once('close', over).pause()
   try {
     for (;;) {
-      const chunk = arrived.shift()
+      const chunk = arrived.take()
       if (chunk !== undefined) {
         count(-chunk.byteLength)
         if (ahead < AHEAD_BYTES / 2 && aheadOfAll < SHARED_AHEAD_BYTES) request.resume()
@@ -172,7 +225,7 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
       else if (request.destroyed) throw cutShort(size)
       else {
         const { promise, resolve, reject } = Promise.withResolvers<void>()
-        const timer = setTimeout(() => reject(stalled(size)), STALL_MS)
+        const timer = setTimeout(() => reject(stalled(size, 0)), STALL_MS)
         wake = resolve
         request.resume()
         await promise.finally(() => clearTimeout(timer))
@@ -190,27 +243,15 @@ function tooLarge(size: number, limit: number, hint: string): Fault {
   })
 }
 
-function crowded(): Fault {
-  return new Fault(
-    'unavailable',
-    `the bodies being received take ${SHARED_BYTES} bytes together, which is the most; try again`,
-    {
-      details: { limit: SHARED_BYTES, unit: 'bytes' },
-      retryAfter: 1,
-    },
-  )
-}
-
 function cutShort(size: number): Fault {
   return new Fault('bad_request', `the body ended after ${size} bytes, before it was complete`)
 }
 
-function stalled(size: number): Fault {
-  return new Fault(
-    'timeout',
-    `the body stalled after ${size} bytes; it must bring ${LEAST_BYTES_PER_SECOND} bytes a second`,
-    {
-      details: { field: 'body', bytes: size },
-    },
-  )
+/** `rate` 0: nothing came for a while. */
+function stalled(size: number, rate: number): Fault {
+  const wanted =
+    rate === 0 ? `it must bring something every ${STALL_MS / 1000} s` : `it must bring ${rate} bytes a second`
+  return new Fault('request_timeout', `the body stalled after ${size} bytes; ${wanted}`, {
+    details: { field: 'body', bytes: size },
+  })
 }

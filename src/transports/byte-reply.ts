@@ -11,7 +11,10 @@ const STALL_MS = 60_000
 /** Nothing of a workspace is for caches on the way, and no browser is to guess a type (reliability T-08). */
 const HEADERS = { 'cache-control': 'no-store, no-transform', 'x-content-type-options': 'nosniff' }
 
-/** Sends head and chunks. Resolves once all is handed to the system or the client has left; never rejects. */
+/**
+ * Sends head and chunks. Resolves once all is handed to the system or the client has left; where the source fails, or
+ * has more or less than was announced, cuts the connection and throws what the source has thrown.
+ */
 export async function sendBytes(
   response: ServerResponse,
   { head, chunks }: ByteStream,
@@ -20,7 +23,6 @@ export async function sendBytes(
   const length = head.size === undefined || head.status === 304 ? {} : { 'content-length': head.size }
   response.writeHead(head.status ?? 200, { ...HEADERS, ...head.headers, ...length, ...headers })
   const source = chunks[Symbol.asyncIterator]()
-  let left = head.size ?? Infinity
   try {
     if (response.req.method === 'HEAD' || head.status === 304) {
       response.end()
@@ -31,16 +33,13 @@ export async function sendBytes(
       const step = await nextUnlessLeft(source, response)
       if (step === 'left') return
       if (step.done === true) break
-      left -= step.value.byteLength
-      if (left < 0) break
       if (!(await handedOver(response, step.value, STALL_MS))) return
     }
-    if (left === 0 || left === Infinity) {
-      if (head.trailers !== undefined) response.addTrailers(head.trailers())
-      response.end()
-    } else response.destroy() // the source had more or less than was announced
-  } catch {
+    if (head.trailers !== undefined) response.addTrailers(head.trailers())
+    response.end()
+  } catch (error) {
     response.destroy()
+    throw error
   } finally {
     source.return?.().catch(() => undefined) // the answer is over; how its source closed is of no matter to it
   }

@@ -4,9 +4,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
-import { corsHeaders, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
+import { corsHeaders, hostsOf, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
-import { valuesOf } from './raw-headers.ts'
 
 /**
  * What MCP clients ask after a 401 to find an authorization server: the well-known documents, with the path of the
@@ -28,13 +27,15 @@ export function passEntrance(
   origins: OriginRules,
   headers: Record<string, string>,
 ): boolean {
-  const badHost = refuseHost(valuesOf(request.rawHeaders, 'host'), origins)
+  const badHost = refuseHost(hostsOf(request.rawHeaders, request.url ?? ''), origins)
   if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
   const { origin } = request.headers
   const proxied = isProxied(path)
   if (origin !== undefined) {
     const allowed = originAllowed(origin, origins)
-    if (!allowed && !proxied && originMatters(request.method ?? '', path, false)) {
+    const preflight = isPreflight(request) && !(proxied && request.headers.authorization !== undefined)
+    // A preflight carries no credential, so this is the one answer that can tell the page's author what is missing.
+    if (!allowed && (preflight || (!proxied && originMatters(request.method ?? '', path, false)))) {
       throw new Fault(
         'forbidden',
         `pages of the origin ${JSON.stringify(origin.slice(0, 200))} may not call; cors.origins names those that may`,
@@ -43,7 +44,6 @@ export function passEntrance(
         },
       )
     }
-    const preflight = isPreflight(request) && !(proxied && request.headers.authorization !== undefined)
     if (allowed) Object.assign(headers, corsHeaders(origin, preflight))
     if (allowed && preflight) {
       Object.assign(headers, privateNetwork(request))

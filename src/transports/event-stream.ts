@@ -31,7 +31,10 @@ export interface StreamOptions {
   readonly ignored: readonly string[]
 }
 
-/** Sends every frame, then a clean end; where the source fails, an `error` event and a cut connection. */
+/**
+ * Sends every frame, then a clean end. Where the source fails, sends an `error` event, cuts the connection and throws
+ * what the source has thrown.
+ */
 export async function sendStream(response: ServerResponse, stream: EventStream, options: StreamOptions): Promise<void> {
   const { format } = stream
   response.writeHead(200, { ...HEADERS[format], ...options.headers })
@@ -55,7 +58,8 @@ export async function sendStream(response: ServerResponse, stream: EventStream, 
     const { message, code } = error instanceof Fault ? error : BROKEN
     response.write(rendered(format, { event: 'error', data: { error: message, code } }))
     if (format === 'ndjson') response.end()
-    else response.socket?.end() // no final chunk: what came must not pass for the whole (contract 16)
+    else response.socket?.end() // no final chunk: what came must not pass for the whole
+    throw error
   } finally {
     clearInterval(heartbeat)
     frames.return?.().catch(() => undefined) // the answer is over; how its source closed is of no matter to it

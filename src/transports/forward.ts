@@ -3,10 +3,10 @@
 // proxy keeps its bytes and what applications need of a browser's headers.
 
 import http, { type IncomingMessage } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import { errnoOf, Fault } from '../base/fault.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
 import { askForBody } from './body.ts'
+import { carry } from './proxy/flow.ts'
 import { isProxied, targetBelow } from './proxy/target.ts'
 import type { Exchange } from './rest.ts'
 
@@ -63,12 +63,10 @@ export async function forward(remote: RemoteTarget, path: string, exchange: Exch
       ...kept(reply.headers, true),
       ...(proxied ? {} : exchange.headers), // an application's answer is its own
     })
-    await pipeline(reply, response)
+    await carry(reply, response)
+    response.end()
   } catch (error) {
-    if (exchange.signal.aborted || response.headersSent) {
-      response.destroy()
-      return
-    }
+    if (exchange.signal.aborted || response.destroyed) return
     const why = errnoOf(error) ?? (error instanceof Error ? error.message : String(error))
     throw new Fault('unavailable', `the runtime ${JSON.stringify(remote.id)} does not answer: ${why}`, {
       retryAfter: 5,

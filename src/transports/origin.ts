@@ -2,6 +2,7 @@
 // DNS rebinding and cross-site requests (contract 15.9 and 16 "Origins"; reliability H-08, H-09). Pure.
 
 import { isIP } from 'node:net'
+import { valuesOf } from './raw-headers.ts'
 
 export interface OriginRules {
   /** Origins of `cors.origins`; "*" admits all. */
@@ -14,6 +15,16 @@ export interface OriginRules {
 }
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/**
+ * The host that a request is for: of a target in absolute form the target's, which replaces the Host header (RFC 9112
+ * 3.2.2), else what stands in the header; each value by itself.
+ */
+export function hostsOf(rawHeaders: readonly string[], target: string): readonly string[] {
+  const hosts = valuesOf(rawHeaders, 'host')
+  const [, authority] = /^https?:\/\/([^/?#]*)/i.exec(target) ?? []
+  return authority === undefined || hosts.length !== 1 ? hosts : [authority]
+}
 
 /** Null if the Host headers are acceptable, else the sentence that says why not. */
 export function refuseHost(hosts: readonly string[], rules: OriginRules): string | null {

@@ -27,9 +27,9 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** One fixed body, whatever was wrong with the credential. */
-export function refusalOfStranger(verdict: Refused): Refusal {
-  const { request_id: _, ...body } = faultBody(STRANGERS[verdict.status], '')
+/** One body, whatever was wrong with the credential; it names the request, as every refusal does. */
+export function refusalOfStranger(verdict: Refused, requestId: string): Refusal {
+  const body = faultBody(STRANGERS[verdict.status], requestId)
   const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
   const retry = verdict.retryAfter === undefined ? {} : { 'retry-after': String(verdict.retryAfter) }
   const headers = { 'www-authenticate': challenge, connection: 'close', ...retry }

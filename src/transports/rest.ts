@@ -4,9 +4,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../caller.ts'
 import { Fault } from '../base/fault.ts'
-import type { Gate } from '../invoke.ts'
+import type { Arrival, Gate } from '../invoke.ts'
 import { ByteStream, EventStream, type Route } from '../operation.ts'
-import { BodyRoom, hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
+import { BodyRoom } from './body-room.ts'
+import { hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
 import { sendBytes } from './byte-reply.ts'
 import { sendStream } from './event-stream.ts'
 import type { JsonReader } from './json-reader.ts'
@@ -42,14 +43,17 @@ const EITHER_START = 64
 export async function answerRest(rules: RestRules, match: Match, exchange: Exchange): Promise<void> {
   const { op, route, parameters } = match
   const { request, response } = exchange
-  using room = new BodyRoom()
-  const { fields, bytes } = await takeBody(rules, match, request, room)
+  using room = new BodyRoom(exchange.caller.id)
+  const arrive = async (): Promise<Arrival> => {
+    const { fields, bytes } = await takeBody(rules, match, request, room)
+    const query = fieldsOf(exchange.query, request.url ?? '')
+    return { raw: { ...query, ...fields, ...headerFields(request, route), ...parameters }, body: bytes }
+  }
   const { value, ignored } = await rules.gate.invoke(op, {
-    raw: { ...fieldsOf(exchange.query, request.url ?? ''), ...fields, ...headerFields(request, route), ...parameters },
+    raw: arrive,
     rules: { unknown: 'report', fixed: route.fixed },
     caller: exchange.caller,
     signal: exchange.signal,
-    body: bytes,
     requestId: exchange.requestId,
     via: 'rest',
   })
@@ -74,7 +78,7 @@ async function takeBody(rules: RestRules, match: Match, request: IncomingMessage
   if (body === 'bytes') return hasBody(request) ? { bytes: streamBody(request) } : {}
   if (!carriesFields(request)) return {}
   if (body !== 'either') return { fields: await readFields(request, rules, room) }
-  const whole = await readBody(request, room, EITHER_BYTES)
+  const whole = await readBody(request, room, { most: EITHER_BYTES })
   const fields = /^\s*\{/.test(whole.toString('latin1', 0, EITHER_START))
     ? await knownFields(rules, match, whole)
     : undefined
@@ -148,7 +152,7 @@ async function readFields(
   room: BodyRoom,
 ): Promise<Record<string, unknown>> {
   refuseCoding(request)
-  const bytes = await readBody(request, room, rules.bodyBytes)
+  const bytes = await readBody(request, room, { most: rules.bodyBytes })
   if (bytes.byteLength === 0) return {}
   const type = mediaType(request)
   if (type !== 'application/json') {

@@ -13,10 +13,9 @@ import type { Log } from '../base/log.ts'
 import { responseClass } from '../base/tally.ts'
 import type { Targets } from '../workspace/targets.ts'
 import type { Credentials } from './credentials/credentials.ts'
-import { originAllowed, refuseHost, type OriginRules } from './origin.ts'
+import { hostsOf, originAllowed, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
 import { takeToken } from './query-token.ts'
-import { valuesOf } from './raw-headers.ts'
 import { newRequestId } from './request-id.ts'
 import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
 
@@ -76,7 +75,7 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
     if (!verdict.ok) {
       const { reason, status } = verdict
       parts.log.warn('unauthorized', { request_id: requestId, reason, address: request.socket.remoteAddress, status })
-      return answer(socket, refusalOfStranger(verdict), requestId)
+      return answer(socket, refusalOfStranger(verdict, requestId), requestId)
     }
     if (socket.destroyed) return 0
     const place = parts.targets.resolve(path)
@@ -119,7 +118,7 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
 }
 
 function refuseForeign(request: IncomingMessage, path: string, origins: OriginRules): void {
-  const badHost = refuseHost(valuesOf(request.rawHeaders, 'host'), origins)
+  const badHost = refuseHost(hostsOf(request.rawHeaders, request.url ?? ''), origins)
   if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
   const { origin } = request.headers
   if (origin === undefined || isProxied(path) || originAllowed(origin, origins)) return // an application judges its own

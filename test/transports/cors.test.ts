@@ -38,7 +38,8 @@ t.test('H-08 a page that is not on the list gets no allowance', async (t) => {
   for (const origin of ['https://evil.example', 'null', 'https://app.example.evil', 'http://app.example']) {
     const more = { 'access-control-request-private-network': 'true' }
     const preflight = await fetch(`${daemon.url}/files/write`, { method: 'OPTIONS', headers: asks(origin, more) })
-    t.equal(preflight.status, 401, origin)
+    t.equal(preflight.status, 403, origin)
+    t.match(await preflight.json(), { code: 'forbidden', error: /cors\.origins/, request_id: /-/ })
     const allowed = [...preflight.headers.keys()].filter((name) => name.startsWith('access-control-'))
     t.strictSame(allowed, [], origin)
     const post = await daemon.call('POST', '/files/mkdir', { path: `${daemon.directory}/made` }, { origin })

@@ -43,7 +43,9 @@ t.test('A-01 without a credential everything is 401 with one body; only GET /hea
       const reply = await rawExchange(daemon.port, `${head(`${method} ${path}`)}Content-Length: 2\r\n\r\n{}`)
       t.equal(reply.status, 401, `${method} ${path}`)
       t.match(reply.text, /www-authenticate: Bearer realm="workspace-runtime"\r\n/i)
-      bodies.add(reply.text.slice(reply.text.indexOf('\r\n\r\n')))
+      const body = reply.text.slice(reply.text.indexOf('\r\n\r\n'))
+      t.match(body, /"request_id":"[0-9a-f]{16}-\w+"/)
+      bodies.add(body.replace(/"request_id":"[^"]*"/, ''))
     }
   }
   t.equal(bodies.size, 1, 'one fixed body')
@@ -285,7 +287,8 @@ t.test('H-08 origins', async (t) => {
     status: 204,
   })
   t.match(await daemon.call('OPTIONS', '/files/mkdir', undefined, { ...preflight, origin: 'https://evil.example' }), {
-    status: 401,
+    status: 403,
+    body: { error: /cors\.origins/, details: { field: 'Origin' } },
   })
 })
 
@@ -301,6 +304,20 @@ t.test('H-09 hosts', async (t) => {
   t.equal((await get('localhost', 'evil.example')).status, 403)
   t.equal((await get()).status, 400)
   t.equal((await get('localhost:1@evil.example')).status, 403)
+})
+
+t.test('the host of a target in absolute form replaces the Host header', async (t) => {
+  const daemon = await startDaemon(t)
+  const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
+  const statusOf = async (target: string, ...headers: string[]): Promise<number> =>
+    (await rawExchange(daemon.port, `${head(`GET ${target}`, 'Connection: close', ...headers)}${auth}\r\n`)).status
+  for (const host of ['evil.example', 'evil.example:80', 'localhost@evil.example', '', 'evil.example%2f@localhost']) {
+    for (const scheme of ['http', 'HTTPS']) t.equal(await statusOf(`${scheme}://${host}/runtime`), 403, host)
+    t.equal(await statusOf(`http://${host}/ws`, ...upgrade), 403, `${host}, an upgrade`)
+    t.equal(await statusOf(`http://${host}/proxy/${daemon.port}/`), 403, `${host}, the proxy`)
+  }
+  t.equal(await statusOf(`http://127.0.0.1:${daemon.port}/runtime`), 200)
+  t.equal(await statusOf('http://localhost/runtime'), 200)
 })
 
 t.test('H-10 coded bodies are refused before they are read', async (t) => {

@@ -3,7 +3,9 @@
 
 import { type End, waitFor } from '../../base/waiting.ts'
 import { Fault } from '../../base/fault.ts'
-import { BodyRoom, readBody, refuseCoding } from '../body.ts'
+import type { Gate } from '../../invoke.ts'
+import { BodyRoom } from '../body-room.ts'
+import { readBody, refuseCoding } from '../body.ts'
 import type { JsonReader } from '../json-reader.ts'
 import { sendJson, sendPieces } from '../json-reply.ts'
 import { faultBody, successBody } from '../reply.ts'
@@ -23,6 +25,7 @@ export interface McpParts {
   readonly registry: Registry
   readonly serverInfo: ServerInfo
   readonly json: JsonReader
+  readonly gate: Pick<Gate, 'hold'>
   readonly instructions: MethodParts['instructions']
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal
@@ -36,6 +39,8 @@ export interface McpEndpoint {
 
 /** Contract 11; what is larger goes through REST. */
 const BODY_BYTES = 4 * 1024 * 1024
+/** Of a credential that may start no call now. */
+const UNADMITTED_BYTES = 64 * 1024
 const LARGER = ' on /mcp; larger content goes to POST /files/write'
 
 export function mcpEndpoint(parts: McpParts): McpEndpoint {
@@ -82,11 +87,11 @@ function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
     }
     if (door.kind === 'refused')
       return await send(exchange, atDoor(headers, refusalOf(door.status, door.sentence)), headers)
-    using room = new BodyRoom()
+    using room = new BodyRoom(caller.id)
     let body: unknown
     try {
       refuseCoding(request)
-      body = await parts.json.parse(await readBody(request, room, BODY_BYTES, LARGER))
+      body = await parts.json.parse(await readMessage(exchange, room, parts.gate))
     } catch (error) {
       return await send(exchange, atDoor(headers, bodyRefusal(error)), headers)
     }
@@ -95,6 +100,28 @@ function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
     room[Symbol.dispose]()
     if (outlet.opened && outcome.reply !== undefined) await outlet.end(outcome.reply)
     else await send(exchange, outcome, headers)
+  }
+}
+
+/**
+ * The message's bytes. Which call it is stands in the body, so before that only the credential can be asked. One that
+ * has no scope or is at its limits may still send what is short: a ping, a list, the cancellation of what it waits for.
+ */
+async function readMessage({ request, caller }: Exchange, room: BodyRoom, gate: McpParts['gate']): Promise<Buffer> {
+  let leave = (): void => undefined
+  let refusal: unknown
+  try {
+    leave = gate.hold(caller)
+  } catch (error) {
+    refusal = error
+  }
+  try {
+    const most = refusal === undefined ? BODY_BYTES : UNADMITTED_BYTES
+    return await readBody(request, room, { most, hint: LARGER })
+  } catch (error) {
+    throw refusal !== undefined && error instanceof Fault && error.code === 'payload_too_large' ? refusal : error
+  } finally {
+    leave()
   }
 }
 
@@ -134,10 +161,11 @@ function refusalOf(status: number, message: string): Refusal {
 function bodyRefusal(error: unknown): Refusal {
   if (!(error instanceof Fault)) throw error
   if (error.code === 'bad_request') return parseRefusal(error.message)
-  const retry = error.retryAfter === undefined ? {} : { headers: { 'retry-after': String(error.retryAfter) } }
+  const retry = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }
   // The rest of a body that was not read is not worth waiting for.
-  const close = error.code === 'payload_too_large' ? { headers: { connection: 'close' } } : {}
-  return { ...refusalOf(error.status, error.message), data: { code: error.code, ...error.details }, ...retry, ...close }
+  const close = error.code === 'payload_too_large' ? { connection: 'close' } : {}
+  const data = { code: error.code, ...error.details }
+  return { ...refusalOf(error.status, error.message), data, headers: { ...retry, ...close } }
 }
 
 /** The answer to a plain GET (contract 11). */

@@ -35,7 +35,7 @@ export async function passExchange(exchange: Exchange, target: ProxiedTarget, wa
     sendBody(request, outgoing)
     const { reply, tunnel } = await firstAnswer(request, outgoing, target, waits.firstByteMs)
     if (tunnel !== undefined) throw badGateway(target.destination.authority, new Error('101, which nobody asked for'))
-    await passReply(reply, response)
+    await passReply(reply, response, target.destination.authority)
   } finally {
     signal.removeEventListener('abort', cut)
     upstream.destroy()
@@ -58,7 +58,8 @@ function sendBody(request: IncomingMessage, outgoing: ClientRequest): void {
   })
 }
 
-async function passReply(reply: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Throws bad_gateway where the application breaks off; a client that leaves is no failure. */
+async function passReply(reply: IncomingMessage, response: ServerResponse, target: string): Promise<void> {
   const { method, httpVersionMinor } = response.req
   const status = reply.statusCode ?? 502
   const bodiless = method === 'HEAD' || status === 204 || status === 304
@@ -72,7 +73,9 @@ async function passReply(reply: IncomingMessage, response: ServerResponse): Prom
     if (trailers.length > 0 && chunked) response.addTrailers(trailers)
     response.end()
     await finished(response)
-  } catch {
+  } catch (error) {
+    if (response.destroyed) return
     response.destroy() // half an answer must not pass for a whole one
+    throw badGateway(target, error instanceof Error ? error : undefined)
   }
 }

@@ -4,6 +4,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { Fault } from '../../base/fault.ts'
+import { hostsOf } from '../origin.ts'
 import { TARGET_HEADER } from './target.ts'
 
 /** Of one connection, not of the message (RFC 9110 7.6.1), and the framing of the body. */
@@ -51,7 +52,7 @@ export function headersToApplication(request: IncomingMessage, authority: string
     ...ownCredential(request),
     ...(protocols === undefined ? [] : protocolPairs(protocols)),
     ['X-Forwarded-For', request.socket.remoteAddress ?? ''],
-    ['X-Forwarded-Host', request.headers.host ?? ''],
+    ['X-Forwarded-Host', hostsOf(request.rawHeaders, request.url ?? '')[0] ?? ''],
     ['X-Forwarded-Proto', 'http'],
   ]
   const framing = upgrade ? upgradePairs(request) : [['Connection', 'close'] as const, ...bodyPairs(request)]

@@ -139,6 +139,7 @@ export function openParts(limits = NO_LIMIT) {
   const gate = openGate({ accessFor: () => EVERYTHING } as unknown as Workspace, limits, openLog('silent'))
   const stopping = new AbortController().signal
   return {
+    gate,
     registry: openProduct({ gate, catalog, kinds: [] }),
     serverInfo: SERVER,
     instructions: () => 'be kind',

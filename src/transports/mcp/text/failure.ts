@@ -12,6 +12,7 @@ const ADVICE: Readonly<Record<FaultCode, string>> = {
   forbidden: 'This will not succeed as it is: choose another way, or ask the user.',
   not_found: 'Look at what there is, then call again.',
   method_not_allowed: 'Choose another tool.',
+  request_timeout: 'Send the request again, faster or in smaller parts.',
   conflict: 'Look at the present state, then call again.',
   precondition_failed: 'Read the present state first, then call again.',
   payload_too_large: 'Ask for a part of it: a range, or a narrower path.',

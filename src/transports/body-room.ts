@@ -1,0 +1,102 @@
+// What the bodies of requests may take of memory while they are read and worked on. What has arrived counts, not what
+// was announced. Short bodies have a room of their own, so that slow long ones never keep a small call out, and no
+// credential gets more than half of either room.
+
+import { Fault } from '../base/fault.ts'
+
+/** Bodies up to this length are short. */
+export const SHORT_BYTES = 256 * 1024
+
+/** What all long bodies being buffered may take together. */
+const LONG_ROOM_BYTES = 128 * 1024 * 1024
+
+/** And all short ones; those that find no place in it go to the room of the long ones. */
+const SHORT_ROOM_BYTES = 64 * 1024 * 1024
+
+class Room {
+  readonly size: number
+  readonly #shares = new Map<string, number>()
+  #taken = 0
+
+  constructor(size: number) {
+    this.size = size
+  }
+
+  /** False where the room or the owner's share of it is used up; then nothing is taken. */
+  take(owner: string, bytes: number, share: number): boolean {
+    const own = (this.#shares.get(owner) ?? 0) + bytes
+    if (own > share || this.#taken + bytes > this.size) return false
+    this.#shares.set(owner, own)
+    this.#taken += bytes
+    return true
+  }
+
+  giveBack(owner: string, bytes: number): void {
+    const left = (this.#shares.get(owner) ?? 0) - bytes
+    if (left > 0) this.#shares.set(owner, left)
+    else this.#shares.delete(owner)
+    this.#taken -= bytes
+  }
+}
+
+const short = new Room(SHORT_ROOM_BYTES)
+const long = new Room(LONG_ROOM_BYTES)
+
+/**
+ * What one request's body takes of that. Held until the request has been worked on, not only while the body
+ * comes in: parsing is slower than receiving, and what waits for it is memory as well.
+ */
+export class BodyRoom implements Disposable {
+  readonly #owner: string
+  #room = short
+  #bytes = 0
+  #most = 0
+
+  /** `owner`: the credential, by its id. */
+  constructor(owner: string) {
+    this.#owner = owner
+  }
+
+  /** Before the first byte: what was announced, 0 where nothing was, and the most that this body may have. */
+  expect(announced: number, most: number): void {
+    if (announced > SHORT_BYTES) this.#room = long
+    this.#most = most
+  }
+
+  /** Counts bytes that have arrived; throws unavailable where there is no place for them. */
+  take(bytes: number): void {
+    if (this.#room === short) {
+      const fits = this.#bytes + bytes <= SHORT_BYTES && short.take(this.#owner, bytes, SHORT_ROOM_BYTES / 2)
+      if (fits) {
+        this.#bytes += bytes
+        return
+      }
+      short.giveBack(this.#owner, this.#bytes)
+      this.#room = long
+      const before = this.#bytes
+      this.#bytes = 0
+      this.#takeLong(before)
+    }
+    this.#takeLong(bytes)
+  }
+
+  [Symbol.dispose](): void {
+    this.#room.giveBack(this.#owner, this.#bytes)
+    this.#bytes = 0
+  }
+
+  #takeLong(bytes: number): void {
+    // An operator who allows longer bodies than half of the room means that one of them fits.
+    const share = Math.min(LONG_ROOM_BYTES, Math.max(LONG_ROOM_BYTES / 2, this.#most))
+    if (!long.take(this.#owner, bytes, share)) throw crowded(share)
+    this.#bytes += bytes
+  }
+}
+
+function crowded(share: number): Fault {
+  return new Fault(
+    'unavailable',
+    `there is no room for this body now: those being received may take ${LONG_ROOM_BYTES} bytes together and ${share} of one credential; try again`,
+    { details: { limit: share, unit: 'bytes' }, retryAfter: 1 },
+  )
+}
