@@ -10,6 +10,7 @@ import { Fault } from '../../src/base/fault.ts'
 import { openDaemon } from '../../src/daemon.ts'
 import { openGate, type Gate } from '../../src/invoke.ts'
 import { openLog } from '../../src/base/log.ts'
+import { EVERYTHING } from '../../src/workspace/files/access.ts'
 import { Type } from '../../src/schema.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 import { openBytes } from '../support/application.ts'
@@ -134,7 +135,12 @@ t.test('the gate makes a Fault of it, logs what is our defect, and counts the ca
   using daemon = openDaemon({ stateDirectory: '/', limits: {}, problems: [] })
   const lines: string[] = []
   const log = openLog('info', { offer: (line: string) => lines.push(line) > 0 } as never)
-  const gate = openGate({} as Workspace, { concurrency: 1, rate: 0 }, log, daemon)
+  const gate = openGate(
+    { accessFor: () => EVERYTHING } as unknown as Workspace,
+    { concurrency: 1, rate: 0 },
+    log,
+    daemon,
+  )
   const defect = new TypeError('nobody thought of this')
   const known = new Fault('not_found', 'it went away')
   for (const [name, error, run] of [
