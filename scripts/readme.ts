@@ -88,14 +88,19 @@ function configTable(): string {
   return ['| File key | What it sets | Default |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
-/** Every client's snippet, with a word where the token belongs. */
+/** Every client's snippet, with variables where the token belongs. */
 function clientSnippets(): string {
-  const place = { url: endpointUrl('127.0.0.1', 9990), token: 'TOKEN' }
+  const place = {
+    url: endpointUrl('127.0.0.1', 9990),
+    stdio: ['workspace-runtime', 'stdio'],
+    token: undefined,
+  } as const
   return CLIENT_NAMES.flatMap((client) => {
     const snippet = snippetFor(client, place)
     if (snippet === undefined) return []
-    const { title, file, language, text } = snippet
-    return [`**${title}** (${code(`connect ${client}`)}): ${file}`, `\`\`\`${language}\n${text}\n\`\`\``]
+    const { title, file, language, text, command } = snippet
+    const also = command === undefined ? '' : `, or ${code(command)}`
+    return [`**${title}** (${code(`connect ${client}`)}): ${file}${also}`, `\`\`\`${language}\n${text}\n\`\`\``]
   }).join('\n\n')
 }
 

@@ -1,7 +1,6 @@
 // The command line, to one call each. Composes nothing, decides nothing.
 
 import { buildFacts, openAssets } from './base/assets.ts'
-import type { Place } from './commands/connect.ts'
 import type { Setup } from './commands/doctor.ts'
 import { type CommandLine, type Config, loadConfig, readCommandLine } from './config/config.ts'
 import { StartError } from './base/start-error.ts'
@@ -27,11 +26,13 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
   --log-level LEVEL    debug info warn error silent    (RUNTIME_LOG_LEVEL, info)
   --access-log         log every request               (RUNTIME_ACCESS_LOG=1)
   --toolsets A,B       toolsets beyond the 23 tools
-  --url URL            for connect and stdio: where the daemon's /mcp is, if not at --host and --port
+  --url URL            for connect and stdio: where the daemon's /mcp is, if not on this machine
+  --with-token         for connect: put the token itself into the text
   --version            print the versions
   -h, --help           print this
 
-RUNTIME_TOKEN may hold the token itself. SIGTERM or Ctrl-C ends it orderly, a second one at once.
+RUNTIME_TOKEN may hold the token itself; commands that ask a daemon take WORKSPACE_RUNTIME_TOKEN too. They find the
+daemon of this user on any port, unless --host, --port or --url says where it is. SIGTERM or Ctrl-C ends it orderly, a second one at once.
 `
 
 async function run(args: readonly string[]): Promise<void> {
@@ -43,7 +44,7 @@ async function run(args: readonly string[]): Promise<void> {
   if (line.words[0] === 'token') return await token(line)
   if (command === 'status') return await status(line)
   if (command === 'doctor') return await doctor(line)
-  if (command === 'stdio') return await (await import('./commands/stdio.ts')).stdio(await placeOf(line))
+  if (command === 'stdio') return await stdio(line)
   if (line.words[0] === 'connect') return await connect(line.words.slice(1).join(' '), line)
   throw new StartError(`there is no command ${JSON.stringify(command)}; see --help`)
 }
@@ -66,8 +67,11 @@ async function status(line: CommandLine): Promise<void> {
   const { status: tell } = await import('./commands/status.ts')
   const { checkToken } = await import('./commands/token-check.ts')
   const config = loadConfig(line)
-  const token = async (): Promise<string | undefined> => (await checkToken(tokenSources(config))).token
-  process.exitCode = await tell({ address: config, token, json: line.flags['json'] === true, print })
+  const token = async (): Promise<string | undefined> =>
+    config.clientToken ?? (await checkToken(tokenSources(config))).token
+  const { findDaemon } = await import('./commands/local-daemon.ts')
+  const address = await findDaemon(config)
+  process.exitCode = await tell({ address, token, json: line.flags['json'] === true, print })
 }
 
 async function doctor(line: CommandLine): Promise<void> {
@@ -91,27 +95,48 @@ function setupOf(line: CommandLine): Setup | StartError {
 }
 
 async function tokenOf(config: Config): Promise<string> {
-  return (await loadToken(tokenSources(config))).token
+  return config.clientToken ?? (await loadToken(tokenSources(config))).token
 }
 
-/** Where the daemon is that connect and stdio talk of, and how the token is read again. */
-async function placeOf(line: CommandLine): Promise<Place & { readonly reload: () => Promise<string> }> {
-  const { endpointUrl } = await import('./commands/connect.ts')
-  const config = loadConfig(line)
+/** The endpoint that `--url` names, else that of the daemon of this machine. */
+async function endpointOn(line: CommandLine, config: Config): Promise<string> {
+  const { endpointOf, endpointUrl } = await import('./commands/connect.ts')
   const { url } = line.flags
-  if (typeof url === 'string' && !URL.canParse(url)) throw new StartError(`--url is ${JSON.stringify(url)}, not a URL`)
+  if (typeof url === 'string') {
+    const endpoint = endpointOf(url)
+    if (endpoint !== undefined) return endpoint
+    throw new StartError(`--url is ${JSON.stringify(url)}; accepted is an http or https URL`)
+  }
+  const { findDaemon } = await import('./commands/local-daemon.ts')
+  const { host, port } = await findDaemon(config)
+  return endpointUrl(host, port)
+}
+
+/** The token is read again when the one in use is refused. */
+async function stdio(line: CommandLine): Promise<void> {
+  const { stdio: bridge } = await import('./commands/stdio.ts')
+  const config = loadConfig(line)
   const reload = (): Promise<string> => tokenOf(config)
-  return { url: typeof url === 'string' ? url : endpointUrl(config.host, config.port), token: await reload(), reload }
+  return await bridge({ url: await endpointOn(line, config), token: await reload(), reload })
 }
 
 /** The snippet alone goes to stdout, so that it can be piped into a file. */
 async function connect(client: string, line: CommandLine): Promise<void> {
-  const { CLIENT_NAMES, snippetFor } = await import('./commands/connect.ts')
-  const snippet = CLIENT_NAMES.includes(client) ? snippetFor(client, await placeOf(line)) : undefined
-  if (snippet === undefined) {
-    throw new StartError(`there is no client ${JSON.stringify(client)}; there are: ${CLIENT_NAMES.join(', ')}`)
-  }
-  process.stderr.write(`${snippet.title}: put this into ${snippet.file}\n`)
+  const { CLIENT_NAMES, snippetFor, stdioCommand, TOKEN_VARIABLE } = await import('./commands/connect.ts')
+  const unknown = new StartError(`there is no client ${JSON.stringify(client)}; there are: ${CLIENT_NAMES.join(', ')}`)
+  if (!CLIENT_NAMES.includes(client)) throw unknown
+  const config = loadConfig(line)
+  const snippet = snippetFor(client, {
+    url: await endpointOn(line, config),
+    stdio: stdioCommand(line.flags, config.environment, process),
+    token: line.flags['with-token'] === true ? await tokenOf(config) : undefined,
+  })
+  if (snippet === undefined) throw unknown
+  const say = (text: string): void => void process.stderr.write(`${text}\n`)
+  say(`${snippet.title}: put this into ${snippet.file}`)
+  if (snippet.command !== undefined) say(`or run: ${snippet.command}`)
+  if (snippet.needsVariable)
+    say(`and start it with ${TOKEN_VARIABLE} set: export ${TOKEN_VARIABLE}=$(workspace-runtime token show)`)
   print(`${snippet.text}\n`)
 }
 

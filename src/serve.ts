@@ -4,7 +4,9 @@
 import { isatty } from 'node:tty'
 import type { Assets } from './base/assets.ts'
 import type { Config } from './config/config.ts'
+import { keepAddress } from './config/address-file.ts'
 import { openDaemon, type Daemon } from './daemon.ts'
+import { reachable } from './transports/origin.ts'
 import { openDoors } from './doors.ts'
 import { holdRandom } from './base/fresh-random.ts'
 import { openLog, type Log } from './base/log.ts'
@@ -46,6 +48,8 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const daemon = stack.use(daemonOf(config, assets, log))
   const parts = { workspace, daemon, token: token.token, listener: service.listener, log, say }
   const doors = stack.use(await openDoors(config, parts))
+  const address = await keepAddress(config.stateDirectory, reachedAt(doors.front))
+  if (address !== undefined) stack.use(address)
   if (config.logLevel !== 'silent') say(readyLine(config, doors.front, token))
   stack.use(openClockWatch({ jumped: (seconds) => clockJumped(daemon, log, seconds) }))
   const take = (next: string): boolean => doors.credentials.replaceToken(next)
@@ -63,6 +67,11 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   await stack.disposeAsync()
   clearTimeout(force)
   process.exit(0)
+}
+
+/** From this machine: every address of it is reached over loopback. */
+function reachedAt({ address }: FrontDoor): string {
+  return `http://${reachable(address.address)}:${address.port}`
 }
 
 function urlOf({ address }: FrontDoor): string {

@@ -1,10 +1,17 @@
-// `connect <client>`: what to put where, so that an MCP client reaches this daemon (mcp.md 3.1 to 3.4). The
-// README shows the same snippets, and a test connects with what they say. Pure.
+// `connect <client>`: what to put where, so that an MCP client reaches this daemon. No file that it writes of holds the
+// token, since such files are committed and shared: a client that knows variables reads it from one, and a client that
+// starts programs starts `stdio`, which reads the token where the daemon keeps it. Pure.
+
+import { resolve } from 'node:path'
+import { reachable } from '../transports/origin.ts'
 
 export interface Place {
   /** The endpoint with its query. */
   readonly url: string
-  readonly token: string
+  /** The command that starts `stdio` for this daemon. */
+  readonly stdio: readonly [string, ...string[]]
+  /** Given: it is put into the text itself, for a client on a machine where no variable can be set. */
+  readonly token: string | undefined
 }
 
 export interface Snippet {
@@ -14,68 +21,110 @@ export interface Snippet {
   readonly file: string
   readonly language: 'json' | 'toml'
   readonly text: string
+  /** The client's own command that does the same, for a POSIX shell; absent where it has none. */
+  readonly command?: string
+  /** The client reads the token from the variable TOKEN_VARIABLE. */
+  readonly needsVariable: boolean
 }
 
 const NAME = 'workspace'
 
-/** Models read text better than JSON, and some clients drop one of the two (contract 15.2, mcp.md 3.6). */
+/** What clients, and our own commands, read the token from. */
+export const TOKEN_VARIABLE = 'WORKSPACE_RUNTIME_TOKEN'
+
+/** Models read text better than JSON, and some clients drop one of the two. */
 export const ENDPOINT = '/mcp?format=text'
 
-const bearer = (token: string) => ({ Authorization: `Bearer ${token}` })
+interface Entry {
+  readonly title: string
+  readonly file: string
+  /** The variable as the client's file has it; absent: it takes programs alone. */
+  readonly variable?: string
+  readonly value: (place: Place, headers: object) => object
+  readonly command?: (place: Place) => string
+}
 
-const json = (title: string, file: string, value: object): Snippet => ({
-  title,
-  file,
-  language: 'json',
-  text: JSON.stringify(value, undefined, 2),
-})
+const CLIENTS: Readonly<Record<string, Entry>> = {
+  'claude-code': {
+    title: 'Claude Code',
+    file: '.mcp.json in the project',
+    variable: `\${${TOKEN_VARIABLE}}`,
+    value: ({ url }, headers) => ({ mcpServers: { [NAME]: { type: 'http', url, headers } } }),
+    command: ({ stdio }) => `claude mcp add ${NAME} -- ${shellWords(stdio)}`,
+  },
+  'claude-desktop': {
+    title: 'Claude Desktop',
+    file: 'claude_desktop_config.json (Settings, Developer)',
+    value: ({ stdio: [command, ...args] }) => ({ mcpServers: { [NAME]: { command, args } } }),
+  },
+  cursor: {
+    title: 'Cursor',
+    file: '~/.cursor/mcp.json, or .cursor/mcp.json in the project',
+    variable: `\${env:${TOKEN_VARIABLE}}`,
+    value: ({ url }, headers) => ({ mcpServers: { [NAME]: { url, headers } } }),
+  },
+  vscode: {
+    title: 'VS Code',
+    file: '.vscode/mcp.json in the project',
+    variable: '${input:workspace-runtime-token}',
+    value: ({ url, token }, headers) => ({
+      ...(token === undefined && {
+        inputs: [
+          {
+            type: 'promptString',
+            id: 'workspace-runtime-token',
+            description: 'Token of the workspace runtime (workspace-runtime token show)',
+            password: true,
+          },
+        ],
+      }),
+      servers: { [NAME]: { type: 'http', url, headers } },
+    }),
+    command: ({ stdio: [command, ...args] }) =>
+      `code --add-mcp ${shellWords([JSON.stringify({ name: NAME, command, args })])}`,
+  },
+  gemini: {
+    title: 'Gemini CLI',
+    file: '~/.gemini/settings.json',
+    variable: `\${${TOKEN_VARIABLE}}`,
+    value: ({ url }, headers) => ({ mcpServers: { [NAME]: { httpUrl: url, headers } } }),
+    command: ({ stdio }) => `gemini mcp add ${NAME} ${shellWords(stdio)}`,
+  },
+}
 
-const CLIENTS: Readonly<Record<string, (place: Place) => Snippet>> = {
-  'claude-code': ({ url, token }) =>
-    json('Claude Code', '.mcp.json in the project', {
-      mcpServers: { [NAME]: { type: 'http', url, headers: bearer(token) } },
-    }),
-  // It starts programs only; no space after the header's colon, where an argument would be split (mcp.md 3.2).
-  'claude-desktop': ({ url, token }) =>
-    json('Claude Desktop', 'claude_desktop_config.json (Settings, Developer)', {
-      mcpServers: {
-        [NAME]: {
-          command: 'npx',
-          args: ['-y', 'mcp-remote', url, '--header', 'Authorization:${AUTH_HEADER}', ...overPlainHttp(url)],
-          env: { AUTH_HEADER: `Bearer ${token}` },
-        },
-      },
-    }),
-  cursor: ({ url, token }) =>
-    json('Cursor', '~/.cursor/mcp.json, or .cursor/mcp.json in the project', {
-      mcpServers: { [NAME]: { url, headers: bearer(token) } },
-    }),
-  vscode: ({ url, token }) =>
-    json('VS Code', '.vscode/mcp.json in the project', {
-      servers: { [NAME]: { type: 'http', url, headers: bearer(token) } },
-    }),
-  codex: ({ url, token }) => ({
+/** TOML, and a key of its own for the variable's name. */
+function codex({ url, token }: Place): Snippet {
+  const secret =
+    token === undefined
+      ? `bearer_token_env_var = ${JSON.stringify(TOKEN_VARIABLE)}`
+      : `http_headers = { Authorization = ${JSON.stringify(`Bearer ${token}`)} }`
+  return {
     title: 'Codex CLI',
     file: '~/.codex/config.toml',
     language: 'toml',
-    text: [
-      `[mcp_servers.${NAME}]`,
-      `url = ${JSON.stringify(url)}`,
-      `http_headers = { Authorization = ${JSON.stringify(`Bearer ${token}`)} }`,
-      'tool_timeout_sec = 120',
-    ].join('\n'),
-  }),
-  gemini: ({ url, token }) =>
-    json('Gemini CLI', '~/.gemini/settings.json', {
-      mcpServers: { [NAME]: { httpUrl: url, headers: bearer(token) } },
-    }),
+    text: [`[mcp_servers.${NAME}]`, `url = ${JSON.stringify(url)}`, secret, 'tool_timeout_sec = 120'].join('\n'),
+    command: `codex mcp add ${NAME} --url ${shellWords([url])} --bearer-token-env-var ${TOKEN_VARIABLE}`,
+    needsVariable: token === undefined,
+  }
 }
 
-export const CLIENT_NAMES: readonly string[] = Object.keys(CLIENTS)
+export const CLIENT_NAMES: readonly string[] = ['claude-code', 'claude-desktop', 'cursor', 'vscode', 'codex', 'gemini']
 
 /** Undefined for a client that is not known here. */
 export function snippetFor(client: string, place: Place): Snippet | undefined {
-  return Object.hasOwn(CLIENTS, client) ? CLIENTS[client]?.(place) : undefined
+  if (client === 'codex') return codex(place)
+  const entry = Object.hasOwn(CLIENTS, client) ? CLIENTS[client] : undefined
+  if (entry === undefined) return undefined
+  const { title, file, variable, value, command } = entry
+  const headers = { Authorization: `Bearer ${place.token ?? variable ?? ''}` }
+  return {
+    title,
+    file,
+    language: 'json',
+    text: JSON.stringify(value(place, headers), undefined, 2),
+    ...(command === undefined ? {} : { command: command(place) }),
+    needsVariable: place.token === undefined && variable?.includes(TOKEN_VARIABLE) === true,
+  }
 }
 
 /** The endpoint of a daemon bound to `host`; every address of the machine is reached over loopback. */
@@ -83,14 +132,37 @@ export function endpointUrl(host: string, port: number): string {
   return `http://${reachable(host)}:${port}${ENDPOINT}`
 }
 
-/** Where an address that is listened on is reached from this machine, as a URL has it. */
-export function reachable(host: string): string {
-  const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return reached.includes(':') ? `[${reached}]` : reached
+/** `--url` as the endpoint: `/mcp` where it has no path, and text unless it asks for another format. */
+export function endpointOf(text: string): string | undefined {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return undefined
+  if (url.pathname === '/') url.pathname = '/mcp'
+  if (!url.searchParams.has('format')) url.searchParams.set('format', 'text')
+  return url.href
 }
 
-/** mcp-remote refuses http to other machines unless told. */
-function overPlainHttp(url: string): readonly string[] {
-  const { protocol, hostname } = new URL(url)
-  return protocol === 'http:' && !['127.0.0.1', 'localhost', '[::1]'].includes(hostname) ? ['--allow-http'] : []
+/** Flags that lead `stdio` to the same daemon; those that name a file are made absolute. */
+const LEADING = { url: false, host: false, port: false, 'token-file': true, config: true } as const
+/** Variables that do so, and that a client which starts programs does not have. */
+const LEADING_VARIABLES = ['STATE_DIRECTORY', 'XDG_STATE_HOME']
+
+/** The command line that starts `stdio` as this process was started, for the daemon that its flags mean. */
+export function stdioCommand(
+  flags: Readonly<Record<string, string | boolean | undefined>>,
+  environment: Readonly<Record<string, string>>,
+  { argv, execPath }: Pick<NodeJS.Process, 'argv' | 'execPath'>,
+): readonly [string, ...string[]] {
+  const [, script = execPath] = argv
+  const args = Object.entries(LEADING).flatMap(([name, isFile]) => {
+    const value = flags[name]
+    return typeof value === 'string' ? [`--${name}`, isFile ? resolve(value) : value] : []
+  })
+  const set = LEADING_VARIABLES.flatMap((name) => (environment[name] ? [`${name}=${environment[name]}`] : []))
+  const command = [...(script === execPath ? [execPath] : [execPath, script]), 'stdio', ...args] as const
+  return set.length === 0 ? [execPath, ...command.slice(1)] : ['env', ...set, ...command]
+}
+
+/** Words as a POSIX shell takes them. */
+function shellWords(words: readonly string[]): string {
+  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')
 }

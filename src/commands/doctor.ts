@@ -10,10 +10,11 @@ import { machineChecks, watchingCheck } from './doctor/machine.ts'
 import { placeChecks, type Places } from './doctor/place.ts'
 import { portCheck } from './doctor/port.ts'
 import { programChecks } from './doctor/programs.ts'
-import type { Address } from './local-daemon.ts'
+import { findDaemon, type Address } from './local-daemon.ts'
 
 export interface Setup extends Places, Address, JwtSetup {
   readonly cacheDirectory: string
+  readonly addressGiven: boolean
   readonly environment: Readonly<Record<string, string>>
 }
 
@@ -44,7 +45,7 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
   const native = finding.state === 'fail' ? [] : [watchingCheck, ...programChecks(setup.environment)]
   return [
     ok('configuration', 'can be used'),
-    ...(await results([portCheck(setup, token), ...placeChecks(setup)])),
+    ...(await results([portCheck(await findDaemon(setup), token), ...placeChecks(setup)])),
     ...(await jwtFindings(setup)),
     finding,
     ...(await results([...machineChecks, ...native])),

@@ -1,9 +1,10 @@
-// The daemon that the configuration means, asked over HTTP as any client would: whether something answers at its
-// address, and what it tells to whoever has its token.
+// The daemon that the configuration means: where it is, whether something answers there, and what it tells a client that
+// has its token. It is asked over HTTP as any client would ask.
 
 import { connect } from 'node:net'
 import { errnoOf } from '../base/fault.ts'
-import { reachable } from './connect.ts'
+import { readAddress } from '../config/address-file.ts'
+import { reachable } from '../transports/origin.ts'
 
 /** What answers at the address. */
 export type Answering =
@@ -30,6 +31,25 @@ const ANSWER_MS = 5_000
 export interface Address {
   readonly host: string
   readonly port: number
+}
+
+/**
+ * Where the command line says; else where the daemon of this state directory said that it serves, if one still does;
+ * else where the configuration says.
+ */
+export async function findDaemon(config: {
+  readonly host: string
+  readonly port: number
+  readonly addressGiven: boolean
+  readonly stateDirectory: string
+}): Promise<Address> {
+  const { host, port } = config
+  const told = config.addressGiven ? undefined : await readAddress(config.stateDirectory)
+  if (told === undefined) return { host, port }
+  const url = new URL(told)
+  const address = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port === '' ? 80 : url.port) }
+  const answer = await askDaemon(address, async () => undefined)
+  return answer.kind === 'stranger' ? address : { host, port }
 }
 
 export const urlOf = ({ host, port }: Address): string => `http://${reachable(host)}:${port}`

@@ -16,11 +16,15 @@ import { StartError } from '../base/start-error.ts'
 export interface Config {
   readonly host: string
   readonly port: number
+  /** Host or port is on the command line: a command looks there, and nowhere else, for the daemon. */
+  readonly addressGiven: boolean
   readonly tokenFile: string | undefined
   /** Where the service manager may have put a token to begin with (LoadCredential); often there is no such file. */
   readonly tokenSeed: string | undefined
   /** From RUNTIME_TOKEN, which is then removed from the environment. */
   readonly token: string | undefined
+  /** From WORKSPACE_RUNTIME_TOKEN: what a command shows to a daemon; no daemon takes it for its own. */
+  readonly clientToken: string | undefined
   readonly workdir: string
   /** Port of the listener that the public MCP suite is run against; undefined: there is none. */
   readonly conformancePort: number | undefined
@@ -47,6 +51,7 @@ const FLAGS = {
   'access-log': { type: 'boolean' },
   toolsets: { type: 'string' },
   url: { type: 'string' },
+  'with-token': { type: 'boolean' },
   'conformance-port': { type: 'string' },
   json: { type: 'boolean' },
   version: { type: 'boolean' },
@@ -101,10 +106,12 @@ export function loadConfig(line: CommandLine): Config {
   return Object.freeze({
     host: given('host', 'RUNTIME_HOST') ?? file.host ?? '127.0.0.1',
     port: readPort(given('port', 'RUNTIME_PORT')) ?? file.port ?? 9990,
+    addressGiven: line.flags['host'] !== undefined || line.flags['port'] !== undefined,
     tokenFile: given('token-file', 'RUNTIME_TOKEN_FILE') ?? file.token_file,
     tokenSeed: credentialOf(env['CREDENTIALS_DIRECTORY']),
     // A flag beats the environment: with --token-file the variable does not count.
     token: line.flags['token-file'] === undefined ? token : undefined,
+    clientToken: env['WORKSPACE_RUNTIME_TOKEN'] === '' ? undefined : env['WORKSPACE_RUNTIME_TOKEN'],
     workdir: workdir === undefined ? defaultWorkdir(home) : checkedWorkdir(workdir),
     conformancePort: readConformancePort(line.flags['conformance-port']),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',

@@ -47,6 +47,12 @@ function hostName(host: string): string | undefined {
   return match[1]?.toLowerCase()
 }
 
+/** Where an address that is listened on is reached from this machine, as a URL has it. */
+export function reachable(address: string): string {
+  const reached = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address
+  return reached.includes(':') ? `[${reached}]` : reached
+}
+
 export function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))
 }

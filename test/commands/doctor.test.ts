@@ -1,7 +1,7 @@
 // `doctor` on a set-up that is well and on ones that are broken on purpose (issue 6, shows 4), and `status` of what
 // runs, what does not, and what is not ours.
 
-import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
@@ -148,6 +148,37 @@ t.test('status and doctor know the daemon that runs', async (t) => {
   t.match((await examine(['--port', port], stranger)).finding('port'), { state: 'warn' })
   await daemon.stop()
   t.match(await runCommand(['status', '--port', port], env), { code: 3, stdout: /^not running: / })
+})
+
+t.test('a daemon on another port is found through its state directory, and none that is gone', async (t) => {
+  const home = t.testdir()
+  const env = { HOME: home, RUNTIME_TOKEN: TOKEN }
+  const state = join(home, '.local/state/workspace-runtime')
+  const file = join(state, 'address')
+  const daemon = await startDaemon(t, { env: { HOME: home, XDG_STATE_HOME: '' } })
+  t.equal(readFileSync(file, 'utf8'), `${daemon.url}\n`)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  t.match(await runCommand(['status'], env), { code: 0, stdout: `on ${daemon.url} (process ${daemon.pid})` })
+  t.match((await examine([], env)).finding('port'), {
+    state: 'ok',
+    says: `served by this daemon (process ${daemon.pid})`,
+  })
+  const elsewhere = await runCommand(['status', '--port', '1'], env)
+  t.match(elsewhere, { code: 3, stdout: 'nothing answers at http://127.0.0.1:1' }, 'what is said is where it looks')
+  const second = await startDaemon(t, { env: { HOME: home, XDG_STATE_HOME: '' } })
+  await daemon.stop()
+  t.equal(readFileSync(file, 'utf8'), `${second.url}\n`, 'the end of the first does not hide the second')
+  await second.stop()
+  t.notOk(existsSync(file))
+  const other = await portOf(
+    t,
+    createServer((_, response) => response.end('an application')),
+  )
+  for (const text of [`http://127.0.0.1:${other}\n`, 'http://127.0.0.1:1\n', 'ftp://x\n', '\0\n', 'x'.repeat(5000)]) {
+    writeFileSync(file, text, { mode: 0o600 })
+    const { code, stdout } = await runCommand(['status'], { ...env, RUNTIME_PORT: '2' })
+    t.match({ code, stdout }, { code: 3, stdout: 'nothing answers at http://127.0.0.1:2' }, text.slice(0, 30))
+  }
 })
 
 t.test('status makes no token, and tells other programs apart', async (t) => {

@@ -12,7 +12,7 @@ export interface LoginUser {
 }
 
 /** Ours, systemd's, and npm's when the daemon runs under `npm start`. */
-const OWN = /^(?:RUNTIME_|LISTEN_|WATCHDOG_|MEMORY_PRESSURE_|npm_)/
+const OWN = /^(?:RUNTIME_|WORKSPACE_RUNTIME_TOKEN$|LISTEN_|WATCHDOG_|MEMORY_PRESSURE_|npm_)/
 /** What systemd.exec(5) says of the unit, which a command is not. */
 const OWN_NAMES = new Set([
   'NOTIFY_SOCKET',
