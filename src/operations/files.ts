@@ -168,6 +168,7 @@ export const fileWrite = operation({
       encoding: input.encoding,
       createDirs: input.create_dirs,
       append: input.append,
+      access: call.access,
       mode: readMode(input.mode),
       digest: input.hash ? digest(call) : undefined,
       condition: input.expected_hash === undefined ? undefined : hashCondition(input.expected_hash, digest(call)),
@@ -201,8 +202,8 @@ export const fileMkdir = operation({
   },
   statuses: [404, 409, 507],
   example: { path: '/app/build/cache' },
-  async run(input) {
-    await makeDirectories(input.path, readMode(input.mode))
+  async run(input, call) {
+    await makeDirectories(input.path, readMode(input.mode), call.access)
     return { path: input.path }
   },
 })
@@ -267,7 +268,7 @@ export const fileDelete = operation({
   statuses: [404, 409],
   example: { path: '/app/old' },
   async run(input, call) {
-    await removePath(input.path, call.workspace.writer, call.signal)
+    await removePath(input.path, { writer: call.workspace.writer, access: call.access }, call.signal)
     return { path: input.path }
   },
 })

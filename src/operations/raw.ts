@@ -170,6 +170,7 @@ export const fileRawWrite = operation({
         append: false,
         mode: readMode(input.mode),
         condition: tagCondition(input.if_match, input.if_none_match),
+        access: call.access,
       },
       call.signal,
     )

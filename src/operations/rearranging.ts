@@ -67,7 +67,7 @@ export const fileMove = operation({
   statuses: [404, 409, 507],
   example: { path: '/app/src/main.ts', to: '/app/src/index.ts' },
   async run(input, call) {
-    const copied = await call.workspace.mover.move(relocationOf(input), call.signal)
+    const copied = await call.workspace.mover.move({ ...relocationOf(input), access: call.access }, call.signal)
     return { path: input.path, to: input.to, ...(copied === undefined ? {} : { copied }) }
   },
 })
@@ -95,7 +95,7 @@ export const fileCopy = operation({
   statuses: [404, 409, 507],
   example: { path: '/app/src', to: '/app/copy' },
   async run(input, call) {
-    const copied = await call.workspace.mover.copy(relocationOf(input), call.signal)
+    const copied = await call.workspace.mover.copy({ ...relocationOf(input), access: call.access }, call.signal)
     return { path: input.path, to: input.to, ...copied }
   },
 })
@@ -140,7 +140,13 @@ interface ChmodInput {
 }
 
 async function changePermissions({ path: target, mode, recursive, directory_mode }: ChmodInput, call: Call) {
-  const request = { path: target, mode: readMode(mode), directoryMode: readMode(directory_mode), recursive }
+  const request = {
+    path: target,
+    mode: readMode(mode),
+    directoryMode: readMode(directory_mode),
+    recursive,
+    access: call.access,
+  }
   const changed = await setPermissions(request, call.signal)
   return { path: target, mode: writeMode(request.mode), changed }
 }

@@ -23,14 +23,14 @@ export const transferUpload = operation({
   routes: [{ method: 'POST', path: '/files/transfer/upload', body: 'bytes' }],
   statuses: [404, 409, 504, 507],
   example: { dest: '/app/unpacked' },
-  async run({ dest, format }, { workspace, body, signal }) {
+  async run({ dest, format }, { workspace, body, signal, access }) {
     if (body === undefined) {
       throw new Fault('bad_request', 'the body is empty; accepted is a tar archive, plain or with gzip or zstd', {
         details: { field: 'body' },
       })
     }
     if (format === 'raw') {
-      const request = { path: dest, content: body, encoding: 'utf8', createDirs: true, append: false } as const
+      const request = { path: dest, content: body, encoding: 'utf8', createDirs: true, append: false, access } as const
       const { size } = await workspace.writer.write(request, signal)
       return { dest, files_extracted: 1, directories: 0, bytes: size }
     }

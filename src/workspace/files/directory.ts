@@ -8,7 +8,18 @@ import { chmod, mkdir, opendir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { holdDirectory, holdEntry, lookAt, type HeldDirectory, type HeldEntry } from './held-directory.ts'
+import { EVERYTHING, type Access } from './access.ts'
+import {
+  EVERYBODY,
+  foresee,
+  holdDirectory,
+  holdEntry,
+  judge,
+  lookAt,
+  type Asker,
+  type HeldDirectory,
+  type HeldEntry,
+} from './held-directory.ts'
 
 /** Permissions of parents, and of the directory itself unless others are given (contract 2). */
 export const DIRECTORY_MODE = 0o755
@@ -24,6 +35,7 @@ export interface MakingManner {
   readonly mode?: number
   /** The new names are made durable. */
   readonly sync?: boolean
+  readonly asker?: Asker
 }
 
 /** A directory that is there now, open, and those that were made for it, outermost first. */
@@ -33,14 +45,20 @@ export interface MadeDirectory extends Disposable {
 }
 
 /** Makes `path` and its missing parents; returns those made, outermost first. */
-export async function makeDirectories(path: string, mode: number = DIRECTORY_MODE): Promise<readonly string[]> {
-  using made = await makeAndHold(path, { mode })
+export async function makeDirectories(
+  path: string,
+  mode: number = DIRECTORY_MODE,
+  access: Access = EVERYTHING,
+): Promise<readonly string[]> {
+  using made = await makeAndHold(path, { mode, asker: { access, path } })
   return made.created
 }
 
 export async function makeAndHold(path: string, manner: MakingManner = {}): Promise<MadeDirectory> {
   const created: string[] = []
+  const { asker = EVERYBODY } = manner
   try {
+    await foresee(path, asker)
     for (let beginning = 0; beginning < MOST_BEGINNINGS; beginning++) {
       const { directory, missing } = await holdDeepest(path)
       using stack = new DisposableStack()
@@ -117,6 +135,7 @@ export async function makeBelow(
 
 async function makeOne(entry: HeldEntry, mode: number, making: Making): Promise<HeldDirectory | undefined> {
   const began = Date.now()
+  await judge(entry, making.asker ?? EVERYBODY)
   try {
     await mkdir(entry.way, mode)
   } catch (error) {

@@ -6,9 +6,10 @@
 
 import type { Stats } from 'node:fs'
 import { Fault, faultOfSystem } from '../../base/fault.ts'
+import { EVERYTHING, type Access } from './access.ts'
 import { contentBytes, type Encoding } from './file-content.ts'
 import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
-import type { HeldEntry } from './held-directory.ts'
+import { foresee, type HeldEntry } from './held-directory.ts'
 import { keepAtHand, type SentContent } from './new-content.ts'
 import type { Precondition } from './precondition.ts'
 import { prepare, replace, type Replacement } from './replacement.ts'
@@ -32,6 +33,8 @@ export interface WriteRequest {
   readonly digest?: Digest | undefined
   /** Asked before anything is received, and again when nobody else in the daemon can write the file. */
   readonly condition?: Precondition | undefined
+  /** Not given: everything. */
+  readonly access?: Access
 }
 
 export interface FileWriter extends AsyncDisposable {
@@ -84,10 +87,11 @@ interface Means {
 type LastStep = (now: Stats | undefined) => Promise<Written>
 
 async function write(request: WriteRequest, { parts, turns, signal }: Means): Promise<Written> {
-  const { content, condition, append } = request
+  const { content, condition, append, access = EVERYTHING } = request
   const sent = isStream(content) ? content : await contentBytes(content, request.encoding)
+  await foresee(request.path, { access })
   await condition?.(request.path, signal)
-  using target = await findTarget(request.path, { createDirs: request.createDirs, durable: parts.durable })
+  using target = await findTarget(request.path, { createDirs: request.createDirs, durable: parts.durable, access })
   const { entry, existing } = target
   const { path, mode, digest } = request
   const job: WriteJob = { ...parts, path, target: entry, existing, mode, digest, signal }

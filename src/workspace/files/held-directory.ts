@@ -10,7 +10,8 @@ import type { BigIntStats, Stats } from 'node:fs'
 import { lstat, realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { errnoOf } from '../../base/fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
+import { EVERYTHING, type Access, type Reach } from './access.ts'
 import { onlyLocal } from './mounts.ts'
 import { remoteCall } from './remote-calls.ts'
 
@@ -108,9 +109,45 @@ export async function holdDirectory(path: string, more = 0): Promise<HeldDirecto
 }
 
 /** The entry that `path` names, held by its parent; a link that stands there is not followed. */
-export async function holdEntry(path: string): Promise<HeldEntry & Disposable> {
+export async function holdEntry(path: string, asker: Asker = EVERYBODY): Promise<HeldEntry & Disposable> {
+  await foresee(path, asker)
   const directory = await holdDirectory(dirname(path))
-  return { ...directory.entry(basename(path)), [Symbol.dispose]: () => directory[Symbol.dispose]() }
+  const entry = directory.entry(basename(path))
+  try {
+    await judge(entry, asker)
+  } catch (error) {
+    directory[Symbol.dispose]()
+    throw error
+  }
+  return { ...entry, [Symbol.dispose]: () => directory[Symbol.dispose]() }
+}
+
+/** What the call may touch, and the path that it named. */
+export interface Asker {
+  readonly access: Access
+  /** Not given: the path at hand. */
+  readonly path?: string
+  /** How far it reaches below the entry; not given: the tree. */
+  readonly reach?: Reach
+}
+
+export const EVERYBODY: Asker = { access: EVERYTHING }
+
+/** Refuses what is withheld from this call before a word is said on what stands there. */
+export async function foresee(path: string, { access }: Asker): Promise<void> {
+  if (access.everything) return
+  try {
+    await using _ = await access.open(path, true)
+  } catch (error) {
+    if (error instanceof Fault) throw error // what the system says is said by the call itself
+  }
+}
+
+/** The same of what is open: the one place where calls that change something are judged. */
+export async function judge(entry: HeldEntry, { access, path = entry.real, reach }: Asker): Promise<void> {
+  if (access.everything) return
+  if (entry.name === '') await access.judge(entry.directory.fd, path, reach)
+  else await access.judgeEntry(entry.directory.fd, entry.name, path, reach)
 }
 
 /** What stands at the name itself, a link included; undefined: nothing. */

@@ -5,6 +5,7 @@
 import { constants, type Stats } from 'node:fs'
 import { chmod, open } from 'node:fs/promises'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
+import { EVERYTHING, type Access } from './access.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'
 import { holdEntry, pin } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
@@ -18,6 +19,8 @@ export interface Permissions {
   /** Of directories, where it differs. */
   readonly directoryMode: number | undefined
   readonly recursive: boolean
+  /** Not given: everything. */
+  readonly access?: Access
 }
 
 /** Not among Node's constants; the same on x64 and arm64. */
@@ -28,10 +31,10 @@ const READABLE = 0o500
 
 /** Resolves to the number of entries whose permissions were set. */
 export async function setPermissions(request: Permissions, signal: AbortSignal): Promise<number> {
-  const { path, mode, directoryMode, recursive } = request
+  const { path, mode, directoryMode, recursive, access = EVERYTHING } = request
   refuseProtected(path, path, 'changed')
   try {
-    using entry = await holdEntry(path)
+    using entry = await holdEntry(path, { access, path, reach: recursive ? 'tree' : 'itself' })
     refuseProtected(entry.real, path, 'changed')
     using pinned = await pin(entry)
     const { stats, way } = pinned

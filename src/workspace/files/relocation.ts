@@ -4,8 +4,9 @@
 import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { EVERYTHING, type Access } from './access.ts'
 import { holdDeepest, makeBelow, parentsGone } from './directory.ts'
-import { holdEntry, lookAt, type HeldDirectory, type HeldEntry } from './held-directory.ts'
+import { foresee, holdEntry, judge, lookAt, type Asker, type HeldDirectory, type HeldEntry } from './held-directory.ts'
 import { faultOfMissing, faultOfPath } from './missing-path.ts'
 import { refuseTaken, type NewName } from './new-name.ts'
 import { intoItself } from './tree-copy.ts'
@@ -16,6 +17,8 @@ export interface Relocation {
   /** A file at `to` is replaced. */
   readonly overwrite: boolean
   readonly createDirs: boolean
+  /** Not given: everything. */
+  readonly access?: Access
 }
 
 export interface Source {
@@ -35,9 +38,10 @@ export interface FoundEnds extends Source, Disposable {
 }
 
 export async function findEnds(request: Relocation): Promise<FoundEnds> {
-  const { path, to } = request
+  const { path, to, access = EVERYTHING } = request
   using stack = new DisposableStack()
-  const { source, what } = await findSource(path, stack)
+  const { source, what } = await findSource({ path, access }, stack)
+  await foresee(to, { access })
   const { directory: above, missing } = await holdDeepest(dirname(to)).catch((error: unknown) => {
     throw errnoOf(error) === 'ENOTDIR' ? notBelowFile(to) : faultOfSystem(error, to)
   })
@@ -53,9 +57,10 @@ export async function findEnds(request: Relocation): Promise<FoundEnds> {
   return { source, what, above, missing, [Symbol.dispose]: () => held.dispose() }
 }
 
-async function findSource(path: string, stack: DisposableStack): Promise<Source> {
+async function findSource(asker: Required<Omit<Asker, 'reach'>>, stack: DisposableStack): Promise<Source> {
+  const { path } = asker
   try {
-    const source = stack.use(await holdEntry(path))
+    const source = stack.use(await holdEntry(path, asker))
     const what = await lookAt(source)
     if (what !== undefined) return { source, what }
   } catch (error) {
@@ -66,17 +71,19 @@ async function findSource(path: string, stack: DisposableStack): Promise<Source>
 
 /** Makes what is missing above the new name, which is returned with its directory held. */
 export async function makeParents(
-  { path, to, overwrite }: Relocation,
+  { path, to, overwrite, access = EVERYTHING }: Relocation,
   { source, above, missing }: FoundEnds,
   durable: boolean,
 ): Promise<NewName & Disposable> {
-  const making = { path: dirname(to), created: [], sync: durable }
+  const asker = { access, path: to }
+  const making = { path: dirname(to), created: [], sync: durable, asker }
   const parent = await makeBelow(above, missing, making)
   if (parent === undefined) throw parentsGone(dirname(to))
   const dispose = parent === above ? () => {} : () => parent[Symbol.dispose]()
   const entry = parent.entry(basename(to))
   try {
     refuseInside(source, { real: entry.real, path, to })
+    await judge(entry, asker)
   } catch (error) {
     dispose()
     throw error

@@ -5,6 +5,7 @@
 
 import { rmdir, unlink } from 'node:fs/promises'
 import { Fault, quote } from '../../base/fault.ts'
+import { EVERYTHING, type Access } from './access.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'
 import type { FileWriter } from './file-writer.ts'
 import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
@@ -13,14 +14,23 @@ import { mountPoints } from './mounts.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'
 import { emptyDirectory } from './tree-removal.ts'
 
-export async function removePath(path: string, writer: Pick<FileWriter, 'alone'>, signal: AbortSignal): Promise<void> {
+/** Who deletes, and with whom it takes turns. */
+export interface Remover {
+  readonly writer: Pick<FileWriter, 'alone'>
+  /** Not given: everything. */
+  readonly access?: Access
+}
+
+export async function removePath(path: string, remover: Remover, signal: AbortSignal): Promise<void> {
+  const { writer, access = EVERYTHING } = remover
   refuseProtected(path, path, 'deleted')
   try {
-    using entry = await holdEntry(path)
+    using entry = await holdEntry(path, { access, path })
     refuseProtected(entry.real, path, 'deleted')
     const stats = await lookAt(entry)
     if (stats?.isDirectory() !== true) return await writer.alone([entry], () => unlink(entry.way))
     await using stack = await openStack(entry.way)
+    if (!access.everything) await access.judge(stack.handle.fd, path, 'tree')
     await removeTree(entry, { stack, path, signal })
   } catch (error) {
     throw await faultOfPath(error, path)

@@ -6,6 +6,7 @@ import type { Stats } from 'node:fs'
 import { readlink, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import type { Access } from './access.ts'
 import { makeAndHold } from './directory.ts'
 import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
 import { refuseSpecial } from './regular-file.ts'
@@ -22,6 +23,7 @@ export interface TargetManner {
   readonly createDirs: boolean
   /** The names of directories that are made become durable. */
   readonly durable: boolean
+  readonly access: Access
 }
 
 /** Links followed before it is a loop; the kernel's own limit. */
@@ -47,7 +49,7 @@ export async function findTarget(path: string, manner: TargetManner): Promise<Wr
 /** `path` is what was asked for, `at` where its links have led so far. */
 async function holdParent(at: string, path: string, manner: TargetManner): Promise<HeldEntry & Disposable> {
   try {
-    return await holdEntry(at)
+    return await holdEntry(at, { access: manner.access, path })
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw faultOfSystem(error, path)
   }
@@ -56,7 +58,7 @@ async function holdParent(at: string, path: string, manner: TargetManner): Promi
     const sentence = `path ${quote(path)} has no parent directory ${quote(parent)}; create_dirs makes it`
     throw new Fault('not_found', sentence, { details: { field: 'path', got: path, parent } })
   }
-  const { directory } = await makeAndHold(parent, { sync: manner.durable })
+  const { directory } = await makeAndHold(parent, { sync: manner.durable, asker: { access: manner.access, path } })
   return { ...directory.entry(basename(at)), [Symbol.dispose]: () => directory[Symbol.dispose]() }
 }
 

@@ -301,7 +301,7 @@ t.test('F-13 a conditional write cannot bring back what was moved or deleted mea
   const { signal } = new AbortController()
   const acts = {
     moved: (path: string) => move(path, `${path} elsewhere`),
-    deleted: (path: string) => removePath(path, writer, signal),
+    deleted: (path: string) => removePath(path, { writer }, signal),
   }
   for (const [name, act] of Object.entries(acts)) {
     const path = join(dir, name)
