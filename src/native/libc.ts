@@ -109,6 +109,7 @@ export function openPipe(): { readonly reader: number; readonly writer: number }
 /** struct pollfd { int fd; short events; short revents } */
 export const POLLFD = { bytes: 8, fd: 0, events: 4, revents: 6 } as const
 export const POLLIN = 0x001
+export const POLLERR = 0x008
 export const POLLHUP = 0x010
 
 const poll = libc.func('int poll(void *fds, unsigned long count, int timeout)')

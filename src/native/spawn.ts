@@ -3,6 +3,7 @@
 // descriptors 0 to 2 exactly those given here, or one terminal as all three; everything else this process has
 // open is close-on-exec.
 
+import { constants } from 'node:os'
 import { addressOf, libc, systemError } from './libc.ts'
 
 /** Both C libraries need 336 and 80 bytes; the rest is room for their future. */
@@ -20,6 +21,9 @@ const O_RDONLY = 0
 const O_RDWR = 2
 
 const posixSpawn = libc.func(
+  'int posix_spawn(void *pid, str path, void *actions, void *attributes, void *argv, void *envp)',
+)
+const posixSpawnWaiting = libc.waiting(
   'int posix_spawn(void *pid, str path, void *actions, void *attributes, void *argv, void *envp)',
 )
 const actionsInit = libc.func('int posix_spawn_file_actions_init(void *actions)')
@@ -48,12 +52,12 @@ function attributesFor(group: number | undefined): Buffer {
 /** The same for every child, so made once; never destroyed. */
 function makeAttributes(group: number | undefined): Buffer {
   const made = Buffer.alloc(ATTRIBUTES_BYTES)
-  const all = Buffer.alloc(SIGSET_BYTES)
+  // Filled by hand: sigfillset(3) leaves out 32 and 33, glibc's own, and they would stay ignored in every child.
+  const all = Buffer.alloc(SIGSET_BYTES, 0xff)
   const none = Buffer.alloc(SIGSET_BYTES)
   const call = (name: string, result: number) => {
     if (result !== 0) throw systemError(name, result)
   }
-  call('sigfillset', libc.func('int sigfillset(void *set)')(all))
   call('sigemptyset', libc.func('int sigemptyset(void *set)')(none))
   call('posix_spawnattr_init', libc.func('int posix_spawnattr_init(void *a)')(made))
   const common = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
@@ -101,27 +105,57 @@ export const spawnAbilities: { chdir: boolean | undefined } = { chdir: undefined
 
 /** Starts the program and returns its pid; throws with the errno of whatever failed up to and including exec. */
 export function startProgram(program: Program): number {
+  const { parameters, pid, close } = prepared(program)
+  try {
+    failed(inDirectory(program.cwd, () => posixSpawn(...parameters)))
+  } finally {
+    close()
+  }
+  return pid.readInt32LE(0)
+}
+
+/**
+ * The same on a thread of Node's, which stands until the child has executed its program: however long a file system
+ * takes. Refuses (ENOSYS) where the C library cannot set a child's directory: ours cannot be changed meanwhile.
+ */
+export async function startProgramWaiting(program: Program): Promise<number> {
+  const { parameters, pid, close } = prepared(program)
+  try {
+    if (spawnAbilities.chdir !== true) throw systemError('posix_spawn', constants.errno.ENOSYS)
+    failed(await posixSpawnWaiting(...parameters))
+  } finally {
+    close()
+  }
+  return pid.readInt32LE(0)
+}
+
+/** What posix_spawn is called with; `close` once it has returned. */
+function prepared(program: Program) {
   const attributes = attributesFor(program.group)
   spawnAbilities.chdir ??= libc.has(ADD_CHDIR)
   const { block: argvBlock, pointers: argv } = stringVector(program.argv)
   const { block: envBlock, pointers: envp } = stringVector(program.environment)
   const pid = Buffer.alloc(4) // pid_t
   const actions = Buffer.alloc(ACTIONS_BYTES)
-  const failed = (result: number) => {
-    if (result !== 0) throw systemError('posix_spawn', result)
-  }
   failed(actionsInit(actions))
-  try {
-    addActions(actions, program, failed)
-    failed(inDirectory(program.cwd, () => posixSpawn(pid, program.path, actions, attributes, argv, envp)))
-  } finally {
+  const close = (): void => {
     actionsDestroy(actions)
     keep(argvBlock, envBlock)
   }
-  return pid.readInt32LE(0)
+  try {
+    addActions(actions, program)
+  } catch (error) {
+    close()
+    throw error
+  }
+  return { parameters: [pid, program.path, actions, attributes, argv, envp] as const, pid, close }
 }
 
-function addActions(actions: Buffer, program: Program, failed: (result: number) => void): void {
+function failed(result: number): void {
+  if (result !== 0) throw systemError('posix_spawn', result)
+}
+
+function addActions(actions: Buffer, program: Program): void {
   if (spawnAbilities.chdir === true) failed(addChdir(actions, program.cwd))
   if ('terminal' in program) {
     // Opened after setsid, which is what makes it the controlling terminal.

@@ -99,6 +99,7 @@ export const execRun = operation({
   remarks:
     'As a stream: `task_id` first, then `stdout` and `stderr` with the base64 of raw bytes in `data`, at the end `exit` ' +
     'with `exit_code`. Each event has one JSON object as its data. The command runs on when the reader leaves.',
+  statuses: [404, 504],
   example: { command: ['ls', '-l', '/app'], timeout_seconds: 60 },
   async run(input, call) {
     const background = input.background || input.exec_mode === 'background'

@@ -60,11 +60,11 @@ export const terminalCreate = operation({
       'It lives until its program exits or terminal_delete ends it, whether or not anybody looks. Read what it prints with terminal_scrollback. ' +
       'To run a command and get its output and exit code, use exec_run instead; this is for programs that need a terminal and for people who watch.',
   },
-  statuses: [404],
+  statuses: [404, 504],
   example: { command: ['bash'], cols: 120, rows: 40, cwd: '/app' },
   async run({ scrollback_size, ...input }, call) {
     await call.workspace.terminals.ready()
-    return entryOf(call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
+    return entryOf(await call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
   },
 })
 

@@ -1,49 +1,21 @@
 // A mount that never answers (reliability Z-06): a FUSE file system whose server is this test, which reads no request.
 // Calls into it hang until it lets go; all others go on.
 
-import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startDaemon, type Reply } from '../support/daemon.ts'
-import { ground, NO_MOUNTS, type Ground } from '../support/mounting.ts'
+import { ground } from '../support/mounting.ts'
+import { NO_STUCK_MOUNTS, stuckMount } from '../support/stuck-mount.ts'
 
 const HUNG = 64
 
-/** Mounts it; what it returns lets go of everybody who waits. */
-function stuckMount({ dir, undo }: Ground): { point: string; letGo: () => void } | undefined {
-  const point = join(dir, 'stuck')
-  mkdirSync(point)
-  let device: number
-  try {
-    device = openSync('/dev/fuse', 'r+')
-  } catch {
-    return undefined
-  }
-  let open = true
-  const letGo = (): void => {
-    if (open) closeSync(device)
-    open = false
-  }
-  const options = 'fd=3,rootmode=40000,user_id=0,group_id=0'
-  // -i: no program of FUSE's own, which may not be installed; the kernel needs none.
-  const stdio = ['ignore', 'ignore', 'ignore', device] as const
-  const { status } = spawnSync('mount', ['-i', '-t', 'fuse', '-o', options, 'stuck', point], { stdio: [...stdio] })
-  if (status !== 0) {
-    letGo()
-    return undefined
-  }
-  undo.push(() => spawnSync('umount', ['-l', point]), letGo)
-  return { point, letGo }
-}
-
 t.test(
   'Z-06 64 reads hang in a mount that does not answer: everything else goes on',
-  { skip: NO_MOUNTS },
+  { skip: NO_STUCK_MOUNTS },
   async (t) => {
     const place = ground(t)
     const stuck = stuckMount(place)
-    if (stuck === undefined) return void t.pass('needs a capability', { skip: 'no FUSE in this kernel' })
     const daemon = await startDaemon(t)
     const file = join(daemon.directory, 'file')
     writeFileSync(file, 'here')

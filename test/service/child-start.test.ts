@@ -15,7 +15,12 @@ const ROOT = join(import.meta.dirname, '../..')
 
 async function scoresOf(line: string, oomScore: number): Promise<string> {
   await using children = openChildren({ oomScore })
-  const child = children.spawn({ argv: ['sh', '-c', line], cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
+  const child = await children.spawn({
+    argv: ['sh', '-c', line],
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin' },
+    stdin: 'empty',
+  })
   let text = ''
   for await (const chunk of child.stdout) text += String(chunk)
   await child.exited
@@ -36,7 +41,7 @@ t.test('a child is born in its control group', async (t) => {
   if (!canStartInGroup()) return void t.pass('needs a capability', { skip: 'the C library is older than 2.39' })
   await using children = openChildren({ groups: { own: '/nowhere', work: group } })
   const argv = ['grep', '^0::', '/proc/self/cgroup'] as const
-  const child = children.spawn({ argv, cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
+  const child = await children.spawn({ argv, cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
   let text = ''
   for await (const chunk of child.stdout) text += String(chunk)
   t.match(text, /-born\n$/)

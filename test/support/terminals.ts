@@ -4,14 +4,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { openChildren } from '../../src/workspace/processes/child.ts'
 import type { Terminal } from '../../src/workspace/terminals/terminal.ts'
-import { openTerminals, type Terminals, type TerminalsOptions } from '../../src/workspace/terminals/terminals.ts'
+import { openTerminals, type TerminalsOptions } from '../../src/workspace/terminals/terminals.ts'
+import { terminalsHere, type TerminalsHere } from './here.ts'
 import { until } from './until.ts'
 
-export function openTestTerminals(t: Test, more: Partial<TerminalsOptions> = {}): Terminals {
+export function openTestTerminals(t: Test, more: Partial<TerminalsOptions> = {}): TerminalsHere {
   const children = openChildren()
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', COLUMNS: '7' }
   const options = { children, limit: 10, workdir: '/tmp', environment, shell: '/bin/sh', ...more }
-  const terminals = openTerminals(options)
+  const terminals = terminalsHere(openTerminals(options))
   t.teardown(async () => {
     await terminals[Symbol.asyncDispose]()
     await children[Symbol.asyncDispose]()
@@ -19,7 +20,7 @@ export function openTestTerminals(t: Test, more: Partial<TerminalsOptions> = {})
   return terminals
 }
 
-export const script = (terminals: Terminals, line: string): Terminal =>
+export const script = (terminals: TerminalsHere, line: string): Terminal =>
   terminals.create({ command: ['sh', '-c', line] })
 
 /** A client: everything it is given, in order, and whether the exit came behind it. */

@@ -25,7 +25,7 @@ async function startP50(children: Children): Promise<number> {
 }
 
 async function startOne(children: Children): Promise<void> {
-  const child = children.spawn({ argv: ['/bin/true'], cwd: '/', env: {}, stdin: 'empty' })
+  const child = await children.spawn({ argv: ['/bin/true'], cwd: '/', env: {}, stdin: 'empty' })
   child.stdout.resume()
   child.stderr.resume()
   await child.exited

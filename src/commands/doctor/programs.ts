@@ -96,7 +96,7 @@ interface Means {
 
 /** What a program prints, up to 64 KiB; throws where it cannot be started. */
 async function output({ children, environment }: Means, argv: readonly [string, ...string[]]): Promise<string> {
-  await using child = children.spawn({ argv, cwd: '/', env: environment, stdin: 'empty' })
+  await using child = await children.spawn({ argv, cwd: '/', env: environment, stdin: 'empty' })
   const late = setTimeout(() => child.signalGroup('SIGKILL'), PROGRAM_MS)
   try {
     const [text] = await Promise.all([readAll(child.stdout), readAll(child.stderr), child.exited])

@@ -99,7 +99,7 @@ class TaskTable implements Tasks {
       const command = await startable(plan, this.#options.scratch ?? '/tmp')
       try {
         await this.#pace.turn()
-        return this.#spawn(command.argv, request, () => void command[Symbol.asyncDispose]())
+        return await this.#spawn(command.argv, request, () => void command[Symbol.asyncDispose]())
       } catch (error) {
         await command[Symbol.asyncDispose]()
         throw error
@@ -167,16 +167,21 @@ class TaskTable implements Tasks {
     )
   }
 
-  #spawn(argv: readonly [string, ...string[]], request: TaskRequest, dispose: () => void): Task {
+  async #spawn(argv: readonly [string, ...string[]], request: TaskRequest, dispose: () => void): Promise<Task> {
     if (!this.#open) this.#admit()
     const cwd = request.cwd ?? this.#options.workdir
     const { env, ...start } = request
-    const child = this.#children.spawn({
+    const started = this.#children.spawn({
       argv,
       cwd,
       env: { ...this.#options.environment, PWD: cwd, ...env },
       stdin: start.openStdin || start.stdin !== undefined ? 'pipe' : 'empty',
     })
+    const child = started instanceof Promise ? await started : started
+    if (!this.#open) {
+      await child[Symbol.asyncDispose]()
+      this.#admit()
+    }
     const task = new Task(String(++this.#last), { ...start, cwd }, child, this.#budget)
     this.#known.set(task.id, task)
     this.#piped.add(task)

@@ -1,8 +1,11 @@
 // Where file systems are mounted and of what kind, from /proc/self/mountinfo: a bind mount of the same device
 // shows nowhere else.
 
-import { readFileSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
+import { POLLERR, pollReadable } from '../../native/libc.ts'
+import { mountBehind } from './mount-behind.ts'
 
 /** The mount points, or none where /proc is not there. */
 export async function mountPoints(): Promise<string[]> {
@@ -17,9 +20,12 @@ export async function mountPoints(): Promise<string[]> {
 export function parseMountPoints(mountinfo: string): string[] {
   return mountinfo.split('\n').flatMap((line) => {
     const point = line.split(' ')[4]
-    if (point === undefined) return []
-    return [point.replaceAll(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))]
+    return point === undefined ? [] : [unescaped(point)]
   })
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
 }
 
 /** File systems that answer from this machine's own disks, memory or kernel. */
@@ -52,6 +58,64 @@ export function onlyLocal(): boolean {
 export function remoteMounts(): readonly string[] {
   look()
   return remote
+}
+
+/** The kernel's table, kept open: poll(2) on it tells whether a mount was made or undone since the last poll. */
+let table: number | undefined
+let remoteNow: ReadonlySet<string> = new Set()
+
+/**
+ * The mount points of those that could, as they are now, and not only a second ago; those below which another such file
+ * system does the work (overlayfs, a loop device) among them. The root is not: where it does not answer
+ * nothing does. None where /proc does not tell.
+ */
+export function remoteMountsNow(): ReadonlySet<string> {
+  try {
+    const first = table === undefined
+    table ??= openSync('/proc/self/mountinfo', 'r')
+    const changed = ((pollReadable([table], 0)[0] ?? 0) & POLLERR) !== 0
+    if (first || changed) remoteNow = remotePoints(readFileSync('/proc/self/mountinfo', 'utf8'))
+  } catch {
+    // no /proc, or no free descriptor: what was known before
+  }
+  return remoteNow
+}
+
+/** Exported for its test. */
+export function remotePoints(mountinfo: string): ReadonlySet<string> {
+  const points = new Set(parseMountPoints(linesOf(mountinfo, (type) => !LOCAL.has(type))))
+  points.delete('/')
+  const stacked = mountinfo
+    .split('\n')
+    .map((line) => ({ point: parseMountPoints(line)[0] ?? '/', on: placesBelow(line) }))
+  for (let before = -1; before < points.size;) {
+    before = points.size
+    for (const { point, on } of stacked) {
+      if (point !== '/' && on.some((path) => mountBehind(path, points) !== undefined)) points.add(point)
+    }
+  }
+  return points
+}
+
+/** Where an overlay or a loop device keeps its files, as far as that is told in paths of ours. */
+function placesBelow(line: string): string[] {
+  const [, type, source = '', options = ''] = / - (\S+) (\S+) (\S+)/.exec(line) ?? []
+  const loop = /^\/dev\/(loop\d+)$/.exec(source)?.[1]
+  if (loop !== undefined) return backingFile(loop)
+  if (type !== 'overlay') return []
+  const named = options.matchAll(/(?:^|,)(?:lowerdir|upperdir|lowerdir\+|datadir\+)=((?:\\.|[^,])*)/g)
+  return [...named]
+    .flatMap(([, value = '']) => value.split(/(?<!\\):+/))
+    .map((one) => unescaped(one).replaceAll(/\\(.)/g, '$1'))
+    .filter((one) => isAbsolute(one))
+}
+
+function backingFile(device: string): string[] {
+  try {
+    return [readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trimEnd()]
+  } catch {
+    return []
+  }
 }
 
 function look(): void {

@@ -29,6 +29,8 @@ export interface ChildStartOptions {
 export interface ChildStart extends Disposable {
   /** Starts a child that has a login's settings; `begin` gets the control group to start it in, if it can be. */
   start<C extends { readonly pid: number }>(begin: (group: number | undefined) => C): C
+  /** Sets all of it from outside, for a child that was started on another thread: for whom nothing could be lent. */
+  settle(pid: number): void
 }
 
 /** A setting of ours that must not reach the children. */
@@ -51,6 +53,11 @@ export function openChildStart(options: ChildStartOptions = {}): ChildStart {
       const child = favours.reduceRight<typeof started>((inner, favour) => () => without(favour, inner), started)()
       for (const { inherited, setOutside } of favours) if (inherited === undefined) quietly(() => setOutside(child.pid))
       return child
+    },
+    settle(pid) {
+      group?.add(pid)
+      lowerFiles(pid)
+      for (const { setOutside } of favours) quietly(() => setOutside(pid))
     },
     [Symbol.dispose]() {
       group?.[Symbol.dispose]()
@@ -81,9 +88,14 @@ function fileLimiter(): <C extends { readonly pid: number }>(begin: () => C) => 
     const quiet = inherited(begin)
     if (quiet !== undefined) return quiet
     const child = begin()
-    setFileLimit(child.pid, { ...fileLimit(0), soft: SOFT_FILES })
+    lowerFiles(child.pid)
     return child
   }
+}
+
+function lowerFiles(pid: number): void {
+  const own = fileLimit(0)
+  if (own.soft > SOFT_FILES) setFileLimit(pid, { ...own, soft: SOFT_FILES })
 }
 
 function outOfDescriptors(error: unknown): boolean {

@@ -1,19 +1,26 @@
-// Every process the daemon starts, exec, ripgrep and terminals alike (design, "Spawn"): posix_spawn, real
-// pipes (contract 16) or a terminal, a session of its own, the exact ending.
+// Every process the daemon starts, exec, ripgrep and terminals alike: posix_spawn, real pipes (contract 16) or a
+// terminal, a session of its own, the exact ending.
 // Endings are noticed by SIGCHLD on the main loop. A thread blocked in poll(2) over pidfds was measured
 // too: 0.2 ms later for each child, 65 ms for the first, and process.exit() hangs on a thread so blocked.
 
-import { closeSync } from 'node:fs'
-import { Socket } from 'node:net'
-import type { Readable, Writable } from 'node:stream'
 import { Fault, errnoOf } from '../../base/fault.ts'
-import { closeAllOnExec, openPipe, POLLHUP, POLLIN, pollReadable } from '../../native/libc.ts'
+import { closeAllOnExec } from '../../native/libc.ts'
 import { peekEnding } from '../../native/process.ts'
-import { startProgram, type NamedProgram } from '../../native/spawn.ts'
+import {
+  startProgram,
+  startProgramWaiting,
+  type NamedProgram,
+  type OnTerminal,
+  type Pipes,
+} from '../../native/spawn.ts'
+import { openPipes, PipedChild } from './child-pipes.ts'
 import { openChildStart, type ChildStart, type ChildStartOptions } from './child-start.ts'
+import { FarCalls, type FarCallsOptions } from './far-calls.ts'
 import { Leader } from './leader.ts'
 import { Orphans } from './orphans.ts'
-import { checkStrings, resolveCommand, spawnFault, type ProgramOptions } from './program-path.ts'
+import { checkStrings, reasonOf, type ProgramOptions } from './program-path.ts'
+import { answerLater, answerNow, groundOf, type Ground, type Touched } from './start-ground.ts'
+import { endStuckStarts } from './stuck-starts.ts'
 
 export type { ChildExit } from './leader.ts'
 export type { ProgramOptions }
@@ -24,44 +31,57 @@ export interface SpawnOptions extends ProgramOptions {
 }
 
 /** A child on pipes. */
-export interface Child extends Leader {
-  /** Errors (the reader has gone) reach the callback of the write, never the process. */
-  readonly stdin: Writable | undefined
-  readonly stdout: Readable
-  readonly stderr: Readable
-  /** Whether neither output pipe has bytes, or its end, waiting in the kernel. */
-  outputIdle(): boolean
-}
+export type Child = PipedChild
 
 export interface Children extends AsyncDisposable {
-  spawn(options: SpawnOptions): Child
-  /** Starts on a terminal, by its path: stdin, stdout, stderr and controlling terminal. */
-  spawnOn(terminal: string, options: ProgramOptions): Leader
+  /**
+   * Starts on pipes. A promise only where the start goes through a file system that may not answer (a network mount,
+   * FUSE): it is made on another thread then, and throws `timeout` where that takes too long.
+   */
+  spawn(options: SpawnOptions): Child | Promise<Child>
+  /** Starts on a terminal, by its path: stdin, stdout, stderr and controlling terminal. The same else. */
+  spawnOn(terminal: string, options: ProgramOptions): Leader | Promise<Leader>
   /** Children not yet released, or released while they still run. */
   readonly size: number
 }
 
 /** Opens the one place that starts processes and hears of their ends. Main thread only; one per daemon. */
-export function openChildren(options: ChildStartOptions = {}): Children {
+export function openChildren(options: ChildrenOptions = {}): Children {
   return new ChildTable(options)
 }
+
+export interface ChildrenOptions extends ChildStartOptions, FarCallsOptions {}
 
 /** SIGCHLD tells of every end; this look at all of them is the net below it, and keeps the loop alive. */
 const RECHECK_MS = 1000
 
+/** What a child is given as descriptors 0 to 2, and what is made of it. */
+interface Streams<C> {
+  readonly given: Pipes | OnTerminal
+  readonly made: (pid: number) => C
+  /** Once it has been started, or the kernel has refused. */
+  readonly over: () => void
+  /** Where it has not been started. */
+  readonly failed: () => void
+}
+
 class ChildTable implements Children {
   readonly #running = new Map<number, Leader>()
   readonly #held = new Map<number, Leader>()
-  readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#held.has(pid)) : undefined
+  readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#away > 0 || this.#held.has(pid)) : undefined
   readonly #onEnd = () => this.#collect()
   readonly #gone = (pid: number) => void this.#held.delete(pid)
   readonly #options: ChildStartOptions
+  readonly #far: FarCalls
+  /** Starts that other threads are making: their children are not known yet. */
+  #away = 0
   #start: ChildStart | undefined
   #recheck: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(options: ChildStartOptions) {
+  constructor(options: ChildrenOptions) {
     this.#options = options
+    this.#far = new FarCalls(options)
     process.on('SIGCHLD', this.#onEnd)
   }
 
@@ -69,19 +89,106 @@ class ChildTable implements Children {
     return this.#held.size
   }
 
-  spawn(options: SpawnOptions): Child {
-    return this.#admit((group) => startChild({ ...options, group }, this.#gone))
+  spawn(options: SpawnOptions): Child | Promise<Child> {
+    return this.#begin(options, () => {
+      const pipes = openPipes(options.stdin)
+      const made = (pid: number): Child => new PipedChild(pid, pipes.kept, this.#gone)
+      return { given: pipes.given, made, over: pipes.closeGiven, failed: pipes.closeKept }
+    })
   }
 
-  spawnOn(terminal: string, options: ProgramOptions): Leader {
-    return this.#admit((group) => new Leader(startOn(terminal, { ...options, group }), this.#gone))
+  spawnOn(terminal: string, options: ProgramOptions): Leader | Promise<Leader> {
+    const nothing = (): void => {}
+    const made = (pid: number): Leader => new Leader(pid, this.#gone)
+    return this.#begin(options, () => ({ given: { terminal }, made, over: nothing, failed: nothing }))
   }
 
-  #admit<C extends Leader>(begin: (group: number | undefined) => C): C {
+  #begin<C extends Leader>(options: ProgramOptions, open: () => Streams<C>): C | Promise<C> {
+    this.#admit()
+    const { argv, cwd } = options
+    const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`)
+    checkStrings(argv, environment)
+    const go = ({ path, touched }: Ground): C | Promise<C> => {
+      const program = { path, argv, environment, cwd }
+      return touched === undefined
+        ? this.#startHere(program, options, open)
+        : this.#startElsewhere(program, options, open, touched)
+    }
+    const ground = groundOf(options, this.#far)
+    return ground instanceof Promise ? ground.then(go) : go(ground)
+  }
+
+  #admit(): ChildStart {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is stopping and starts no more processes')
     if (this.#start === undefined) closeAllOnExec()
     this.#start ??= openChildStart(this.#options)
-    const child = this.#start.start(begin)
+    return this.#start
+  }
+
+  #startHere<C extends Leader>(program: NamedProgram, options: ProgramOptions, open: () => Streams<C>): C {
+    const child = this.#admit().start((group) => {
+      let streams: Streams<C> | undefined
+      try {
+        streams = open()
+        return streams.made(startProgram({ ...program, ...streams.given, group }))
+      } catch (error) {
+        streams?.failed()
+        const errno = errnoOf(error)
+        throw errno === undefined ? error : answerNow(reasonOf(errno, options, program.path))
+      } finally {
+        streams?.over()
+      }
+    })
+    return this.#register(child)
+  }
+
+  async #startElsewhere<C extends Leader>(
+    program: NamedProgram,
+    options: ProgramOptions,
+    open: () => Streams<C>,
+    touched: Touched,
+  ): Promise<C> {
+    const start = this.#admit()
+    const streams = open()
+    let begun = false
+    const call = async (): Promise<number> => {
+      begun = true
+      this.#away++
+      try {
+        return await startProgramWaiting({ ...program, ...streams.given })
+      } finally {
+        this.#away--
+        streams.over()
+      }
+    }
+    try {
+      const pid = await this.#far.make({ ...touched, ...this.#far.limit() }, call, (late) => this.#endUnseen(late))
+      const child = this.#register(streams.made(pid))
+      start.settle(pid)
+      this.#collect() // it may have ended before it was known
+      return child
+    } catch (error) {
+      if (!begun) streams.over()
+      streams.failed()
+      throw await this.#reasonLater(error, options, program.path)
+    }
+  }
+
+  async #reasonLater(error: unknown, options: ProgramOptions, path: string): Promise<unknown> {
+    if (error instanceof Fault && error.code === 'timeout') {
+      endStuckStarts((pid) => this.#held.has(pid), this.#far.patienceMs)
+    }
+    const errno = errnoOf(error)
+    return errno === undefined ? error : await answerLater(reasonOf(errno, options, path), this.#far)
+  }
+
+  /** A start that came back after its caller had been told that it will not: the child goes at once. */
+  #endUnseen(pid: number): void {
+    void this.#register(new Leader(pid, this.#gone))[Symbol.asyncDispose]()
+    this.#collect()
+  }
+
+  #register<C extends Leader>(child: C): C {
     this.#running.set(child.pid, child)
     this.#held.set(child.pid, child)
     this.#recheck ??= setInterval(this.#onEnd, RECHECK_MS)
@@ -110,110 +217,4 @@ class ChildTable implements Children {
     this.#orphans?.[Symbol.dispose]()
     this.#start?.[Symbol.dispose]()
   }
-}
-
-/** The ends of a child's pipes that stay here. */
-interface Ends {
-  readonly stdin: number | undefined
-  readonly stdout: number
-  readonly stderr: number
-}
-
-/** The control group to be born in. */
-interface InGroup {
-  readonly group: number | undefined
-}
-
-/** What is started, whatever it is given as descriptors 0 to 2. */
-function programOf(options: ProgramOptions & InGroup): NamedProgram {
-  const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`)
-  checkStrings(options.argv, environment)
-  return { path: resolveCommand(options), argv: options.argv, environment, cwd: options.cwd, group: options.group }
-}
-
-/** The failure of a system call as what it says about the request. */
-function faultOf(error: unknown, options: ProgramOptions, path: string): unknown {
-  const errno = errnoOf(error)
-  return errno === undefined ? error : spawnFault(errno, options, path)
-}
-
-function startOn(terminal: string, options: ProgramOptions & InGroup): number {
-  const program = programOf(options)
-  try {
-    return startProgram({ ...program, terminal })
-  } catch (error) {
-    throw faultOf(error, options, program.path)
-  }
-}
-
-function startChild(options: SpawnOptions & InGroup, gone: (pid: number) => void): SpawnedChild {
-  const program = programOf(options)
-  const ours: number[] = []
-  const theirs: number[] = []
-  const pipe = (keep: 'reader' | 'writer') => {
-    const ends = openPipe()
-    const [kept, given] = keep === 'reader' ? [ends.reader, ends.writer] : [ends.writer, ends.reader]
-    ours.push(kept)
-    theirs.push(given)
-    return { kept, given }
-  }
-  try {
-    const stdin = options.stdin === 'pipe' ? pipe('writer') : undefined
-    const stdout = pipe('reader')
-    const stderr = pipe('reader')
-    const given = { stdin: stdin?.given ?? '/dev/null', stdout: stdout.given, stderr: stderr.given }
-    const pid = startProgram({ ...program, ...given })
-    return new SpawnedChild(pid, { stdin: stdin?.kept, stdout: stdout.kept, stderr: stderr.kept }, gone)
-  } catch (error) {
-    for (const fd of ours) closeSync(fd)
-    throw faultOf(error, options, program.path)
-  } finally {
-    for (const fd of theirs) closeSync(fd)
-  }
-}
-
-class SpawnedChild extends Leader implements Child {
-  readonly stdin: Socket | undefined
-  readonly stdout: Socket
-  readonly stderr: Socket
-  readonly #outputs: readonly { readonly fd: number; readonly socket: Socket }[]
-
-  constructor(pid: number, ends: Ends, gone: (pid: number) => void) {
-    super(pid, gone)
-    this.stdin = ends.stdin === undefined ? undefined : pipeSocket(ends.stdin, 'write')
-    this.stdout = pipeSocket(ends.stdout, 'read')
-    this.stderr = pipeSocket(ends.stderr, 'read')
-    this.#outputs = [
-      { fd: ends.stdout, socket: this.stdout },
-      { fd: ends.stderr, socket: this.stderr },
-    ]
-  }
-
-  outputIdle(): boolean {
-    // A destroyed socket's descriptor may already belong to somebody else.
-    const open = this.#outputs.filter(({ socket }) => !socket.destroyed && !socket.readableEnded)
-    const events = pollReadable(
-      open.map(({ fd }) => fd),
-      0,
-    )
-    return events.every((event) => (event & (POLLIN | POLLHUP)) === 0)
-  }
-
-  override release(): void {
-    this.stdin?.destroy()
-    super.release()
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    this.signalSession('SIGKILL')
-    this.stdout.destroy()
-    this.stderr.destroy()
-    await super[Symbol.asyncDispose]()
-  }
-}
-
-function pipeSocket(fd: number, way: 'read' | 'write'): Socket {
-  const socket = new Socket({ fd, readable: way === 'read', writable: way === 'write' })
-  // Who writes learns it from the write, who reads from the close.
-  return socket.on('error', () => {})
 }

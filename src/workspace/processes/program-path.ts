@@ -1,10 +1,11 @@
-// Which program a command names, and why one could not be started. The lookup is execvp's, against the
-// PATH the child will have; every refusal says which of command, permission, interpreter or working
-// directory was wrong (reliability E-08, E-10), because the kernel's errno alone does not.
+// Which program a command names, and why one could not be started. The lookup is execvp's, against the PATH the
+// child will have; every refusal says which of command, permission, interpreter or working directory was
+// wrong (reliability E-08, E-10), because the kernel's errno alone does not. Decisions only: what they need to
+// know of files they ask for, and `start-ground.ts` answers, on this thread or another.
 
-import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs'
-import { Fault, errnoOf, quote, type FaultCode } from '../../base/fault.ts'
+import { Fault, quote, type FaultCode } from '../../base/fault.ts'
 import { ARGUMENT_BYTES } from '../exec/command.ts'
+import type { Question, Seen } from './file-look.ts'
 
 export interface ProgramOptions {
   /** Executed as it is; the first is looked up in the PATH of `env`, as execvp does. */
@@ -14,17 +15,20 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** Asks about files, one after the other, and comes to an answer. */
+export type Inquiry<T> = Generator<Question, T, Seen>
+
 /** What execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'
 
 /** When to try again after the system was short of processes, memory or descriptors. */
 const RETRY_SECONDS = 1
 
-/** Longest first line of a script that the kernel reads. */
-const INTERPRETER_LINE_BYTES = 256
+/** Interpreters of interpreters that the kernel follows. */
+const MOST_INTERPRETERS = 5
 
 /** The path to execute: a name with a slash as it is (relative to cwd), any other as found in PATH. */
-export function resolveCommand(options: ProgramOptions): string {
+export function* findProgram(options: ProgramOptions): Inquiry<string> {
   const name = options.argv[0]
   if (name.includes('/')) return name
   const searched = options.env['PATH'] ?? DEFAULT_PATH
@@ -32,43 +36,31 @@ export function resolveCommand(options: ProgramOptions): string {
   for (const folder of name === '' ? [] : searched.split(':')) {
     // An empty entry means the working directory, as a shell has it.
     const candidate = `${folder === '' ? '.' : folder}/${name}`
-    const found = executable(inCwd(candidate, options.cwd))
-    if (found === true) return candidate
-    if (found === false) refused ??= candidate
+    const role = `folder ${quote(folder)} of PATH`
+    const seen = yield { path: inCwd(candidate, options.cwd), about: 'kind', touched: false, role }
+    if (seen.errno === undefined && seen.kind === 'file' && seen.usable) return candidate
+    if (seen.errno === undefined ? seen.kind !== 'directory' : seen.errno === 'EACCES') refused ??= candidate
   }
-  const cwd = cwdProblem(options.cwd)
+  const cwd = yield* cwdProblem(options.cwd)
   if (cwd !== undefined) throw cwd
   if (refused !== undefined) throw commandFault('not_executable', options, `${quote(refused)} is not executable`)
   throw commandFault('command_not_found', options, `not found; PATH was searched: ${quote(searched)}`)
 }
 
-/** True: may be executed; false: is there but may not; undefined: no file there. */
-function executable(path: string): boolean | undefined {
-  const stats = statOf(path)
-  if (typeof stats === 'string') return stats === 'EACCES' ? false : undefined
-  if (!stats.isFile()) return stats.isDirectory() ? undefined : false
-  return accessError(path, constants.X_OK) === undefined
+/** Everything the kernel will touch when `path` is started: working directory, program, interpreters in turn. */
+export function* whatIsTouched(options: ProgramOptions, path: string): Inquiry<void> {
+  const { cwd } = options
+  yield { path: cwd, about: 'kind', touched: true, role: 'working directory' }
+  let file: string | undefined = inCwd(path, cwd)
+  let role = 'command'
+  for (let depth = 0; depth <= MOST_INTERPRETERS && file !== undefined; depth++) {
+    const seen: Seen = yield { path: file, about: 'interpreter', touched: true, role }
+    file = seen.interpreter === undefined ? undefined : inCwd(seen.interpreter, cwd)
+    role = 'interpreter'
+  }
 }
 
 const inCwd = (path: string, cwd: string): string => (path.startsWith('/') ? path : `${cwd}/${path}`)
-
-/** The file's status, or the name of the errno. */
-function statOf(path: string): Stats | string {
-  try {
-    return statSync(path, { throwIfNoEntry: false }) ?? 'ENOENT'
-  } catch (error) {
-    return errnoOf(error) ?? 'EIO'
-  }
-}
-
-function accessError(path: string, mode: number): string | undefined {
-  try {
-    accessSync(path, mode)
-    return undefined
-  } catch (error) {
-    return errnoOf(error) ?? 'EIO'
-  }
-}
 
 /** Refuses what no program could be given: the kernel's bounds, and NUL, which would cut a string short. */
 export function checkStrings(argv: readonly string[], environment: readonly string[]): void {
@@ -87,16 +79,19 @@ function checkString(what: string, value: string): void {
 }
 
 /** Why a process cannot start in this directory, if so. */
-function cwdProblem(cwd: string): Fault | undefined {
-  const stats = statOf(cwd)
-  if (typeof stats !== 'string') {
-    if (!stats.isDirectory()) return cwdFault(cwd, 'ENOTDIR', 'is not a directory')
-    if (accessError(cwd, constants.X_OK) === undefined) return undefined
-    return cwdFault(cwd, 'EACCES', 'may not be entered: permission denied')
+function* cwdProblem(cwd: string): Inquiry<Fault | undefined> {
+  const { errno, kind, usable } = yield { path: cwd, about: 'kind', touched: false, role: 'working directory' }
+  if (errno === undefined) {
+    if (kind !== 'directory') return cwdFault(cwd, 'ENOTDIR', 'is not a directory')
+    return usable ? undefined : cwdFault(cwd, 'EACCES', 'may not be entered: permission denied')
   }
-  if (stats === 'ENOENT') return cwdFault(cwd, stats, 'does not exist')
-  if (stats === 'EACCES') return cwdFault(cwd, stats, 'may not be entered: permission denied')
-  return cwdFault(cwd, stats, `cannot be used (${stats})`)
+  if (UNREACHABLE.has(errno)) {
+    const sentence = `working directory ${quote(cwd)} cannot be reached: its file system does not answer (${errno})`
+    return new Fault('unavailable', sentence, { details: { cwd, errno }, retryAfter: RETRY_SECONDS })
+  }
+  if (errno === 'ENOENT') return cwdFault(cwd, errno, 'does not exist')
+  if (errno === 'EACCES') return cwdFault(cwd, errno, 'may not be entered: permission denied')
+  return cwdFault(cwd, errno, `cannot be used (${errno})`)
 }
 
 function cwdFault(cwd: string, errno: string, problem: string): Fault {
@@ -106,75 +101,62 @@ function cwdFault(cwd: string, errno: string, problem: string): Fault {
 function commandFault(code: FaultCode, options: ProgramOptions, problem: string, errno?: string): Fault {
   const command = options.argv[0]
   const details = { command, cwd: options.cwd, ...(errno === undefined ? {} : { errno }) }
-  return new Fault(code, `command ${quote(command)}: ${problem}`, { details })
+  const again = code === 'unavailable' ? { retryAfter: RETRY_SECONDS } : {}
+  return new Fault(code, `command ${quote(command)}: ${problem}`, { details, ...again })
 }
 
 /** The system is short of something that others will give back. */
-function busyFault(options: ProgramOptions, errno: string): Fault {
-  const command = options.argv[0]
-  const sentence = `command ${quote(command)}: the system cannot start a process now (${errno})`
-  return new Fault('unavailable', sentence, { details: { command, errno }, retryAfter: RETRY_SECONDS })
+const SHORT = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
+/** A file system whose server has gone or does not answer. */
+const UNREACHABLE = new Set(['ENOTCONN', 'ECONNABORTED', 'ESTALE', 'ETIMEDOUT', 'EHOSTDOWN', 'EREMOTEIO', 'EIO'])
+
+/** What else the kernel says of a file that the caller named: the caller's to mend, never a failure of ours. */
+const REFUSALS: Readonly<Record<string, readonly [FaultCode, string]>> = {
+  ENAMETOOLONG: ['command_not_found', 'no such file: its name is longer than the system accepts'],
+  ELOOP: ['command_not_found', 'no such file: its path goes through a loop of symbolic links'],
+  ENOEXEC: ['not_executable', 'neither a program for this machine nor a script with a #! line'],
+  EINVAL: ['not_executable', 'not a program that this system can run'],
+  ELIBBAD: ['not_executable', 'its interpreter is not one for this machine'],
+  EISDIR: ['not_executable', 'its interpreter is a directory'],
+  EPERM: ['not_executable', 'the system does not permit to run it'],
+  ETXTBSY: ['conflict', 'a process has it open for writing; it can be started once that is closed'],
 }
 
 /** Why starting failed, said about the request; `errno` is its name. */
-export function spawnFault(errno: string, options: ProgramOptions, path: string): Fault {
+export function* reasonOf(errno: string, options: ProgramOptions, path: string): Inquiry<Fault> {
   const fault = (code: FaultCode, problem: string) => commandFault(code, options, problem, errno)
-  switch (errno) {
-    case 'E2BIG':
-      return fault('payload_too_large', 'arguments and environment together exceed what the system takes')
-    case 'EAGAIN':
-    case 'ENOMEM':
-    case 'EMFILE':
-    case 'ENFILE':
-      return busyFault(options, errno)
+  if (errno === 'E2BIG') {
+    return fault('payload_too_large', 'arguments and environment together exceed what the system takes')
   }
-  const cwd = cwdProblem(options.cwd)
+  if (SHORT.has(errno)) return fault('unavailable', `the system cannot start a process now (${errno})`)
+  const cwd = yield* cwdProblem(options.cwd)
   if (cwd !== undefined) return cwd
   const file = inCwd(path, options.cwd)
-  const stats = statOf(file)
-  switch (errno) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return fault('command_not_found', typeof stats === 'string' ? 'no such file' : interpreterProblem(file))
-    case 'ENOEXEC':
-      return fault('not_executable', 'neither a program for this machine nor a script with a #! line')
-    case 'EACCES':
-      return fault('not_executable', refusalOf(file, stats))
-    default:
-      return fault('spawn_failed', `could not be started (${errno})`)
+  const seen = yield { path: file, about: 'kind', touched: false, role: 'command' }
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+    return fault('command_not_found', seen.errno === undefined ? yield* missingInterpreter(file) : 'no such file')
   }
+  if (errno === 'EACCES') return fault('not_executable', yield* refusalOf(file, seen))
+  if (UNREACHABLE.has(errno)) return fault('unavailable', `it cannot be read (${errno})`)
+  const [code, problem] = REFUSALS[errno] ?? ['spawn_failed', `could not be started (${errno})`]
+  return fault(code, problem)
 }
 
-function refusalOf(file: string, stats: Stats | string): string {
-  if (typeof stats !== 'string' && stats.isDirectory()) return 'is a directory'
-  if (typeof stats !== 'string' && accessError(file, constants.X_OK) === undefined) {
-    const interpreter = interpreterOf(file)
-    if (interpreter !== undefined) return `its interpreter ${quote(interpreter)} is not executable`
+function* refusalOf(file: string, seen: Seen): Inquiry<string> {
+  if (seen.errno === undefined && seen.kind === 'directory') return 'is a directory'
+  if (seen.errno === undefined && seen.usable) {
+    const { interpreter, script } = yield { path: file, about: 'interpreter', touched: false, role: 'command' }
+    if (script && interpreter !== undefined) return `its interpreter ${quote(interpreter)} is not executable`
     return 'permission denied (is its file system mounted noexec?)'
   }
   return 'is not executable: permission denied'
 }
 
 /** The file is there and the kernel says ENOENT: what is missing is what should run it. */
-function interpreterProblem(file: string): string {
-  const interpreter = interpreterOf(file)
-  if (interpreter !== undefined) return `the file exists, but its interpreter ${quote(interpreter)} does not`
-  return 'the file exists, but the loader it was built for does not (another C library or architecture)'
-}
-
-/** What a script's #! line names. */
-function interpreterOf(file: string): string | undefined {
-  const start = Buffer.alloc(INTERPRETER_LINE_BYTES)
-  try {
-    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      readSync(fd, start, 0, start.length, 0)
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return undefined // execute-only files are legal
+function* missingInterpreter(file: string): Inquiry<string> {
+  const { interpreter, script } = yield { path: file, about: 'interpreter', touched: false, role: 'command' }
+  if (script && interpreter !== undefined) {
+    return `the file exists, but its interpreter ${quote(interpreter)} does not`
   }
-  const [first = ''] = start.toString().split(/[\n\0]/, 1)
-  return /^#![ \t]*([^ \t]+)/.exec(first)?.[1]
+  return 'the file exists, but the loader it was built for does not (another C library or architecture)'
 }

@@ -19,6 +19,8 @@ export interface ControlGroups {
 
 export interface WorkGroup extends Disposable {
   start<C extends { readonly pid: number }>(begin: (group: number | undefined) => C): C
+  /** Moves a child there that was started elsewhere, and what it has started by then. */
+  add(pid: number): void
 }
 
 /** What the kernel says of a group that cannot be started in (clone3): retired, frozen out, or not ours to use. */
@@ -44,6 +46,7 @@ export function openWorkGroup(groups: ControlGroups): WorkGroup {
       mover.add(child.pid)
       return child
     },
+    add: (pid) => mover.add(pid),
     [Symbol.dispose]: close,
   }
 }

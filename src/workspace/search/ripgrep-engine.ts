@@ -39,7 +39,7 @@ export async function searchWithRipgrep(
   signal: AbortSignal,
 ): Promise<SearchResult> {
   const collector = new ResultCollector(query, target)
-  await using child = start(ripgrep, ripgrepArgv(ripgrep.binary, query, target), target.directory)
+  await using child = await start(ripgrep, ripgrepArgv(ripgrep.binary, query, target), target.directory)
   using _stopping = killOnAbort(child, signal)
   const complaints = readUpTo(child.stderr, STDERR_BYTES)
   const outcome = await collect(child.stdout, collector)
@@ -115,7 +115,7 @@ async function runShort(
   cwd: string,
   signal: AbortSignal,
 ): Promise<{ stdout: string; stderr: string }> {
-  await using child = start(ripgrep, argv, cwd)
+  await using child = await start(ripgrep, argv, cwd)
   using _stopping = killOnAbort(child, signal)
   const [stdout, stderr] = await Promise.all([
     readUpTo(child.stdout, STDERR_BYTES),
@@ -126,8 +126,8 @@ async function runShort(
   return { stdout, stderr }
 }
 
-function start(ripgrep: Ripgrep, argv: readonly [string, ...string[]], cwd: string): Child {
-  return ripgrep.children.spawn({ argv, cwd, env: ripgrep.environment, stdin: 'empty' })
+async function start(ripgrep: Ripgrep, argv: readonly [string, ...string[]], cwd: string): Promise<Child> {
+  return await ripgrep.children.spawn({ argv, cwd, env: ripgrep.environment, stdin: 'empty' })
 }
 
 /** ripgrep starts no processes: with it ended, nothing is left to be looked for. */

@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { openPty, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Children } from '../processes/child.ts'
+import type { Leader } from '../processes/leader.ts'
 import { planCommand } from '../exec/command.ts'
 import { Reader } from './reader.ts'
 import { checkedWindow, nextId, scrollbackSize, USUAL_WINDOW } from './sizes.ts'
@@ -39,8 +40,11 @@ export interface Terminals extends AsyncDisposable {
   readonly limit: number
   /** To be waited for before `create`: resolves once what all terminals need runs, throws why it cannot. */
   ready(): Promise<void>
-  /** Throws rate_limited at the limit, unavailable where the system has no terminal left, and what the spawn says. */
-  create(request: TerminalRequest): Terminal
+  /**
+   * Throws rate_limited at the limit, unavailable where the system has no terminal left, and what the spawn says. A
+   * promise where the spawn is one.
+   */
+  create(request: TerminalRequest): Terminal | Promise<Terminal>
   /** Ids travel as strings too (contract 12 row 20). Throws not_found. */
   get(id: number | string): Terminal
   /** Oldest first. */
@@ -63,6 +67,8 @@ class TerminalTable implements Terminals {
   readonly #known = new Map<number, Terminal>()
   /** No longer known, but alive or followed: their ids mean them still. */
   readonly #leaving = new Set<Terminal>()
+  /** Ids of those whose program another thread is starting. */
+  readonly #starting = new Set<number>()
   #last = 0
   #open = true
 
@@ -78,18 +84,32 @@ class TerminalTable implements Terminals {
     await this.#reader.open()
   }
 
-  create(request: TerminalRequest): Terminal {
+  create(request: TerminalRequest): Terminal | Promise<Terminal> {
     const window = checkedWindow(request.cols ?? USUAL_WINDOW.cols, request.rows ?? USUAL_WINDOW.rows)
     const command = request.command ?? [this.#options.shell]
     const { argv } = planCommand(command, 'auto')
     const id = this.#admit()
     const cwd = request.cwd ?? this.#options.workdir
     const pty = openPair(window)
-    const terminal = this.#start(pty, argv, { ...request, cwd }, (child) => {
+    const start = this.#start(pty, argv, { ...request, cwd }, (child) => {
       const spec = { id, command, cwd, window, scrollback: scrollbackSize(request.scrollbackSize) }
-      return new Terminal(spec, child, pty, this.#reader)
+      return this.#keep(new Terminal(spec, child, pty, this.#reader))
     })
-    this.#last = id
+    return start instanceof Promise ? this.#awaited(id, start) : start
+  }
+
+  /** The id is taken from the request on. */
+  async #awaited(id: number, start: Promise<Terminal>): Promise<Terminal> {
+    this.#starting.add(id)
+    try {
+      return await start
+    } finally {
+      this.#starting.delete(id)
+    }
+  }
+
+  #keep(terminal: Terminal): Terminal {
+    this.#last = terminal.id
     this.#known.set(terminal.id, terminal)
     void terminal.ended.then(() => this.#dropOldest())
     for (const listener of this.#listeners) listener(terminal)
@@ -133,14 +153,13 @@ class TerminalTable implements Terminals {
 
   /** The id of the next terminal. */
   #admit(): number {
-    if (!this.#open) {
-      throw new Fault('unavailable', 'the daemon is stopping and opens no more terminals', { retryAfter: 5 })
-    }
+    if (!this.#open) throw this.#stopping()
     const { limit } = this.#options
     for (const one of this.#leaving) if (!one.alive && one.attached === 0) this.#leaving.delete(one)
-    const taken = new Set([...this.#leaving].map(({ id }) => id))
+    const taken = new Set([...this.#starting, ...[...this.#leaving].map(({ id }) => id)])
     const id = nextId(this.#last, (one) => this.#known.has(one) || taken.has(one))
-    const alive = [...this.#known.values(), ...this.#leaving].filter((one) => one.alive).length
+    const living = [...this.#known.values(), ...this.#leaving].filter((one) => one.alive)
+    const alive = living.length + this.#starting.size
     if (alive < limit && id !== undefined) return id
     const why =
       id === undefined
@@ -154,22 +173,35 @@ class TerminalTable implements Terminals {
     pty: Pty,
     argv: readonly [string, ...string[]],
     { cwd, env }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> | undefined },
-    make: (child: ReturnType<Children['spawnOn']>) => Terminal,
-  ): Terminal {
+    make: (child: Leader) => Terminal,
+  ): Terminal | Promise<Terminal> {
     // The daemon's own window would be taken for this one's.
     const { COLUMNS: _c, LINES: _l, ...inherited } = this.#options.environment
+    const failed = (error: unknown): never => {
+      closeSync(pty.slave)
+      closeSync(pty.master)
+      throw error
+    }
+    const made = async (starting: Promise<Leader>): Promise<Terminal> => {
+      const child = await starting
+      if (this.#open) return make(child)
+      await child[Symbol.asyncDispose]()
+      throw this.#stopping()
+    }
     try {
       const child = this.#options.children.spawnOn(pty.path, {
         argv,
         cwd,
         env: { ...inherited, TERM: 'xterm-256color', PWD: cwd, ...env },
       })
-      return make(child)
+      return child instanceof Promise ? made(child).catch(failed) : make(child)
     } catch (error) {
-      closeSync(pty.slave)
-      closeSync(pty.master)
-      throw error
+      return failed(error)
     }
+  }
+
+  #stopping(): Fault {
+    return new Fault('unavailable', 'the daemon is stopping and opens no more terminals', { retryAfter: 5 })
   }
 
   #forget(terminal: Terminal): void {

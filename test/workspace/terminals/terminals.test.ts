@@ -8,6 +8,7 @@ import { openChildren } from '../../../src/workspace/processes/child.ts'
 import { fileLimit, setFileLimit } from '../../../src/native/process.ts'
 import { KEPT_TERMINALS, openFault, openTerminals } from '../../../src/workspace/terminals/terminals.ts'
 import { follow, openTestTerminals, script, whole } from '../../support/terminals.ts'
+import { terminalsHere } from '../../support/here.ts'
 import { until } from '../../support/until.ts'
 
 const SLEEP = { command: ['sleep', '1000'] }
@@ -116,7 +117,7 @@ t.test('C-01 closing ends 20 terminals, stubborn ones too, and refuses more', as
   const before = open()
   const children = openChildren()
   const environment = { PATH: process.env['PATH'] ?? '' }
-  const terminals = openTerminals({ children, limit: 64, workdir: '/', environment, shell: '/bin/sh' })
+  const terminals = terminalsHere(openTerminals({ children, limit: 64, workdir: '/', environment, shell: '/bin/sh' }))
   const all = Array.from({ length: 20 }, (_, index) =>
     script(terminals, index % 2 === 0 ? 'sleep 1000' : 'trap "" HUP TERM; sleep 1000; sleep 1000'),
   )
@@ -161,7 +162,7 @@ t.test('a process that ends without closing is not held up by the reader', async
     const terminal = terminals.create({})
     terminal.attach({ wake: () => process.exit(7) })`
   const argv = [process.execPath, join(t.testdir({ 'program.mjs': program }), 'program.mjs')] as const
-  const child = children.spawn({ argv, cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
+  const child = await children.spawn({ argv, cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdin: 'empty' })
   child.stdout.resume()
   child.stderr.resume()
   t.equal((await child.exited).code, 7)

@@ -1,0 +1,114 @@
+// Calls into file systems that may never answer, made for the start of a process: each on a thread of Node's, with a
+// limit of time. A thread that stands cannot be called back, so a few may stand at once and no more; a start that
+// would need another is refused until one has come back.
+
+import { Fault, quote } from '../../base/fault.ts'
+
+/** Of Node's 16 threads (config.ts); file calls take half of them at most. */
+const MOST_AT_ONCE = 4
+/** A start waits so long for a file system, in milliseconds: most mounts that answer at all have by then. */
+const PATIENCE_MS = 5000
+const RETRY_SECONDS = 5
+
+export interface FarCallsOptions {
+  readonly patienceMs?: number | undefined
+}
+
+/** What is waited for, and until when. */
+export interface Wait extends Limit {
+  /** For people: `working directory "/srv/data"`. */
+  readonly what: string
+  readonly mount: string
+}
+
+/** By performance.now(). */
+export interface Limit {
+  readonly deadline: number
+}
+
+export class FarCalls {
+  readonly patienceMs: number
+  /** Callers that wait for a thread; no longer than the starts admitted, which their limits bound. */
+  readonly #waiting: (() => void)[] = []
+  #busy = 0
+  /** Calls whose callers have left, and that have not come back. */
+  #stuck = 0
+
+  constructor({ patienceMs = PATIENCE_MS }: FarCallsOptions = {}) {
+    this.patienceMs = patienceMs
+  }
+
+  /** From now on. */
+  limit(): Limit {
+    return { deadline: performance.now() + this.patienceMs }
+  }
+
+  /**
+   * What `call` comes to. At the deadline it throws `timeout`, and `late` is told when the call has come back all the
+   * same, with what it came to.
+   */
+  async make<T>(wait: Wait, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+    await this.#place(wait)
+    const running = call()
+    let left = false
+    void running.then(
+      (value) => this.#back(left, () => late?.(value)),
+      () => this.#back(left),
+    )
+    const timer = new AbortController()
+    try {
+      const first = await Promise.race([running, past(wait.deadline, timer.signal)])
+      if (first !== OVERDUE) return first
+    } finally {
+      timer.abort()
+    }
+    left = true
+    this.#stuck++
+    throw this.#timeout(wait)
+  }
+
+  #back(left: boolean, then?: () => void): void {
+    this.#busy--
+    if (left) this.#stuck--
+    this.#waiting.shift()?.()
+    if (left) then?.()
+  }
+
+  async #place(wait: Wait): Promise<void> {
+    while (this.#busy >= MOST_AT_ONCE) {
+      const left = wait.deadline - performance.now()
+      if (this.#stuck >= MOST_AT_ONCE || left <= 0) throw this.#crowded(wait)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#waiting.push(resolve)
+      const timer = setTimeout(resolve, left)
+      await promise
+      clearTimeout(timer)
+      const at = this.#waiting.indexOf(resolve)
+      if (at !== -1) this.#waiting.splice(at, 1)
+    }
+    this.#busy++
+  }
+
+  #timeout({ what, mount }: Wait): Fault {
+    const seconds = this.patienceMs / 1000
+    const sentence = `${what}: the file system mounted at ${quote(mount)} did not answer within ${seconds} s; nothing was started`
+    return new Fault('timeout', sentence, { details: { mount, limit_seconds: seconds } })
+  }
+
+  #crowded({ what, mount }: Wait): Fault {
+    const sentence =
+      `${what} is on the file system mounted at ${quote(mount)}, ` +
+      `and ${MOST_AT_ONCE} starts already wait for file systems that do not answer`
+    return new Fault('unavailable', sentence, { details: { mount, limit: MOST_AT_ONCE }, retryAfter: RETRY_SECONDS })
+  }
+}
+
+const OVERDUE = Symbol('the deadline has passed')
+
+/** Resolves at the deadline; never once `signal` has aborted. */
+async function past(deadline: number, signal: AbortSignal): Promise<typeof OVERDUE> {
+  const { promise, resolve } = Promise.withResolvers<typeof OVERDUE>()
+  const timer = setTimeout(() => resolve(OVERDUE), Math.max(0, deadline - performance.now()))
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  return await promise
+}
