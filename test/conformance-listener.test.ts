@@ -46,7 +46,7 @@ t.test('is refused on the port of the product and for other hosts, and is not in
     spawnSync(command, [...rest, ...args], {
       env: { ...process.env, RUNTIME_TOKEN: TOKEN },
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 300_000,
     })
   const port = run('--port', '0', '--conformance-port', '9990')
   t.equal(port.status, 2)

@@ -70,7 +70,7 @@ t.test(
     const ended = once(child, 'exit')
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
-    await until('it is ready', () => said.includes('ready on http:'), 15_000)
+    await until('it is ready', () => said.includes('ready on http:'))
     const url = /http:[^,\s]+/.exec(said)?.[0]
     const reply = await fetch(`${url}/exec`, {
       method: 'POST',
@@ -138,7 +138,7 @@ t.test('it runs commands and searches with what it carries', async (t) => {
 t.test('C-08 where nothing can be unpacked the start ends with one line that says what to change', (t) => {
   const blocked = join(t.testdir({ blocked: '' }), 'blocked')
   const env = { RUNTIME_TOKEN: 't'.repeat(40), XDG_CACHE_HOME: blocked, TMPDIR: blocked, HOME: blocked }
-  const { stderr, status } = spawnSync(EXECUTABLE, ['--port', '0'], { env, encoding: 'utf8', timeout: 15_000 })
+  const { stderr, status } = spawnSync(EXECUTABLE, ['--port', '0'], { env, encoding: 'utf8', timeout: 300_000 })
   t.equal(status, 2)
   t.match(stderr, /^workspace-runtime: koffi\.node cannot be unpacked: [^\n]*; set XDG_CACHE_HOME [^\n]*\n$/)
   t.end()
@@ -181,7 +181,7 @@ t.test('a cache that others could touch is not used, nor a temporary directory t
   const refused = spawnSync(EXECUTABLE, ['--port', '0'], {
     env: { ...env, TMPDIR: join(dir, 'open') },
     encoding: 'utf8',
-    timeout: 15_000,
+    timeout: 300_000,
   })
   t.equal(refused.status, 2)
   t.match(

@@ -36,4 +36,4 @@ async function holds(t: Test, name: FuzzerName): Promise<void> {
   if (name !== 'tar') t.ok(authenticated > count / 2, 'most had the token')
 }
 
-for (const name of FUZZERS) t.test(`H-15 ${name}, reduced`, { timeout: 100_000 }, (t) => holds(t, name))
+for (const name of FUZZERS) t.test(`H-15 ${name}, reduced`, (t) => holds(t, name))

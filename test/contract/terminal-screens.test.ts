@@ -13,8 +13,6 @@ import { Screen, type Mask } from '../support/screen.ts'
 import { until } from '../support/until.ts'
 import { view } from '../support/viewer.ts'
 
-t.setTimeout(110_000)
-
 /** For a machine that does other things too. */
 const PATIENCE_MS = 20_000
 

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { slowness } from '../../scripts/slowness.ts'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { until } from '../support/until.ts'
 
@@ -84,9 +85,9 @@ t.test('C-01 SIGTERM with everything running', async (t) => {
   t.match(await short, { status: 200, body: { stdout: 'finished\n' } }, 'what was running is answered')
   t.same(new Set(await Promise.all(sockets.map(({ closed }) => closed))), new Set([1001]))
   t.equal(await stopped, 0)
-  t.ok(performance.now() - began < 15_000, `${Math.round(performance.now() - began)} ms`)
+  t.ok(performance.now() - began < 15_000 * slowness(), `${Math.round(performance.now() - began)} ms`)
   for (const fate of await Promise.all(uploads)) t.notMatch(fate, /^2/)
-  await until('no process is left', () => alive(mark) === 0, 2000)
+  await until('no process is left', () => alive(mark) === 0)
   t.same(names(`${daemon.directory}/uploads`), [], 'and no half file')
 })
 

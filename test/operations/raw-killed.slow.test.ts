@@ -60,7 +60,7 @@ function holds({ path, file }: Writer, write: number): boolean {
   }
 }
 
-t.test(`F-06 killed while writing (seed ${SEED})`, { timeout: 110_000 }, async (t) => {
+t.test(`F-06 killed while writing (seed ${SEED})`, async (t) => {
   const random = seeded(SEED)
   const dir = t.testdir({ work: {}, state: {} })
   const env = { XDG_STATE_HOME: join(dir, 'state') }

@@ -52,7 +52,7 @@ t.test('an empty Debian and the archive: installed, used, upgraded and gone with
   const gone = once(daemon, 'exit')
   t.teardown(() => daemon.kill('SIGKILL'))
   const status = (): number | null => root.run(`${settings} workspace-runtime status --port ${port}`).code
-  await until('it serves', () => status() === 0, 20_000)
+  await until('it serves', () => status() === 0)
 
   const token = root.run(`${settings} workspace-runtime token show`).said.trim()
   const runtime = new Runtime({ token, baseUrl: `http://127.0.0.1:${port}` })

@@ -54,7 +54,7 @@ async function startBehind(t: Test, script: string): Promise<{ url: string; shel
   t.teardown(() => process.kill(-(shell.pid ?? 0), 'SIGKILL'))
   const url = `http://127.0.0.1:${port}`
   const answers = async () => (await fetch(`${url}/health`).catch(() => undefined))?.status === 200
-  await until('it serves', answers, 20_000)
+  await until('it serves', answers)
   return { url, shell }
 }
 
@@ -154,7 +154,7 @@ t.test('on a terminal lines are for people', { skip: NO_SCRIPT }, async (t) => {
   let shown = ''
   terminal.stdout.setEncoding('utf8').on('data', (chunk: string) => (shown += chunk))
   t.teardown(() => terminal.kill('SIGKILL'))
-  await until('it is ready', () => shown.includes('ready on'), 20_000)
+  await until('it is ready', () => shown.includes('ready on'))
   await fetch(`http://127.0.0.1:${port}/health`)
   await until('the request is shown', () => /^request {2}request_id=\S+ {2}method=GET {2}path=\/health/m.test(shown))
   t.pass()

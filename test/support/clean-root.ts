@@ -35,7 +35,7 @@ export function makeCleanRoot(): CleanRoot | undefined {
   return {
     path,
     run(line) {
-      const { status, stdout, stderr } = spawnSync('unshare', argv(line), { encoding: 'utf8', timeout: 60_000 })
+      const { status, stdout, stderr } = spawnSync('unshare', argv(line), { encoding: 'utf8', timeout: 600_000 })
       return { code: status, said: stdout + stderr }
     },
     start: (line) => spawn('unshare', argv(`exec ${line}`), { stdio: ['ignore', 'ignore', 'inherit'] }),

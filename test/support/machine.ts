@@ -51,7 +51,7 @@ export async function bootMachine(t: Owner, folders: readonly string[]): Promise
   let leader: number | undefined
   const run = (line: string): Run => {
     const argv = ['-t', String(leader), '-m', '-u', '-i', '-n', '-p', '-C', '--', '/bin/sh', '-c', line]
-    const { status, stdout, stderr } = spawnSync('nsenter', argv, { encoding: 'utf8', env: { PATH }, timeout: 60_000 })
+    const { status, stdout, stderr } = spawnSync('nsenter', argv, { encoding: 'utf8', env: { PATH }, timeout: 600_000 })
     return { code: status, stdout, stderr }
   }
   t.teardown(async () => {

@@ -42,7 +42,7 @@ const announced = frames.find(({ type }) => type === 'overflow')?.message
 const { problem } = watchers.get(first.id).coverage
 limit('watches', 10_000)
 writeFileSync(join(small, '149/unheard'), '')
-await until('it is watched in the end', () => frames.some(({ path }) => path === join(small, '149/unheard')), 20_000)
+await until('it is watched in the end', () => frames.some(({ path }) => path === join(small, '149/unheard')))
 await until('and said to be', () => frames.some(({ resync }) => resync === true))
 const after = watchers.get(first.id).coverage
 

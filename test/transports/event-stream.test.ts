@@ -18,7 +18,7 @@ function filled(size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => (i * 7 + size) % 256)
 }
 
-t.test('every frame arrives as it is rendered alone, whatever its size', { timeout: 20_000 }, async (t) => {
+t.test('every frame arrives as it is rendered alone, whatever its size', async (t) => {
   async function* source(): AsyncGenerator<Frame> {
     yield* frames()
   }

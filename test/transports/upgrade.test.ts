@@ -173,7 +173,7 @@ t.test('A-09 the token of the query appears in no log and no answer', async (t) 
   }
 })
 
-t.test('X-01 2,000 upgrades that are reset, with good, bad and slow credentials', { timeout: 60_000 }, async (t) => {
+t.test('X-01 2,000 upgrades that are reset, with good, bad and slow credentials', async (t) => {
   const jwks = await slowKeys(t)
   const config = { jwt: { jwks_url: jwks, algorithms: ['RS256'] }, limits: { failed_auth: 10_000 } }
   const daemon = await startDaemon(t, { config })

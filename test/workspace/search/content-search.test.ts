@@ -10,8 +10,6 @@ import { openContentSearch } from '../../../src/workspace/search/content-search.
 import { ask, children, directory, open, PATH, standIn, tree } from '../../support/content-search.ts'
 import { until } from '../../support/until.ts'
 
-t.setTimeout(120_000)
-
 /** Numbers of the running processes whose command line holds `text`. */
 function processesWith(text: string): number[] {
   return readdirSync('/proc').flatMap((entry) => {

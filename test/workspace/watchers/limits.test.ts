@@ -14,7 +14,7 @@ const NO_NAMESPACE: string | false =
 t.test('W-05 max_user_watches and max_user_instances are used up', { skip: NO_NAMESPACE }, async (t) => {
   const program = join(import.meta.dirname, '../../support/watch-limits.ts')
   const args = ['-Ur', process.execPath, program, scratch(t)]
-  const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 60_000 })
+  const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 600_000 })
   t.match(
     JSON.parse(stdout || 'null'),
     {

@@ -258,7 +258,7 @@ t.test('process.exit ends at once while the reader waits in poll', async (t) => 
     await openWatchers().create(request, new AbortController().signal)
     process.exit(7)`,
   )
-  const { status, signal, stderr } = spawnSync(process.execPath, [program], { timeout: 20_000, encoding: 'utf8' })
+  const { status, signal, stderr } = spawnSync(process.execPath, [program], { timeout: 600_000, encoding: 'utf8' })
   t.same({ status, signal }, { status: 7, signal: null }, stderr)
 })
 
