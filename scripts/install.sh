@@ -73,6 +73,8 @@ case $root in
   *) root=$(pwd)/$root ;;
 esac
 root=${root%/}
+# A new folder would be an image of ours alone, which is a typo more often than a wish.
+[ -z "$root" ] || [ -d "$root" ] || fail "--root is $root, which is not a directory; make it first, or correct it"
 
 binary=$prefix/bin/$NAME
 units=/etc/systemd/system

@@ -42,6 +42,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   stack.use(holdRandom(fillRandom))
   const service = stack.use(openService(config.environment, log))
   for (const problem of assets.problems) log.warn(problem)
+  for (const { name, meant } of config.misspelt) log.warn('unknown_variable', { name, did_you_mean: meant })
   const sources = tokenSources(config)
   const token = await loadToken(sources)
   const workspace = stack.use(await openWorkspace({ ...workspaceOptions(config), groups: service.groups }))

@@ -37,6 +37,7 @@ t.test('A-03 what is wrong ends the start with exit code 2 and one clear line', 
     'quoted.json': `{"token":\n${TOKEN}}`,
     'nohost.json': '{"host": ""}',
     'unknown.json': '{"prot": 1}',
+    'nested.json': '{"$schema": "./config.schema.json", "jwt": {"audiance": "a"}}',
     'engine.json': '{"search":{"engine":"auto"}}',
     'wrong.json': '{"limits": {"execs": 1000}}',
     'keys.json': '{"jwt": {"secret_file": "/x", "jwks_url": "https://keys.example"}}',
@@ -88,13 +89,19 @@ t.test('A-03 what is wrong ends the start with exit code 2 and one clear line', 
       'an unknown key',
       ['--config', join(dir, 'unknown.json')],
       {},
-      /unknown\.json is wrong: it has the unknown key prot/,
+      /unknown\.json is wrong: it has the unknown key prot; did you mean port\?/,
     ],
     [
       'a key of an earlier version',
       ['--config', join(dir, 'engine.json')],
       {},
       /has the unknown key search: search\.engine chose .*; remove it/,
+    ],
+    [
+      'an unknown key below another',
+      ['--config', join(dir, 'nested.json')],
+      {},
+      /key jwt\.audiance; did you mean jwt\.audience\?/,
     ],
     [
       'a value out of range',
@@ -121,6 +128,21 @@ t.test('A-03 what is wrong ends the start with exit code 2 and one clear line', 
     t.notMatch(ended.stderr, TOKEN)
   }
   for (let i = 0; i < wrong.length; i += 4) await Promise.all(wrong.slice(i, i + 4).map(check))
+})
+
+t.test('a misspelt variable is named with the one that is meant', async (t) => {
+  const daemon = await startDaemon(t, {
+    env: { RUNTIME_TOKN: 'x', RUNTIME_DIRECTORY: '/run/x', RUNTIME_OF_OTHERS: '1' },
+  })
+  const told = daemon
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes('unknown_variable'))
+  t.match(
+    told.map((line) => JSON.parse(line) as object),
+    [{ name: 'RUNTIME_TOKN', did_you_mean: 'RUNTIME_TOKEN' }],
+  )
+  t.equal(told.length, 1)
 })
 
 t.test('a port in use is one clear line', async (t) => {

@@ -78,7 +78,7 @@ ${facts.commit}, that needs glibc 2.28 or newer and libstdc++6 (Debian 10, Ubunt
     ./workspace-runtime               serves on http://127.0.0.1:9990 until Ctrl-C
     ./workspace-runtime token show    prints the token that callers need
     ./workspace-runtime --help        tells the rest
-    ./install.sh                      tells how to make it a service; upgrades and removes it too
+    ./install.sh                      installs and starts it as a service; --help tells how it upgrades and removes it
 
 \`runtime.service\` and \`runtime.socket\` are the units that install.sh installs. \`LICENSE\` is our licence,
 \`THIRD-PARTY.txt\` has those of everything inside, \`sbom.cdx.json\` lists it all (CycloneDX 1.6).

@@ -96,9 +96,14 @@ function readable(level: LogLevel, event: string, facts: Facts): string {
   const parts = Object.entries(facts).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${String(value)}`],
   )
-  return [level === 'info' ? event : `${level}: ${event}`, ...parts]
+  return [clockTime(new Date()), level === 'info' ? event : `${level}: ${event}`, ...parts]
     .join('  ')
     .replace(CONTROLS, (char) => JSON.stringify(char).slice(1, -1))
+}
+
+/** Hours, minutes and seconds where the reader is. */
+function clockTime(at: Date): string {
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
 }
 
 /** What would steer a terminal instead of being shown on it. */

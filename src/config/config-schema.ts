@@ -11,6 +11,7 @@ const limit = (description: string, fallback: number, maximum: number) =>
 /** The configuration file; published as JSON Schema. Every key may be left out. */
 export const configSchema = Type.Object(
   {
+    $schema: Type.Optional(Type.String({ description: 'Address of this schema, for editors; not read by the daemon' })),
     host: Type.Optional(Type.String({ description: 'Address to listen on', default: '127.0.0.1', minLength: 1 })),
     port: Type.Optional(
       Type.Integer({ description: 'Port; 0 takes any free one', default: 9990, minimum: 0, maximum: 65535 }),

@@ -37,6 +37,8 @@ export interface Config {
   readonly cacheDirectory: string
   /** The daemon's own environment, before it is cleaned for children. */
   readonly environment: Readonly<Record<string, string>>
+  /** Variables RUNTIME_… that mean nothing, and what each may be meant for. */
+  readonly misspelt: readonly { readonly name: string; readonly meant: string }[]
   /** What has no flag, as the file gives it. */
   readonly file: ConfigFile
 }
@@ -120,6 +122,7 @@ export function loadConfig(line: CommandLine): Config {
     stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),
     cacheDirectory: directoryOf(env['CACHE_DIRECTORY'], env['XDG_CACHE_HOME'], join(home, '.cache')),
     environment,
+    misspelt: misspelt(environment),
     file:
       typeof toolsets === 'string' ? { ...file, toolsets: toolsets.split(',').filter((name) => name !== '') } : file,
   })
@@ -166,12 +169,38 @@ function firstProblem(problems: readonly { instancePath: string; message: string
   if (unknown !== undefined) {
     const key = unknown.instancePath.slice(1).replaceAll('/', '.')
     const gone = GONE.get(key)
-    return `it has the unknown key ${key}${gone === undefined ? '' : `: ${gone}`}`
+    return `it has the unknown key ${key}${gone === undefined ? meant(unknown.instancePath) : `: ${gone}`}`
   }
   const first = problems[0]
   const where = first?.instancePath.slice(1).replaceAll('/', '.') ?? ''
   return `${where === '' ? 'its root' : where} ${first?.message ?? 'does not fit'}`
 }
+
+/** The nearest of the keys that stand beside an unknown one. */
+function meant(pointer: string): string {
+  const path = pointer.slice(1).split('/')
+  const name = path.pop() ?? ''
+  let at: { readonly properties?: Readonly<Record<string, object>> } | undefined = configSchema
+  for (const step of path) at = at?.properties?.[step]
+  const close = nearest(name, Object.keys(at?.properties ?? {}))
+  return close === undefined ? '' : `; did you mean ${[...path, close].join('.')}?`
+}
+
+/** Variables that one of ours is meant by, as it seems, each with that one. */
+function misspelt(environment: Readonly<Record<string, string>>): readonly { name: string; meant: string }[] {
+  return Object.keys(environment).flatMap((name) => {
+    if (!name.startsWith('RUNTIME_') || name === SYSTEMD_OWN || VARIABLES.includes(name)) return []
+    const close = nearest(name, VARIABLES)
+    return close === undefined ? [] : [{ name, meant: close }]
+  })
+}
+
+/** Of RuntimeDirectory= in a unit. */
+const SYSTEMD_OWN = 'RUNTIME_DIRECTORY'
+
+const VARIABLES = ['TOKEN', 'CONFIG', 'HOST', 'PORT', 'TOKEN_FILE', 'WORKDIR', 'LOG_LEVEL', 'ACCESS_LOG'].map(
+  (name) => `RUNTIME_${name}`,
+)
 
 function readPort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined

@@ -113,6 +113,7 @@ t.test('what is missing or wrong is said before anything is touched', async (t) 
   const { archive, image, run, files } = openDesk(t)
   const wrong: [readonly string[], RegExp][] = [
     [['--root'], /--root needs a value/],
+    [['--root', join(image, 'typo')], /--root is .*typo, which is not a directory/],
     [['--prefix', 'relative'], /accepted is an absolute path/],
     [['--prefix', '/a|b'], /letters, digits/],
     [['--root', image, 'remove'], /there is no remove/],

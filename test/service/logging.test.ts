@@ -156,6 +156,8 @@ t.test('on a terminal lines are for people', { skip: NO_SCRIPT }, async (t) => {
   t.teardown(() => terminal.kill('SIGKILL'))
   await until('it is ready', () => shown.includes('ready on'))
   await fetch(`http://127.0.0.1:${port}/health`)
-  await until('the request is shown', () => /^request {2}request_id=\S+ {2}method=GET {2}path=\/health/m.test(shown))
+  await until('the request is shown', () =>
+    /^\d\d:\d\d:\d\d {2}request {2}request_id=\S+ {2}method=GET {2}path=\/health/m.test(shown),
+  )
   t.pass()
 })
