@@ -21,7 +21,8 @@ const mode = (description: string) => Type.String({ pattern: MODE_PATTERN, descr
 
 const encoding = (description: string) => choice(description, ['utf8', 'base64'], 'utf8')
 
-const digest = (call: Call) => (file: string, signal: AbortSignal) => call.workspace.walkers.hash(file, signal)
+const digest = (call: Call) => (file: string, signal: AbortSignal) =>
+  call.workspace.walkers.hash(file, signal, call.access)
 
 export const fileRead = operation({
   name: 'file_read',
@@ -100,6 +101,7 @@ export const fileRead = operation({
       numbered: input.with_line_numbers && input.encoding !== 'base64',
       maxBytes: input.max_bytes,
       digest: input.hash ? digest(call) : undefined,
+      access: call.access,
     }
     const { encoding } = input
     const read =
@@ -237,8 +239,8 @@ export const fileStat = operation({
   },
   statuses: [404],
   example: { path: '/app/package.json' },
-  async run(input) {
-    return await statPath(input.path)
+  async run(input, { access }) {
+    return await statPath(input.path, access)
   },
 })
 
@@ -260,8 +262,8 @@ export const fileDelete = operation({
       `Refused for the system directories themselves (${PROTECTED.join(' ')}) and for a tree that a file system is mounted in. ` +
       'A path that does not exist is an error.',
     text: { form: 'deleted' },
-    async confirm(input) {
-      const { type } = await statPath(input.path)
+    async confirm(input, { access }) {
+      const { type } = await statPath(input.path, access)
       return type === 'directory' ? `Delete the directory ${input.path} and everything below it?` : undefined
     },
   },

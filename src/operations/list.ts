@@ -86,7 +86,7 @@ export const fileList = operation({
   },
   statuses: [404],
   example: { path: '/app', nested: true, max_depth: 3, ignore_patterns: ['*.log', 'build/'] },
-  run: (request, { workspace, signal }) => listFiles(workspace.walkers, request, signal),
+  run: (request, { workspace, signal, access }) => listFiles(workspace.walkers, request, signal, access),
 })
 
 export const fileStream = operation({
@@ -109,6 +109,6 @@ export const fileStream = operation({
     'The first line is `{"event":"start","path"}`, the last `{"event":"done","count"}`; each between is an entry as in ' +
     'GET /files. A failure midway is `{"event":"error","error","code"}`.',
   example: { path: '/app', light: true },
-  run: async (request, { workspace, signal }) =>
-    new EventStream('ndjson', await streamFiles(workspace.walkers, request, signal)),
+  run: async (request, { workspace, signal, access }) =>
+    new EventStream('ndjson', await streamFiles(workspace.walkers, request, signal, access)),
 })

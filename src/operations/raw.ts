@@ -48,8 +48,8 @@ export const fileRawRead = operation({
   ],
   statuses: [206, 304, 404, 412, 416],
   example: { path: '/app/package.json' },
-  async run(input) {
-    const file = await openRaw(input.path)
+  async run(input, { access }) {
+    const file = await openRaw(input.path, access)
     try {
       return answer(file, input)
     } catch (error) {

@@ -1,13 +1,14 @@
 // What can be read by address: the runtime's description, files, the output of commands and terminals. Here
 // are the operations behind those addresses; they have no route and are no tools.
 
-import { readdir } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { EventStream, operation, type Operation } from '../operation.ts'
 import { resourceContents, type ResourceKind } from '../resource.ts'
 import { id, path, text, Type } from '../schema.ts'
 import { outputText } from '../workspace/exec/output-text.ts'
+import { withoutWithheld } from '../workspace/files/access.ts'
 import { readFile } from '../workspace/files/file-reader.ts'
+import { entriesIn } from '../workspace/listing/directory-entries.ts'
 import { changesOf } from './changed-paths.ts'
 import { runtimeInfo } from './system.ts'
 import { scrollbackReport } from './terminal-report.ts'
@@ -39,8 +40,8 @@ const fileRead = operation({
   input: Type.Object({ path: path('File to read.') }),
   output: resourceContents,
   routes: [],
-  async run(input, { signal }) {
-    const request = { path: input.path, numbered: false } as const
+  async run(input, { signal, access }) {
+    const request = { path: input.path, numbered: false, access } as const
     const { content, lossy } = await readFile({ ...request, encoding: 'utf8' }, signal)
     const known = MIME_TYPES[extname(input.path).toLowerCase()]
     if (lossy !== true) return { mime_type: known ?? 'text/plain', text: content }
@@ -76,10 +77,10 @@ const fileComplete = operation({
   input: beginning,
   output: values,
   routes: [],
-  async run({ value }) {
+  async run({ value }, { access }) {
     const typed = `/${value.replace(/^\/+/, '')}`
     const [directory, start] = typed.endsWith('/') ? [typed, ''] : [dirname(typed), basename(typed)]
-    const entries = await readdir(directory, { withFileTypes: true }).catch(() => []) // what is not there has no entries
+    const entries = await entriesIn(directory, access).catch(() => []) // what is not there has no entries
     const found = entries.filter(({ name }) => name.startsWith(start)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
     const paths = found
       .slice(0, MOST_VALUES)
@@ -97,8 +98,10 @@ const fileWatch = operation({
   input: Type.Object({ values: Type.Array(path('A file or directory.'), { maxItems: 100 }) }),
   output: Type.Object({}),
   routes: [],
-  run: (input, { workspace, signal }) =>
-    Promise.resolve(new EventStream('sse', changesOf(workspace.pathWatches, input.values, signal))),
+  async run(input, { workspace, signal, access }) {
+    const paths = await withoutWithheld(input.values, access)
+    return new EventStream('sse', changesOf(workspace.pathWatches, paths, signal))
+  },
 })
 
 function outputRead(stream: 'stdout' | 'stderr') {

@@ -40,5 +40,5 @@ export const searchFiles = operation({
   },
   statuses: [404],
   example: { q: 'main', path: '/app' },
-  run: (request, { workspace, signal }) => searchNames(workspace.walkers, request, signal),
+  run: (request, { workspace, signal, access }) => searchNames(workspace.walkers, request, signal, access),
 })

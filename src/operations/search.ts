@@ -83,7 +83,7 @@ export const searchContent = operation({
     meta: { 'anthropic/alwaysLoad': true },
   },
   example: { q: 'TODO', path: '/app', file_types: ['ts', 'md'], context_lines: 1 },
-  run: (asked, { workspace, signal }) => workspace.search.search(contentQuery(asked), signal),
+  run: (asked, { workspace, signal, access }) => workspace.search.search(contentQuery(asked), signal, access),
 })
 
 /** The query as ripgrep's command line is made from it; throws bad_request for what ripgrep cannot search for. */

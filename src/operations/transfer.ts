@@ -41,9 +41,9 @@ export const transferDownload = operation({
   ],
   statuses: [404],
   example: { paths: ['/app/src', '/app/package.json'], exclude_patterns: ['node_modules', '.git'] },
-  run: async (input, { workspace, signal }) => {
+  run: async (input, { workspace, signal, access }) => {
     const format = chooseFormat(input)
-    const packing = await workspace.packers.pack({ ...input, format }, signal)
+    const packing = await workspace.packers.pack({ ...input, format }, signal, access)
     const headers = {
       'content-type': MEDIA_TYPES[format],
       'content-disposition': contentDisposition('attachment', archiveName(input.paths, format)),

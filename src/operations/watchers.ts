@@ -74,9 +74,9 @@ export const watcherCreate = operation({
   },
   statuses: [404, 409],
   example: { path: '/app', excludes: ['*.log'] },
-  async run(input, { workspace, signal }) {
+  async run(input, { workspace, signal, access }) {
     const request = { root: input.path, excludes: input.excludes, defaultExcludes: input.default_excludes }
-    return replyOf(await workspace.watchers.create(request, signal))
+    return replyOf(await workspace.watchers.create(request, signal, access))
   },
 })
 

@@ -9,7 +9,17 @@ import { Ground } from './walk/ground.ts'
 import { Listing } from './walk/listing.ts'
 import { NameSearch } from './walk/name-search.ts'
 import { Output } from './walk/output.ts'
-import type { Batch, FaultNotice, FromWalker, Job, ListJob, NameJob, Summary, ToWalker } from './walk/walk-job.ts'
+import type {
+  Batch,
+  FaultNotice,
+  FromWalker,
+  HashJob,
+  Job,
+  ListJob,
+  NameJob,
+  Summary,
+  ToWalker,
+} from './walk/walk-job.ts'
 
 /** Milliseconds of one turn. A walk that finds nothing answers with an empty batch after it. */
 const TURN = 15
@@ -23,7 +33,7 @@ const running = new Map<number, Running>()
 
 function start(job: Job): Running {
   const output = new Output()
-  return { output, steps: job.kind === 'hash' ? hashFile(job.path) : walk(job, output) }
+  return { output, steps: job.kind === 'hash' ? hashFile(job) : walk(job, output) }
 }
 
 /** Opens at once, so that a root that cannot be walked is refused before anything else is said. */
@@ -52,8 +62,8 @@ function* summarized(ground: Ground, steps: Walk): Generator<void, Summary> {
   }
 }
 
-function* hashFile(path: string): Generator<void, Summary> {
-  const sha256 = yield* hashNamed(path)
+function* hashFile({ path, fd }: HashJob): Generator<void, Summary> {
+  const sha256 = yield* hashNamed(path, fd)
   return { count: 1, truncated: false, depthLimited: false, errors: 0, unreadable: [], sha256 }
 }
 

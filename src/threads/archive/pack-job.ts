@@ -2,6 +2,7 @@
 // shared memory, filled by the worker and given back by the main thread, which are the only buffers between
 // them; and at the end what could not be taken along.
 
+import type { LeftOut } from '../walk/left-out.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 
 export type ArchiveFormat = 'tar.gz' | 'tar.zst' | 'tar'
@@ -10,6 +11,8 @@ export type ArchiveFormat = 'tar.gz' | 'tar.zst' | 'tar'
 export interface PackRoot {
   readonly path: string
   readonly name: string
+  /** Given with `leftOut`: what was judged, open until the archive is over; undefined then: a link itself. */
+  readonly fd?: number | undefined
 }
 
 export interface PackJob {
@@ -17,6 +20,8 @@ export interface PackJob {
   readonly format: ArchiveFormat
   /** Globs in .gitignore syntax, relative to each root, braces already expanded. */
   readonly excludes: readonly string[]
+  /** What the caller may not have; undefined: nothing is withheld. */
+  readonly leftOut?: LeftOut | undefined
   /** SLOTS times SLOT_BYTES. */
   readonly memory: SharedArrayBuffer
 }

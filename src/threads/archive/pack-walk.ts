@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, rea
 import { isUtf8 } from 'node:buffer'
 import { Fault, quote } from '../../base/fault.ts'
 import { below, type Item, type Location } from '../walk/directory.ts'
+import { pathOfOpened, Withheld } from '../walk/left-out.ts'
 import { Ground, type Directory } from '../walk/ground.ts'
 import { BLOCK, headerOf, padding, type MemberType, type Name } from './pack-header.ts'
 import type { PackJob, PackRoot } from './pack-job.ts'
@@ -15,7 +16,8 @@ import type { Tape } from './pack-tape.ts'
 /** Files with further hard links that are remembered at a time; about 10 MiB. Later ones go in as files. */
 const MOST_LINKED = 50_000
 
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
+const { O_NOFOLLOW } = constants
+const FLAGS = constants.O_RDONLY | O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
 
 /** The first member with a file's content, and how many names of the file are still to come at most. */
 interface Linked {
@@ -26,6 +28,7 @@ interface Linked {
 export class PackWalk {
   readonly remarks = new Remarks()
   readonly #tape: Tape
+  #withheld: Withheld | undefined
   readonly #linked = new Map<string, Linked>()
 
   constructor(tape: Tape) {
@@ -33,20 +36,24 @@ export class PackWalk {
   }
 
   /** The whole archive, down to its end mark. */
-  *run({ roots, excludes }: Pick<PackJob, 'roots' | 'excludes'>): Generator<void, void> {
-    for (const root of roots) yield* this.#root(root, excludes)
+  *run({ roots, excludes, leftOut }: Pick<PackJob, 'roots' | 'excludes' | 'leftOut'>): Generator<void, void> {
+    if (leftOut !== undefined) this.#withheld = new Withheld(leftOut)
+    for (const root of roots) yield* this.#root(root, { excludes, leftOut })
     yield* this.#tape.zeros(2 * BLOCK)
   }
 
-  *#root({ path, name }: PackRoot, excludes: readonly string[]): Generator<void, void> {
-    const location = { path, raw: undefined }
+  *#root(root: PackRoot, { excludes, leftOut }: Pick<PackJob, 'excludes' | 'leftOut'>): Generator<void, void> {
+    const { path, name, fd } = root
+    const location = { path, raw: fd === undefined ? undefined : Buffer.from(pathOfOpened(fd)) }
     const member = { path: name, raw: undefined }
-    const stats = lstatSync(path, { bigint: true })
-    if (stats.isSymbolicLink()) return yield* this.#link(location, member)
-    if (!stats.isDirectory()) return yield* this.#file(location, member)
+    const stats = fd === undefined ? lstatSync(path, { bigint: true }) : fstatSync(fd, { bigint: true })
+    if (stats.isSymbolicLink()) return yield* this.#link({ path, raw: undefined }, member)
+    if (leftOut !== undefined && fd === undefined) return this.remarks.skip('vanished', path) // a link when it was judged
+    if (!stats.isDirectory()) return yield* this.#file(location, member, fd === undefined ? FLAGS : FLAGS & ~O_NOFOLLOW)
     // Of the root directory itself there is no member: what is unpacked has a root of its own.
     if (path !== '/') yield* this.#head('Directory', member, stats)
-    const ground = new Ground(path, { gitignore: false, patterns: excludes, home: NO_HOME })
+    const judged = leftOut === undefined || fd === undefined ? undefined : { fd, ...leftOut }
+    const ground = new Ground(path, { gitignore: false, patterns: excludes, home: NO_HOME, judged })
     yield* this.#children(ground, ground.root, member)
     for (const closed of ground.unreadable) this.remarks.skip('unreadable', closed)
     for (let i = ground.unreadable.length; i < ground.errors; i++) this.remarks.skip('unreadable', '')
@@ -75,7 +82,7 @@ export class PackWalk {
   /** False where it is not there any more. */
   *#directory(location: Location, member: Name): Generator<void, boolean> {
     const stats = this.#attempt(location, () => lstatSync(location.raw ?? location.path, { bigint: true }))
-    if (stats === undefined) return false
+    if (stats === undefined || this.#withheld?.has(stats) === true) return false
     if (stats.isDirectory()) yield* this.#head('Directory', member, stats)
     else this.remarks.skip('vanished', location.path)
     return stats.isDirectory()
@@ -93,11 +100,12 @@ export class PackWalk {
     yield* this.#head('SymbolicLink', member, stats, { link })
   }
 
-  *#file(location: Location, member: Name): Generator<void, void> {
-    const fd = this.#attempt(location, () => openSync(location.raw ?? location.path, FLAGS))
+  *#file(location: Location, member: Name, flags = FLAGS): Generator<void, void> {
+    const fd = this.#attempt(location, () => openSync(location.raw ?? location.path, flags))
     if (fd === undefined) return
     try {
       const stats = fstatSync(fd, { bigint: true })
+      if (this.#withheld?.has(stats) === true) return
       const first = this.#linkedTo(stats, member)
       if (!stats.isFile()) this.remarks.skip('vanished', location.path)
       else if (first !== undefined) yield* this.#head('Link', member, stats, { link: first })

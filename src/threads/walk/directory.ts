@@ -2,7 +2,8 @@
 // be opened and told apart (contract 16, reliability F-16); a very large directory is read piece by piece,
 // so that memory does not grow with it (F-18).
 
-import { lstatSync, opendirSync, readdirSync, statSync, type Dirent } from 'node:fs'
+import { withDirectory, type Withheld } from './left-out.ts'
+import { lstatSync, opendirSync, readdirSync, statSync, type Dir, type Dirent } from 'node:fs'
 
 export type Kind = 'file' | 'directory' | 'symlink' | Special
 
@@ -40,13 +41,22 @@ export interface Reading {
 }
 
 /** Reads the directory; throws the system's error. Only the root of a walk may be a symbolic link. */
-export function readDirectory({ path, raw }: Location, root = false): Reading {
+export function readDirectory({ path, raw }: Location, root = false, withheld?: Withheld): Reading {
   const where = raw ?? path
+  if (withheld === undefined) return readAt(where, root)
+  return withDirectory(where, withheld, (opened) => readAt(opened, true, true)) ?? { items: [], large: false, inode: 0 }
+}
+
+/** `now`: the path holds only for this call, so that what is read later is opened in it. */
+function readAt(where: string | Buffer, root: boolean, now = false): Reading {
   const stats = root ? statSync(where) : lstatSync(where)
   // What has become a link since its parent was read is not followed.
   const inode = stats.ino
   if (stats.isSymbolicLink()) return { items: [], large: false, inode }
-  if (stats.size > LARGE_DIRECTORY) return { items: readInPieces(where), large: true, inode }
+  if (stats.size > LARGE_DIRECTORY) {
+    const opened = now ? openPieces(where) : undefined
+    return { items: readInPieces(() => opened ?? openPieces(where)), large: true, inode }
+  }
   const items: Item[] = []
   for (const entry of readdirSync(where, { withFileTypes: true })) {
     if (entry.name.includes('\uFFFD')) return { items: readRaw(where), large: false, inode }
@@ -76,9 +86,13 @@ function rawItem(entry: Dirent<Buffer>): Item {
   return { name, kind: kindOf(entry), raw: exact ? undefined : entry.name }
 }
 
-function* readInPieces(where: string | Buffer): Generator<Item> {
+function openPieces(where: string | Buffer): Dir {
   // @types/node says otherwise, but `encoding: 'buffer'` makes names Buffers here too.
-  const directory = opendirSync(where, { bufferSize: PIECE, encoding: 'buffer' as BufferEncoding })
+  return opendirSync(where, { bufferSize: PIECE, encoding: 'buffer' as BufferEncoding })
+}
+
+function* readInPieces(open: () => Dir): Generator<Item> {
+  const directory = open()
   try {
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
       yield rawItem(entry as unknown as Dirent<Buffer>)

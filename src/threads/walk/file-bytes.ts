@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { pathOfOpened, type Withheld } from './left-out.ts'
 import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
@@ -56,9 +57,11 @@ function readUpTo(fd: number, size: number, limit: number): Buffer | undefined {
 export type Skipped = 'binary' | 'oversize' | 'budget' | 'unreadable'
 
 /** The content of a regular file that is text and fits `budget` bytes, or why not. */
-export function readContent(path: string | Buffer, budget: number): Buffer | Skipped {
+export function readContent(path: string | Buffer, budget: number, withheld?: Withheld): Buffer | Skipped {
+  const read = (fd: number, { size }: Stats): Buffer | Skipped =>
+    withheld?.opened(fd) === true ? 'unreadable' : contentOf(fd, size, budget)
   try {
-    return withRegular(path, FLAGS | NO_LINK, (fd, { size }) => contentOf(fd, size, budget)) ?? 'unreadable'
+    return withRegular(path, FLAGS | NO_LINK, read) ?? 'unreadable'
   } catch {
     return 'unreadable'
   }
@@ -75,11 +78,14 @@ function contentOf(fd: number, size: number, budget: number): Buffer | Skipped {
 }
 
 /** SHA-256 of the open regular file, in steps; each `yield` is a point where the walk may rest. */
-export function* hashSteps(path: string | Buffer, follow = false): Generator<void, string> {
+export function* hashSteps(
+  path: string | Buffer,
+  { follow = false, withheld }: { follow?: boolean; withheld?: Withheld | undefined } = {},
+): Generator<void, string> {
   const fd = openSync(path, follow ? FLAGS : FLAGS | NO_LINK)
   try {
     const stats = fstatSync(fd)
-    if (!stats.isFile()) throw notRegular(path)
+    if (!stats.isFile() || withheld?.opened(fd) === true) throw notRegular(path)
     const hash = createHash('sha256')
     const chunk = Buffer.allocUnsafe(Math.min(HASH_CHUNK, Math.max(4096, stats.size + 1)))
     for (;;) {
@@ -97,10 +103,10 @@ function notRegular(path: string | Buffer): Fault {
   return new Fault('not_regular', `path ${quote(path.toString())} is not a regular file; only those have a hash`)
 }
 
-/** The hash of the file a caller named: a link is followed, failures are faults. */
-export function* hashNamed(path: string): Generator<void, string> {
+/** The hash of the file a caller named, or has opened: a link is followed, failures are faults. */
+export function* hashNamed(path: string, fd?: number): Generator<void, string> {
   try {
-    return yield* hashSteps(path, true)
+    return yield* hashSteps(fd === undefined ? path : pathOfOpened(fd), { follow: true })
   } catch (error) {
     throw faultOfSystem(error, path)
   }

@@ -7,6 +7,7 @@ import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 import { below, readDirectory, type Item, type Location } from './directory.ts'
 import { GitRules } from './git-rules.ts'
 import { isIgnored, rulesOfGlobs, within, type Place, type Scope } from './ignore-rules.ts'
+import { pathOfOpened, Withheld } from './left-out.ts'
 import { forbiddenToWalks, isWithin } from './mounts.ts'
 import type { RuleChoice } from './walk-job.ts'
 
@@ -47,6 +48,8 @@ export class Directory implements Location, Place {
 
 export class Ground {
   readonly root: Directory
+  /** Undefined: nothing is. */
+  readonly withheld: Withheld | undefined
   errors = 0
   readonly unreadable: string[] = []
   readonly #git: GitRules | undefined
@@ -57,9 +60,12 @@ export class Ground {
 
   /** Throws the Fault of a root that is missing, not a directory, or closed to us. */
   constructor(path: string, rules: RuleChoice) {
-    this.#real = openRoot(path)
+    const { judged } = rules
+    this.withheld = judged === undefined ? undefined : new Withheld(judged)
+    const where = judged === undefined ? path : pathOfOpened(judged.fd)
+    this.#real = openRoot(where, path)
     const segments = this.#real === '/' ? [] : this.#real.slice(1).split('/')
-    this.root = new Directory({ path, raw: undefined }, '', segments)
+    this.root = new Directory({ path, raw: judged === undefined ? undefined : Buffer.from(where) }, '', segments)
     this.#patterns = within(rulesOfGlobs(rules.patterns), segments.length, undefined)
     this.#git = rules.gitignore ? new GitRules(rules.home, (file) => this.complain(file)) : undefined
     this.root.scope = this.#git?.above(this.#real)
@@ -69,7 +75,7 @@ export class Ground {
   /** The entries of a directory before ignore rules, which are in force once this returns. */
   enter(directory: Directory): Iterable<Item> {
     try {
-      const reading = readDirectory(directory, directory.depth === 0)
+      const reading = readDirectory(directory, directory.depth === 0, this.withheld)
       if (this.#git !== undefined) this.#takeRules(this.#git, directory, reading.large ? undefined : reading.items)
       return reading.large ? this.#guarded(reading.items, directory) : reading.items
     } catch (error) {
@@ -80,6 +86,7 @@ export class Ground {
 
   /** Whether the rules let an entry through. */
   admits(directory: Directory, item: Item): boolean {
+    if (this.withheld?.entry(() => this.#realPath(directory), item.name) === true) return false
     const isDirectory = item.kind === 'directory'
     this.#work += ((this.#patterns?.cost ?? 0) + (directory.scope?.cost ?? 0)) * RULE
     if (this.#patterns !== undefined && isIgnored(this.#patterns, directory, item.name, isDirectory)) return false
@@ -151,14 +158,14 @@ export class Ground {
 }
 
 /** The real path of a readable directory. */
-function openRoot(path: string): string {
+function openRoot(where: string, path: string): string {
   try {
-    if (!statSync(path).isDirectory()) {
+    if (!statSync(where).isDirectory()) {
       const sentence = `path ${quote(path)} is not a directory; accepted is an existing directory`
       throw new Fault('bad_request', sentence, { details: { path } })
     }
-    accessSync(path, constants.R_OK)
-    return realpathSync(path)
+    accessSync(where, constants.R_OK)
+    return realpathSync(where)
   } catch (error) {
     throw faultOfSystem(error, path)
   }

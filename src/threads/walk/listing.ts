@@ -186,7 +186,7 @@ export class Listing {
   }
 
   #contentPart(location: Location): string {
-    const content = readContent(location.raw ?? location.path, this.#budget)
+    const content = readContent(location.raw ?? location.path, this.#budget, this.#ground.withheld)
     if (typeof content === 'string') {
       if (content === 'unreadable') this.#ground.complain(location.path)
       return `,"content_skipped":"${content}"`
@@ -197,7 +197,7 @@ export class Listing {
 
   *#hashPart(location: Location): Generator<void, string> {
     try {
-      return `,"hash":"${yield* hashSteps(location.raw ?? location.path)}"`
+      return `,"hash":"${yield* hashSteps(location.raw ?? location.path, { withheld: this.#ground.withheld })}"`
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') this.#ground.complain(location.path)
       return ''

@@ -2,6 +2,7 @@
 // other. A batch is asked for one at a time, so a slow reader slows its own walk and nothing else, and
 // walks in one worker take turns.
 
+import type { Judged } from './left-out.ts'
 import type { FaultCode, FaultDetails } from '../../base/fault.ts'
 
 /** A listing: contract 2, "List query", with every default filled in. */
@@ -38,6 +39,8 @@ export interface RuleChoice {
   /** Globs in .gitignore syntax, relative to the walk's root, braces already expanded. */
   readonly patterns: readonly string[]
   readonly home: GitHome
+  /** Given: the walk begins in what is open there, and passes over what is withheld. */
+  readonly judged?: Judged | undefined
 }
 
 /** Where git keeps the user's own excludes; undefined: there are none. */
@@ -61,6 +64,8 @@ export interface NameJob {
 export interface HashJob {
   readonly kind: 'hash'
   readonly path: string
+  /** Given: the file is what is open there; `path` only names it. */
+  readonly fd?: number | undefined
 }
 
 export type Job = ListJob | NameJob | HashJob

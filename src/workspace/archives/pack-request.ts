@@ -3,17 +3,22 @@
 // name in it.
 
 import { constants } from 'node:fs'
-import { access, lstat, readFile, realpath } from 'node:fs/promises'
+import { access as mayRead, lstat, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Fault, quote } from '../../base/fault.ts'
 import type { PackRoot } from '../../threads/archive/pack-job.ts'
 import { pseudoMounts } from '../../threads/walk/mounts.ts'
+import type { Access } from '../files/access.ts'
 import { faultOfPath } from '../files/missing-path.ts'
 import { parseMountPoints } from '../files/mounts.ts'
 import { notRegular, specialType } from '../files/regular-file.ts'
 
-/** Throws a Fault that names the first path that will not do. */
-export async function rootsOf(paths: readonly string[]): Promise<PackRoot[]> {
+/** Throws a Fault that names the first path that will not do. What is opened for the judge is the stack's to close. */
+export async function rootsOf(
+  paths: readonly string[],
+  access: Access,
+  stack: AsyncDisposableStack,
+): Promise<PackRoot[]> {
   const roots = paths.map((path) => ({ path, name: basename(path) || '.' })) // of `/`: ./etc and so on
   const byName = new Map<string, PackRoot>()
   for (const root of roots) {
@@ -25,8 +30,23 @@ export async function rootsOf(paths: readonly string[]): Promise<PackRoot[]> {
     byName.set(root.name, root)
   }
   const mountinfo = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
+  const judged = access.everything ? roots : await judgedRoots(roots, access, stack)
   for (const { path } of roots) await refuseUnfit(path, mountinfo)
-  return roots
+  return judged
+}
+
+async function judgedRoots(roots: readonly PackRoot[], access: Access, stack: AsyncDisposableStack) {
+  const judged: PackRoot[] = []
+  for (const root of roots) {
+    try {
+      const opened = stack.use(await access.open(root.path, true))
+      const isLink = (await opened.stat()).isSymbolicLink()
+      judged.push(isLink ? root : { ...root, fd: opened.fd })
+    } catch (error) {
+      throw await faultOfPath(error, root.path)
+    }
+  }
+  return judged
 }
 
 async function refuseUnfit(path: string, mountinfo: string): Promise<void> {
@@ -35,7 +55,7 @@ async function refuseUnfit(path: string, mountinfo: string): Promise<void> {
     const special = specialType(stats)
     if (special !== undefined) throw notRegular(path, `a ${special.replace('_', ' ')}`)
     if (stats.isSymbolicLink()) return
-    await access(path, constants.R_OK)
+    await mayRead(path, constants.R_OK)
     if (isPseudo(join(await realpath(dirname(path)), basename(path)), mountinfo)) {
       const kind = 'lies in a pseudo file system, whose files are made while they are read; file_read reads them'
       throw new Fault('bad_request', `path ${quote(path)} ${kind}`, { details: { field: 'paths', path } })

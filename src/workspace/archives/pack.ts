@@ -16,6 +16,7 @@ import {
   type ToPacker,
 } from '../../threads/archive/pack-job.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
+import { EVERYTHING, type Access } from '../files/access.ts'
 import { Places } from './places.ts'
 import { rootsOf } from './pack-request.ts'
 
@@ -42,7 +43,7 @@ export interface Packing extends AsyncIterable<Uint8Array> {
 export interface Packers extends AsyncDisposable {
   readonly running: number
   /** Starts an archive; rejects with the Fault of a path that will not do, or of too many archives at once. */
-  pack(request: PackRequest, signal: AbortSignal): Promise<Packing>
+  pack(request: PackRequest, signal: AbortSignal, access?: Access): Promise<Packing>
 }
 
 export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: PackerOptions = {}): Packers {
@@ -52,14 +53,18 @@ export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: Packer
     get running() {
       return running.size
     },
-    async pack({ paths, exclude_patterns, format }, signal) {
+    async pack({ paths, exclude_patterns, format }, signal, access = EVERYTHING) {
       const excludes = expandPatterns('exclude_patterns', exclude_patterns)
-      const roots = await rootsOf(paths)
+      await using stack = new AsyncDisposableStack()
+      const roots = await rootsOf(paths, access, stack)
+      const leftOut = access.everything ? undefined : await access.leftOut()
       const leave = await places.enter(signal)
       const memory = new SharedArrayBuffer(SLOTS * SLOT_BYTES)
-      const packer = new Packer({ roots, format, excludes, memory }, () => {
+      const opened = stack.move()
+      const packer = new Packer({ roots, format, excludes, leftOut, memory }, () => {
         running.delete(packer)
         leave()
+        void opened.disposeAsync()
       })
       running.add(packer)
       return packer

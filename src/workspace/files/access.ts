@@ -6,7 +6,11 @@
 // A walk passes over what `leftOut` names, in silence. A caller that is allowed everything pays for nothing.
 
 import type { FileHandle } from 'node:fs/promises'
+import { Fault } from '../../base/fault.ts'
+import type { LeftOut } from '../../threads/walk/left-out.ts'
 import { openPath } from './judged-open.ts'
+
+export type { LeftOut } from '../../threads/walk/left-out.ts'
 
 /** `tree`: what is done reaches everything below, so nothing below may be withheld either. */
 export type Reach = 'itself' | 'tree'
@@ -28,14 +32,7 @@ export interface Access {
   leftOut(): Promise<LeftOut>
 }
 
-export interface LeftOut {
-  /** `dev:ino` in decimal, of directories and files, all names of a file included. */
-  readonly ids: readonly string[]
-  /** Directories and files by path: absolute, mostly without links; latin1, one character a byte. */
-  readonly paths: readonly string[]
-}
-
-export const NOTHING_LEFT_OUT: LeftOut = { ids: [], paths: [] }
+const NOTHING_LEFT_OUT: LeftOut = { ids: new Set(), paths: [] }
 
 /** The access of a caller that is allowed everything. */
 export const EVERYTHING: Access = {
@@ -44,4 +41,20 @@ export const EVERYTHING: Access = {
   judgeEntry: () => Promise.resolve(),
   open: (path, keepLink) => openPath(path, keepLink),
   leftOut: () => Promise.resolve(NOTHING_LEFT_OUT),
+}
+
+/** Those of `paths` that the call may open, and those that are not there. */
+export async function withoutWithheld(paths: readonly string[], access: Access): Promise<readonly string[]> {
+  if (access.everything) return paths
+  const judged = paths.map(async (path) => ((await isWithheld(path, access)) ? [] : [path]))
+  return (await Promise.all(judged)).flat()
+}
+
+async function isWithheld(path: string, access: Access): Promise<boolean> {
+  try {
+    await (await access.open(path)).close()
+    return false
+  } catch (error) {
+    return error instanceof Fault && error.code === 'forbidden'
+  }
 }

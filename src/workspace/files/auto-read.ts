@@ -4,6 +4,7 @@
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
 import { extensionOf } from '../listing/code-files.ts'
+import type { Access } from './access.ts'
 import { kindOf, SNIFFED_BYTES, type FileKind } from './file-kind.ts'
 import { readFile, type FileText, type ReadRequest } from './file-reader.ts'
 import { openRegular } from './regular-file.ts'
@@ -19,12 +20,12 @@ export type AutoRead = FileText & {
 
 export async function readAuto(request: ReadRequest, signal: AbortSignal): Promise<AutoRead> {
   const { path } = request
-  const { kind, size } = await sniff(path)
+  const { kind, size } = await sniff(path, request.access)
   if (!kind.binary) return await readFile(request, signal)
   const marks = { media_type: kind.mediaType, binary: true } as const
   if (kind.mediaType.startsWith('image/') && size <= IMAGE_BYTES) {
-    const { digest } = request
-    const exact = await readFile({ path, numbered: false, encoding: 'base64', digest }, signal)
+    const { digest, access } = request
+    const exact = await readFile({ path, numbered: false, encoding: 'base64', digest, access }, signal)
     return { ...exact, ...marks }
   }
   const extension = extensionOf(basename(path))
@@ -39,8 +40,8 @@ export async function readAuto(request: ReadRequest, signal: AbortSignal): Promi
   }
 }
 
-async function sniff(path: string): Promise<{ kind: FileKind; size: number }> {
-  const { handle, stats } = await openRegular(path, constants.O_RDONLY)
+async function sniff(path: string, access: Access | undefined): Promise<{ kind: FileKind; size: number }> {
+  const { handle, stats } = await openRegular(path, constants.O_RDONLY, access)
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(SNIFFED_BYTES), 0, SNIFFED_BYTES, 0)
     return { kind: kindOf(buffer.subarray(0, bytesRead)), size: stats.size }

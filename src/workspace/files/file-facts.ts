@@ -6,6 +6,7 @@ import { lstatSync, type Stats } from 'node:fs'
 import { basename } from 'node:path'
 import { extensionOf, isCodeFile } from '../listing/code-files.ts'
 import { writeMode } from './file-mode.ts'
+import { EVERYTHING, type Access } from './access.ts'
 import { faultOfPath } from './missing-path.ts'
 import { onlyLocal } from './mounts.ts'
 import { remoteCall } from './remote-calls.ts'
@@ -31,9 +32,13 @@ export interface FileFacts {
   readonly special?: string
 }
 
-export async function statPath(path: string): Promise<FileFacts> {
+export async function statPath(path: string, access: Access = EVERYTHING): Promise<FileFacts> {
   try {
-    const stats = onlyLocal() ? lstatSync(path) : await remoteCall(path, () => lstat(path))
+    const stats = !access.everything
+      ? await judgedStats(path, access)
+      : onlyLocal()
+        ? lstatSync(path)
+        : await remoteCall(path, () => lstat(path))
     const name = basename(path) || '/'
     const type = stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'file'
     const extension = type === 'directory' ? '' : extensionOf(name)
@@ -55,6 +60,11 @@ export async function statPath(path: string): Promise<FileFacts> {
   } catch (error) {
     throw await faultOfPath(error, path)
   }
+}
+
+async function judgedStats(path: string, access: Access): Promise<Stats> {
+  await using seen = await access.open(path, true)
+  return await seen.stat()
 }
 
 /** A time outside what a Date holds (file systems can say anything) becomes the nearest it does hold. */

@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import { Fault, quote } from '../../base/fault.ts'
 import type { JsonText } from '../../base/json-text.ts'
 import { extensionOf } from '../listing/code-files.ts'
+import type { Access } from './access.ts'
 import { hashHere } from './content-hash.ts'
 import type { Encoding } from './file-content.ts'
 import { asBase64, asText } from './file-text.ts'
@@ -26,6 +27,8 @@ export interface ReadRequest {
   readonly maxBytes?: number | undefined
   /** Given: the reply carries the hash of the whole file's bytes. */
   readonly digest?: Digest | undefined
+  /** What the caller may open; everything unless given. */
+  readonly access?: Access | undefined
 }
 
 export interface FileText extends Continuation {
@@ -65,7 +68,10 @@ export async function readFile(request: ReadRequest, signal: AbortSignal): Promi
   const ranged = startLine !== undefined || endLine !== undefined
   const range = { first: startLine ?? 1, last: endLine ?? Infinity }
   refuseCombination(request, range)
-  const found = await selectSteadily({ path, range: ranged ? range : undefined, most: request.maxBytes }, signal)
+  const found = await selectSteadily(
+    { path, range: ranged ? range : undefined, most: request.maxBytes, access: request.access },
+    signal,
+  )
   const { first, more } = found
   const added = numbered ? numberingBytes(first, found.lines) : 0
   if (found.bytes.byteLength + added > READ_BYTES) {
@@ -122,12 +128,13 @@ interface Wanted {
   readonly range: LineRange | undefined
   /** Bytes at most; undefined: too many are refused. */
   readonly most: number | undefined
+  readonly access: Access | undefined
 }
 
 async function selectSteadily(wanted: Wanted, signal: AbortSignal): Promise<Selection> {
   const { path } = wanted
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const file = await openRegular(path, constants.O_RDONLY)
+    const file = await openRegular(path, constants.O_RDONLY, wanted.access)
     try {
       const range = await fromEnd(file, wanted.range, signal)
       const found = await select(file, { ...wanted, range }, signal)

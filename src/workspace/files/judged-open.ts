@@ -6,11 +6,10 @@
 import { constants, readlinkSync } from 'node:fs'
 import { open, readlink, type FileHandle } from 'node:fs/promises'
 import { Fault, quote } from '../../base/fault.ts'
+import { O_PATH } from '../../threads/walk/left-out.ts'
 import { remoteCall } from './remote-calls.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
-/** open(2), linux/fcntl.h; the same on x64 and arm64. Node does not name it. */
-export const O_PATH = 0o10000000
 
 /** Links followed before it is a loop; the kernel's own limit. */
 const MOST_LINKS = 40

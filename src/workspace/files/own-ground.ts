@@ -214,5 +214,5 @@ async function leftOut({ paths }: Ground, own: OwnPaths): Promise<LeftOut> {
   const ids = await idsOfFiles(own)
   const found = await Promise.all(paths.map((path) => stat(Buffer.from(path, 'latin1'), BIG).catch(() => undefined)))
   for (const stats of found) if (stats !== undefined) ids.add(idOf(stats))
-  return { ids: [...ids], paths }
+  return { ids, paths }
 }

@@ -6,6 +6,7 @@
 import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { Fault, quote } from '../../base/fault.ts'
+import type { Access } from './access.ts'
 import { tagOf } from './entity-tag.ts'
 import { faultOfRead, isMadeUp, openRegular } from './regular-file.ts'
 
@@ -25,8 +26,8 @@ export interface RawFile extends AsyncDisposable {
   chunks(from: number, to: number): AsyncIterable<Uint8Array>
 }
 
-export async function openRaw(path: string): Promise<RawFile> {
-  const { handle, stats: found } = await openRegular(path, constants.O_RDONLY)
+export async function openRaw(path: string, access?: Access): Promise<RawFile> {
+  const { handle, stats: found } = await openRegular(path, constants.O_RDONLY, access)
   try {
     const stats = await handle.stat({ bigint: true })
     const source = { handle, path, stats }

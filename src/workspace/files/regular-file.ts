@@ -5,6 +5,7 @@
 import { constants, type Stats } from 'node:fs'
 import { open, realpath, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { EVERYTHING, type Access } from './access.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
 import { remoteCall } from './remote-calls.ts'
@@ -20,8 +21,24 @@ const KERNEL_STREAMS = new Set(['/proc/kmsg', '/proc/kcore'])
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants
 
 /** Opens a regular file; the caller closes the handle. `flags` are those of open(2), access mode included. */
-export async function openRegular(path: string, flags: number): Promise<RegularFile> {
+export async function openRegular(path: string, flags: number, access: Access = EVERYTHING): Promise<RegularFile> {
+  if (!access.everything) return await openJudged(path, flags, access)
   return await remoteCall(path, () => opened(path, flags))
+}
+
+/** What the judge has seen is what is opened for its content, and nothing is said of it before. */
+async function openJudged(path: string, flags: number, access: Access): Promise<RegularFile> {
+  let handle: FileHandle | undefined
+  try {
+    await using seen = await access.open(path)
+    const at = `/proc/self/fd/${seen.fd}`
+    await refuseSpecial(path, await seen.stat(), at)
+    handle = await remoteCall(path, () => open(at, flags | O_NONBLOCK | O_NOCTTY))
+    return { handle, stats: await handle.stat() }
+  } catch (error) {
+    await handle?.close()
+    throw await faultOfPath(error, path)
+  }
 }
 
 async function opened(path: string, flags: number): Promise<RegularFile> {
@@ -56,11 +73,11 @@ async function openedThere(way: string, path: string, flags: number): Promise<Re
   }
 }
 
-/** Throws unless `stats`, taken of `path`, are those of a regular file with content of its own. */
-export async function refuseSpecial(path: string, stats: Stats): Promise<void> {
+/** Throws unless `stats`, taken of `path` (which `at` leads to as well), are those of a regular file with content of its own. */
+export async function refuseSpecial(path: string, stats: Stats, at = path): Promise<void> {
   refuseType(path, stats)
   // Only pseudo files, and a few real ones, have no blocks: no other file pays for the look.
-  if (stats.blocks === 0 && KERNEL_STREAMS.has(await realpath(path))) throw notRegular(path, 'a stream of the kernel')
+  if (stats.blocks === 0 && KERNEL_STREAMS.has(await realpath(at))) throw notRegular(path, 'a stream of the kernel')
 }
 
 /** True for files that the kernel makes up while they are read: their size says nothing. */

@@ -5,6 +5,7 @@ import { Fault } from '../../base/fault.ts'
 import { JsonText } from '../../base/json-text.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ListJob, Summary } from '../../threads/walk/walk-job.ts'
+import type { Access } from '../files/access.ts'
 import type { Walk } from './pulled-walk.ts'
 import type { Walkers } from './walkers.ts'
 
@@ -48,9 +49,9 @@ export interface Remarks {
 }
 
 /** The whole listing as one reply. */
-export async function listFiles(walkers: Walkers, request: ListRequest, signal: AbortSignal) {
+export async function listFiles(walkers: Walkers, request: ListRequest, signal: AbortSignal, access?: Access) {
   const shape = request.nested && !request.flatten ? 'tree' : 'flat'
-  const { chunks, summary } = await walkers.gather(listJob(request, shape, walkers), signal)
+  const { chunks, summary } = await walkers.gather(listJob(request, shape, walkers), signal, access)
   const entries = new JsonText<Entry[]>([OPEN, ...chunks, CLOSE])
   return { path: request.path, entries, count: summary.count, ...remarks(summary, request.nested) }
 }
@@ -67,8 +68,9 @@ export async function streamFiles(
   walkers: Walkers,
   request: ListRequest,
   signal: AbortSignal,
+  access?: Access,
 ): Promise<AsyncIterable<ListFrame>> {
-  const walk = await walkers.open(listJob(request, 'lines', walkers), signal)
+  const walk = await walkers.open(listJob(request, 'lines', walkers), signal, access)
   return frames(walk, request, signal)
 }
 

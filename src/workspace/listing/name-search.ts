@@ -3,6 +3,7 @@
 import { JsonText } from '../../base/json-text.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { NameJob } from '../../threads/walk/walk-job.ts'
+import type { Access } from '../files/access.ts'
 import type { Walkers } from './walkers.ts'
 
 export interface NameRequest {
@@ -16,7 +17,7 @@ export interface NameRequest {
   readonly ignore_patterns: readonly string[]
 }
 
-export async function searchNames(walkers: Walkers, request: NameRequest, signal: AbortSignal) {
+export async function searchNames(walkers: Walkers, request: NameRequest, signal: AbortSignal, access?: Access) {
   const { q, path } = request
   const job: NameJob = {
     kind: 'names',
@@ -31,7 +32,7 @@ export async function searchNames(walkers: Walkers, request: NameRequest, signal
       home: walkers.home,
     },
   }
-  const { chunks, summary } = await walkers.gather(job, signal)
+  const { chunks, summary } = await walkers.gather(job, signal, access)
   return {
     query: q,
     path,

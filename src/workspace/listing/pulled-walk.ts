@@ -28,12 +28,15 @@ export class PulledWalk implements Walk {
   readonly #onAbort = (): void => this.#release(this.#signal.reason)
   #failure: { readonly reason: unknown } | undefined
   #over = false
+  /** Called once, when nothing more is read. */
+  readonly #onOver: (() => void) | undefined
   #wake: (() => void) | undefined
   readonly #open = Promise.withResolvers<void>()
 
-  constructor(source: WalkSource, job: Job, signal: AbortSignal) {
+  constructor(source: WalkSource, job: Job, { signal, over }: { signal: AbortSignal; over?: () => void }) {
     this.#source = source
     this.#signal = signal
+    this.#onOver = over
     this.opened = this.#open.promise
     this.#id = source.add(this, job)
     for (let i = 0; i < AHEAD; i++) source.next(this.#id)
@@ -53,6 +56,7 @@ export class PulledWalk implements Walk {
   fail(reason: unknown): void {
     if (this.#over) return
     this.#over = true
+    this.#onOver?.()
     this.#failure = { reason }
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#open.reject(reason)

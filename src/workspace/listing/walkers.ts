@@ -4,6 +4,8 @@
 
 import { availableParallelism } from 'node:os'
 import { Fault } from '../../base/fault.ts'
+import { EVERYTHING, type Access } from '../files/access.ts'
+import { judgedJob } from './judged-job.ts'
 import { ReplyMemory } from './reply-memory.ts'
 import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
 import { PulledWalk, type Walk } from './pulled-walk.ts'
@@ -36,11 +38,11 @@ export interface Walkers extends AsyncDisposable {
   /** Listings and searches by name in progress. */
   readonly running: number
   /** Starts a walk; rejects with the Fault of a root that cannot be walked. */
-  open(job: Job, signal: AbortSignal): Promise<Walk>
+  open(job: Job, signal: AbortSignal, access?: Access): Promise<Walk>
   /** Runs a walk to its end for an answer that is not streamed. */
-  gather(job: Job, signal: AbortSignal): Promise<Gathered>
+  gather(job: Job, signal: AbortSignal, access?: Access): Promise<Gathered>
   /** SHA-256 of the regular file at `path`, as hex. */
-  hash(path: string, signal: AbortSignal): Promise<string>
+  hash(path: string, signal: AbortSignal, access?: Access): Promise<string>
 }
 
 export function openWalkers(options: WalkerOptions): Walkers {
@@ -68,15 +70,23 @@ class WalkerPool implements Walkers {
     return [...this.#members].reduce((sum, { busy }) => sum + busy, 0)
   }
 
-  async open(job: Job, signal: AbortSignal): Promise<Walk> {
+  async open(job: Job, signal: AbortSignal, access: Access = EVERYTHING): Promise<Walk> {
     signal.throwIfAborted()
-    const walk = new PulledWalk(this.#choose(), job, signal)
-    await walk.opened
-    return walk
+    const judged = access.everything ? undefined : await judgedJob(job, access)
+    const over = (): void => void judged?.root.close()
+    try {
+      signal.throwIfAborted()
+      const walk = new PulledWalk(this.#choose(), judged?.job ?? job, { signal, over })
+      await walk.opened
+      return walk
+    } catch (error) {
+      over()
+      throw error
+    }
   }
 
-  async gather(job: Job, signal: AbortSignal): Promise<Gathered> {
-    await using walk = await this.open(job, signal)
+  async gather(job: Job, signal: AbortSignal, access?: Access): Promise<Gathered> {
+    await using walk = await this.open(job, signal, access)
     using share = this.#memory.share()
     const chunks: Uint8Array[] = []
     for await (const { bytes, end } of walk) {
@@ -87,8 +97,8 @@ class WalkerPool implements Walkers {
     throw new Error('the walk ended without a summary')
   }
 
-  async hash(path: string, signal: AbortSignal): Promise<string> {
-    const { sha256 } = (await this.gather({ kind: 'hash', path }, signal)).summary
+  async hash(path: string, signal: AbortSignal, access?: Access): Promise<string> {
+    const { sha256 } = (await this.gather({ kind: 'hash', path }, signal, access)).summary
     if (sha256 !== undefined) return sha256
     throw new Error('the walker ended a hash without a result')
   }

@@ -31,6 +31,10 @@ export interface SearchTarget {
   readonly name: string
   /** Whether `directory` lies in a git repository: only then do ignore files above it count (contract 16). */
   readonly inRepository: boolean
+  /** Given: a path that leads to the directory as it was opened and judged; ripgrep starts there. */
+  readonly cwd?: string | undefined
+  /** Given: a path that leads to the file as it was opened and judged; ripgrep is given it. */
+  readonly opened?: string | undefined
   /** Paths relative to `directory` that no walk from it may enter (contract 14: /proc, /sys, /dev). */
   readonly barred: readonly string[]
 }

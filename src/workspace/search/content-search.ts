@@ -5,7 +5,9 @@
 import { Fault } from '../../base/fault.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { Children } from '../processes/child.ts'
-import type { ContentQuery } from './content-query.ts'
+import { EVERYTHING, type Access } from '../files/access.ts'
+import type { ContentQuery, SearchTarget } from './content-query.ts'
+import { searchJudged } from './judged-search.ts'
 import { ripgrepVersion, searchWithRipgrep, type Ripgrep } from './ripgrep-engine.ts'
 import type { SearchResult } from './search-result.ts'
 import { searchTarget } from './search-target.ts'
@@ -25,7 +27,7 @@ export interface SearchStatus {
 
 export interface ContentSearch {
   /** The patterns may still have braces. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable, timeout. */
-  search(query: ContentQuery, signal: AbortSignal): Promise<SearchResult>
+  search(query: ContentQuery, signal: AbortSignal, access?: Access): Promise<SearchResult>
   readonly running: number
   /** Finds out once; `fresh` finds out again. */
   status(fresh?: boolean): Promise<SearchStatus>
@@ -66,16 +68,19 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
     get running() {
       return running
     },
-    async search(asked, signal) {
+    async search(asked, signal, access = EVERYTHING) {
       const query = { ...asked, ignorePatterns: expandPatterns('ignore_patterns', asked.ignorePatterns) }
       if (running >= RUNNING_AT_MOST) throw tooMany(running)
       running++
       try {
         const program = await usable()
         return await withDeadline(query, signal, async (ending) => {
-          const target = await searchTarget(query.path)
-          ending.throwIfAborted()
-          return await searchWithRipgrep(program, query, target, ending)
+          const search = async (target: SearchTarget): Promise<SearchResult> => {
+            ending.throwIfAborted()
+            return await searchWithRipgrep(program, query, target, ending)
+          }
+          if (access.everything) return await search(await searchTarget(query.path))
+          return await searchJudged(query.path, access, search)
         })
       } finally {
         running--

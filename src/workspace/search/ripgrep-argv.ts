@@ -81,7 +81,7 @@ function selectionFlags(query: ContentQuery, target: SearchTarget): string[] {
 }
 
 function operands(query: ContentQuery, target: SearchTarget): string[] {
-  return ['-e', query.pattern, '--', target.kind === 'directory' ? '.' : `./${target.name}`]
+  return ['-e', query.pattern, '--', target.kind === 'directory' ? '.' : (target.opened ?? `./${target.name}`)]
 }
 
 /** A glob of .gitignore syntax as ripgrep reads it: braces are literal there and stand for choices here. */

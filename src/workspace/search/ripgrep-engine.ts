@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
 import type { ContentQuery, SearchTarget } from './content-query.ts'
 import type { Child, ChildExit, Children } from '../processes/child.ts'
+import type { LineRecord } from './line-record.ts'
 import { lineNumbersArgv, ripgrepArgv } from './ripgrep-argv.ts'
 import { RECORD_BYTES, ripgrepBatches, type RipgrepBatch } from './ripgrep-output.ts'
 import { ResultCollector, type SearchResult } from './search-result.ts'
@@ -39,10 +40,11 @@ export async function searchWithRipgrep(
   signal: AbortSignal,
 ): Promise<SearchResult> {
   const collector = new ResultCollector(query, target)
-  await using child = await start(ripgrep, ripgrepArgv(ripgrep.binary, query, target), target.directory)
+  const cwd = target.cwd ?? target.directory
+  await using child = await start(ripgrep, ripgrepArgv(ripgrep.binary, query, target), cwd)
   using _stopping = killOnAbort(child, signal)
   const complaints = readUpTo(child.stderr, STDERR_BYTES)
-  const outcome = await collect(child.stdout, collector)
+  const outcome = await collect(child.stdout, collector, target)
   signal.throwIfAborted()
   if (outcome.ended !== 'by itself') child.signalGroup('SIGKILL')
   const exit = await ended(child)
@@ -60,14 +62,19 @@ interface Outcome {
   readonly endless?: RipgrepBatch['endless']
 }
 
-async function collect(stdout: Readable, collector: ResultCollector): Promise<Outcome> {
+async function collect(stdout: Readable, collector: ResultCollector, target: SearchTarget): Promise<Outcome> {
   let complete = false
   for await (const batch of ripgrepBatches(stdout)) {
-    for (const line of batch.lines) if (collector.add(line)) return { ended: 'enough', complete }
+    for (const line of batch.lines) if (collector.add(named(line, target))) return { ended: 'enough', complete }
     complete ||= batch.complete
     if (batch.endless !== undefined) return { ended: 'enough', complete, endless: batch.endless }
   }
   return { ended: 'by itself', complete }
+}
+
+/** A file that was given as it is open is told by its own name. */
+function named(line: LineRecord, { opened, name }: SearchTarget): LineRecord {
+  return opened === undefined ? line : { ...line, path: name }
 }
 
 /** What an exit means: 0 hits, 1 none, 2 something failed, before the search or at single files. */
@@ -103,7 +110,12 @@ async function addEndless(
   collector.cap(`${endless.path}: a line is longer than ${size}; the search ended there`)
   if (endless.kind === 'context' || endless.pathBytes !== undefined) return
   const file = { ...target, kind: 'file' as const, name: endless.path, count: collector.countIn(endless.path) + 1 }
-  const { stdout } = await runShort(ripgrep, lineNumbersArgv(ripgrep.binary, query, file), target.directory, signal)
+  const { stdout } = await runShort(
+    ripgrep,
+    lineNumbersArgv(ripgrep.binary, query, file),
+    target.cwd ?? target.directory,
+    signal,
+  )
   const line = /(\d+):[^\n]*\n?$/.exec(stdout)?.[1]
   if (line !== undefined) collector.addCapped({ ...endless, line: Number(line) })
 }

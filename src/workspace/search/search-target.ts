@@ -7,17 +7,19 @@ import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import type { SearchTarget } from './content-query.ts'
 import { forbiddenToWalks } from '../../threads/walk/mounts.ts'
 
-export async function searchTarget(path: string): Promise<SearchTarget> {
-  const [stats, real] = await Promise.all([stat(path), realpath(path)]).catch((error: unknown) => {
+export async function searchTarget(path: string, judged?: JudgedTarget): Promise<SearchTarget> {
+  const at = judged?.at ?? path
+  const [stats, real] = await Promise.all([stat(at), realpath(at)]).catch((error: unknown) => {
     throw faultOfSystem(error, path)
   })
   if (stats.isDirectory()) {
     return {
       kind: 'directory',
       directory: path,
+      cwd: judged?.at,
       name: '',
       inRepository: await liesInRepository(real),
-      barred: barredBelow(real, forbiddenToWalks()),
+      barred: barredBelow(real, new Set([...forbiddenToWalks(), ...(judged?.withheld ?? [])])),
     }
   }
   if (!stats.isFile()) {
@@ -29,7 +31,16 @@ export async function searchTarget(path: string): Promise<SearchTarget> {
       },
     )
   }
-  return { kind: 'file', directory: posix.dirname(path), name: posix.basename(path), inRepository: false, barred: [] }
+  const [directory, name] = [posix.dirname(path), posix.basename(path)]
+  return { kind: 'file', directory, opened: judged?.at, name, inRepository: false, barred: [] }
+}
+
+/** The start of a search for a caller that is not allowed everything. */
+export interface JudgedTarget {
+  /** A path for our children that leads to what was opened and judged. */
+  readonly at: string
+  /** Places without links that are left out. */
+  readonly withheld: readonly string[]
 }
 
 /** The places below `directory`, relative to it; what lies in one of them needs no mention. */

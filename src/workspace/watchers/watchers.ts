@@ -10,8 +10,10 @@ import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ShownChange } from '../../threads/watch/change.ts'
 import type { FromReader } from '../../threads/watch/watch-job.ts'
+import { EVERYTHING, type Access } from '../files/access.ts'
 import { badCursor, cursorOf, parseCursor } from './cursor.ts'
 import { notifies } from './file-system.ts'
+import { withheldBelow } from './withheld-below.ts'
 import { ReaderThread, type Mode } from './reader-thread.ts'
 import { Audience, type Subscription } from './subscription.ts'
 import { LiveWatcher, type Watcher, type WatcherRequest } from './watcher.ts'
@@ -43,7 +45,7 @@ export interface Changes {
 }
 
 export interface Watchers extends AsyncDisposable {
-  create(request: WatcherRequest, signal: AbortSignal): Promise<Watcher>
+  create(request: WatcherRequest, signal: AbortSignal, access?: Access): Promise<Watcher>
   list(): readonly Watcher[]
   /** Throws `not_found`. */
   get(id: string): Watcher
@@ -87,9 +89,10 @@ class WatcherTable implements Watchers {
     this.#notifies = options.notifies ?? notifies
   }
 
-  async create(request: WatcherRequest, signal: AbortSignal): Promise<Watcher> {
+  async create(request: WatcherRequest, signal: AbortSignal, access: Access = EVERYTHING): Promise<Watcher> {
     this.#admit()
-    const globs = expandPatterns('excludes', request.excludes)
+    const globs = [...expandPatterns('excludes', request.excludes), ...(await withheldBelow(request.root, access))]
+    this.#admit() // others may have come meanwhile
     const id = String(++this.#lastId)
     const cursorAt = (watcher: string, next: number) => cursorOf({ life: this.#life, watcher, next })
     // The place is taken before the first wait, so that two requests cannot share the last one.

@@ -1,0 +1,17 @@
+// The entries of one directory, for a caller who types a path: those that the caller may open, unsorted.
+
+import type { Dirent } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { pathOfOpened, Withheld } from '../../threads/walk/left-out.ts'
+import type { Access } from '../files/access.ts'
+import { kernelPath } from '../files/judged-open.ts'
+
+/** Rejects with the system's error, or with the judge's Fault. */
+export async function entriesIn(directory: string, access: Access): Promise<Dirent[]> {
+  if (access.everything) return await readdir(directory, { withFileTypes: true })
+  await using opened = await access.open(directory)
+  const withheld = new Withheld(await access.leftOut())
+  const above = kernelPath(opened.fd)
+  const entries = await readdir(pathOfOpened(opened.fd), { withFileTypes: true })
+  return entries.filter(({ name }) => !withheld.entry(() => above, name))
+}
