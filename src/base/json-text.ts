@@ -1,6 +1,8 @@
 // JSON on its way out. A reply may hold parts that a worker thread has rendered already (JsonText); the
 // rest is rendered here in slices, so that no reply, however long, holds the main loop (contract 18).
 
+import { jsonInside, jsonOf } from './json-of.ts'
+
 /** The JSON text of a T, rendered elsewhere, as UTF-8. Stands in an operation's output where a T belongs. */
 export class JsonText<T> {
   readonly chunks: readonly Uint8Array[]
@@ -23,7 +25,7 @@ const STRING_AT_ONCE = 64 * 1024
 
 /**
  * The JSON of `value` in pieces: strings, and bytes where a JsonText stood. Joined they equal
- * `JSON.stringify(value)`. Objects and long arrays are opened down to their leaves and long strings cut, so
+ * `jsonOf(value)`. Objects and long arrays are opened down to their leaves and long strings cut, so
  * each piece is small.
  */
 export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
@@ -32,7 +34,7 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   } else if (typeof value === 'string' && value.length > STRING_AT_ONCE) {
     yield* stringPieces(value)
   } else if (isFlat(value)) {
-    yield JSON.stringify(value) ?? 'null'
+    yield jsonOf(value)
   } else if (Array.isArray(value)) {
     yield '['
     for (let i = 0; i < value.length; i++) {
@@ -44,7 +46,7 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
     let separator = '{'
     for (const [key, item] of Object.entries(value as object)) {
       if (item === undefined) continue
-      yield `${separator}${JSON.stringify(key)}:`
+      yield `${separator}${jsonOf(key)}:`
       yield* jsonPieces(item)
       separator = ','
     }
@@ -70,7 +72,7 @@ function* stringPieces(text: string): Generator<string> {
   while (start < text.length) {
     const last = text.charCodeAt(start + STRING_AT_ONCE - 1)
     const end = start + STRING_AT_ONCE + (last >= 0xd800 && last <= 0xdbff ? 1 : 0)
-    yield JSON.stringify(text.slice(start, end)).slice(1, -1)
+    yield jsonInside(text.slice(start, end))
     start = end
   }
   yield '"'

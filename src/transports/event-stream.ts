@@ -3,6 +3,7 @@
 
 import type { ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
+import { jsonOf } from '../base/json-of.ts'
 import type { EventStream, Frame } from '../operation.ts'
 import { drained, nextUnlessLeft } from './drain.ts'
 
@@ -98,8 +99,8 @@ function write(response: ServerResponse, format: 'sse' | 'ndjson', frame: Frame,
 /** SSE needs the space after the colon and LF (contract 5); NDJSON carries the event's name in the object. */
 export function rendered(format: 'sse' | 'ndjson', frame: Frame): string | Uint8Array {
   if ('rendered' in frame) return frame.rendered
-  if (format === 'ndjson') return `${JSON.stringify({ event: frame.event, ...('data' in frame ? frame.data : {}) })}\n`
-  if ('data' in frame) return `event: ${frame.event}\ndata: ${JSON.stringify(frame.data)}\n\n`
+  if (format === 'ndjson') return `${jsonOf({ event: frame.event, ...('data' in frame ? frame.data : {}) })}\n`
+  if ('data' in frame) return `event: ${frame.event}\ndata: ${jsonOf(frame.data)}\n\n`
   const { buffer, byteOffset, byteLength } = frame.bytes
   return `event: ${frame.event}\ndata: {"data":"${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}"}\n\n`
 }

@@ -2,6 +2,7 @@
 // reply blocks the loop (contract 18) and no slow client makes the daemon hold it twice.
 
 import type { ServerResponse } from 'node:http'
+import { jsonOf } from '../base/json-of.ts'
 import { JsonText, jsonPieces } from '../base/json-text.ts'
 import { hasBody } from './body.ts'
 import { drained } from './drain.ts'
@@ -29,7 +30,7 @@ export async function sendJson(
 ): Promise<void> {
   // A connection whose body was not read ends with the answer: its client must not send the next request on it.
   const last = hasBody(response.req) && !response.req.complete ? { connection: 'close' } : undefined
-  const text = isLong(body) ? undefined : JSON.stringify(body)
+  const text = isLong(body) ? undefined : jsonOf(body)
   const length = text === undefined ? undefined : { 'content-length': Buffer.byteLength(text) }
   response.writeHead(status, { ...BASE, ...headers, ...last, ...length })
   if (text !== undefined) {

@@ -2,20 +2,21 @@
 // JSON.stringify over objects: names rarely need escaping, and a listing has 50,000 of them. No entry has
 // a key `event`: clients drop such lines.
 
+import { jsonOf } from '../../base/json-of.ts'
 import type { Item, Kind } from './directory.ts'
 import { extensionOf } from './code-files.ts'
 
 // A lone surrogate would need escaping too, but no decoded name or content has one.
-const NEEDS_ESCAPE = /["\\\u0000-\u001f]/ // oxlint-disable-line no-control-regex -- JSON escapes control characters
+const NEEDS_ESCAPE = /["\\\u0000-\u001f\u2028\u2029]/ // oxlint-disable-line no-control-regex -- JSON escapes control characters
 
 /** A JSON string. */
 export function jsonString(text: string): string {
-  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`
+  return NEEDS_ESCAPE.test(text) ? jsonOf(text) : `"${text}"`
 }
 
 /** The inside of a JSON string, to be put together with more of it. */
 export function jsonInside(text: string): string {
-  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text).slice(1, -1) : text
+  return NEEDS_ESCAPE.test(text) ? jsonOf(text).slice(1, -1) : text
 }
 
 const TYPE: Readonly<Record<Kind, string>> = {

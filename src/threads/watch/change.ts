@@ -1,6 +1,7 @@
 // A change of the watched tree: what happened to one path, how two changes of one path within its window
 // become one, and the JSON that clients see (contract 8 and 17). Pure.
 
+import { jsonOf } from '../../base/json-of.ts'
 import { locate } from './names.ts'
 
 export type Op = 'create' | 'write' | 'remove' | 'rename' | 'unknown'
@@ -60,5 +61,5 @@ export function renderChange(change: Change): string {
     from_base64: from?.raw?.toString('base64'),
     to_base64: to?.raw?.toString('base64'),
   }
-  return JSON.stringify(shown) // leaves undefined out
+  return jsonOf(shown) // leaves undefined out
 }

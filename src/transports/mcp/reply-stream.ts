@@ -4,6 +4,7 @@
 // takes nothing is no event of ours: what is written to it then is dropped.
 
 import type { ServerResponse } from 'node:http'
+import { jsonOf } from '../../base/json-of.ts'
 import { sendPieces } from '../json-reply.ts'
 import type { Reply } from './json-rpc.ts'
 import type { Notification, Outlet } from './outlet.ts'
@@ -65,7 +66,7 @@ export class ReplyStream implements Outlet, Disposable {
     this.open()
     const response = this.#response
     if (!this.#opened || response.destroyed || response.writableLength > UNSENT) return false
-    response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
+    response.write(`event: message\ndata: ${jsonOf(message)}\n\n`)
     this.#keepAlive?.refresh()
     return true
   }

@@ -3,6 +3,7 @@
 // `isError` for callers who negotiated, JSON-RPC errors for bare ones. Pure.
 
 import type { Fault } from '../../base/fault.ts'
+import { jsonOf } from '../../base/json-of.ts'
 import { isLong } from '../json-reply.ts'
 import { faultBody } from '../reply.ts'
 import { takesStructured, type Speaker } from './era.ts'
@@ -17,14 +18,14 @@ export interface ToolResult {
 
 /** `body` is the whole REST body, `success: true` included. */
 export function toolResult(body: object, speaker: Speaker): ToolResult {
-  const text = isLong(body) ? new JsonAsText(body) : JSON.stringify(body)
+  const text = isLong(body) ? new JsonAsText(body) : jsonOf(body)
   const content = [{ type: 'text', text }] as const
   return takesStructured(speaker) ? { content, structuredContent: body } : { content }
 }
 
 /** Without structured content: that would have to fit the tool's output schema. */
 export function toolFailure(fault: Fault, requestId: string): ToolResult {
-  return { content: [{ type: 'text', text: JSON.stringify(faultBody(fault, requestId)) }], isError: true }
+  return { content: [{ type: 'text', text: jsonOf(faultBody(fault, requestId)) }], isError: true }
 }
 
 /** For bare callers: what they said wrong is -32602, everything else -32603. */

@@ -2,6 +2,7 @@
 // once more: here it is done piece by piece, from the same pieces that `structuredContent` is made of, so
 // that a listing of many megabytes is never one string and never holds the loop (contract 18). Pure.
 
+import { jsonInside, jsonOf } from '../../base/json-of.ts'
 import { JsonText, jsonPieces } from '../../base/json-text.ts'
 
 /** Stands where a string belongs: the compact JSON of `value`, as text. */
@@ -40,7 +41,7 @@ export function* wirePieces(value: unknown, depth = 0): Generator<string | Uint8
     let separator = '{'
     for (const [key, item] of Object.entries(value)) {
       if (item === undefined) continue
-      yield `${separator}${JSON.stringify(key)}:`
+      yield `${separator}${jsonOf(key)}:`
       yield* wirePieces(item, depth + 1)
       separator = ','
     }
@@ -69,10 +70,10 @@ export function* escaped(pieces: Iterable<string | Uint8Array>): Generator<strin
     // A character may be split between two chunks of bytes: the decoder keeps its beginning.
     text += typeof part === 'string' ? part : decoder.decode(part, { stream: true })
     if (text.length < SLICE) continue
-    yield inside(text)
+    yield jsonInside(text)
     text = ''
   }
-  yield inside(text + decoder.decode())
+  yield jsonInside(text + decoder.decode())
 }
 
 function* slices(pieces: Iterable<string | Uint8Array>): Generator<string | Uint8Array> {
@@ -94,8 +95,4 @@ function* slices(pieces: Iterable<string | Uint8Array>): Generator<string | Uint
 function wholeCharacters(text: string, end: number): number {
   const unit = text.charCodeAt(end - 1)
   return unit >= 0xd800 && unit <= 0xdbff ? end + 1 : end
-}
-
-function inside(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
 }

@@ -3,6 +3,7 @@
 // (contract 18). What a cut left of a character at either end is dropped and not counted as an error.
 
 import { isUtf8 } from 'node:buffer'
+import { jsonInside } from '../../base/json-of.ts'
 import { JsonText } from '../../base/json-text.ts'
 import { takeTurns } from '../files/turn.ts'
 
@@ -40,7 +41,7 @@ export async function outputText(pieces: readonly Buffer[], cut: Cut): Promise<O
   const turn = takeTurns()
   for (const slice of slices(pieces, cut)) {
     lossy ||= !isUtf8(slice)
-    chunks.push(Buffer.from(JSON.stringify(slice.toString('utf8')).slice(1, -1)))
+    chunks.push(Buffer.from(jsonInside(slice.toString('utf8'))))
     await turn()
   }
   chunks.push(Buffer.from('"'))

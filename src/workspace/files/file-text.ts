@@ -3,6 +3,7 @@
 // string and that into JSON would hold the loop for up to half a second.
 
 import { isUtf8 } from 'node:buffer'
+import { jsonInside } from '../../base/json-of.ts'
 import { JsonText } from '../../base/json-text.ts'
 import { takeTurns } from './turn.ts'
 
@@ -13,7 +14,7 @@ const SLICE_BYTES = 96 * 1024
 export async function asText(bytes: Uint8Array): Promise<{ content: string | JsonText<string>; lossy: boolean }> {
   const lossy = !isUtf8(bytes)
   if (bytes.byteLength <= SLICE_BYTES) return { content: view(bytes).toString('utf8'), lossy }
-  const render = (slice: Buffer): string => JSON.stringify(slice.toString('utf8')).slice(1, -1)
+  const render = (slice: Buffer): string => jsonInside(slice.toString('utf8'))
   return { content: await inSlices(view(bytes), render, characterStart), lossy }
 }
 

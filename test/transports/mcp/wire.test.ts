@@ -1,6 +1,7 @@
 // Long replies leave in pieces that join to exactly the JSON of the whole.
 
 import t from 'tap'
+import { jsonOf } from '../../../src/base/json-of.ts'
 import { JsonText } from '../../../src/base/json-text.ts'
 import { escaped, JsonAsText, wirePieces } from '../../../src/transports/mcp/wire.ts'
 
@@ -10,7 +11,7 @@ function join(pieces: Iterable<string | Uint8Array>): string {
 
 const VALUES = {
   plain: { success: true, count: 0, name: 'x', nothing: undefined },
-  'quotes and controls': { text: '"\\\n\u0000\u2028\u007f' },
+  'quotes and controls': { text: '"\\\n\u0000\u2028\u2029\u007f' },
   'a long string of pairs': { text: `x${'\u{1f600}'.repeat(100_000)}` },
   'lone surrogates': { text: `${'\ud800'.repeat(70_000)}\udc00` },
   'a long listing': { entries: Array.from({ length: 20_000 }, (_, i) => ({ name: `é${i}`, deep: [i, null] })) },
@@ -25,10 +26,11 @@ for (const [name, value] of Object.entries(VALUES)) {
     }
     const plain = {
       ...reply,
-      result: { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: value },
+      result: { content: [{ type: 'text', text: jsonOf(value) }], structuredContent: value },
     }
     const sent = join(wirePieces(reply))
-    t.equal(sent === JSON.stringify(plain), true)
+    t.equal(sent === jsonOf(plain), true)
+    t.notMatch(sent, /[\u2028\u2029]/)
     t.same(JSON.parse(sent), JSON.parse(JSON.stringify(plain)))
     t.end()
   })
