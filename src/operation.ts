@@ -50,6 +50,22 @@ export interface TextFormat<I> {
   readonly more?: string
 }
 
+/** Fields of an input or of an answer, by name. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** How the answer of a tool that is too long for one message becomes shorter (transports/mcp/fit.ts). Pure. */
+export interface Fit {
+  /**
+   * Arguments that ask the same for about `share`, below 1, of what came; undefined where there is no asking for less.
+   * Only a tool that changes nothing is asked again.
+   */
+  readonly less?: (came: Fields, asked: Fields, share: number) => Fields | undefined
+  /** The answer in at most `room` bytes of JSON. Without it the longest parts lose their ends. */
+  readonly cut?: (came: Fields, room: number) => Fields
+  /** What a shortened answer says besides: that something is missing, and the call that gets it. */
+  readonly marks?: (short: Fields, asked: Fields, came: Fields) => Fields
+}
+
 /** MCP annotations (mcp.md 4.3). */
 export interface Hints {
   readonly readOnly: boolean
@@ -65,6 +81,7 @@ export interface Tool<I> {
   /** Defaults that differ from the REST ones (contract 12 row 12: create_dirs). */
   readonly defaults?: Partial<I>
   readonly text?: TextFormat<I>
+  readonly fit?: Fit
   /** What a person is asked before it runs, where that is wanted (`mcp.confirm`); undefined: nothing to ask. */
   readonly confirm?: (input: I, call: Call) => Promise<string | undefined>
   /** Hints for single clients, as `_meta` of the tool's listing (mcp.md 3.1). */

@@ -20,6 +20,8 @@ export interface ResourceKind {
   readonly description: string
   readonly mimeType?: string
   readonly read: Operation<TObject, typeof resourceContents>
+  /** The call that reads on behind `shown`, the beginning of the text, where the contents are too long for one message. */
+  readonly more?: (input: Readonly<Record<string, string>>, shown: string) => { tool: string; arguments: object }
   /** Names those there are now: `values` of the variable. Left out where there are too many to name. */
   readonly list?: Operation
   /** `values` of the variable that begin with its input field `value`. */

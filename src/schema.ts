@@ -76,4 +76,10 @@ export const environment = (description: string) =>
 
 export const optional = <S extends TSchema>(schema: S) => Type.Optional(schema)
 
+/** The call that gets what an answer leaves out, as a tool and its arguments. */
+export const restCall = (description: string) =>
+  Type.Optional(
+    Type.Object({ tool: Type.String(), arguments: Type.Unsafe<object>({ type: 'object' }) }, { description }),
+  )
+
 export { Type }

@@ -4,6 +4,7 @@
 import type { Static } from 'typebox'
 import { operation, type Call } from '../operation.ts'
 import { choice, number, optional, Type, whole } from '../schema.ts'
+import { getFit } from './exec-fit.ts'
 import {
   endsFields,
   endsReport,
@@ -69,6 +70,7 @@ export const execGet = operation({
       'exit_code is -1 while it runs; wait_seconds waits for its end. To read one stream exactly give stream and offset, then ' +
       'the next_offset of each answer: with wait_seconds it waits for new output; eof true is the end. ' +
       'The last 256 KiB of each stream are kept (8 MiB with keep_logs); gap_bytes and stdout_truncated say what is gone. Reading consumes nothing.',
+    fit: getFit,
     text: {
       form: 'command',
       defaults: { output_bytes: TEXT_BYTES, limit: 32 * 1024 },

@@ -53,10 +53,15 @@ export const nextCall = optional(
   Type.Object(
     {
       tool: Type.String(),
-      arguments: Type.Object({ id: Type.String(), wait_seconds: Type.Number() }),
+      arguments: Type.Object({
+        id: Type.String(),
+        wait_seconds: optional(Type.Number()),
+        stream: optional(Type.String()),
+        offset: optional(Type.Integer()),
+      }),
       path: Type.String({ description: 'The same call over REST' }),
     },
-    { description: 'The call to make next: the command runs on' },
+    { description: 'The call to make next: the command runs on, or there is more output than fits into one result' },
   ),
 )
 

@@ -9,6 +9,7 @@ import { argv, content, environment, flag, number, optional, path, text, Type, w
 import type { Task } from '../workspace/exec/task.ts'
 import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/exec/tasks.ts'
 import { taskStream } from './exec-frames.ts'
+import { runFit } from './exec-fit.ts'
 import { endsFields, endsReport, nextCall, nextOf, outputBytes, TEXT_BYTES, USUAL_WAIT_SECONDS } from './exec-output.ts'
 import { lastLineOf } from './exec-progress.ts'
 import { tailReport, taskReport, wholeReport } from './exec-task.ts'
@@ -86,8 +87,10 @@ export const execRun = operation({
       'For servers set background true. stdin is empty unless given. Output that is too long (16 MiB, or output_bytes) is cut and says so.',
     hidden: ['stream', 'kill_on_disconnect'],
     // There the signal aborts only when the caller has cancelled, and that ends the command (contract 16).
-    defaults: { kill_on_disconnect: true },
+    // What does not fit into the result is read afterwards: so it is kept.
+    defaults: { kill_on_disconnect: true, keep_logs: true },
     // Answered before clients give up (60 s of silence); logs stay long enough to be read in parts.
+    fit: runFit,
     text: {
       form: 'command',
       more: 'exec_get',

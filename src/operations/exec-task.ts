@@ -17,6 +17,7 @@ export const taskId = id('The task, as exec_run and exec_list name it.')
 const fields = {
   id: text('A decimal number; never given twice'),
   command: Type.Array(Type.String(), { description: 'As requested' }),
+  command_truncated: yes('Over MCP: the command is longer than this'),
   status: Type.Unsafe<'running' | 'exited' | 'failed'>({
     type: 'string',
     enum: ['pending', 'running', 'exited', 'failed'],

@@ -2,7 +2,7 @@
 // model see them. Listing is in list.ts.
 
 import { operation, type Call } from '../operation.ts'
-import { choice, content, flag, optional, path, Type, whole } from '../schema.ts'
+import { choice, content, flag, optional, path, restCall, Type, whole } from '../schema.ts'
 import { makeDirectories } from '../workspace/files/directory.ts'
 import { statPath } from '../workspace/files/file-facts.ts'
 import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
@@ -11,6 +11,7 @@ import { readFile, READ_BYTES } from '../workspace/files/file-reader.ts'
 import { hashCondition, NO_FILE } from '../workspace/files/precondition.ts'
 import { PROTECTED } from '../workspace/files/protected.ts'
 import { removePath } from '../workspace/files/removal.ts'
+import { readFit } from './file-fit.ts'
 
 /** A line number has no upper bound of its own; this is the largest exact integer. */
 const MOST_LINES = Number.MAX_SAFE_INTEGER
@@ -70,6 +71,8 @@ export const fileRead = operation({
       Type.Integer({ description: 'With max_bytes: start_line of the next call; absent at the end.' }),
     ),
     line_cut: optional(Type.Boolean({ description: 'true: not even one line fitted, this is its beginning.' })),
+    content_truncated: optional(Type.Boolean({ description: 'Over MCP: more than fits into one result.' })),
+    next: restCall('With content_truncated: the call that reads on.'),
     media_type: optional(Type.String({ description: 'With encoding auto, of a binary file.' })),
     binary: optional(Type.Boolean({ description: 'With encoding auto: content is base64, or left out.' })),
     lossy: optional(Type.Boolean({ description: 'true: bytes that are not UTF-8 were replaced by U+FFFD.' })),
@@ -84,6 +87,7 @@ export const fileRead = operation({
       'start_line and end_line (1-based, inclusive). with_line_numbers helps to refer to lines later. ' +
       'Use file_list for directories, search_content to find where something is, and encoding "base64" for binary files. ' +
       'lossy: true in the answer means that the file is not UTF-8 text: do not write it back from there.',
+    fit: readFit,
     text: {
       form: 'file',
       defaults: { with_line_numbers: true, encoding: 'auto', max_bytes: 40_000 },

@@ -1,7 +1,8 @@
 // Listing of directories: as one reply, and as a stream of lines (contract 2).
 
 import { EventStream, operation } from '../operation.ts'
-import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
+import { flag, list, optional, path, restCall, text, Type, whole } from '../schema.ts'
+import { listFit } from './list-fit.ts'
 import { CONTENT_BUDGET, ENTRY_CAP, listFiles, streamFiles } from '../workspace/listing/listing.ts'
 
 const input = Type.Object({
@@ -33,6 +34,11 @@ const listInput = Type.Object({
     maximum: ENTRY_CAP,
     default: ENTRY_CAP,
   }),
+  offset: whole('Entries passed over first, where they are in one list: how a truncated listing is read on.', {
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: 0,
+  }),
 })
 
 const entry = Type.Object({
@@ -49,11 +55,13 @@ const entry = Type.Object({
   content_skipped: optional(Type.String({ description: 'binary, oversize, budget, unreadable or pseudo_filesystem' })),
   lossy_name: optional(Type.Boolean({ description: 'The name is not UTF-8' })),
   name_base64: optional(Type.String({ description: 'Its bytes' })),
+  truncated: optional(Type.Boolean({ description: 'Not all of its children are here' })),
   children: optional(Type.Array(Type.Unsafe<unknown>({ type: 'object' }), { description: 'Entries, in tree form' })),
 })
 
 const remarks = {
   truncated: optional(Type.Boolean({ description: 'Stopped at max_entries' })),
+  cut_at: optional(Type.String({ description: 'Of a truncated tree: the first directory that is not here in full' })),
   depth_limited: optional(Type.Boolean({ description: 'Some directories lie below max_depth and were not entered' })),
   errors: optional(Type.Integer({ description: 'Places that could not be read' })),
   unreadable: optional(Type.Array(Type.String(), { description: 'The first of their paths' })),
@@ -70,6 +78,7 @@ export const fileList = operation({
     entries: Type.Array(entry),
     count: Type.Integer({ description: 'All entries, nested ones too' }),
     ...remarks,
+    next: restCall('Over MCP, where the result was cut: the call that shows more'),
   }),
   routes: [{ method: 'GET', path: '/files' }],
   tool: {
@@ -79,6 +88,7 @@ export const fileList = operation({
       '`nested` and `flatten` one flat list. Use `light: true` unless sizes matter: it is shorter. What git ignores is ' +
       'left out unless `use_gitignore` is false; other dotfiles are listed. To find files by name use search_files, ' +
       'to find text use search_content, to read one file use file_read.',
+    fit: listFit,
     text: {
       defaults: { path: '.', max_entries: 300, max_content_budget: 20_000 },
       most: { max_entries: 1000, max_content_budget: 200_000 },

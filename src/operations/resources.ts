@@ -173,6 +173,8 @@ function idOperations(
   }
 }
 
+type Input = Readonly<Record<string, string>>
+
 export const resourceKinds = [
   {
     template: 'runtime://info',
@@ -189,6 +191,10 @@ export const resourceKinds = [
     description:
       'A file of the workspace by its absolute path: text where it is UTF-8, else its bytes. At most 10 MiB.',
     read: fileRead,
+    more: ({ path }: Input, shown: string) => ({
+      tool: 'file_read',
+      arguments: { path, start_line: shown.split('\n').length },
+    }),
     complete: fileComplete,
     watch: fileWatch,
   },
@@ -199,6 +205,7 @@ export const resourceKinds = [
     description: 'What is kept of the standard output of a command, by its id: all of it, or its end.',
     mimeType: 'text/plain',
     read: outputRead('stdout'),
+    more: ({ id }: Input) => ({ tool: 'exec_get', arguments: { id, stream: 'stdout', offset: 0 } }),
     ...taskIds,
   },
   {
@@ -208,6 +215,7 @@ export const resourceKinds = [
     description: 'What is kept of the standard error of a command, by its id: all of it, or its end.',
     mimeType: 'text/plain',
     read: outputRead('stderr'),
+    more: ({ id }: Input) => ({ tool: 'exec_get', arguments: { id, stream: 'stderr', offset: 0 } }),
     ...taskIds,
   },
   {
@@ -217,6 +225,7 @@ export const resourceKinds = [
     description: 'The last output of a terminal, by its id, as the text it printed.',
     mimeType: 'text/plain',
     read: terminalRead,
+    more: ({ id }: Input) => ({ tool: 'terminal_scrollback', arguments: { id, text: true, from: 0 } }),
     ...terminalIds,
   },
 ] as unknown as readonly ResourceKind[] // each operation is one of its own schemas; the gate types the input by them

@@ -2,6 +2,7 @@
 
 import { operation } from '../operation.ts'
 import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
+import { namesFit } from './search-fit.ts'
 import { searchNames } from '../workspace/listing/name-search.ts'
 
 export const searchFiles = operation({
@@ -36,6 +37,7 @@ export const searchFiles = operation({
       'Finds files by name: every regular file whose path relative to `path` contains `q` (a plain substring, any ' +
       'case, no wildcards). Ignored and hidden files are left out unless asked for. Give a narrow `path` where you can. ' +
       'To search inside files use search_content; to see a directory use file_list.',
+    fit: namesFit,
     text: { form: 'paths', defaults: { path: '.' }, most: { max_results: 2000 } },
   },
   statuses: [404],

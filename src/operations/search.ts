@@ -4,7 +4,8 @@
 import type { Static } from 'typebox'
 import { Fault, quote } from '../base/fault.ts'
 import { operation } from '../operation.ts'
-import { flag, list, number, optional, path, text, Type, whole } from '../schema.ts'
+import { flag, list, number, optional, path, restCall, text, Type, whole } from '../schema.ts'
+import { matchesFit } from './search-fit.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'
 
 const shown = {
@@ -65,6 +66,7 @@ export const searchContent = operation({
     total_matches: Type.Integer({ description: 'Matching lines returned' }),
     total_files: Type.Integer({ description: 'Files they are in' }),
     capped: Type.Boolean({ description: 'There are more than were returned' }),
+    next: restCall('Over MCP, where the result was cut: the call that shows the first file that is not here in full'),
     engine: Type.Literal('ripgrep'),
     warnings: Type.Optional(Type.Array(Type.String(), { description: 'What could not be searched, and why' })),
   }),
@@ -79,6 +81,7 @@ export const searchContent = operation({
       'context_lines adds the lines around. Hidden, binary and .gitignored files are skipped. At most max_results lines ' +
       '(default 100): when capped is true, narrow path or file_types. To find files by name use search_files. ' +
       'Example: {"q":"TODO","path":"/app","file_types":["ts"]}',
+    fit: matchesFit,
     text: { form: 'matches', defaults: { path: '.' }, most: { max_results: 1000 } },
     meta: { 'anthropic/alwaysLoad': true },
   },

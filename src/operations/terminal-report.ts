@@ -2,7 +2,7 @@
 // transport's to add.
 
 import type { Static } from 'typebox'
-import { optional, Type } from '../schema.ts'
+import { optional, restCall, Type } from '../schema.ts'
 import { leadingHalf, shortText, trailingHalf } from '../workspace/exec/output-text.ts'
 import type { Passage } from '../workspace/terminals/attachment.ts'
 import { MOST_SCROLLBACK } from '../workspace/terminals/sizes.ts'
@@ -57,6 +57,8 @@ export const scrollbackShape = Type.Object({
       { description: 'Absent where the answer begins at the from asked for' },
     ),
   ),
+  scrollback_truncated: optional(Type.Boolean({ description: 'Over MCP: more than fits into one result' })),
+  next_call: restCall('With scrollback_truncated: the call that reads the rest'),
   lossy: optional(Type.Boolean({ description: 'The text has U+FFFD where the bytes were not UTF-8' })),
 })
 

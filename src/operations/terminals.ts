@@ -16,6 +16,7 @@ import {
   terminalEntry,
   wholeCharacters,
 } from './terminal-report.ts'
+import { scrollbackFit } from './terminal-fit.ts'
 
 /** Longest wait of one call: below the minute after which clients give up (mcp.md). */
 const MOST_WAIT_SECONDS = 50
@@ -131,6 +132,7 @@ export const terminalScrollback = operation({
       'To follow it: from 0, then from the next of each answer, with wait_seconds to wait for new output; ' +
       'alive false and from equal to to mean that it has ended and all is read. ' +
       'gap_bytes says how much was printed too long ago to be kept. Reading does not consume anything.',
+    fit: scrollbackFit,
     text: { form: 'screen', defaults: { text: true } },
   },
   statuses: [404],

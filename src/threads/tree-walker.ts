@@ -48,6 +48,7 @@ interface Walk {
   readonly count: number
   readonly truncated: boolean
   readonly depthLimited?: boolean
+  readonly cutAt?: string | undefined
   run(): Generator<void, void>
 }
 
@@ -56,6 +57,7 @@ function* summarized(ground: Ground, steps: Walk): Generator<void, Summary> {
   return {
     count: steps.count,
     truncated: steps.truncated,
+    ...(steps.cutAt !== undefined && { cutAt: steps.cutAt }),
     depthLimited: steps.depthLimited ?? false,
     errors: ground.errors,
     unreadable: ground.unreadable,

@@ -4,7 +4,7 @@
 import type { Fault } from '../base/fault.ts'
 
 /** The reply of an operation; `ignored` names request fields that meant nothing (contract 18). */
-export function successBody(value: object, ignored: readonly string[] = []): object {
+export function successBody(value: object, ignored: readonly string[] = []): Readonly<Record<string, unknown>> {
   return ignored.length === 0 ? { success: true, ...value } : { success: true, ...value, ignored }
 }
 

@@ -107,11 +107,11 @@ for (const [label, connect] of CLIENTS) {
   })
 }
 
-t.test('a long file arrives whole', async (t) => {
+t.test('a long file arrives whole where the client takes it', async (t) => {
   const path = join(daemon.directory, 'long.txt')
   const text = '"line" ä\u{1f600}\n'.repeat(300_000)
   writeFileSync(path, text)
-  const client = await second(t, at(), 'auto')
+  const client = await second(t, new URL('/mcp?max_result_bytes=16777216', daemon.url), 'auto')
   const { contents } = await client.readResource({ uri: pathToFileURL(path).href })
   t.ok((contents[0] as { text: string }).text === text)
 })

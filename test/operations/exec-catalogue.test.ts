@@ -199,6 +199,8 @@ t.test('E-09 E-10 names of variables, places and programs that cannot be', async
     { 'A\0': 'x' },
     { A: 'x\0' },
     { A: {} },
+    { A: null },
+    { A: [1] },
     ['A=1'],
     'A=1',
   ]) {

@@ -12,6 +12,17 @@ import type { Output } from './output.ts'
 import type { ListJob } from './walk-job.ts'
 import { errnoOf } from '../../base/fault.ts'
 
+/** Names of one directory that are sorted: as many as the longest listing has (contract 2). */
+const MOST_SORTED = 50_000
+
+/** An entry of a tree that is put together level by level. */
+interface Branch {
+  readonly text: string
+  readonly children: Branch[] | undefined
+  /** Not all of its children are there. */
+  cut: boolean
+}
+
 interface Frame {
   readonly directory: Directory
   readonly items: readonly Item[]
@@ -25,6 +36,8 @@ export class Listing {
   #count = 0
   #truncated = false
   #depthLimited = false
+  #skipped = 0
+  #cutAt: string | undefined
   #budget: number
   /** Nothing has been put since the last "[". */
   #first = true
@@ -42,12 +55,16 @@ export class Listing {
   get truncated(): boolean {
     return this.#truncated
   }
+  get cutAt(): string | undefined {
+    return this.#cutAt
+  }
   get depthLimited(): boolean {
     return this.#depthLimited
   }
 
   run(): Generator<void, void> {
-    return this.#job.shape === 'tree' ? this.#tree() : this.#flat()
+    if (this.#job.shape !== 'tree') return this.#flat()
+    return this.#job.broad === true ? this.#broadTree() : this.#tree()
   }
 
   *#flat(): Generator<void, void> {
@@ -60,7 +77,7 @@ export class Listing {
         if (this.#ground.tired || this.#output.full) yield
         // A sorted directory has been sifted already.
         if (this.#job.shape === 'lines' && !this.#ground.admits(directory, item)) continue
-        if (this.#shows(directory, item)) {
+        if (this.#shows(directory, item) && !this.#skips()) {
           if (this.#full()) break
           const text = this.#quick() ? this.#light(item, inside) : yield* this.#entry(directory, item, inside)
           if (text !== undefined) this.#put(text, '}')
@@ -95,17 +112,64 @@ export class Listing {
     }
   }
 
+  /** Level by level; what is found is held until the end, which the cap bounds. */
+  *#broadTree(): Generator<void, void> {
+    const top: Branch[] = []
+    const pending: { directory: Directory; into: Branch[]; of?: Branch }[] = [
+      { directory: this.#ground.root, into: top },
+    ]
+    for (const { directory, into, of } of pending) {
+      if (this.#truncated && of !== undefined) of.cut = true
+      if (this.#truncated) continue
+      const inside = insideOf(directory)
+      for (const item of yield* this.#sorted(directory)) {
+        if (this.#ground.tired) yield
+        if (!this.#shows(directory, item)) continue
+        if (this.#full()) {
+          this.#cutAt = directory.path
+          if (of !== undefined) of.cut = true
+          break
+        }
+        const text = this.#quick() ? this.#light(item, inside) : yield* this.#entry(directory, item, inside)
+        if (text === undefined) continue
+        this.#count++
+        const child = this.#enterable(directory, item)
+        const branch: Branch = { text, children: child === undefined ? undefined : [], cut: false }
+        into.push(branch)
+        if (child !== undefined) pending.push({ directory: child, into: branch.children ?? [], of: branch })
+      }
+    }
+    yield* this.#render(top)
+  }
+
+  *#render(top: readonly Branch[]): Generator<void, void> {
+    const open = [{ branches: top, next: 0 }]
+    for (let frame = open.at(-1); frame !== undefined; frame = open.at(-1)) {
+      if (this.#output.full) yield
+      const branch = frame.branches[frame.next++]
+      if (branch === undefined) {
+        open.pop()
+        if (open.length > 0) this.#output.put(']}')
+        continue
+      }
+      this.#output.put(frame.next > 1 ? `,${branch.text}` : branch.text)
+      if (branch.cut) this.#output.put(',"truncated":true')
+      this.#output.put(branch.children === undefined ? '}' : ',"children":[')
+      if (branch.children !== undefined) open.push({ branches: branch.children, next: 0 })
+    }
+  }
+
   *#frame(directory: Directory): Generator<void, Frame> {
     return { directory, items: yield* this.#sorted(directory), next: 0 }
   }
 
   /**
-   * What the rules admit, by name. No more than the cap has room for is kept, so the directory may be of
-   * any size; of a larger one the names first read are the ones sorted, and the listing is truncated.
+   * What the rules admit, by name. No more than a whole listing has is kept, so the directory may be of any size; of a
+   * larger one the names first read are the ones sorted, and the listing is truncated.
    */
   *#sorted(directory: Directory): Generator<void, Item[]> {
     const kept: Item[] = []
-    let room = this.#job.cap - this.#count
+    let room = Math.max(this.#job.cap, MOST_SORTED) + (this.#job.offset ?? 0) - this.#count
     for (const item of this.#ground.enter(directory)) {
       if (this.#ground.tired) yield
       if (!this.#ground.admits(directory, item)) continue
@@ -127,6 +191,12 @@ export class Listing {
       if (extensions.length > 0 && !extensions.includes(extensionOf(item.name).toLowerCase())) return false
     }
     return pathPart === '' || below(directory, item).path.toLowerCase().includes(pathPart)
+  }
+
+  #skips(): boolean {
+    if (this.#skipped >= (this.#job.offset ?? 0)) return false
+    this.#skipped++
+    return true
   }
 
   #full(): boolean {

@@ -15,6 +15,10 @@ export interface ListJob {
   readonly maxDepth: number
   /** Entries after which the walk stops; Infinity: none. */
   readonly cap: number
+  /** Of a flat listing: entries that are passed over before the first; none unless given. */
+  readonly offset?: number
+  /** Of a tree: level by level, so that a cap cuts what is deepest and every entry of the top is there. */
+  readonly broad?: boolean
   readonly light: boolean
   readonly extensions: boolean
   readonly hash: boolean
@@ -76,6 +80,8 @@ export interface Summary {
   readonly count: number
   /** The cap was reached and there may be more. */
   readonly truncated: boolean
+  /** Of a broad tree that was truncated: the first directory whose entries are not all there. */
+  readonly cutAt?: string | undefined
   /** Directories that were not entered because of `maxDepth`. */
   readonly depthLimited: boolean
   /** Directories, rule files and entries that could not be read. */

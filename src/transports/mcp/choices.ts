@@ -1,17 +1,20 @@
-// What a caller chooses for its own connection (contract 15.2 and 15.3; mcp.md 4.3): the result format, and
-// which tools it wants to see. By header or query: `X-MCP-Format`, `X-MCP-Toolsets`, `X-MCP-Readonly`, or
-// `?format=`, `?toolsets=`, `?readonly=`. Where both come, both bind. Choosing only ever narrows what the
-// credential allows. Pure.
+// What a caller chooses for its own connection (contract 15.2 and 15.3; mcp.md 4.3): the result format, how long a
+// result may be, and which tools it wants to see. By header or query: `X-MCP-Format`, `X-MCP-Max-Result-Bytes`,
+// `X-MCP-Toolsets`, `X-MCP-Readonly`, or `?format=`, `?max_result_bytes=`, `?toolsets=`, `?readonly=`. Where both come,
+// both bind. Choosing only ever narrows what the credential allows. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { nearest } from '../../base/nearest.ts'
 import type { Operation } from '../../operation.ts'
+import { LEAST_RESULT_BYTES, MOST_RESULT_BYTES } from './budget.ts'
 
 export interface Choices {
   readonly format: 'json' | 'text'
   /** Lists of which every one must name a tool's set; none: the tools that are on by default. */
   readonly toolsets: readonly (readonly string[])[]
   readonly readOnly: boolean
+  /** Bytes of a serialized result; undefined: the usual budget. */
+  readonly maxResultBytes?: number
 }
 
 export const NO_CHOICES: Choices = { format: 'json', toolsets: [], readOnly: false }
@@ -30,15 +33,26 @@ export function readChoices(
   const formats = said('x-mcp-format', 'format')
   const toolsets = said('x-mcp-toolsets', 'toolsets').map(namesIn)
   const readOnly = said('x-mcp-readonly', 'readonly')
+  const bytes = said('x-mcp-max-result-bytes', 'max_result_bytes')
   return (
     wrong('result format', formats, ['json', 'text']) ??
     wrong('toolset', toolsets.flat(), [DEFAULT_SET, ...known]) ??
-    wrong('value of readonly', readOnly, ['true', 'false', '1', '0', '']) ?? {
+    wrong('value of readonly', readOnly, ['true', 'false', '1', '0', '']) ??
+    wrongBytes(bytes) ?? {
       format: formats[0] === 'text' ? 'text' : 'json',
       toolsets,
       readOnly: readOnly.some((value) => value !== 'false' && value !== '0'),
+      ...(bytes.length > 0 && { maxResultBytes: Math.min(...bytes.map(Number)) }),
     }
   )
+}
+
+function wrongBytes(came: readonly string[]): string | undefined {
+  const fits = (bytes: number): boolean => bytes >= LEAST_RESULT_BYTES && bytes <= MOST_RESULT_BYTES
+  const strange = came.find((value) => !/^\d{1,9}$/.test(value) || !fits(Number(value)))
+  if (strange === undefined) return undefined
+  const shown = JSON.stringify(strange.slice(0, 100))
+  return `max_result_bytes is ${shown}; accepted is an integer from ${LEAST_RESULT_BYTES} to ${MOST_RESULT_BYTES}`
 }
 
 function namesIn(value: string): string[] {

@@ -99,7 +99,6 @@ export function openEngine(parts: MethodParts): Engine {
     if (message.positional) return refused(positionalParams(), message.id, era)
     const reply = settled(await run(method, message, inbound, speaker), era)
     if ('refusal' in reply) return refused(reply.refusal, message.id, era)
-    if (method.long === true && progressToken(message.params) !== undefined) inbound.outlet.open()
     const result = era === 'modern' ? complete(reply.result, method) : reply.result
     return { status: 200, era, reply: resultReply(message.id, result) }
   }

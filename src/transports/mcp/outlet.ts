@@ -3,6 +3,9 @@
 
 import type { RequestId } from './json-rpc.ts'
 
+/** An answer within this time, in ms, is plain JSON. */
+export const LATE_MS = 1000
+
 export interface Notification {
   readonly jsonrpc: '2.0'
   readonly method: string

@@ -1,10 +1,11 @@
-// Progress of one call, for a caller who gave a token: a notification at once and then at least one a second,
-// with a value that only rises (contract 16). A call that says nothing of itself still shows that it is alive:
-// clients prolong their patience with each notification.
+// Progress of one call, for a caller who gave a token: a notification once the call takes longer than a second, and
+// then at least one a second, with a value that only rises. Before that there is none, so that the answer of a short
+// call can be plain JSON, which no client bounds as it does an event. A call that says nothing of itself still shows
+// that it is alive: clients prolong their patience with each notification.
 
 import type { Params } from './json-rpc.ts'
 import { isObject } from './json-rpc.ts'
-import { notification, type Outlet } from './outlet.ts'
+import { LATE_MS, notification, type Outlet } from './outlet.ts'
 
 export interface Progress extends Disposable {
   /** Takes what says where the call stands; it is asked for each notification. */
@@ -15,7 +16,7 @@ export interface Progress extends Disposable {
 
 export type ProgressToken = string | number
 
-/** Below the second that contract 16 grants, so that a timer which is late still keeps it. */
+/** Below a second, so that a timer which is late still keeps it. */
 const TICK_MS = 800
 /** Longest message, in characters. */
 const MESSAGE = 200
@@ -39,11 +40,13 @@ export function openProgress(token: ProgressToken, outlet: Outlet): Progress {
     const message = standing()
     tell(Math.round(performance.now() - began) / 1000, message === undefined ? {} : { message: cut(message) })
   }
-  // Not before a refusal could be made, which has an HTTP status of its own.
-  const first = setImmediate(tick)
-  const timer = setInterval(tick, TICK_MS)
+  let timer: NodeJS.Timeout | undefined
+  const first = setTimeout(() => {
+    tick()
+    timer = setInterval(tick, TICK_MS)
+  }, LATE_MS)
   const stop = (): void => {
-    clearImmediate(first)
+    clearTimeout(first)
     clearInterval(timer)
   }
   return {

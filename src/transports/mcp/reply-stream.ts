@@ -7,11 +7,9 @@ import type { ServerResponse } from 'node:http'
 import { jsonOf } from '../../base/json-of.ts'
 import { sendPieces } from '../json-reply.ts'
 import type { Reply } from './json-rpc.ts'
-import type { Notification, Outlet } from './outlet.ts'
+import { LATE_MS, type Notification, type Outlet } from './outlet.ts'
 import { wirePieces } from './wire.ts'
 
-/** An answer within this time is plain JSON. */
-const LATE_MS = 1000
 /** Clients and proxies cut idle streams (mcp.md 6, trap 6). */
 const KEEP_ALIVE_MS = 15_000
 /** Unsent bytes beyond which notifications are dropped: they only tell what is going on, or are told again. */

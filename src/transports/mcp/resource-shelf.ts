@@ -8,8 +8,10 @@ import type { Gate } from '../../invoke.ts'
 import { EventStream, type Operation } from '../../operation.ts'
 import type { ResourceKind } from '../../resource.ts'
 import { refusalOfGate } from './gate-refusals.ts'
+import { budgetOf } from './budget.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { pageOf } from './paging.ts'
+import { shortContents } from './short-contents.ts'
 import type { ResourceDescription, ResourceShelf } from './registry.ts'
 import { noResource } from './shelf-methods.ts'
 import { uriTemplate, type UriTemplate } from './uri-template.ts'
@@ -91,7 +93,8 @@ async function readOne(
   const raw = variable === undefined ? {} : { [variable]: fieldOf(kind, value) }
   try {
     const { mime_type: mimeType, ...rest } = (await invoke(gate, kind.read, raw, exchange)) as Contents // its own output
-    return contents(uri, { mimeType, ...rest })
+    const budget = budgetOf(exchange.choices.maxResultBytes)
+    return contents(uri, { mimeType, ...(await shortContents(rest, budget, (text) => kind.more?.(raw, text))) })
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const missing = error.status === 404 || error.status === 400 || error.status === 413

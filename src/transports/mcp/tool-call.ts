@@ -2,16 +2,18 @@
 // caller's protocol has for success, failure and refusal.
 
 import { mayUse } from '../../caller.ts'
-import { ByteStream, EventStream, type Operation } from '../../operation.ts'
+import { ByteStream, EventStream, type Fields, type Operation } from '../../operation.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Gate } from '../../invoke.ts'
 import { successBody } from '../reply.ts'
+import { budgetOf } from './budget.ts'
 import { takesStructured } from './era.ts'
 import { handlerRefusal, RPC, type Refusal } from './errors.ts'
 import { admissionRefusal, isAdmission, scopeRefusal } from './gate-refusals.ts'
 import { isObject } from './json-rpc.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { confirmed } from './confirmation.ts'
+import { fitted } from './fit.ts'
 import { bounded } from './text/bounded.ts'
 import { textFailure, textResult } from './text/text-result.ts'
 import { defaultsOf, type Tools } from './tool-listing.ts'
@@ -33,11 +35,16 @@ export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, con
       const verdict = await confirmed(op, request, gate, exchange.talk())
       if (verdict !== undefined) return verdict
     }
-    const { value, ignored } = await gate.invoke(op, request)
-    if (value instanceof EventStream || value instanceof ByteStream) throw streamed(op)
-    const body = successBody(value, ignored)
-    if (format === 'text') return { result: textResult(op, body, raw, takesStructured(speaker)) }
-    return { result: toolResult(body, speaker) }
+    const run = async (more: Fields): Promise<Fields> => {
+      const { value, ignored } = await gate.invoke(op, { ...request, raw: { ...raw, ...more } })
+      if (value instanceof EventStream || value instanceof ByteStream) throw streamed(op)
+      return successBody(value, ignored)
+    }
+    const budget = budgetOf(exchange.choices.maxResultBytes)
+    const structured = takesStructured(speaker)
+    const body = await run({})
+    if (format === 'text') return { result: textResult(op, body, { asked: raw, structured, budget }) }
+    return { result: toolResult(await fitted(body, { op, asked: raw, budget, structured, again: run }), speaker) }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     if (isAdmission(error)) return { refusal: admissionRefusal(error, requestId) }

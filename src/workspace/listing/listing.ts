@@ -31,6 +31,7 @@ export interface ListRequest {
   readonly ignore_patterns: readonly string[]
   readonly max_content_budget: number
   readonly max_entries?: number
+  readonly offset?: number
 }
 
 /** One entry; the walker renders them, this is their type. */
@@ -43,6 +44,7 @@ export interface Entry {
 /** What a listing says about itself beyond its entries; each only where there is something to say. */
 export interface Remarks {
   readonly truncated?: true
+  readonly cut_at?: string
   readonly depth_limited?: true
   readonly errors?: number
   readonly unreadable?: string[]
@@ -97,6 +99,8 @@ export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: 
     shape,
     maxDepth: request.nested ? request.max_depth : 1,
     cap: shape === 'lines' ? Infinity : Math.min(request.max_entries ?? ENTRY_CAP, ENTRY_CAP),
+    offset: request.offset ?? 0,
+    broad: (request.max_entries ?? ENTRY_CAP) < ENTRY_CAP,
     light: request.light,
     extensions: request.include_extensions,
     hash: request.include_hash,
@@ -122,6 +126,7 @@ function dotted(extension: string): string {
 function remarks(summary: Summary, nested: boolean): Remarks {
   return {
     ...(summary.truncated && { truncated: true as const }),
+    ...(summary.cutAt !== undefined && { cut_at: summary.cutAt }),
     ...(summary.depthLimited && nested && { depth_limited: true as const }),
     ...(summary.errors > 0 && { errors: summary.errors, unreadable: [...summary.unreadable] }),
   }

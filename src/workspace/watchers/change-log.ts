@@ -5,6 +5,8 @@ import { Waiters } from '../../base/waiting.ts'
 
 export const KEPT_CHANGES = 10_000
 export const KEPT_BYTES = 4 * 1024 * 1024
+/** Of one answer, so that it fits into one message of MCP with its cursor; the rest comes with the next. */
+const BYTES_AT_ONCE = 256 * 1024
 
 export class ChangeLog {
   #texts: string[] = []
@@ -38,10 +40,13 @@ export class ChangeLog {
     return this.#next - (this.#texts.length - this.#start)
   }
 
-  /** At most `count` changes from number `from`, which must be kept. */
+  /** At most `count` changes from number `from`, which must be kept; no more than BYTES_AT_ONCE, but at least one. */
   from(from: number, count: number): readonly string[] {
     const at = this.#start + from - this.first
-    return this.#texts.slice(at, at + count)
+    let bytes = 0
+    const texts = this.#texts.slice(at, at + count)
+    const over = texts.findIndex((text, i) => (bytes += Buffer.byteLength(text)) > BYTES_AT_ONCE && i > 0)
+    return over === -1 ? texts : texts.slice(0, over)
   }
 
   /** Those who wait look again. */

@@ -128,9 +128,12 @@ t.test('an accepted notification has no body', async (t) => {
   t.equal(headers.get('x-request-id'), 'r-1')
 })
 
-t.test('a listing of megabytes arrives whole, as text and structured', async (t) => {
+t.test('a listing of megabytes arrives whole, as text and structured, where the caller takes it', async (t) => {
   await using server = await listen()
-  const { status, body, headers } = await post(server.url, rpc('tools/call', { name: 'large' }), LEGACY)
+  const { status, body, headers } = await post(server.url, rpc('tools/call', { name: 'large' }), {
+    ...LEGACY,
+    'x-mcp-max-result-bytes': '16777216',
+  })
   t.equal(status, 200)
   t.equal(headers.get('content-type'), 'application/json')
   const whole = JSON.stringify({ success: true, entries: LARGE, count: LARGE.length })

@@ -30,13 +30,13 @@ async function send(url: string, body: unknown, headers: Record<string, string>)
   return { sent, response }
 }
 
-t.test('with a token: headers and a comment at once, rising progress, the result last', async (t) => {
+t.test('with a token, after a second: headers and a comment, rising progress, the result last', async (t) => {
   await using server = await listen()
   for (const [headers, meta] of [
     [LEGACY, { progressToken: 'p' }],
     [modern('tools/call', { name: 'wait' }).headers, { ...META, progressToken: 'p' }],
   ] as const) {
-    const { response } = await send(server.url, call({ ms: 1800 }, meta), { ...headers, 'mcp-session-id': 's' })
+    const { response } = await send(server.url, call({ ms: 3000 }, meta), { ...headers, 'mcp-session-id': 's' })
     t.equal(response.statusCode, 200)
     t.match(response.headers, {
       'content-type': 'text/event-stream',
@@ -51,7 +51,7 @@ t.test('with a token: headers and a comment at once, rising progress, the result
     const told = messages.slice(0, -1)
     t.ok(told.length >= 2, `${told.length} notifications`)
     for (const message of told) {
-      t.match(message, { method: 'notifications/progress', params: { progressToken: 'p', message: 'waits 1800 ms' } })
+      t.match(message, { method: 'notifications/progress', params: { progressToken: 'p', message: 'waits 3000 ms' } })
       t.equal(message.id, undefined)
     }
     const values = told.map(({ params }) => params.progress as number)
@@ -63,11 +63,23 @@ t.test('with a token: headers and a comment at once, rising progress, the result
   }
 })
 
-t.test('a token that is a number, and a call that ends at once', async (t) => {
+t.test('a call that ends within a second is plain JSON, with a token too', async (t) => {
   await using server = await listen()
-  const { response } = await send(server.url, call({ ms: 0 }, { progressToken: 0 }), LEGACY)
-  t.equal(response.headers['content-type'], 'text/event-stream')
+  for (const headers of [LEGACY, modern('tools/call', { name: 'wait' }).headers]) {
+    const meta = headers === LEGACY ? { progressToken: 0 } : { ...META, progressToken: 0 }
+    for (const ms of [0, 400]) {
+      const { response } = await send(server.url, call({ ms }, meta), headers)
+      t.match(response.headers['content-type'], /^application\/json/)
+      t.match(JSON.parse(await text(response)), { id: 'c', result: { structuredContent: { waited: true } } })
+    }
+  }
+})
+
+t.test('a token that is a number', async (t) => {
+  await using server = await listen()
+  const { response } = await send(server.url, call({ ms: 1500 }, { progressToken: 0 }), LEGACY)
   const { messages } = read(await text(response))
+  t.ok(messages.length > 1)
   t.match(messages.at(-1), { id: 'c', result: {} })
   for (const message of messages.slice(0, -1)) t.equal(message.params.progressToken, 0)
 })
@@ -97,9 +109,9 @@ t.test('M-04 calls with one id and one token each get their own answer', async (
       }
       const { response, sent } = await send(server.url, body, { ...LEGACY, 'mcp-session-id': `session-${i}` })
       if (i % 10 === 0) return void sent.destroy()
-      const { messages } = read(await text(response))
-      const own = messages.at(-1)?.result?.structuredContent?.secret === `s${i}`
-      if (!own || response.headers['mcp-session-id'] !== `session-${i}`) wrong.push(JSON.stringify(messages))
+      const message = JSON.parse(await text(response))
+      const own = message.result?.structuredContent?.secret === `s${i}`
+      if (!own || response.headers['mcp-session-id'] !== `session-${i}`) wrong.push(JSON.stringify(message))
     }),
   )
   t.same(wrong, [])

@@ -3,13 +3,17 @@
 // same as structured content where it is not. Pure.
 
 import type { Fault } from '../../../base/fault.ts'
-import { JsonText } from '../../../base/json-text.ts'
+import { jsonBytes } from '../../../base/json-size.ts'
 import type { Operation, TextForm } from '../../../operation.ts'
+import type { Budget } from '../budget.ts'
+import { cutAnything } from '../cut-anything.ts'
+import { plainBody } from '../plain-body.ts'
 import { deletedView, writtenView } from './change.ts'
 import { commandView } from './command.ts'
 import { failureText } from './failure.ts'
 import { fileView } from './file.ts'
 import { fitJson } from './fit-json.ts'
+import { grouped } from './limits.ts'
 import { screenView } from './screen.ts'
 import { matchesView, pathsView } from './search.ts'
 import type { Block, Body, Subject, View } from './view.ts'
@@ -34,8 +38,15 @@ const VIEWS: Readonly<Record<TextForm, (subject: Subject) => View>> = {
   deleted: deletedView,
 }
 
-/** `body` is the whole REST body; `asked` are the arguments as they came. */
-export function textResult(op: Operation, body: object, asked: Body, structured: boolean): TextResult {
+export interface TextCall {
+  /** The arguments as they came. */
+  readonly asked: Body
+  readonly structured: boolean
+  readonly budget: Budget
+}
+
+/** `body` is the whole REST body. */
+export function textResult(op: Operation, body: object, { asked, structured, budget }: TextCall): TextResult {
   const plain = plainBody(body)
   const form = op.tool?.text?.form
   if (form === undefined) {
@@ -45,20 +56,25 @@ export function textResult(op: Operation, body: object, asked: Body, structured:
   }
   const { content, told } = VIEWS[form]({ body: plain, asked, more: op.tool?.text?.more ?? op.name })
   const facts = Object.fromEntries(Object.entries(plain).filter(([field]) => !told.includes(field)))
-  return { content, _meta: { [FACTS_KEY]: facts } }
+  return { content: content.map((block) => withinBudget(block, budget)), _meta: { [FACTS_KEY]: shortFacts(facts) } }
+}
+
+/** For everything in a message beside an image. */
+const BESIDE_IMAGE = 64 * 1024
+/** Bytes that the facts may have as JSON: they are for programs, and the text has what a model needs. */
+const FACTS_BYTES = 32 * 1024
+
+function withinBudget(block: Block, { message }: Budget): Block {
+  if (block.type === 'text' || block.data.length <= message - BESIDE_IMAGE) return block
+  const size = grouped(Math.floor((block.data.length * 3) / 4))
+  return { type: 'text', text: `[${block.mimeType} of ${size} bytes: too large for one result, see max_result_bytes]` }
+}
+
+function shortFacts(facts: Body): Body {
+  return jsonBytes(facts) <= FACTS_BYTES ? facts : cutAnything(facts, FACTS_BYTES)
 }
 
 export function textFailure(fault: Fault, requestId: string): TextResult {
   const facts = { code: fault.code, ...(fault.details && { details: fault.details }), request_id: requestId }
   return { content: [{ type: 'text', text: failureText(fault) }], isError: true, _meta: { [FACTS_KEY]: facts } }
-}
-
-/** With parts that a worker has rendered as the values they stand for: this format asks for short ones. */
-function plainBody(body: object): Body {
-  const fields = Object.entries(body).map(([name, value]: [string, unknown]) => [name, plainValue(value)] as const)
-  return Object.fromEntries(fields)
-}
-
-function plainValue(value: unknown): unknown {
-  return value instanceof JsonText ? (JSON.parse(Buffer.concat(value.chunks).toString('utf8')) as unknown) : value
 }

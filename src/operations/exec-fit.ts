@@ -1,0 +1,106 @@
+// Commands whose report is too long for one message. What has been run is not run again: its output keeps its beginning
+// and its end, as output_bytes has it, and the call that reads on from there is named. Looking at one is asked for less.
+
+import { headOf, jsonBytes, tailOf } from '../base/json-size.ts'
+import type { Fields, Fit } from '../operation.ts'
+import { bytesIn, countIn, textIn } from './fit-fields.ts'
+import { PART_BYTES } from './exec-output.ts'
+
+const STREAMS = ['stdout', 'stderr'] as const
+type Stream = (typeof STREAMS)[number]
+
+/** Of the echo of the command, in bytes of JSON: enough to know it again. */
+const COMMAND_BYTES = 4096
+/** What was waited for has come. */
+const AT_ONCE = { wait_seconds: 0 }
+/** For marks, and for offsets that become longer. */
+const MARKS = 400
+
+export const runFit: Fit = { cut: cutOutput, marks: callForRest }
+export const getFit: Fit = { less: lessOutput, cut: cutOutput, marks: callForRest }
+
+function lessOutput(came: Fields, asked: Fields, share: number): Fields | undefined {
+  const [offset, next] = [countIn(came, 'offset'), countIn(came, 'next_offset')]
+  if (offset !== undefined && next !== undefined) {
+    const limit = Math.floor((next - offset) * share)
+    return limit < 16 ? undefined : { limit, ...AT_ONCE }
+  }
+  const before = STREAMS.map((stream) => bytesIn(came, stream) + bytesIn(came, `${stream}_tail`))
+  const output_bytes = Math.min(PART_BYTES, Math.floor(Math.max(...before) * share))
+  return output_bytes < 256 ? undefined : { output_bytes, ...AT_ONCE }
+}
+
+/** Each stream has a quarter for itself; what one does not use, the other may. */
+function cutOutput(came: Fields, room: number): Fields {
+  const rest = { ...came, ...shortCommand(came), stdout: '', stderr: '', stdout_tail: '', stderr_tail: '' }
+  const free = Math.max(0, room - jsonBytes(rest) - MARKS)
+  const [out, err] = STREAMS.map((stream) => sizeOf(came, stream)) as [number, number] // two streams
+  const errRoom = Math.max(free / 4, free - out)
+  const outRoom = free - Math.min(errRoom, err)
+  return {
+    ...came,
+    ...shortCommand(came),
+    ...(out > outRoom && endsOf(came, 'stdout', outRoom)),
+    ...(err > errRoom && endsOf(came, 'stderr', errRoom)),
+  }
+}
+
+function sizeOf(came: Fields, stream: Stream): number {
+  return jsonBytes(textIn(came, stream)) + jsonBytes(textIn(came, `${stream}_tail`))
+}
+
+function endsOf(came: Fields, stream: Stream, room: number): Fields {
+  const whole = textIn(came, stream)
+  const lossy = came[`${stream}_lossy`] === true
+  const begin = countIn(came, `${stream}_offset`) ?? 0
+  const total = countIn(came, `${stream}_bytes`) ?? begin + Buffer.byteLength(whole)
+  const head = headOf(whole, room / 3)
+  const kept = came[`${stream}_tail`]
+  // Where the end was cut off already, it is not at hand.
+  const missing = kept === undefined && begin + Buffer.byteLength(whole) < total
+  const end = typeof kept === 'string' ? kept : missing ? '' : whole.slice(head.length)
+  const tail = tailOf(end, room - jsonBytes(head))
+  return {
+    [stream]: missing ? headOf(whole, room) : head,
+    ...(missing ? {} : { [`${stream}_tail`]: tail, [`${stream}_tail_offset`]: total - leastBytes(tail, lossy) }),
+    [`${stream}_truncated`]: true,
+    [`${stream}_bytes`]: total,
+  }
+}
+
+/** A character that stands for what was not UTF-8 is at least one byte: what is said to be left out hides nothing. */
+function leastBytes(text: string, lossy: boolean): number {
+  return Buffer.byteLength(text) - (lossy ? 2 * (text.split('\ufffd').length - 1) : 0)
+}
+
+function shortCommand(came: Fields): Fields {
+  const { command } = came
+  if (!Array.isArray(command) || jsonBytes(command) <= COMMAND_BYTES) return {}
+  const words: string[] = []
+  let free = COMMAND_BYTES
+  for (const word of command as readonly string[]) {
+    if (free <= 2) break
+    words.push(headOf(word, free))
+    free -= jsonBytes(words.at(-1)) + 1
+  }
+  return { command: words, command_truncated: true }
+}
+
+/** What lies behind the beginning that is shown, of the first stream that has more. */
+function callForRest(short: Fields): Fields {
+  const id = textIn(short, 'id')
+  const range = countIn(short, 'next_offset')
+  if (range !== undefined) {
+    const stream = 'stdout' in short ? 'stdout' : 'stderr'
+    return { [`${stream}_truncated`]: true, next: nextPart(id, stream, range) }
+  }
+  const stream = STREAMS.find((one) => short[`${one}_truncated`] === true)
+  if (stream === undefined) return {}
+  const shown = leastBytes(textIn(short, stream), short[`${stream}_lossy`] === true)
+  return { next: nextPart(id, stream, (countIn(short, `${stream}_offset`) ?? 0) + shown) }
+}
+
+function nextPart(id: string, stream: Stream, offset: number): object {
+  const path = `/exec/${encodeURIComponent(id)}?stream=${stream}&offset=${offset}`
+  return { tool: 'exec_get', arguments: { id, stream, offset }, path }
+}

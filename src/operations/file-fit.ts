@@ -1,0 +1,39 @@
+// A file whose content is too long for one message is read again with max_bytes: whole lines, and where it goes on. Of a
+// line that is longer than that, its rest is had by a command.
+
+import type { Fields, Fit } from '../operation.ts'
+import { askedCount, bytesIn, countIn, textIn } from './fit-fields.ts'
+
+/** The least that max_bytes can be. */
+const LEAST = 16
+
+export const readFit: Fit = {
+  less(came, asked, share) {
+    const exact = came['encoding'] === 'base64'
+    const bytes = exact ? Math.floor((bytesIn(came, 'content') * 3) / 4) : bytesIn(came, 'content')
+    const max_bytes = Math.floor(Math.min(bytes, askedCount(asked, 'max_bytes') ?? Infinity) * share)
+    if (max_bytes < LEAST) return undefined
+    // An image is whole or not at all, unless its bytes are asked for.
+    return exact ? { max_bytes, encoding: 'base64' } : { max_bytes }
+  },
+  marks(short, asked) {
+    const path = textIn(short, 'path')
+    const first = countIn(short, 'start_line') ?? 1
+    if (short['line_cut'] === true) {
+      const shown = byteCount(short)
+      const script = `tail -n +${first} -- "$1" | tail -c +${shown + 1}`
+      const command = ['sh', '-c', script, 'sh', path]
+      return { content_truncated: true, next: { tool: 'exec_run', arguments: { command } } }
+    }
+    const next = countIn(short, 'next_line')
+    const last = askedCount(asked, 'end_line')
+    if (next === undefined || (last !== undefined && next > last)) return {}
+    return { content_truncated: true, next: { tool: 'file_read', arguments: { ...asked, start_line: next } } }
+  },
+}
+
+function byteCount(short: Fields): number {
+  const content = textIn(short, 'content')
+  if (short['encoding'] === 'base64') return Buffer.from(content, 'base64').byteLength
+  return Buffer.byteLength(content)
+}

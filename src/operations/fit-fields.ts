@@ -1,0 +1,27 @@
+// Fields of an answer as those see it that make it shorter. Pure.
+
+import { JsonText } from '../base/json-text.ts'
+import type { Fields } from '../operation.ts'
+
+export function countIn(fields: Fields, name: string): number | undefined {
+  const value = fields[name]
+  return typeof value === 'number' ? value : undefined
+}
+
+/** What was asked for may have come as a string. */
+export function askedCount(fields: Fields, name: string): number | undefined {
+  const value = fields[name]
+  return typeof value === 'string' && value !== '' ? Number(value) : countIn(fields, name)
+}
+
+export function textIn(fields: Fields, name: string): string {
+  const value = fields[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** About how many bytes of content a text has, rendered or not. */
+export function bytesIn(fields: Fields, name: string): number {
+  const value = fields[name]
+  if (value instanceof JsonText) return Math.max(0, value.byteLength - 2)
+  return typeof value === 'string' ? Buffer.byteLength(value) : 0
+}
