@@ -15,7 +15,8 @@ export const scrollbackFit: Fit = {
     // The end was asked for: what is left out lies before it.
     const from = countIn(forward ? short : came, forward ? 'next' : 'from') ?? 0
     const text = short['encoding'] === 'text'
-    const args = { ...(text && { text }), id: asked['id'] ?? asked['terminal_id'], from }
+    const life = textIn(short, 'life')
+    const args = { ...(text && { text }), id: asked['id'] ?? asked['terminal_id'], from, ...(life !== '' && { life }) }
     return textIn(short, 'scrollback') === textIn(came, 'scrollback')
       ? {}
       : { scrollback_truncated: true, next_call: { tool: 'terminal_scrollback', arguments: args } }
