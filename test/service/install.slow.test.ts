@@ -158,6 +158,7 @@ t.test('from the repository it takes what `npm run build` has made', async (t) =
   for (const unit of ['runtime.service', 'runtime.socket'])
     copyFileSync(join(archive, unit), join(archive, 'repo', unit))
   const image = join(archive, 'image')
+  mkdirSync(image, { recursive: true })
   const done = spawnSync('/bin/sh', [join(archive, 'repo/scripts/install.sh'), '--root', image], { encoding: 'utf8' })
   t.equal(done.status, 0, done.stderr)
   t.ok(existsSync(join(image, 'usr/local/bin/workspace-runtime')))
