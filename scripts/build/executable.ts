@@ -20,8 +20,9 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 /**
  * Flags of the executable. NODE_OPTIONS of the workspace has no say in it (execArgvExtension below). Left alone, V8
  * lets 128 MiB of short-lived objects gather under load before it looks; with 16 no figure of the benchmark is slower.
+ * SIGUSR1 opens no inspector: on its port any local user, and any credential for the proxy, could run code as us.
  */
-export const FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8']
+export const FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', '--max-semi-space-size=8']
 
 /** V8 seeds its hash tables with it, and their order is in what it compiles. It need not be set to use that. */
 const SAME_EACH_TIME = '--random-seed=1'

@@ -1,5 +1,5 @@
-// The signals of the process: which ones end it, in order at the first and at once at the second, and which one
-// asks for the token to be read anew.
+// The signals of the process: which ones end it, in order at the first and at once at the second, which one asks
+// for the token to be read anew, and which one does nothing.
 
 import { isatty } from 'node:tty'
 
@@ -12,6 +12,9 @@ export function nextSignal(reload: () => void): Promise<string> {
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
   process.on('SIGTERM', () => resolve('SIGTERM'))
   process.on('SIGINT', () => resolve('SIGINT'))
+  // Left to Node, it opens an inspector, on whose port any local user can run code as us; npm start and the
+  // executable have a flag against that too, which holds from the first moment on.
+  process.on('SIGUSR1', () => {})
   process.on('SIGHUP', () => (terminals.every((descriptor) => isatty(descriptor)) ? reload() : resolve('SIGHUP')))
   return promise
 }

@@ -3,6 +3,7 @@
 // an application before the credential has been judged (reliability L-04).
 
 import type { IncomingMessage } from 'node:http'
+import { url as inspectorUrl } from 'node:inspector'
 import type { Socket } from 'node:net'
 import { onRevoked, type Caller } from '../../caller.ts'
 import { Fault } from '../../base/fault.ts'
@@ -46,7 +47,7 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
   const targetOf = (request: IncomingMessage): ProxiedTarget => {
     const target = readTarget(request.url ?? '', request.headersDistinct[TARGET_HEADER] ?? [])
     const { port } = target.destination
-    if (!ownPorts.has(port)) return target
+    if (!ownPorts.has(port) && port !== inspectorPort()) return target
     throw new Fault('forbidden', `port ${port} is the daemon's own and is not proxied`, { details: { port } })
   }
   /** By the wall clock, as JWTs are. */
@@ -117,6 +118,12 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
       clearInterval(clock)
     },
   }
+}
+
+/** Of Node's inspector, where an operator has opened it: it runs any code that it is sent. */
+function inspectorPort(): number | undefined {
+  const url = inspectorUrl()
+  return url === undefined ? undefined : Number(new URL(url).port)
 }
 
 interface TunnelLife {
