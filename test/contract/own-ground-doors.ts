@@ -193,7 +193,7 @@ export const WRITING: readonly DoorOf[] = [
   {
     name: 'POST /files/mkdir',
     scope: 'files:write',
-    ...post('/files/mkdir', ({ path }) => ({ path: `${path}.new`, mode: '0777' })),
+    ...post('/files/mkdir', ({ path }) => ({ path, mode: '0777' })),
   },
   {
     name: 'POST /files/move from',
@@ -243,6 +243,6 @@ export const WRITING: readonly DoorOf[] = [
     },
   },
   { name: 'file_write', scope: 'files:write', ...tool('file_write', ({ path }) => ({ path, content: 'changed' })) },
-  { name: 'file_mkdir', scope: 'files:write', ...tool('file_mkdir', ({ path }) => ({ path: `${path}.new` })) },
+  { name: 'file_mkdir', scope: 'files:write', ...tool('file_mkdir', ({ path }) => ({ path })) },
   { name: 'file_delete', scope: 'files:write', ...tool('file_delete', ({ path }) => ({ path })) },
 ]

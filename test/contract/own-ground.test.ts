@@ -1,11 +1,11 @@
 // A credential with limited scopes stays outside of the daemon's own files, through every door that takes a path
 // and by whatever name. Rows are doors, columns what is ours; each cell is 403, or what was left out.
 
-import { link, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
-import { callerOf, HS256, READING, WALKING, type Place } from './own-ground-doors.ts'
+import { callerOf, HS256, READING, WALKING, WRITING, type Place } from './own-ground-doors.ts'
 
 /** Stands in every file that is ours. */
 const CANARY = 'canary-of-the-ground'
@@ -61,6 +61,20 @@ t.test('what reads is refused for every file that is ours', async (t) => {
   }
 })
 
+t.test('what writes is refused for every file that is ours, and changes nothing', async (t) => {
+  const { daemon, places, free } = await openStand(t)
+  const contents = async () => await Promise.all(places.slice(0, 4).map(({ path }) => readFile(path, 'latin1')))
+  const before = await contents()
+  for (const { name, scope, go } of WRITING.filter(({ name: door }) => !/ tar/.test(door))) {
+    for (const place of [...places, { name: 'oom_score_adj', path: '/proc/self/oom_score_adj' }]) {
+      const answer = await go(callerOf(daemon, scope), { path: place.path, free })
+      t.equal(answer.status, 403, `${name} of ${place.name}`)
+      t.notOk(isSecret(answer.text), `${name} of ${place.name} tells nothing`)
+    }
+    t.strictSame(await contents(), before, `${name} has changed nothing`)
+  }
+})
+
 t.test('a walk from above leaves out what is ours', async (t) => {
   const { daemon, places, free, state } = await openStand(t)
   await link(join(state, 'token'), join(places[0]?.above ?? '', 'second-name'))
@@ -103,9 +117,12 @@ t.test('the way to a file makes no difference, and 403 does not tell whether any
     '/proc/self/nothing',
   ]
   for (const path of ways) {
-    for (const { name, scope, go } of READING) {
+    for (const { name, scope, go } of [
+      ...READING,
+      ...WRITING.filter(({ name: door }) => !/mkdir| to$|tar/.test(door)),
+    ]) {
       // The link itself is not ours: it may be looked at, and goes where it is put.
-      if (/\/to-(state|token|nothing)$/.test(path) && /stat|move|copy|elete|download/.test(name)) continue
+      if (/\/to-(state|token|nothing)$/.test(path) && /stat|move|copy|chmod|elete|download/.test(name)) continue
       const answer = await go(callerOf(daemon, scope), { path, free })
       t.equal(answer.status, 403, `${name} of ${path}: ${answer.text.slice(0, 200)}`)
     }

@@ -89,7 +89,7 @@ type LastStep = (now: Stats | undefined) => Promise<Written>
 async function write(request: WriteRequest, { parts, turns, signal }: Means): Promise<Written> {
   const { content, condition, append, access = EVERYTHING } = request
   const sent = isStream(content) ? content : await contentBytes(content, request.encoding)
-  await foresee(request.path, { access })
+  await foresee(request.path, { access }, false)
   await condition?.(request.path, signal)
   using target = await findTarget(request.path, { createDirs: request.createDirs, durable: parts.durable, access })
   const { entry, existing } = target

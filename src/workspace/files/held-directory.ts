@@ -133,11 +133,11 @@ export interface Asker {
 
 export const EVERYBODY: Asker = { access: EVERYTHING }
 
-/** Refuses what is withheld from this call before a word is said on what stands there. */
-export async function foresee(path: string, { access }: Asker): Promise<void> {
+/** Refuses what is withheld from this call before a word is said on what stands there; `keepLink`: on the link itself. */
+export async function foresee(path: string, { access }: Asker, keepLink = true): Promise<void> {
   if (access.everything) return
   try {
-    await using _ = await access.open(path, true)
+    await using _ = await access.open(path, keepLink)
   } catch (error) {
     if (error instanceof Fault) throw error // what the system says is said by the call itself
   }
