@@ -35,11 +35,13 @@ export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups
 }
 
 /** Who reads these has the token, and who writes them can run code. */
-function ownPaths({ stateDirectory, cacheDirectory, configFile, tokenFile, tokenSeed, file }: Config): OwnPaths {
-  const files = [configFile, tokenFile, tokenSeed, file.jwt?.secret_file, file.jwt?.jwks_file]
+function ownPaths(config: Config): OwnPaths {
+  const { stateDirectory, cacheDirectory, file } = config
+  const files = [config.configFile, config.tokenFile, config.tokenSeed, file.jwt?.secret_file, file.jwt?.jwks_file]
   return {
     directories: [stateDirectory, cacheDirectory, ...unpackedDirectories()],
     files: files.filter((one) => one !== undefined),
+    secret: config.token,
   }
 }
 

@@ -9,6 +9,7 @@ import { Compile } from 'typebox/compile'
 import { wrongValue } from './config-values.ts'
 import { configSchema, type ConfigFile } from './config-schema.ts'
 import { errnoOf } from '../base/fault.ts'
+import { eraseInitialVariable } from '../base/initial-environment.ts'
 import { LOG_LEVELS, type LogLevel } from '../base/log.ts'
 import { nearest } from '../base/nearest.ts'
 import { StartError } from '../base/start-error.ts'
@@ -92,6 +93,7 @@ export function loadConfig(line: CommandLine): Config {
   const env = process.env
   const token = env['RUNTIME_TOKEN']
   delete env['RUNTIME_TOKEN']
+  if (token !== undefined) eraseInitialVariable('RUNTIME_TOKEN')
   const environment = { ...env } as Readonly<Record<string, string>> // a copy has no undefined values
   env['UV_THREADPOOL_SIZE'] ??= FILE_THREADS
   const given = (flag: string, variable: string): string | undefined => {

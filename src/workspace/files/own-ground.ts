@@ -17,6 +17,8 @@ export interface OwnPaths {
   /** Withheld with all below them. */
   readonly directories: readonly string[]
   readonly files: readonly string[]
+  /** Withheld with the environment of any process that has it; undefined: there is none. */
+  readonly secret?: string | undefined
 }
 
 /** Files below our directories that are looked at for further names; we keep a few dozen. */
@@ -77,7 +79,9 @@ async function isOwn(fd: number, ground: Ground, own: OwnPaths): Promise<boolean
   if (opened === undefined) return true
   const { mount, path } = opened
   const place = placeOn(mount, path)
-  if (mount.type === 'proc') return await isOwnProcess(place, ground.mounts)
+  if (mount.type === 'proc') {
+    return (await isOwnProcess(place, ground.mounts)) || (await holdsSecret(fd, place, own.secret))
+  }
   if (isPlaced(place, ground)) return true
   const stats = await statOpened(fd)
   if (ground.ids.has(idOf(stats))) return true
@@ -135,6 +139,13 @@ async function isOwnProcess({ device, path }: Place, mounts: readonly Mount[]): 
     () => true,
     () => false,
   )
+}
+
+/** Whoever started us, or was started beside us, may still have the token in its own environment. */
+async function holdsSecret(fd: number, { path }: Place, secret: string | undefined): Promise<boolean> {
+  if (secret === undefined || !/^\/\d+(?:\/task\/\d+)?\/environ$/.test(path)) return false
+  const environment = await readFile(`/proc/self/fd/${fd}`, 'latin1').catch(() => '')
+  return environment.includes(Buffer.from(secret).toString('latin1'))
 }
 
 /** Whether links in the open directory are those of a process. */

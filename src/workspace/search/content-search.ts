@@ -75,9 +75,10 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
       try {
         const program = await usable()
         return await withDeadline(query, signal, async (ending) => {
-          const search = async (target: SearchTarget): Promise<SearchResult> => {
+          const search = async (target: SearchTarget, without: readonly string[] = []): Promise<SearchResult> => {
             ending.throwIfAborted()
-            return await searchWithRipgrep(program, query, target, ending)
+            const ignorePatterns = [...query.ignorePatterns, ...without]
+            return await searchWithRipgrep(program, { ...query, ignorePatterns }, target, ending)
           }
           if (access.everything) return await search(await searchTarget(query.path))
           return await searchJudged(query.path, access, search)

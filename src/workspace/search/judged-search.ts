@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises'
 import { Withheld } from '../../threads/walk/left-out.ts'
 import type { Access } from '../files/access.ts'
 import { faultOfPath } from '../files/missing-path.ts'
+import { isMadeUp } from '../files/regular-file.ts'
 import type { SearchTarget } from './content-query.ts'
 import type { FlatMatch, SearchResult } from './search-result.ts'
 import { searchTarget } from './search-target.ts'
@@ -12,7 +13,7 @@ import { searchTarget } from './search-target.ts'
 export async function searchJudged(
   path: string,
   access: Access,
-  search: (target: SearchTarget) => Promise<SearchResult>,
+  search: (target: SearchTarget, without: readonly string[]) => Promise<SearchResult>,
 ): Promise<SearchResult> {
   await using opened = await access.open(path).catch(async (error: unknown) => {
     throw await faultOfPath(error, path)
@@ -20,7 +21,9 @@ export async function searchJudged(
   const leftOut = await access.leftOut()
   const withheld = leftOut.paths.map((place) => Buffer.from(place, 'latin1').toString('utf8'))
   const target = await searchTarget(path, { at: `/proc/${process.pid}/fd/${opened.fd}`, withheld })
-  return await withoutWithheld(await search(target), target, new Withheld(leftOut))
+  // Below /proc the environment of a process is judged where it is named itself, and left out elsewhere.
+  const without = target.kind === 'directory' && (await isMadeUp(path, await opened.stat())) ? ['environ'] : []
+  return await withoutWithheld(await search(target, without), target, new Withheld(leftOut))
 }
 
 /** Looks at each file once: a hard link is a file of ours under a name that ripgrep was not told. */
