@@ -138,14 +138,14 @@ export class UnpackArchive implements MemberSink, Disposable {
 
   #open(): Opened {
     if (this.#opened !== undefined) return this.#opened
-    const fd = openDest(this.#job.dest)
+    const fd = openDest(this.#job.dest, () => {})
     const directories = new MadeDirectories()
     const written = this.#stack.use(new WrittenFileSystems())
     const crossed = (device: number, at: number): void => {
       this.#allowance.elsewhere()
       if (this.#job.durable) written.add(device, at)
     }
-    const ground = this.#stack.use(new Ground(fd, { made: (parts) => directories.made(parts), crossed }))
+    const ground = this.#stack.use(new Ground(fd, { made: (parts, made) => directories.made(parts, made), crossed }))
     const scout = this.#stack.use(new Ground(openAgain(fd), { made: () => {}, crossed: () => {} }))
     const journal = this.#stack.use(new UnpackJournal(this.#job.journal))
     const tree = new UnpackTree({ ground, scout, directories, journal, allowance: this.#allowance })

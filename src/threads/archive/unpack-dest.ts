@@ -1,37 +1,119 @@
 // The destination of an upload: made where it is missing, with its parents, and opened once. From then on it is
-// that directory, whatever its path comes to mean (reliability F-15); a link in the path is followed here alone.
+// that directory, whatever its path comes to mean (reliability F-15); a link in the path is followed here alone. Each
+// directory is made in the open one above it, and only what was made here gets the permissions.
 
-import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { makeWithParents } from '../../base/make-directories.ts'
+import { isJustMade, type Making } from '../../base/just-made.ts'
 import { flushFileSystem } from '../../native/sync.ts'
 
 const O_PATH = 0o10000000 // Node does not name it
+const STEP = O_PATH | constants.O_DIRECTORY
 
 /** Permissions of what is made here, whatever the umask (contract 2). */
 const MODE = 0o755
 
+/** Others who remove the parents all the time are given in to after so many beginnings. */
+const MOST_BEGINNINGS = 1000
+
+/** A file, a link that leads nowhere, or something that took the place of a new directory. */
+const NO_DIRECTORY = new Set(['EEXIST', 'ENOTDIR', 'ELOOP', 'ENOENT'])
+
+/** `judge` refuses a directory that is open: the deepest that exists, before anything is made in it. */
+export type JudgeDest = (fd: number, missing: readonly string[]) => void
+
 /** Returns the descriptor. */
-export function openDest(dest: string): number {
+export function openDest(dest: string, judge: JudgeDest): number {
   if (!existsSync('/proc/self/fd')) {
     throw new Fault('not_supported', 'archives are unpacked through /proc/self/fd, and /proc is not mounted here')
   }
   try {
-    const outermost = makeWithParents(dest, MODE)
-    for (let made = dest; outermost !== undefined; made = dirname(made)) {
-      chmodSync(made, (statSync(made).mode & 0o7777) | MODE)
-      if (made === outermost) break
+    for (let beginning = 0; beginning < MOST_BEGINNINGS; beginning++) {
+      const fd = makeDest(dest, judge)
+      if (fd !== undefined) return fd
     }
-    return openSync(dest, O_PATH | constants.O_DIRECTORY)
   } catch (error) {
-    if (errnoOf(error) !== 'EEXIST' && errnoOf(error) !== 'ENOTDIR') throw faultOfSystem(error, dest)
+    if (!NO_DIRECTORY.has(errnoOf(error) ?? '')) throw faultOfSystem(error, dest)
     throw new Fault(
       'conflict',
       `dest ${quote(dest)} is not a directory, or lies below a file; format=raw writes the body to a file as it is`,
       { details: { field: 'dest', got: dest } },
     )
   }
+  throw new Fault('conflict', `dest ${quote(dest)} cannot be made: its parents are being removed`, {
+    details: { field: 'dest', got: dest },
+  })
+}
+
+/** Undefined: somebody removed what it stood in, and it is to be begun anew. */
+function makeDest(dest: string, judge: JudgeDest): number | undefined {
+  const missing: string[] = []
+  let fd = openExisting(dest, missing)
+  for (const name of missing) {
+    const above = fd
+    try {
+      judge(above, missing)
+      const next = makeOne(`/proc/self/fd/${above}/${name}`)
+      if (next === undefined) return undefined
+      fd = next
+    } finally {
+      closeSync(above)
+    }
+  }
+  try {
+    judge(fd, [])
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+/** The deepest directory on the way that exists; the names below it go to `missing`. */
+function openExisting(dest: string, missing: string[]): number {
+  for (let at = dest; ; at = dirname(at)) {
+    try {
+      return openSync(at, STEP)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || at === '/') throw error
+      missing.unshift(basename(at))
+    }
+  }
+}
+
+function makeOne(path: string): number | undefined {
+  const making: Making = { mode: MODE, began: Date.now() }
+  try {
+    mkdirSync(path, MODE)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    if (errnoOf(error) !== 'EEXIST') throw error
+    return openMade(path, 0) // somebody was quicker, or it is a link
+  }
+  const fd = openMade(path, constants.O_NOFOLLOW)
+  if (fd !== undefined) settleMade(fd, making)
+  return fd
+}
+
+function openMade(path: string, more: number): number | undefined {
+  try {
+    return openSync(path, STEP | more)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && more !== 0) return undefined
+    throw error
+  }
+}
+
+/** Gives a directory that was just made the permissions that it was to have; any other is left as it is. */
+export function settleMade(fd: number, making: Making): void {
+  const path = `/proc/self/fd/${fd}`
+  const stats = fstatSync(fd)
+  const now = stats.mode & 0o7777
+  const wanted = making.mode | (now & 0o2000) // the set-group-id bit that it inherits stays (reliability F-12)
+  if (now === wanted) return
+  const ours = isJustMade(stats, making)
+  if (ours === 'yes' || (ours === 'empty' && readdirSync(path).length === 0)) chmodSync(path, wanted)
 }
 
 /** The same directory once more, for a second way through it. */

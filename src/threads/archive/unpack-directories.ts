@@ -12,6 +12,7 @@ import type { Ground } from './unpack-ground.ts'
 const MOST_PENDING = 20_000
 
 interface Pending {
+  readonly id: string
   mode: number | undefined
   mtime: Moment | undefined
 }
@@ -24,8 +25,9 @@ export class MadeDirectories {
     this.#most = most
   }
 
-  made(parts: readonly string[]): void {
-    this.#pending.set(parts.join('/'), { mode: undefined, mtime: undefined })
+  /** It is open as `fd`, by which it is known again: another may have taken its place when its turn comes. */
+  made(parts: readonly string[], fd: number): void {
+    this.#pending.set(parts.join('/'), { id: identityOf(fd), mode: undefined, mtime: undefined })
   }
 
   /** A member describes the directory at `parts`; of one that was there before nothing is changed. */
@@ -50,11 +52,11 @@ export class MadeDirectories {
 
   /** Below first: a directory that its owner may not enter is shut last. */
   #settle(ground: Ground, key: string): void {
-    const { mode, mtime } = this.#pending.get(key) ?? {}
+    const { id, mode, mtime } = this.#pending.get(key) ?? {}
     this.#pending.delete(key)
     if (mode === undefined && mtime === undefined) return
     const fd = ground.find(key.split('/'))
-    if (fd === undefined) return // taken away by somebody meanwhile
+    if (fd === undefined || identityOf(fd) !== id) return // taken away by somebody meanwhile
     const path = `/proc/self/fd/${fd}`
     if (mtime !== undefined) setPathTime(Buffer.from(path), { ...mtime, follow: true })
     if (mode === undefined) return
@@ -62,4 +64,9 @@ export class MadeDirectories {
     const wanted = mode | (now & 0o2000)
     if (now !== wanted) chmodSync(path, wanted)
   }
+}
+
+function identityOf(fd: number): string {
+  const { dev, ino } = fstatSync(fd, { bigint: true })
+  return `${dev}:${ino}`
 }

@@ -3,8 +3,9 @@
 // nowhere else (reliability F-15). Links are followed by us, and only as far as they stay below the
 // destination (contract 17). Names and paths are byte strings.
 
-import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs'
 import { errnoOf } from '../../base/fault.ts'
+import { settleMade } from './unpack-dest.ts'
 import { refusal } from './unpack-header.ts'
 import { linkTarget, readable } from './unpack-names.ts'
 
@@ -27,8 +28,8 @@ export function at(fd: number, name: string): Buffer {
 }
 
 export interface GroundHooks {
-  /** A directory was made: its parts, physically. */
-  made(parts: readonly string[]): void
+  /** A directory was made and is open as `fd`: its parts, physically. */
+  made(parts: readonly string[], fd: number): void
   /** A directory of another file system was entered. */
   crossed(device: number, fd: number): void
 }
@@ -180,19 +181,17 @@ export class Ground implements Disposable {
 
   #make(path: Buffer, name: string, mode: number): Step {
     // The owner may enter until all is there; the rest of the permissions comes at the end.
-    const first = mode | 0o700
+    const making = { mode: mode | 0o700, began: Date.now() }
     try {
-      mkdirSync(path, first)
+      mkdirSync(path, making.mode)
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return this.#step(name, undefined, false) // somebody was quicker (F-13)
       throw error
     }
     this.#push(name, openSync(path, STEP))
     const fd = this.#here()
-    const now = fstatSync(fd).mode & 0o7777
-    const wanted = first | (now & 0o2000) // the set-group-id bit that it inherits stays (reliability F-12)
-    if (now !== wanted) chmodSync(`/proc/self/fd/${fd}`, wanted) // the umask took some
-    this.#hooks.made(this.place)
+    settleMade(fd, making) // the umask took some
+    this.#hooks.made(this.place, fd)
     return 'directory'
   }
 

@@ -4,7 +4,7 @@
 // other permissions are those of the archive whatever the umask.
 
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fchmodSync, linkSync, lstatSync, openSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, linkSync, lstatSync, openSync, readlinkSync } from 'node:fs'
 import { renameSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
 import { errnoOf, quote } from '../../base/fault.ts'
 import { setFileTime, setPathTime } from '../../native/times.ts'
@@ -135,12 +135,19 @@ export class UnpackTree {
     })
   }
 
-  /** To a file below dest that is there already; to a link never, whose meaning depends on its place. */
+  /** To a file below dest that is there already, or to a symbolic link, which means what it would say in its new place. */
   #hardLink(parent: number, name: string, { target }: Member): void {
-    const { scout, allowance } = this.#parts
-    const existing = about(`is a hard link to ${quote(readable(target))}, which`, () => fileAt(scout, target))
+    const { ground, scout, allowance } = this.#parts
+    const find = (): Existing =>
+      about(`is a hard link to ${quote(readable(target))}, which`, () => entryAt(scout, target))
+    const { link } = find()
+    if (link !== undefined) {
+      const subject = `is a hard link to the symbolic link ${quote(readable(target))} to ${quote(readable(link))}, which`
+      about(subject, () => scout.checkTarget(link, ground.place))
+    }
     allowance.space(0, parent)
-    this.#link('file', { parent, name }, (as) => linkSync(existing, as))
+    const { path } = find() // checking has led the scout elsewhere
+    this.#link(link === undefined ? 'file' : 'link', { parent, name }, (as) => linkSync(path, as))
   }
 
   /** Makes a link at once where the name is free, else beside it and over what is there. */
@@ -201,8 +208,15 @@ function about<T>(subject: string, act: () => T): T {
   }
 }
 
-/** The path of a regular file that a member names. */
-function fileAt(scout: Ground, target: string): Buffer {
+/** What a hard link may be another name of. */
+interface Existing {
+  readonly path: Buffer
+  /** What it says, where it is a symbolic link: a byte string. */
+  readonly link?: string
+}
+
+/** A regular file or symbolic link that a member names. Its path is good until the scout goes elsewhere. */
+function entryAt(scout: Ground, target: string): Existing {
   const parts = memberParts(target)
   const name = parts.at(-1)
   const parent = name === undefined ? undefined : scout.find(parts.slice(0, -1))
@@ -210,7 +224,7 @@ function fileAt(scout: Ground, target: string): Buffer {
   const path = at(parent, name)
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined) throw refusal('does not exist in dest')
-  if (stats.isSymbolicLink()) throw refusal('is a symbolic link')
+  if (stats.isSymbolicLink()) return { path, link: readlinkSync(path, 'latin1') }
   if (!stats.isFile()) throw refusal('is no file')
-  return path
+  return { path }
 }

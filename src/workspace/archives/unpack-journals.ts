@@ -3,8 +3,9 @@
 // at the next start where the whole daemon did not (contract 18, reliability T-05). What a note names is removed
 // only if it has a name of ours and is what the note says: a regular file, or a symbolic link.
 
-import { lstat, open, readdir, readFile, rm, unlink } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { constants } from 'node:fs'
+import { lstat, open, readdir, readFile, readlink, rm, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { makeWithParents } from '../../base/make-directories.ts'
 import { isTemporaryName } from '../files/write-journal.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
@@ -73,11 +74,17 @@ export function notesOf(journal: string): Note[] {
     })
 }
 
+/** Through its directory, opened: where a link stands on the way now, it leads to what is not ours to remove. */
 async function remove(kind: string, path: Buffer): Promise<void> {
-  if (!isTemporaryName(basename(path.toString('latin1')))) return
+  const text = path.toString('latin1')
+  if (!isTemporaryName(basename(text))) return
   try {
-    const stats = await lstat(path)
-    if (kind === 'f' ? stats.isFile() : kind === 'l' && stats.isSymbolicLink()) await unlink(path)
+    await using directory = await open(Buffer.from(dirname(text), 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY)
+    const own = `/proc/self/fd/${directory.fd}`
+    if ((await readlink(own, { encoding: 'latin1' })) !== dirname(text)) return
+    const entry = Buffer.from(`${own}/${basename(text)}`, 'latin1')
+    const stats = await lstat(entry)
+    if (kind === 'f' ? stats.isFile() : kind === 'l' && stats.isSymbolicLink()) await unlink(entry)
   } catch {
     // In its place, gone, or on a file system that is not mounted now.
   }

@@ -7,6 +7,7 @@ import { constants, fchmod, fstat, type Stats } from 'node:fs'
 import { chmod, mkdir, opendir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
+import { isJustMade, type Making } from '../../base/just-made.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import {
@@ -26,9 +27,6 @@ export const DIRECTORY_MODE = 0o755
 
 /** Others who remove the parents all the time are given in to after so many beginnings. */
 const MOST_BEGINNINGS = 1000
-
-/** A directory born so long before it was asked for is not the one that was asked for: clocks are coarse. */
-const BIRTH_MS = 2000
 
 export interface MakingManner {
   /** Permissions of the last one. */
@@ -103,7 +101,7 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-export interface Making extends MakingManner {
+export interface MakingBelow extends MakingManner {
   /** As it was asked for. */
   readonly path: string
   readonly created: string[]
@@ -116,7 +114,7 @@ export interface Making extends MakingManner {
 export async function makeBelow(
   start: HeldDirectory,
   names: readonly string[],
-  making: Making,
+  making: MakingBelow,
 ): Promise<HeldDirectory | undefined> {
   let at = start
   for (const [index, name] of names.entries()) {
@@ -133,7 +131,7 @@ export async function makeBelow(
   return at
 }
 
-async function makeOne(entry: HeldEntry, mode: number, making: Making): Promise<HeldDirectory | undefined> {
+async function makeOne(entry: HeldEntry, mode: number, making: MakingBelow): Promise<HeldDirectory | undefined> {
   const began = Date.now()
   await judge(entry, making.asker ?? EVERYBODY)
   try {
@@ -165,14 +163,8 @@ function notDirectory(path: string): Fault {
   return new Fault('conflict', `path ${quote(path)} exists already and is not a directory`, { details: { path } })
 }
 
-/** What was asked for, and when, by the clock that file systems use. */
-interface Wanted {
-  readonly mode: number
-  readonly began: number
-}
-
 /** Opens what was just made, and undoes the umask; the set-group-id bit that it inherits stays (reliability F-12). */
-async function adopt(entry: HeldEntry, wanted: Wanted): Promise<HeldDirectory | undefined> {
+async function adopt(entry: HeldEntry, wanted: Making): Promise<HeldDirectory | undefined> {
   let made: HeldDirectory
   try {
     made = await holdDirectory(entry.way, constants.O_NOFOLLOW)
@@ -197,13 +189,9 @@ async function adopt(entry: HeldEntry, wanted: Wanted): Promise<HeldDirectory | 
 const statOpen = promisify(fstat)
 const setOpenMode = promisify(fchmod)
 
-/**
- * Whether it is the directory just made, as far as can be told: of our user (file systems without owners keep the
- * permissions that they gave), with no permission that was not asked for, and either as young as that or empty.
- */
-async function isOurs(made: HeldDirectory, stats: Stats, { mode, began }: Wanted): Promise<boolean> {
-  if (stats.uid !== process.geteuid?.() || (stats.mode & 0o1777 & ~mode) !== 0) return false
-  return stats.birthtimeMs >= began - BIRTH_MS || (await isEmpty(made))
+async function isOurs(made: HeldDirectory, stats: Stats, making: Making): Promise<boolean> {
+  const ours = isJustMade(stats, making)
+  return ours === 'yes' || (ours === 'empty' && (await isEmpty(made)))
 }
 
 async function isEmpty(directory: HeldDirectory): Promise<boolean> {
