@@ -1,7 +1,17 @@
 // Uploading through the daemon: npm oblien with bytes and with streams, a file as it is, a client that goes in
 // the middle, and a daemon that is killed there (contract 4; reliability T-05).
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { request, type ClientRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +30,10 @@ const bytes = archive(
   member({ name: './app/a.txt', content: 'α' }),
   member({ name: 'b.bin', content: Buffer.alloc(300_000, 'b') }),
 )
+
+/** Into `dest` below the daemon's directory. */
+const upload = (daemon: Daemon, dest: string, packed: Uint8Array) =>
+  daemon.call('POST', `/files/transfer/upload?dest=${join(daemon.directory, dest)}`, packed)
 
 /** A directory that outlives its daemon. */
 function folder(t: Test): string {
@@ -47,6 +61,40 @@ t.test('npm oblien: bytes and streams, gzip, zstd and plain, into a directory th
   t.equal(readFileSync(join(dest, 'new/file'), 'utf8'), 'no archive')
   const onFile = await daemon.call('POST', `/files/transfer/upload?dest=${dest}/new/file`, bytes)
   t.match(onFile, { status: 409, body: { error: /not a directory/ } })
+})
+
+t.test('hard links to symbolic links are what GNU tar makes of them', async (t) => {
+  const daemon = await startDaemon(t)
+  const from = join(daemon.directory, 'from')
+  mkdirSync(join(from, 't/sub'), { recursive: true })
+  writeFileSync(join(from, 't/f'), 'x')
+  const links = 'ln -s f s; ln -P s s2; ln -P s sub/s3; ln -s nowhere d; ln -P d d2'
+  execFileSync('sh', ['-c', links], { cwd: join(from, 't') })
+  const packed = execFileSync('tar', ['-czf', '-', 't'], { cwd: from })
+  for (const round of ['made', 'replaced']) {
+    const { status, body } = await upload(daemon, 'out', packed)
+    t.match({ status, body }, { status: 200, body: { files_extracted: 6 } }, round)
+    execFileSync('diff', ['-r', '--no-dereference', join(from, 't'), join(daemon.directory, 'out/t')])
+    const inode = (name: string) => lstatSync(join(daemon.directory, 'out/t', name)).ino
+    for (const [one, other] of [
+      ['s', 's2'],
+      ['s', 'sub/s3'],
+      ['d', 'd2'],
+    ] as const) {
+      t.equal(inode(one), inode(other), `${round}: ${other} is another name of ${one}`)
+    }
+  }
+  t.same(
+    readdirSync(join(daemon.directory, 'out/t')).filter((name) => name.endsWith('~')),
+    [],
+  )
+  // A link that stays inside where it stands, and would lead out from its new place.
+  const parts = [
+    member({ name: 'sub/deep/l', type: '2', linkName: '../../f' }),
+    member({ name: 'l', type: '1', linkName: 'sub/deep/l' }),
+  ]
+  const refused = await upload(daemon, 'other', archive(member({ name: 'f' }), ...parts))
+  t.match(refused, { status: 400, body: { error: /hard link to the symbolic link .* leads out of dest/ } })
 })
 
 t.test('an archive of directories alone is fine', async (t) => {

@@ -1,9 +1,11 @@
 // Move, copy and chmod on a running daemon: REST has them always, MCP when the toolset is asked for; and what a
 // daemon that is killed in the middle of a move leaves (contract 15.3; reliability F-19, F-21, F-22).
 
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -180,3 +182,36 @@ t.test(
     t.ok(complete(existsSync(from) ? from : to))
   },
 )
+
+t.test('times are copied to the nanosecond, of files, links and directories', async (t) => {
+  const daemon = await startDaemon(t)
+  const other = await mkdtemp('/dev/shm/times-')
+  t.teardown(() => rm(other, { recursive: true }))
+  const at = (name: string) => join(daemon.directory, name)
+  mkdirSync(at('t/inner'), { recursive: true })
+  writeFileSync(at('t/file'), 'x'.repeat(100_000))
+  writeFileSync(at('t/inner/old'), '')
+  symlinkSync('file', at('t/link'))
+  const touch = (date: string, ...names: string[]) =>
+    execFileSync('touch', ['--no-dereference', '--date', date, ...names.map(at)])
+  touch('2026-03-04 05:06:07.999999999', 't/file', 't/link')
+  touch('1969-12-31 23:59:58.000000001 UTC', 't/inner/old')
+  touch('2001-02-03 04:05:06.123456789', 't/inner')
+  touch('2001-02-03 04:05:06.999999999', 't')
+  const times = (top: string) =>
+    ['', 'file', 'link', 'inner', 'inner/old'].map((name) =>
+      String(lstatSync(join(top, name), { bigint: true }).mtimeNs),
+    )
+  const before = times(at('t'))
+  t.match(before[1], /999999999$/, 'the file system keeps them')
+  const post = async (how: string, path: string, to: string) =>
+    t.match(await daemon.call('POST', `/files/${how}`, { path, to }), { status: 200 }, how)
+  await post('copy', at('t'), at('copy'))
+  t.strictSame(times(at('copy')), before)
+  await post('copy', at('t/file'), at('one'))
+  t.equal(String(lstatSync(at('one'), { bigint: true }).mtimeNs), before[1])
+  await post('move', at('t'), join(other, 'moved'))
+  t.strictSame(times(join(other, 'moved')), before, 'to another file system')
+  await post('move', join(other, 'moved/link'), at('link'))
+  t.equal(String(lstatSync(at('link'), { bigint: true }).mtimeNs), before[2], 'a link by itself')
+})
