@@ -92,7 +92,9 @@ async function attacked(t: Test, { name, before, call, broken }: Attack): Promis
     breaks++
     first ||= `after ${attempt + 1}: ${what}`
   }
-  t.comment(`${name}: ${ATTEMPTS} attempts, ${breaks} breaks ${first}; ${JSON.stringify([...statuses].toSorted())}`)
+  t.comment(
+    `${name}: ${ATTEMPTS} attempts, ${breaks} breaks ${first}; ${JSON.stringify([...statuses].toSorted(([a], [b]) => a - b))}`,
+  )
   t.equal(breaks, 0, `${name} ${first}`)
   const odd = [...statuses.keys()].filter((status) => ![200, 201, 400, 403, 404, 409].includes(status))
   t.same(odd, [], `${name}: clean answers`)
