@@ -28,17 +28,24 @@ function withRegular<T>(path: string | Buffer, flags: number, use: (fd: number, 
   }
 }
 
-/** The text of a small file; empty where there is none, undefined where it cannot be read or is too large. */
-export function readSmallFile(path: string, limit: number): string | undefined {
+/**
+ * The text of a small file; empty where there is none, undefined where it cannot be read or is too large. A link is
+ * none unless `follow`; then what is no file (git takes /dev/null for one without rules) is empty too.
+ */
+export function readSmallFile(path: string, limit: number, follow = false): string | undefined {
+  const text = (fd: number, { size }: Stats) =>
+    size > limit ? TOO_LARGE : (readUpTo(fd, size, limit)?.toString('utf8') ?? TOO_LARGE)
   try {
-    return withRegular(path, FLAGS | NO_LINK, (fd, { size }) =>
-      size > limit ? undefined : readUpTo(fd, size, limit)?.toString('utf8'),
-    )
+    const read = withRegular(path, follow ? FLAGS : FLAGS | NO_LINK, text)
+    if (read === undefined) return follow ? '' : undefined
+    return read === TOO_LARGE ? undefined : read
   } catch (error) {
     const code = errnoOf(error)
     return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' ? '' : undefined
   }
 }
+
+const TOO_LARGE = Symbol('too large')
 
 /** Everything up to the end of the file, whatever `size` promised, or undefined beyond `limit` bytes. */
 function readUpTo(fd: number, size: number, limit: number): Buffer | undefined {

@@ -1,28 +1,32 @@
 // The rule files of git on disk: which apply where a walk starts, and which come into force on the way
-// down. Rules count with or without a repository; parents' rules up to the repository root only
-// (contract 16, "Listing"). A directory with `.git` in it is the root of its own repository: what applies
-// outside it does not apply inside.
+// down. Rules count with or without a repository; parents' rules up to the repository root only. A directory
+// with `.git` in it is the root of its own repository: what applies outside it does not apply inside.
 
 import { dirname, join } from 'node:path'
 import { existsSync } from 'node:fs'
 import { readSmallFile } from './file-bytes.ts'
+import { excludesFile, gitDirectories, type Reading } from './git-config.ts'
 import { parseRules, within, type Scope } from './ignore-rules.ts'
 import type { GitHome } from './walk-job.ts'
 
 /** Bytes of a rule file that are read; a larger one is reported as unreadable. */
-const RULE_FILE_BYTES = 1024 * 1024
+export const RULE_FILE_BYTES = 1024 * 1024
+
+/** Files of git's own whose texts are kept: a tree of many repositories has a few each. */
+const MOST_SHARED = 64
 
 /** Told of each rule file that exists and cannot be read. */
 export type Complaint = (path: string) => void
 
 export class GitRules {
   readonly #complain: Complaint
-  /** Text of the user's own excludes. */
-  readonly #global: string
+  readonly #home: GitHome
+  /** Texts of what more than one repository is told by. */
+  readonly #shared = new Map<string, string>()
 
   constructor(home: GitHome, complain: Complaint) {
     this.#complain = complain
-    this.#global = readGlobalExcludes(home, (path) => this.#read(path))
+    this.#home = home
   }
 
   /** What applies in `root` (a real path) before its own rule files are read. */
@@ -31,7 +35,7 @@ export class GitRules {
     for (let at = root; ; at = dirname(at)) {
       if (at !== root) between.unshift(at)
       if (existsSync(join(at, '.git'))) break
-      if (at === '/') return this.#outermost(root)
+      if (at === '/') return this.#outermost(root, undefined)
     }
     let scope: Scope | undefined
     between.forEach((directory, i) => {
@@ -47,20 +51,35 @@ export class GitRules {
   }
 
   #ofRepository(root: string): Scope | undefined {
-    const excludes = join(
-      gitDirectory(root, (path) => this.#read(path)),
-      'info/exclude',
-    )
-    return within(parseRules(this.#read(excludes)), depthOf(root), this.#outermost(root))
+    const { common } = this.#answer(gitDirectories(root))
+    const excludes = this.#readOnce(join(common, 'info/exclude'))
+    return within(parseRules(excludes), depthOf(root), this.#outermost(root, root))
   }
 
-  #outermost(base: string): Scope | undefined {
-    return within(parseRules(this.#global), depthOf(base), undefined)
+  /** The user's own excludes, which hold below `base`. */
+  #outermost(base: string, repository: string | undefined): Scope | undefined {
+    const path = this.#answer(excludesFile(this.#home, repository))
+    return within(parseRules(path === undefined ? '' : this.#readOnce(path)), depthOf(base), undefined)
+  }
+
+  #answer<T>(reading: Reading<T>): T {
+    let step = reading.next()
+    while (step.done !== true) step = reading.next(this.#readOnce(step.value))
+    return step.value
+  }
+
+  /** What does not lie among the files of the tree may be a link, for git too. */
+  #readOnce(path: string): string {
+    const known = this.#shared.get(path)
+    if (known !== undefined) return known
+    const text = this.#read(path, true)
+    if (this.#shared.size < MOST_SHARED) this.#shared.set(path, text)
+    return text
   }
 
   /** A missing file holds no rules. */
-  #read(path: string): string {
-    const text = readSmallFile(path, RULE_FILE_BYTES)
+  #read(path: string, follow = false): string {
+    const text = readSmallFile(path, RULE_FILE_BYTES, follow)
     if (text === undefined) this.#complain(path)
     return text ?? ''
   }
@@ -69,50 +88,4 @@ export class GitRules {
 /** Segments of an absolute path. */
 export function depthOf(path: string): number {
   return path === '/' ? 0 : path.split('/').length - 1
-}
-
-type Read = (path: string) => string
-
-/** Where the repository at `root` keeps `info/exclude`: a worktree's `.git` is a file that leads there. */
-function gitDirectory(root: string, read: Read): string {
-  const dotGit = join(root, '.git')
-  const link = linkTarget(readSmallFile(dotGit, 4096) ?? '')
-  if (link === undefined) return dotGit
-  const own = join(link.startsWith('/') ? '/' : root, link)
-  const common = read(join(own, 'commondir')).trim()
-  if (common === '') return own
-  return join(common.startsWith('/') ? '/' : own, common)
-}
-
-function linkTarget(text: string): string | undefined {
-  return /^gitdir: ([^\r\n]+)/.exec(text)?.[1]
-}
-
-/** The text of `core.excludesFile`, or of git's default for it. */
-function readGlobalExcludes({ home, configHome }: GitHome, read: Read): string {
-  const config = configHome ?? (home === undefined ? undefined : join(home, '.config'))
-  const candidates = [
-    home === undefined ? undefined : join(home, '.gitconfig'),
-    config === undefined ? undefined : join(config, 'git/config'),
-  ]
-  for (const candidate of candidates) {
-    const named = candidate === undefined ? undefined : excludesFile(read(candidate))
-    if (named === undefined) continue
-    const path = named.startsWith('~/') && home !== undefined ? join(home, named.slice(2)) : named
-    return path.startsWith('/') ? read(path) : ''
-  }
-  return config === undefined ? '' : read(join(config, 'git/ignore'))
-}
-
-/** The value of `excludesFile` in the `[core]` section of a git configuration. */
-export function excludesFile(config: string): string | undefined {
-  let section = ''
-  let found: string | undefined
-  for (const line of config.split('\n')) {
-    const header = /^\s*\[\s*([^\]\s"]+)/.exec(line)?.[1]
-    if (header !== undefined) section = header.toLowerCase()
-    const value = /^\s*excludesfile\s*=\s*"?([^"\r]*?)"?\s*$/i.exec(line)?.[1]
-    if (section === 'core' && value !== undefined && value !== '') found = value
-  }
-  return found
 }

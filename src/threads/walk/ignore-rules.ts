@@ -42,13 +42,19 @@ const LINE_LENGTH = 4096
 /** The rules in the text of a .gitignore file; lines that git would ignore are left out. */
 export function parseRules(text: string): RuleSet {
   const lines = (text.startsWith('\uFEFF') ? text.slice(1) : text).split('\n')
-  const bare = lines.map((line) => trimLine(line.endsWith('\r') ? line.slice(0, -1) : line))
+  const bare = lines.map((line) => trimLine(upToNul(line.endsWith('\r') ? line.slice(0, -1) : line)))
   return ruleSet(bare.filter((line) => line !== '' && !line.startsWith('#')))
 }
 
 /** The rules of a list of globs: nothing is a comment there and every space counts. */
 export function rulesOfGlobs(globs: readonly string[]): RuleSet {
   return ruleSet(globs.map((glob) => (glob.startsWith('./') ? glob.slice(2) : glob)))
+}
+
+/** git takes a line for a C string. */
+function upToNul(line: string): string {
+  const nul = line.indexOf('\0')
+  return nul < 0 ? line : line.slice(0, nul)
 }
 
 /** Trailing spaces do not count unless a backslash stands before them. */

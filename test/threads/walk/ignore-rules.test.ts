@@ -1,7 +1,6 @@
 // Rules of ignore files as git has them, in the order in which they count.
 
 import t from 'tap'
-import { excludesFile } from '../../../src/threads/walk/git-rules.ts'
 import { isIgnored, parseRules, rulesOfGlobs, within } from '../../../src/threads/walk/ignore-rules.ts'
 import { pseudoMounts } from '../../../src/threads/walk/mounts.ts'
 
@@ -44,12 +43,6 @@ t.test('the nearest set decides', (t) => {
 t.test('a list of globs has no comments', (t) => {
   t.ok(isIgnored(within(rulesOfGlobs(['#a', './b']), 0, undefined), { segments: [] }, '#a', false))
   t.ok(isIgnored(within(rulesOfGlobs(['./b']), 0, undefined), { segments: [] }, 'b', false))
-  t.end()
-})
-
-t.test('core.excludesFile out of a git configuration', (t) => {
-  t.equal(excludesFile('[user]\n\tname = x\n[core]\n\texcludesFile = "~/.ignored"\n'), '~/.ignored')
-  t.equal(excludesFile('[user]\n excludesfile = /x\n'), undefined)
   t.end()
 })
 
