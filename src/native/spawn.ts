@@ -73,7 +73,8 @@ function makeAttributes(group: number | undefined): Buffer {
 export interface NamedProgram {
   /** Absolute, or relative to `cwd`; never looked up. */
   readonly path: string
-  readonly argv: readonly string[]
+  /** Bytes where a word is not UTF-8. */
+  readonly argv: readonly (string | Uint8Array)[]
   /** "NAME=value" each. */
   readonly environment: readonly string[]
   readonly cwd: string
@@ -203,9 +204,13 @@ function goBack(before: string): void {
   }
 }
 
+const NUL = Buffer.alloc(1)
+
 /** A char *const[]: one block of NUL-terminated strings and the pointers into it, ended by NULL. */
-export function stringVector(strings: readonly string[]): { block: Buffer; pointers: BigUint64Array } {
-  const block = Buffer.from(strings.length === 0 ? '\0' : `${strings.join('\0')}\0`)
+export function stringVector(strings: readonly (string | Uint8Array)[]): { block: Buffer; pointers: BigUint64Array } {
+  const block = strings.every((one) => typeof one === 'string')
+    ? Buffer.from(strings.length === 0 ? '\0' : `${strings.join('\0')}\0`)
+    : Buffer.concat(strings.flatMap((one) => [typeof one === 'string' ? Buffer.from(one) : one, NUL]))
   const pointers = new BigUint64Array(strings.length + 1)
   const start = addressOf(block)
   let offset = 0

@@ -11,8 +11,11 @@ import type { ContentQuery } from '../workspace/search/content-search.ts'
 const shown = {
   line: Type.Integer({ description: 'Line number, from 1' }),
   column: Type.Optional(Type.Integer({ description: 'Where the first match begins, in characters from 1' })),
-  text: Type.String({ description: 'The line without its end, cut at 4 KiB' }),
+  text: Type.String({ description: 'The line without its end, at most 4 KiB of it with the match' }),
   truncated: Type.Optional(Type.Literal(true, { description: 'text was cut' })),
+  text_column: Type.Optional(
+    Type.Integer({ description: 'Where text begins, in characters from 1; absent: at the beginning of the line' }),
+  ),
   lossy: Type.Optional(Type.Literal(true, { description: 'The line is not UTF-8; U+FFFD stands for what is not' })),
 }
 
@@ -41,9 +44,13 @@ const input = Type.Object({
   regex: flag('Read q as a regular expression (Rust/RE2 syntax: no look-around, no back-references).', false),
   whole_word: flag('Match only where whole words match.', false),
   max_results: whole('Matching lines returned at most.', { minimum: 1, maximum: 10_000, default: 100 }),
-  timeout: number('Seconds the search may take.', { minimum: 0.001, maximum: 60, default: 10 }),
+  timeout: number('Seconds the search may take; then it answers what it has.', {
+    minimum: 0.001,
+    maximum: 60,
+    default: 10,
+  }),
   context_lines: whole('Lines shown before and after each match.', { minimum: 0, maximum: 10, default: 0 }),
-  file_types: list('File extensions to search, such as go,js,py; empty: every file.'),
+  file_types: list('File extensions to search, in any case, such as go,js,py; empty: every file.'),
   include_hidden: flag('Search files and directories whose names begin with a dot.', false),
   no_gitignore: flag('Search what .gitignore rules leave out, too.', false),
   use_gitignore: optional(Type.Boolean({ description: 'The same the other way round: false searches ignored files.' })),
@@ -60,19 +67,21 @@ export const searchContent = operation({
     query: Type.String(),
     path: Type.String(),
     results: Type.Record(Type.String(), Type.Array(match), {
-      description: 'Matching lines by file; the keys are relative to path, or its base name where path is a file',
+      description:
+        'Matching lines by file; the keys are relative to path, or its base name where path is a file. Where names that are not UTF-8 would have one key, their bytes are told as \\xNN',
     }),
     matches: Type.Array(flatMatch, { description: 'The same lines in one list' }),
     total_matches: Type.Integer({ description: 'Matching lines returned' }),
     total_files: Type.Integer({ description: 'Files they are in' }),
-    capped: Type.Boolean({ description: 'There are more than were returned' }),
+    capped: Type.Boolean({ description: 'There are more than were returned, or not everything could be searched' }),
+    timed_out: Type.Optional(Type.Literal(true, { description: 'timeout was reached; the rest was not searched' })),
     next: restCall('Over MCP, where the result was cut: the call that shows the first file that is not here in full'),
     engine: Type.Literal('ripgrep'),
     warnings: Type.Optional(Type.Array(Type.String(), { description: 'What could not be searched, and why' })),
   }),
   aliases: { query: 'q' },
   routes: [{ method: 'GET', path: '/files/search' }],
-  statuses: [404, 504],
+  statuses: [404],
   tool: {
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
     description:
@@ -110,7 +119,7 @@ export function contentQuery(asked: Static<typeof input>): ContentQuery {
     maxResults: asked.max_results,
     timeoutSeconds: asked.timeout,
     contextLines: asked.context_lines,
-    fileTypes: asked.file_types.map((type) => type.replace(/^\*?\.+/, '')).filter((type) => type !== ''),
+    fileTypes: asked.file_types.map((type) => type.replace(/^\*?\.+/, '').toLowerCase()).filter((type) => type !== ''),
     includeHidden: asked.include_hidden,
     ignoreRules: !asked.no_gitignore && asked.use_gitignore !== false,
     ignorePatterns: asked.ignore_patterns,

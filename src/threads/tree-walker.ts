@@ -5,21 +5,12 @@
 import { parentPort } from 'node:worker_threads'
 import { Fault } from '../base/fault.ts'
 import { hashNamed } from './walk/file-bytes.ts'
+import { FileWalk } from './walk/file-walk.ts'
 import { Ground } from './walk/ground.ts'
 import { Listing } from './walk/listing.ts'
 import { NameSearch } from './walk/name-search.ts'
 import { Output } from './walk/output.ts'
-import type {
-  Batch,
-  FaultNotice,
-  FromWalker,
-  HashJob,
-  Job,
-  ListJob,
-  NameJob,
-  Summary,
-  ToWalker,
-} from './walk/walk-job.ts'
+import type { Batch, FaultNotice, FromWalker, HashJob, Job, Summary, ToWalker } from './walk/walk-job.ts'
 
 /** Milliseconds of one turn. A walk that finds nothing answers with an empty batch after it. */
 const TURN = 15
@@ -37,11 +28,11 @@ function start(job: Job): Running {
 }
 
 /** Opens at once, so that a root that cannot be walked is refused before anything else is said. */
-function walk(job: ListJob | NameJob, output: Output): Generator<void, Summary> {
+function walk(job: Exclude<Job, HashJob>, output: Output): Generator<void, Summary> {
   const ground = new Ground(job.path, job.rules)
-  return job.kind === 'list'
-    ? summarized(ground, new Listing(job, ground, output))
-    : summarized(ground, new NameSearch(job, ground, output))
+  if (job.kind === 'list') return summarized(ground, new Listing(job, ground, output))
+  if (job.kind === 'names') return summarized(ground, new NameSearch(job, ground, output))
+  return summarized(ground, new FileWalk(job, ground, output))
 }
 
 interface Walk {

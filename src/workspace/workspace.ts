@@ -85,7 +85,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   )
   const packers = stack.use(openPackers())
   const unpacker = stack.use(await openUnpacker({ stateDirectory: options.stateDirectory, durable: options.durable }))
-  const search = openContentSearch({ children, ripgrep: options.ripgrep, environment })
+  const search = openContentSearch({ children, walkers, ripgrep: options.ripgrep, environment })
   const limited = withoutOwnGround(options.own)
   const parts = stack.move()
   return {

@@ -10,6 +10,7 @@ import { takeIn } from '../../src/intake.ts'
 import type { Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent } from '../../src/operations/search.ts'
 import { openChildren } from '../../src/workspace/processes/child.ts'
+import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import { openContentSearch, type ContentSearch } from '../../src/workspace/search/content-search.ts'
 import type { SearchResult } from '../../src/workspace/search/search-result.ts'
 
@@ -18,10 +19,12 @@ t.teardown(() => children[Symbol.asyncDispose]())
 
 export const PATH = '/usr/local/bin:/usr/bin:/bin'
 const home = t.testdir({ '.config': { git: { ignore: 'globally-ignored\n' } } })
+export const walkers = openWalkers({ home: { home, configHome: undefined } })
+t.teardown(() => walkers[Symbol.asyncDispose]())
 const never = new AbortController().signal
 
 export function open(ripgrep: string | undefined = ripgrepPath(), more: Record<string, string> = {}) {
-  return openContentSearch({ children, ripgrep, environment: { PATH, HOME: home, ...more } })
+  return openContentSearch({ children, walkers, ripgrep, environment: { PATH, HOME: home, ...more } })
 }
 
 /** Asks as a transport does. */

@@ -64,6 +64,16 @@ export interface NameJob {
   readonly rules: RuleChoice
 }
 
+/** The files whose content is to be searched; see file-walk.ts. */
+export interface FilesJob {
+  readonly kind: 'files'
+  readonly path: string
+  readonly hidden: boolean
+  /** Lower case, without the dot; empty: every extension. */
+  readonly extensions: readonly string[]
+  readonly rules: RuleChoice
+}
+
 /** SHA-256 of one regular file. */
 export interface HashJob {
   readonly kind: 'hash'
@@ -72,7 +82,7 @@ export interface HashJob {
   readonly fd?: number | undefined
 }
 
-export type Job = ListJob | NameJob | HashJob
+export type Job = ListJob | NameJob | FilesJob | HashJob
 
 /** What a finished walk says about itself. */
 export interface Summary {

@@ -28,6 +28,8 @@ export type { ProgramOptions }
 export interface SpawnOptions extends ProgramOptions {
   /** `empty` is /dev/null: an immediate end that can still be opened as /dev/stdin. */
   readonly stdin: 'pipe' | 'empty'
+  /** Further arguments behind those of `argv`, as bytes: names of files need not be UTF-8. Without NUL. */
+  readonly operands?: readonly Uint8Array[]
 }
 
 /** A child on pipes. */
@@ -103,13 +105,16 @@ class ChildTable implements Children {
     return this.#begin(options, () => ({ given: { terminal }, made, over: nothing, failed: nothing }))
   }
 
-  #begin<C extends Leader>(options: ProgramOptions, open: () => Streams<C>): C | Promise<C> {
+  #begin<C extends Leader>(
+    options: ProgramOptions & Pick<SpawnOptions, 'operands'>,
+    open: () => Streams<C>,
+  ): C | Promise<C> {
     this.#admit()
-    const { argv, cwd } = options
+    const { argv, cwd, operands = [] } = options
     const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`)
     checkStrings(argv, environment)
     const go = ({ path, touched }: Ground): C | Promise<C> => {
-      const program = { path, argv, environment, cwd }
+      const program = { path, argv: [...argv, ...operands], environment, cwd }
       return touched === undefined
         ? this.#startHere(program, options, open)
         : this.#startElsewhere(program, options, open, touched)

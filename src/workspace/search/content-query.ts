@@ -13,7 +13,7 @@ export interface ContentQuery {
   readonly timeoutSeconds: number
   /** Lines shown before and after each match. */
   readonly contextLines: number
-  /** Extensions without their dot; empty: every file. */
+  /** Extensions in lower case without their dot; empty: every file. */
   readonly fileTypes: readonly string[]
   readonly includeHidden: boolean
   /** Whether ignore files count. */
@@ -29,12 +29,12 @@ export interface SearchTarget {
   readonly directory: string
   /** Base name of the file; empty for a directory. */
   readonly name: string
-  /** Whether `directory` lies in a git repository: only then do ignore files above it count (contract 16). */
-  readonly inRepository: boolean
   /** Given: a path that leads to the directory as it was opened and judged; ripgrep starts there. */
   readonly cwd?: string | undefined
   /** Given: a path that leads to the file as it was opened and judged; ripgrep is given it. */
   readonly opened?: string | undefined
-  /** Paths relative to `directory` that no walk from it may enter (contract 14: /proc, /sys, /dev). */
+  /** The root of the git repository that `directory` lies in: only in one do ignore files above it count. */
+  readonly repository: string | undefined
+  /** Paths relative to `directory` that no walk from it may enter: /proc, /sys, /dev and the like. */
   readonly barred: readonly string[]
 }

@@ -4,13 +4,15 @@
 
 import { Fault } from '../../base/fault.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
+import type { Walkers } from '../listing/walkers.ts'
 import type { Children } from '../processes/child.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
 import type { ContentQuery, SearchTarget } from './content-query.ts'
 import { searchJudged } from './judged-search.ts'
-import { ripgrepVersion, searchWithRipgrep, type Ripgrep } from './ripgrep-engine.ts'
-import type { SearchResult } from './search-result.ts'
+import { ripgrepVersion, searchWithRipgrep, type Ripgrep, type SearchMeans } from './ripgrep-engine.ts'
+import { ResultCollector, type SearchResult } from './search-result.ts'
 import { searchTarget } from './search-target.ts'
+import { whileWanted } from './while-wanted.ts'
 
 export type { ContentQuery }
 
@@ -26,7 +28,7 @@ export interface SearchStatus {
 }
 
 export interface ContentSearch {
-  /** The patterns may still have braces. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable, timeout. */
+  /** The patterns may still have braces. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable. */
   search(query: ContentQuery, signal: AbortSignal, access?: Access): Promise<SearchResult>
   readonly running: number
   /** Finds out once; `fresh` finds out again. */
@@ -38,6 +40,8 @@ export interface ContentSearchOptions {
   /** The program; undefined: there is none for this machine. */
   readonly ripgrep: string | undefined
   readonly environment: Readonly<Record<string, string>>
+  /** They list what ripgrep is not asked to choose, and know where git keeps the user's own rules. */
+  readonly walkers: Walkers
 }
 
 /** Searches at a time: ripgrep takes every core for each. */
@@ -46,7 +50,7 @@ const RUNNING_AT_MOST = 16
 export function openContentSearch(options: ContentSearchOptions): ContentSearch {
   // ripgrep reads this file whatever the flags before --no-config say; it has no business here.
   const { RIPGREP_CONFIG_PATH: _, ...environment } = options.environment
-  const { children, ripgrep: binary } = options
+  const { children, walkers, ripgrep: binary } = options
   const ripgrep: Ripgrep | undefined = binary === undefined ? undefined : { children, binary, environment }
   let known: Promise<SearchStatus> | undefined
   let running = 0
@@ -74,15 +78,9 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
       running++
       try {
         const program = await usable()
-        return await withDeadline(query, signal, async (ending) => {
-          const search = async (target: SearchTarget, without: readonly string[] = []): Promise<SearchResult> => {
-            ending.throwIfAborted()
-            const ignorePatterns = [...query.ignorePatterns, ...without]
-            return await searchWithRipgrep(program, { ...query, ignorePatterns }, target, ending)
-          }
-          if (access.everything) return await search(await searchTarget(query.path))
-          return await searchJudged(query.path, access, search)
-        })
+        return await withDeadline(query, signal, (ending) =>
+          searchOnce({ ripgrep: program, walkers, access }, query, ending),
+        )
       } finally {
         running--
       }
@@ -111,18 +109,55 @@ async function findStatus(ripgrep: Ripgrep | undefined): Promise<SearchStatus> {
   }
 }
 
-/** Runs `work` with a signal that aborts when the caller leaves or the query's time is up. */
+/** What one search needs while it runs; `late` aborts when its time is up, `signal` then and when the caller leaves. */
+interface Ending {
+  readonly signal: AbortSignal
+  readonly late: AbortSignal
+}
+
+/** A search that runs out of time answers what it has; what is withheld is taken out of that, too. */
+async function searchOnce(means: SearchMeans, asked: ContentQuery, ending: Ending): Promise<SearchResult> {
+  const { signal } = ending
+  const search = async (target: SearchTarget, without: readonly string[] = []): Promise<ResultCollector> => {
+    const query = { ...asked, ignorePatterns: [...asked.ignorePatterns, ...without] }
+    const collector = new ResultCollector(query, target)
+    const directory = target.cwd ?? target.directory
+    const name = target.opened === undefined ? undefined : target.name
+    await untilLate(searchWithRipgrep({ ...means, query, target, directory, name, collector }, signal), ending, () =>
+      collector.endLate(),
+    )
+    return collector
+  }
+  const begin = async (): Promise<ResultCollector> =>
+    means.access.everything
+      ? await search(await whileWanted(searchTarget(asked.path), signal))
+      : await searchJudged(asked.path, means.access, search)
+  const nothing = { kind: 'directory' as const, directory: asked.path, name: '', repository: undefined, barred: [] }
+  const late = new ResultCollector(asked, nothing)
+  return ((await untilLate(begin(), ending, () => late.endLate())) ?? late).result()
+}
+
+/** Undefined where the time was up first, which is told to `onLate`. */
+async function untilLate<T>(work: Promise<T>, { late }: Ending, onLate: () => void): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (!late.aborted || error !== late.reason) throw error
+    onLate()
+    return undefined
+  }
+}
+
+/** Runs `work` with signals that abort when the caller leaves or the query's time is up. */
 async function withDeadline<T>(
   query: ContentQuery,
   caller: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (ending: Ending) => Promise<T>,
 ): Promise<T> {
   const deadline = new AbortController()
-  const sentence = `the search did not finish within ${query.timeoutSeconds} s; narrow path or file_types, or raise timeout (at most 60)`
-  const late = new Fault('timeout', sentence, { details: { field: 'timeout', seconds: query.timeoutSeconds } })
-  const timer = setTimeout(() => deadline.abort(late), query.timeoutSeconds * 1000)
+  const timer = setTimeout(() => deadline.abort(new Error('the time of the search is up')), query.timeoutSeconds * 1000)
   try {
-    return await work(AbortSignal.any([caller, deadline.signal]))
+    return await work({ signal: AbortSignal.any([caller, deadline.signal]), late: deadline.signal })
   } finally {
     clearTimeout(timer)
   }

@@ -7,14 +7,14 @@ import type { Access } from '../files/access.ts'
 import { faultOfPath } from '../files/missing-path.ts'
 import { isMadeUp } from '../files/regular-file.ts'
 import type { SearchTarget } from './content-query.ts'
-import type { FlatMatch, SearchResult } from './search-result.ts'
+import type { FoundFile, ResultCollector } from './search-result.ts'
 import { searchTarget } from './search-target.ts'
 
 export async function searchJudged(
   path: string,
   access: Access,
-  search: (target: SearchTarget, without: readonly string[]) => Promise<SearchResult>,
-): Promise<SearchResult> {
+  search: (target: SearchTarget, without: readonly string[]) => Promise<ResultCollector>,
+): Promise<ResultCollector> {
   await using opened = await access.open(path).catch(async (error: unknown) => {
     throw await faultOfPath(error, path)
   })
@@ -27,30 +27,19 @@ export async function searchJudged(
 }
 
 /** Looks at each file once: a hard link is a file of ours under a name that ripgrep was not told. */
-async function withoutWithheld(result: SearchResult, target: SearchTarget, withheld: Withheld): Promise<SearchResult> {
-  if (target.kind === 'file') return result
-  const hidden = new Set<string>()
-  for (const path of new Set(result.matches.map(keyOf))) {
-    const stats = await stat(placeOf(path, target), { bigint: true }).catch(() => undefined)
-    if (stats !== undefined && withheld.has(stats)) hidden.add(path)
+async function withoutWithheld(
+  collector: ResultCollector,
+  target: SearchTarget,
+  withheld: Withheld,
+): Promise<ResultCollector> {
+  if (target.kind === 'file') return collector
+  for (const file of collector.files()) {
+    const stats = await stat(placeOf(file, target), { bigint: true }).catch(() => undefined)
+    if (stats !== undefined && withheld.has(stats)) collector.forget(file.key)
   }
-  if (hidden.size === 0) return result
-  const matches = result.matches.filter((match) => !hidden.has(keyOf(match)))
-  const shown = new Set(matches.map(({ path }) => path.slice(prefixOf(target).length)))
-  const results = Object.fromEntries(Object.entries(result.results).filter(([path]) => shown.has(path)))
-  return { ...result, results, matches, total_matches: matches.length, total_files: shown.size }
+  return collector
 }
 
-/** The bytes of a match's path, one character each. */
-function keyOf({ path, path_base64: bytes }: FlatMatch): string {
-  return (bytes === undefined ? Buffer.from(path) : Buffer.from(bytes, 'base64')).toString('latin1')
-}
-
-function placeOf(key: string, target: SearchTarget): Buffer {
-  const below = Buffer.from(key, 'latin1').subarray(Buffer.byteLength(prefixOf(target)))
-  return Buffer.concat([Buffer.from(`${target.cwd ?? target.directory}/`), below])
-}
-
-function prefixOf({ directory }: SearchTarget): string {
-  return directory === '/' ? '/' : `${directory}/`
+function placeOf({ path, raw }: FoundFile, target: SearchTarget): Buffer {
+  return Buffer.concat([Buffer.from(`${target.cwd ?? target.directory}/`), raw ?? Buffer.from(path)])
 }

@@ -18,8 +18,40 @@ export interface LineRecord {
   /** Without its line end. */
   readonly text: string
   readonly truncated?: true
+  /** Where `text` begins, in characters from 1; absent: at the beginning of the line. */
+  readonly textColumn?: number
   /** The line is not UTF-8 and was decoded with U+FFFD. */
   readonly lossy?: true
+}
+
+/** Characters of the line that are shown before a match that is too far behind for the text to begin with the line. */
+const LEAD = 200
+
+export interface Match {
+  /** Where the first match begins and ends, in code units from 0. */
+  readonly start: number
+  readonly end: number
+}
+
+/** `line` as it is shown: without its end, cut, and if cut, such that the match is in what is left. */
+export function shownLine(
+  line: string,
+  match: Match | undefined,
+): Pick<LineRecord, 'text' | 'truncated' | 'column' | 'textColumn'> {
+  const head = shownText(line)
+  if (match === undefined) return head
+  const column = charactersBefore(line, match.start) + 1
+  if (head.truncated === undefined || Math.min(match.end, match.start + LEAD) <= head.text.length) {
+    return { ...head, column }
+  }
+  let from = Math.max(0, match.start - LEAD)
+  if ((line.charCodeAt(from) & 0xfc00) === 0xdc00) from--
+  return {
+    text: shownText(line.slice(from)).text,
+    truncated: true,
+    column,
+    textColumn: charactersBefore(line, from) + 1,
+  }
 }
 
 /** `line` without its end, at most 4 KiB long, cut between characters. */
@@ -47,16 +79,16 @@ export function charactersBefore(text: string, end: number): number {
   return count
 }
 
-/** Code points in the first `bytes` bytes of the UTF-8 of `text`. */
-export function charactersInBytes(text: string, bytes: number): number {
+/** Code units in the first `bytes` bytes of the UTF-8 of `text`. */
+export function unitsInBytes(text: string, bytes: number): number {
   // Where a byte is a character throughout, there is nothing to count; telling that is quick.
   if (bytes > TEXT_BYTES && Buffer.byteLength(text) === text.length) return bytes
-  let count = 0
   let left = bytes
-  for (let i = 0; i < text.length && left > 0; count++) {
-    const point = text.codePointAt(i) ?? 0
+  let at = 0
+  while (at < text.length && left > 0) {
+    const point = text.codePointAt(at) ?? 0
     left -= point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
-    i += point < 0x10000 ? 1 : 2
+    at += point < 0x10000 ? 1 : 2
   }
-  return count
+  return at
 }

@@ -1,173 +1,212 @@
-// ripgrep as a child of the daemon: one child a search, killed as soon as enough is known, the caller
-// has left or the deadline has come. What ripgrep says on stderr about single files becomes warnings; what
-// it says before it has begun is about the query, and the caller's to mend.
+// A content search by ripgrep. Below a directory ripgrep decides by the rule files what it looks at, as long as
+// it decides as git does; else our own walk decides. A file that it left at a stray NUL byte is searched once
+// more, as text. What it says about single files becomes warnings; what it says before it has begun is about
+// the query, and the caller's to mend.
 
-import type { Readable } from 'node:stream'
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Fault } from '../../base/fault.ts'
-import type { ContentQuery, SearchTarget } from './content-query.ts'
-import type { Child, ChildExit, Children } from '../processes/child.ts'
+import type { Access } from '../files/access.ts'
+import type { Walkers } from '../listing/walkers.ts'
+import type { SearchTarget } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'
-import { lineNumbersArgv, ripgrepArgv } from './ripgrep-argv.ts'
-import { RECORD_BYTES, ripgrepBatches, type RipgrepBatch } from './ripgrep-output.ts'
-import { ResultCollector, type SearchResult } from './search-result.ts'
+import { searchListedTree } from './listed-search.ts'
+import { ownExcludes, readRuleText } from './own-excludes.ts'
+import { lineNumbersArgv, treeArgv } from './ripgrep-argv.ts'
+import { RECORD_BYTES, type FileEnd } from './ripgrep-output.ts'
+import { runRipgrep, runShort, type Operand, type Outcome, type Ripgrep } from './ripgrep-run.ts'
+import { RuleCheck } from './rule-check.ts'
+import { fileReadAlike, hasPlaces, patternReadAlike } from './rule-dialect.ts'
+import { BINARY_PROBE, commandLines, noteLate, searchAsText, type Late, type Search } from './searched-files.ts'
+import { fileKey } from './file-names.ts'
+import { whileWanted } from './while-wanted.ts'
 
-export interface Ripgrep {
-  readonly children: Children
-  /** Path of the program. */
-  readonly binary: string
-  readonly environment: Readonly<Record<string, string>>
-}
-
-/** Bytes of stderr that are kept; the rest is read and dropped. */
-const STDERR_BYTES = 64 * 1024
+export type { Ripgrep }
 
 /** Time that `rg --version` may take, in milliseconds; on a busy machine it takes 20. */
 const VERSION_MS = 10_000
 
+/**
+ * Entries that ripgrep may leave out before our own walk takes over: it writes a line about each, which costs as
+ * much as searching two small files.
+ */
+const MOST_SKIPPED = 3000
+
+/** Files with a late NUL byte that are searched again. */
+const MOST_LATE = 500
+
 /** "ripgrep 15.0.0" when the program runs and says so; otherwise throws with the reason. */
 export async function ripgrepVersion(ripgrep: Ripgrep): Promise<string> {
   const signal = AbortSignal.timeout(VERSION_MS)
-  const { stdout } = await runShort(ripgrep, [ripgrep.binary, '--version'], '/', signal)
+  const stdout = await runShort(ripgrep, { argv: [ripgrep.binary, '--version'], cwd: '/' }, signal)
   const version = /^ripgrep \d+(?:\.\d+)*/.exec(stdout)?.[0]
   if (version === undefined) throw new Error(`${ripgrep.binary} does not answer --version as ripgrep does`)
   return version
 }
 
-export async function searchWithRipgrep(
-  ripgrep: Ripgrep,
-  query: ContentQuery,
-  target: SearchTarget,
+/** What searches are made with. */
+export interface SearchMeans {
+  readonly ripgrep: Ripgrep
+  readonly walkers: Walkers
+  readonly access: Access
+}
+
+export interface ContentSearchPlan extends Search, SearchMeans {
+  readonly target: SearchTarget
+}
+
+/** Puts everything that is found into the collector. */
+export async function searchWithRipgrep(plan: ContentSearchPlan, signal: AbortSignal): Promise<void> {
+  const { target, collector } = plan
+  if (target.kind === 'file') {
+    const operands = [{ path: target.opened ?? target.name }]
+    return await settle(plan, await searchAsText(plan, operands, signal), signal)
+  }
+  const late = new Map<string, Late>()
+  const excludes = await whileWanted(excludesOf(plan), signal)
+  if (excludes === 'ours' || !(await searchTree(plan, excludes.file, late, signal))) {
+    collector.clear()
+    late.clear()
+    const listed = { ...plan, job: filesJob(plan), late }
+    await searchListedTree(listed, (outcome) => settle(plan, outcome, signal), signal)
+  }
+  await searchLate(plan, late, signal)
+}
+
+/** The file of the user's own rules, for ripgrep; or that ripgrep is not asked to decide. */
+type Excludes = { readonly file: string | undefined } | 'ours'
+
+async function excludesOf({ query, target, walkers }: ContentSearchPlan): Promise<Excludes> {
+  // With types ripgrep says a word about each file of another type.
+  if (query.fileTypes.length > 0 || !query.ignorePatterns.every(patternReadAlike)) return 'ours'
+  if (!query.ignoreRules) return { file: undefined }
+  const path = await ownExcludes(walkers.home, target.repository)
+  const text = path === undefined ? undefined : await readRuleText(path)
+  if (text === undefined) return { file: undefined }
+  // ripgrep takes a place in them for one below the searched directory, git for one below each repository.
+  return fileReadAlike(text) && !hasPlaces(text) ? { file: path } : 'ours'
+}
+
+function filesJob({ query, target, walkers }: ContentSearchPlan) {
+  const rules = { gitignore: query.ignoreRules, patterns: query.ignorePatterns, home: walkers.home }
+  const { includeHidden: hidden, fileTypes: extensions } = query
+  return { kind: 'files' as const, path: target.directory, hidden, extensions, rules }
+}
+
+/** Lets ripgrep walk; false: what it looked at is not what git would have it look at. */
+async function searchTree(
+  plan: ContentSearchPlan,
+  excludes: string | undefined,
+  late: Map<string, Late>,
   signal: AbortSignal,
-): Promise<SearchResult> {
-  const collector = new ResultCollector(query, target)
-  const cwd = target.cwd ?? target.directory
-  await using child = await start(ripgrep, ripgrepArgv(ripgrep.binary, query, target), cwd)
-  using _stopping = killOnAbort(child, signal)
-  const complaints = readUpTo(child.stderr, STDERR_BYTES)
-  const outcome = await collect(child.stdout, collector, target)
-  signal.throwIfAborted()
-  if (outcome.ended !== 'by itself') child.signalGroup('SIGKILL')
-  const exit = await ended(child)
-  if (outcome.endless !== undefined) await addEndless(ripgrep, { query, target, collector }, outcome.endless, signal)
-  if (outcome.ended === 'by itself') {
-    signal.throwIfAborted()
-    judge(exit, outcome.complete, await complaints, collector)
+): Promise<boolean> {
+  const { ripgrep, query, target, collector } = plan
+  const check = new RuleCheck(target)
+  const run = {
+    argv: treeArgv(ripgrep.binary, query, target, excludes),
+    cwd: plan.directory,
+    take: (record: LineRecord | FileEnd) => {
+      if (record.kind !== 'end') return collector.add(record)
+      if (record.nul !== undefined) noteLate(late, record, record.nul)
+      return false
+    },
+    heed: ({ ruleFiles, skipped }: Outcome['remarks']) => {
+      check.take(ruleFiles)
+      return check.odd || skipped > MOST_SKIPPED
+    },
   }
-  return collector.result()
+  const outcome = await runRipgrep(ripgrep, run, signal)
+  if (outcome.ended === 'worthless' || !(await whileWanted(check.finish(signal), signal))) return false
+  await whileWanted(noteSilent(plan, outcome, late), signal)
+  await settle(plan, outcome, signal)
+  return true
 }
 
-interface Outcome {
-  readonly ended: 'by itself' | 'enough'
-  readonly complete: boolean
-  readonly endless?: RipgrepBatch['endless']
-}
-
-async function collect(stdout: Readable, collector: ResultCollector, target: SearchTarget): Promise<Outcome> {
-  let complete = false
-  for await (const batch of ripgrepBatches(stdout)) {
-    for (const line of batch.lines) if (collector.add(named(line, target))) return { ended: 'enough', complete }
-    complete ||= batch.complete
-    if (batch.endless !== undefined) return { ended: 'enough', complete, endless: batch.endless }
+/** Adds the files that ripgrep left at a NUL byte before it had found anything in them. */
+async function noteSilent(plan: ContentSearchPlan, { remarks }: Outcome, late: Map<string, Late>): Promise<void> {
+  const { collector, directory } = plan
+  const root = remarks.binaries.size === 0 ? '' : await realpath(directory)
+  for (const [shown, offset] of remarks.binaries) {
+    const path = shown.replace(/^\.\//, '')
+    if (offset < BINARY_PROBE || late.has(path)) continue
+    // Of a name that is not UTF-8 this is not enough to open it; with lines found it has told its bytes.
+    if (!path.includes('\uFFFD')) {
+      // A name with a line break can look like a remark about another place: no link, no way up is followed.
+      const real = await realpath(join(root, path)).catch(() => undefined)
+      if (real !== undefined && real === `${root === '/' ? '' : root}/${path}`) noteLate(late, { path }, offset)
+    } else if (![...late.values()].some((file) => file.path === path)) {
+      collector.cap(`${path}: has a NUL byte at offset ${offset}; what comes from there on was not searched`)
+    }
   }
-  return { ended: 'by itself', complete }
 }
 
-/** A file that was given as it is open is told by its own name. */
-function named(line: LineRecord, { opened, name }: SearchTarget): LineRecord {
-  return opened === undefined ? line : { ...line, path: name }
+/** Searches the files with a stray NUL byte to their end. */
+async function searchLate(
+  plan: ContentSearchPlan,
+  late: ReadonlyMap<string, Late>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { collector } = plan
+  if (late.size === 0 || collector.capped) return
+  for (const operands of commandLines([...late.values()].slice(0, MOST_LATE))) {
+    await settle(plan, await searchAsText(plan, operands, signal), signal)
+    if (collector.capped) break
+  }
+  for (const [file, { path, offset }] of late) {
+    if (collector.countIn(file) === 0) continue
+    collector.warn(`${path}: has a NUL byte at offset ${offset}; it was searched as text, to its end`)
+  }
+  const left = late.size - MOST_LATE
+  if (left <= 0) return
+  const [first] = [...late.values()].slice(MOST_LATE)
+  collector.cap(`${first?.path ?? ''}${left > 1 ? ` and ${left - 1} more files` : ''}: not searched behind a NUL byte`)
 }
+
+/** What an outcome means for the answer: warnings, a line too long to travel, or that the query cannot be run. */
+async function settle(plan: ContentSearchPlan, outcome: Outcome, signal: AbortSignal): Promise<void> {
+  const { endless } = outcome
+  if (endless === 'unreadable') plan.collector.cap(`a line longer than ${RECORD_SIZE} was met; the search ended there`)
+  else if (endless !== undefined) await addEndless(plan, endless, signal)
+  else if (outcome.ended === 'by itself') judge(plan, outcome)
+}
+
+const RECORD_SIZE = `${RECORD_BYTES / 1024 / 1024} MiB`
 
 /** What an exit means: 0 hits, 1 none, 2 something failed, before the search or at single files. */
-function judge(exit: ChildExit, complete: boolean, complaints: string, collector: ResultCollector): void {
-  const said = complaints.trim()
+function judge({ collector }: ContentSearchPlan, { exit, complete, remarks }: Outcome): void {
+  const { said } = remarks
   if (complete) {
     for (const line of said.split('\n')) if (line !== '') collector.warn(line.replace(/^rg: (?:\.\/)?/, ''))
+    if (remarks.cut) collector.warn('ripgrep said more than is kept')
     return
   }
+  const how = exit.signal ?? `exit code ${exit.code}`
+  if (!collector.empty) return collector.cap(`ripgrep ended early (${how}); files that it had not come to are missing`)
   if (exit.signal === undefined && exit.code === 2) {
-    const reason = said.replace(/^rg: /, '') || 'ripgrep gave no reason'
+    // Its advice is about flags that no caller can give.
+    const reason =
+      said
+        .replace(/^rg: /, '')
+        .replace(/\n\s*\n?Consider [^]*$/, '')
+        .trim() || 'ripgrep gave no reason'
     throw new Fault('bad_request', `the search cannot be run as asked: ${reason}`, { details: { field: 'q' } })
   }
-  throw new Fault(
-    'internal_error',
-    `ripgrep ended early (${exit.signal ?? `exit code ${exit.code}`}): ${said || 'it gave no reason'}`,
-  )
+  throw new Fault('internal_error', `ripgrep ended early (${how}): ${said || 'it gave no reason'}`)
 }
 
 /**
  * Adds the match whose record grew beyond the limit, its line number found by a second, terse search of that
  * one file. The rest of the search is given up, and the answer says so.
  */
-async function addEndless(
-  ripgrep: Ripgrep,
-  search: { query: ContentQuery; target: SearchTarget; collector: ResultCollector },
-  endless: NonNullable<RipgrepBatch['endless']>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { query, target, collector } = search
-  const size = `${RECORD_BYTES / 1024 / 1024} MiB`
-  if (endless === 'unreadable') return collector.cap(`a line longer than ${size} was met; the search ended there`)
-  collector.cap(`${endless.path}: a line is longer than ${size}; the search ended there`)
-  if (endless.kind === 'context' || endless.pathBytes !== undefined) return
-  const file = { ...target, kind: 'file' as const, name: endless.path, count: collector.countIn(endless.path) + 1 }
-  const { stdout } = await runShort(
-    ripgrep,
-    lineNumbersArgv(ripgrep.binary, query, file),
-    target.cwd ?? target.directory,
-    signal,
-  )
+async function addEndless(plan: ContentSearchPlan, met: LineRecord, signal: AbortSignal): Promise<void> {
+  const { ripgrep, query, collector } = plan
+  const endless = plan.name === undefined ? met : { ...met, path: plan.name }
+  collector.cap(`${endless.path}: a line is longer than ${RECORD_SIZE}; the search ended there`)
+  if (endless.kind === 'context') return
+  const raw = met.pathBytes === undefined ? undefined : Buffer.from(met.pathBytes, 'base64')
+  const operands: Operand[] = [{ path: met.path, raw }]
+  const argv = lineNumbersArgv(ripgrep.binary, query, collector.countIn(fileKey(endless)) + 1)
+  const stdout = await runShort(ripgrep, { argv, operands, cwd: plan.directory }, signal)
   const line = /(\d+):[^\n]*\n?$/.exec(stdout)?.[1]
   if (line !== undefined) collector.addCapped({ ...endless, line: Number(line) })
-}
-
-/** Runs to the end and gives what was printed, up to 64 KiB of each stream. */
-async function runShort(
-  ripgrep: Ripgrep,
-  argv: readonly [string, ...string[]],
-  cwd: string,
-  signal: AbortSignal,
-): Promise<{ stdout: string; stderr: string }> {
-  await using child = await start(ripgrep, argv, cwd)
-  using _stopping = killOnAbort(child, signal)
-  const [stdout, stderr] = await Promise.all([
-    readUpTo(child.stdout, STDERR_BYTES),
-    readUpTo(child.stderr, STDERR_BYTES),
-    ended(child),
-  ])
-  signal.throwIfAborted()
-  return { stdout, stderr }
-}
-
-async function start(ripgrep: Ripgrep, argv: readonly [string, ...string[]], cwd: string): Promise<Child> {
-  return await ripgrep.children.spawn({ argv, cwd, env: ripgrep.environment, stdin: 'empty' })
-}
-
-/** ripgrep starts no processes: with it ended, nothing is left to be looked for. */
-async function ended(child: Child): Promise<ChildExit> {
-  const exit = await child.exited
-  child.release()
-  return exit
-}
-
-/** Kills the child's group when `signal` aborts, until disposed. */
-function killOnAbort(child: Child, signal: AbortSignal): Disposable {
-  const kill = () => child.signalGroup('SIGKILL')
-  if (signal.aborted) kill()
-  else signal.addEventListener('abort', kill, { once: true })
-  return { [Symbol.dispose]: () => signal.removeEventListener('abort', kill) }
-}
-
-/** Reads to the end, keeps the first `limit` bytes. A stream that is torn down ends like any other. */
-async function readUpTo(stream: Readable, limit: number): Promise<string> {
-  const kept: Uint8Array[] = []
-  let bytes = 0
-  try {
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      if (bytes < limit) kept.push(chunk)
-      bytes += chunk.length
-    }
-  } catch {
-    // The child's owner destroys its streams when the child is no longer wanted.
-  }
-  return Buffer.concat(kept).toString('utf8', 0, limit)
 }

@@ -2,7 +2,7 @@
 // is held only until its line end has come, and none longer than 8 MiB is (reliability S-04). Lines that
 // are not JSON occur (contract 16) and are passed over.
 
-import { charactersBefore, charactersInBytes, shownText, type LineRecord } from './line-record.ts'
+import { shownLine, unitsInBytes, type LineRecord } from './line-record.ts'
 
 /** Bytes of one printed record; a longer one ends the search (reliability S-04). */
 export const RECORD_BYTES = 8 * 1024 * 1024
@@ -10,8 +10,18 @@ export const RECORD_BYTES = 8 * 1024 * 1024
 /** How much of an endless record is looked at: the path (at most 4,095 bytes, each up to 6 in JSON) and the text shown. */
 const HEAD_BYTES = 64 * 1024
 
+/** The end of a file that lines were printed of. */
+export interface FileEnd {
+  readonly kind: 'end'
+  readonly path: string
+  readonly pathBytes?: string
+  /** Where its first NUL byte is; undefined: none was met. */
+  readonly nul: number | undefined
+}
+
 export interface RipgrepBatch {
-  readonly lines: readonly LineRecord[]
+  /** Lines, file by file; each file's are followed by its end. */
+  readonly records: readonly (LineRecord | FileEnd)[]
   /** ripgrep printed its closing statistics, so it took the query and went through all files. */
   readonly complete: boolean
   /** A record grew beyond 8 MiB: what is known of it, its `line` being 0, or nothing. No batch follows. */
@@ -32,28 +42,28 @@ export async function* ripgrepBatches(stdout: AsyncIterable<Uint8Array>): AsyncG
       const batch = readRecords(whole)
       held = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : []
       heldBytes = chunk.length - end - 1
-      if (batch.lines.length > 0 || batch.complete) yield batch
+      if (batch.records.length > 0 || batch.complete) yield batch
     }
     if (heldBytes > RECORD_BYTES) {
       const head = Buffer.concat(held).toString('utf8', 0, HEAD_BYTES)
-      yield { lines: [], complete: false, endless: readHead(head) ?? 'unreadable' }
+      yield { records: [], complete: false, endless: readHead(head) ?? 'unreadable' }
       return
     }
   }
 }
 
 function readRecords(whole: Buffer): RipgrepBatch {
-  const lines: LineRecord[] = []
+  const records: (LineRecord | FileEnd)[] = []
   let complete = false
   for (let from = 0; from < whole.length;) {
     const newline = whole.indexOf(0x0a, from)
     const to = newline < 0 ? whole.length : newline
     const record = readRecord(whole, from, to)
     if (record === 'summary') complete = true
-    else if (record !== undefined) lines.push(record)
+    else if (record !== undefined) records.push(record)
     from = to + 1
   }
-  return { lines, complete }
+  return { records, complete }
 }
 
 /** A text of ripgrep's: UTF-8, or the base64 of bytes that are not. */
@@ -69,22 +79,27 @@ interface Printed {
     readonly path: Arbitrary
     readonly lines: Arbitrary
     readonly line_number: number | null
-    readonly submatches: readonly { readonly start: number }[]
+    readonly submatches: readonly { readonly start: number; readonly end: number }[]
+    readonly binary_offset?: number | null
   }
 }
 
 /** Offset of the letter that tells `begin`, `end`, `match` and `context` apart in `{"type":"…`. */
 const LETTER = 9
 
-function readRecord(whole: Buffer, from: number, to: number): LineRecord | 'summary' | undefined {
-  const letter = whole[from + LETTER]
-  // `begin` and `end` say nothing that is needed; at many files they are most of the records.
-  if (letter === 0x62 || letter === 0x65) return undefined
+const BEGIN = 'b'.charCodeAt(0)
+
+function readRecord(whole: Buffer, from: number, to: number): LineRecord | FileEnd | 'summary' | undefined {
+  // `begin` says nothing that is needed; at many files it is a third of the records.
+  if (whole[from + LETTER] === BEGIN) return undefined
   let printed: Printed
   try {
     // The form is ripgrep's own; what does not have it is caught below.
     printed = JSON.parse(whole.toString('utf8', from, to)) as Printed
     if (printed.type === 'summary') return 'summary'
+    if (printed.type === 'end') {
+      return { kind: 'end', ...readPath(printed.data.path), nul: printed.data.binary_offset ?? undefined }
+    }
     if (printed.type !== 'match' && printed.type !== 'context') return undefined
     return lineRecord(printed.type, printed.data)
   } catch {
@@ -93,12 +108,11 @@ function readRecord(whole: Buffer, from: number, to: number): LineRecord | 'summ
 }
 
 function lineRecord(kind: 'match' | 'context', data: Printed['data']): LineRecord {
-  const start = kind === 'match' ? data.submatches[0]?.start : undefined
   return {
     kind,
     ...readPath(data.path),
     line: data.line_number ?? 0,
-    ...readLine(data.lines, start),
+    ...readLine(data.lines, kind === 'match' ? data.submatches[0] : undefined),
   }
 }
 
@@ -109,20 +123,19 @@ function readPath(path: Arbitrary): { path: string; pathBytes?: string } {
   return { path: bare.toString(), pathBytes: bare.toString('base64') }
 }
 
-/** `start`: byte offset of the first match, of which ripgrep counts from 0. */
-function readLine(
-  line: Arbitrary,
-  start: number | undefined,
-): Pick<LineRecord, 'column' | 'text' | 'truncated' | 'lossy'> {
+/** `match`: where the first match is, in bytes from 0. */
+function readLine(line: Arbitrary, match: { start: number; end: number } | undefined): Shown {
   if (line.text !== undefined) {
-    const column = start === undefined ? {} : { column: charactersInBytes(line.text, start) + 1 }
-    return { ...column, ...shownText(line.text) }
+    const { text } = line
+    const units = (bytes: number) => unitsInBytes(text, bytes)
+    return shownLine(text, match && { start: units(match.start), end: units(match.end) })
   }
   const bytes = Buffer.from(line.bytes ?? '', 'base64')
-  const before = start === undefined ? undefined : bytes.toString('utf8', 0, start)
-  const column = before === undefined ? {} : { column: charactersBefore(before, before.length) + 1 }
-  return { ...column, ...shownText(bytes.toString()), lossy: true }
+  const units = (end: number) => bytes.toString('utf8', 0, end).length
+  return { ...shownLine(bytes.toString(), match && { start: units(match.start), end: units(match.end) }), lossy: true }
 }
+
+type Shown = Pick<LineRecord, 'column' | 'text' | 'truncated' | 'textColumn' | 'lossy'>
 
 /** The beginning of a record whose end never came. */
 const HEAD =

@@ -5,6 +5,7 @@
 import { posix } from 'node:path'
 import type { ContentQuery, SearchTarget } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'
+import { fileKey, shownNames } from './file-names.ts'
 
 /** Bytes (as UTF-16 halves: characters) of all texts in one answer; beyond it the answer counts as capped. */
 export const RESULT_CHARACTERS = 8 * 1024 * 1024
@@ -19,10 +20,11 @@ export interface ContentMatch {
   before?: string[]
   after?: string[]
   truncated?: true
+  text_column?: number
   lossy?: true
 }
 
-/** The flat form, which some clients read (contract 3). */
+/** The flat form, which some clients read. */
 export interface FlatMatch {
   path: string
   line_number: number
@@ -31,6 +33,7 @@ export interface FlatMatch {
   column?: number
   text: string
   truncated?: true
+  text_column?: number
   lossy?: true
   lossy_name?: true
   path_base64?: string
@@ -44,6 +47,7 @@ export interface SearchResult {
   total_matches: number
   total_files: number
   capped: boolean
+  timed_out?: true
   engine: 'ripgrep'
   warnings?: string[]
 }
@@ -53,18 +57,28 @@ interface Found {
   readonly match: ContentMatch
 }
 
+export interface FoundFile {
+  readonly key: string
+  readonly path: string
+  /** The bytes of a path that is not UTF-8. */
+  readonly raw: Buffer | undefined
+}
+
 /** One answer in the making. */
 export class ResultCollector {
   readonly #query: ContentQuery
   readonly #target: SearchTarget
-  readonly #found: Found[] = []
+  #found: Found[] = []
   readonly #warnings: string[] = []
   #unsaid = 0
   #capped = false
+  #timedOut = false
   #characters = 0
-  /** The last lines of the file at hand, for the context of the next match. */
+  /** Of the lines at hand. */
+  #file: string | undefined
+  /** Its last lines, for the context of the next match. */
   #recent: LineRecord[] = []
-  /** Matches of the file at hand that still lack lines after them. */
+  /** Its matches that still lack lines after them. */
   #open: Found[] = []
 
   constructor(query: ContentQuery, target: SearchTarget) {
@@ -72,14 +86,31 @@ export class ResultCollector {
     this.#target = target
   }
 
-  /** Matches found in the file `path` so far. */
-  countIn(path: string): number {
-    return this.#found.filter((found) => found.record.path === path).length
+  get empty(): boolean {
+    return this.#found.length === 0
+  }
+
+  get capped(): boolean {
+    return this.#capped
+  }
+
+  /** The files that something was found in. */
+  files(): FoundFile[] {
+    const records = new Map(this.#found.map(({ record }) => [fileKey(record), record]))
+    return [...records].map(([key, { path, pathBytes }]) => {
+      return { key, path, raw: pathBytes === undefined ? undefined : Buffer.from(pathBytes, 'base64') }
+    })
+  }
+
+  /** Matches found in the file so far. */
+  countIn(file: string): number {
+    return this.#found.filter(({ record }) => fileKey(record) === file).length
   }
 
   /** Takes the next record; true: nothing further is needed. */
   add(record: LineRecord): boolean {
     const around = this.#query.contextLines
+    this.#turnTo(fileKey(record))
     if (around > 0) this.#place(record, around)
     if (record.kind === 'match') {
       if (this.#capped || this.#found.length >= this.#query.maxResults) this.#capped = true
@@ -98,10 +129,32 @@ export class ResultCollector {
     if (this.#found.length < this.#query.maxResults) this.#accept(record, 0)
   }
 
-  /** The answer lacks matches, for a reason that a warning gives. */
+  /** Starts over. */
+  clear(): void {
+    this.#found = []
+    this.#warnings.length = 0
+    this.#unsaid = 0
+    this.#capped = false
+    this.#characters = 0
+    this.#turnTo(undefined)
+  }
+
+  /** Takes back what was found in a file: it is searched again. */
+  forget(file: string): void {
+    this.#found = this.#found.filter(({ record }) => fileKey(record) !== file)
+    this.#turnTo(undefined)
+  }
+
+  /** The answer is not whole, and why. */
   cap(warning: string): void {
     this.#capped = true
     this.warn(warning)
+  }
+
+  /** The time was up before the search was through. */
+  endLate(): void {
+    this.#timedOut = true
+    this.#capped = true
   }
 
   warn(warning: string): void {
@@ -110,33 +163,39 @@ export class ResultCollector {
   }
 
   result(): SearchResult {
-    const found = this.#found.toSorted((a, b) => compare(a.record.path, b.record.path) || a.record.line - b.record.line)
+    const found = this.#found.toSorted((a, b) => compare(a.record, b.record) || a.record.line - b.record.line)
     const byFile = new Map<string, ContentMatch[]>()
     for (const { record, match } of found) {
-      const matches = byFile.get(record.path)
-      if (matches === undefined) byFile.set(record.path, [match])
+      const matches = byFile.get(fileKey(record))
+      if (matches === undefined) byFile.set(fileKey(record), [match])
       else matches.push(match)
     }
+    const names = shownNames(found.map(({ record }) => record))
     const warnings = this.#unsaid > 0 ? [...this.#warnings, `and ${this.#unsaid} more warnings`] : this.#warnings
     return {
       query: this.#query.pattern,
       path: this.#query.path,
-      results: Object.fromEntries(byFile),
+      results: Object.fromEntries([...byFile].map(([file, matches]) => [names.get(file) ?? file, matches])),
       matches: found.map((one) => flatMatch(one, this.#target.directory)),
       total_matches: found.length,
       total_files: byFile.size,
       capped: this.#capped,
+      ...(this.#timedOut ? { timed_out: true } : {}),
       engine: 'ripgrep',
       ...(warnings.length > 0 ? { warnings } : {}),
     }
   }
 
+  /** The records of one file come one after the other, so another file's lines are around none of its matches. */
+  #turnTo(file: string | undefined): void {
+    if (this.#file === file) return
+    this.#file = file
+    this.#recent = []
+    this.#open = []
+  }
+
   /** Gives `record` as a line after to the matches it follows. */
   #place(record: LineRecord, around: number): void {
-    if (this.#recent.at(-1)?.path !== record.path) {
-      this.#recent = []
-      this.#open = []
-    }
     for (const { record: of, match } of this.#open) {
       if (record.line > of.line + around) continue
       match.after?.push(record.text)
@@ -149,6 +208,7 @@ export class ResultCollector {
     const match: ContentMatch = { line: record.line, text: record.text }
     if (record.column !== undefined) match.column = record.column
     if (record.truncated) match.truncated = true
+    if (record.textColumn !== undefined) match.text_column = record.textColumn
     if (record.lossy) match.lossy = true
     this.#characters += record.text.length
     const found = { record, match }
@@ -178,6 +238,11 @@ function flatMatch({ record, match }: Found, directory: string): FlatMatch {
   return flat
 }
 
-function compare(a: string, b: string): number {
+/** Files in the order of their names, those of one text one after the other. */
+function compare(a: LineRecord, b: LineRecord): number {
+  return order(a.path, b.path) || order(a.pathBytes ?? '', b.pathBytes ?? '')
+}
+
+function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }

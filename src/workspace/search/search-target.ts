@@ -1,7 +1,7 @@
-// Finds out what the `path` of a content search is before an engine is started on it: a directory, a file
+// Finds out what the `path` of a content search is before ripgrep is started on it: a directory, a file
 // to be searched alone, or nothing that can be searched. Nothing is opened, so a FIFO cannot block.
 
-import { lstat, realpath, stat } from 'node:fs/promises'
+import { access, constants, lstat, realpath, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import type { SearchTarget } from './content-query.ts'
@@ -9,7 +9,7 @@ import { forbiddenToWalks } from '../../threads/walk/mounts.ts'
 
 export async function searchTarget(path: string, judged?: JudgedTarget): Promise<SearchTarget> {
   const at = judged?.at ?? path
-  const [stats, real] = await Promise.all([stat(at), realpath(at)]).catch((error: unknown) => {
+  const [stats, real] = await Promise.all([stat(at), realpath(at), readable(at)]).catch((error: unknown) => {
     throw faultOfSystem(error, path)
   })
   if (stats.isDirectory()) {
@@ -18,7 +18,7 @@ export async function searchTarget(path: string, judged?: JudgedTarget): Promise
       directory: path,
       cwd: judged?.at,
       name: '',
-      inRepository: await liesInRepository(real),
+      repository: await repositoryOf(real),
       barred: barredBelow(real, new Set([...forbiddenToWalks(), ...(judged?.withheld ?? [])])),
     }
   }
@@ -32,7 +32,7 @@ export async function searchTarget(path: string, judged?: JudgedTarget): Promise
     )
   }
   const [directory, name] = [posix.dirname(path), posix.basename(path)]
-  return { kind: 'file', directory, opened: judged?.at, name, inRepository: false, barred: [] }
+  return { kind: 'file', directory, opened: judged?.at, name, repository: undefined, barred: [] }
 }
 
 /** The start of a search for a caller that is not allowed everything. */
@@ -43,6 +43,12 @@ export interface JudgedTarget {
   readonly withheld: readonly string[]
 }
 
+/** Throws what the system says of a place that is closed to us; ripgrep would be started in it all the same. */
+async function readable(path: string): Promise<void> {
+  const stats = await stat(path)
+  await access(path, stats.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK)
+}
+
 /** The places below `directory`, relative to it; what lies in one of them needs no mention. */
 export function barredBelow(directory: string, places: ReadonlySet<string>): string[] {
   const prefix = directory === '/' ? '/' : `${directory}/`
@@ -51,13 +57,14 @@ export function barredBelow(directory: string, places: ReadonlySet<string>): str
     .map((place) => place.slice(prefix.length))
 }
 
-/** Whether `directory` or one above it holds `.git`. */
-async function liesInRepository(directory: string): Promise<boolean> {
+/** The nearest of `directory` and those above it that holds `.git`. */
+async function repositoryOf(directory: string): Promise<string | undefined> {
   for (let at = directory; ; at = posix.dirname(at)) {
     const found = await lstat(posix.join(at, '.git')).then(
       () => true,
       () => false,
     )
-    if (found || at === '/') return found
+    if (found) return at
+    if (at === '/') return undefined
   }
 }

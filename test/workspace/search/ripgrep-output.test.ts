@@ -11,7 +11,7 @@ async function read(chunks: readonly Uint8Array[]) {
     yield* chunks
   }
   for await (const batch of ripgrepBatches(source())) {
-    lines.push(...batch.lines)
+    lines.push(...batch.records)
     complete ||= batch.complete
     endless = batch.endless
   }
@@ -34,6 +34,7 @@ const printed = [
     4,
   ),
   '{"type":"end","data":{"path":{"text":"./a.txt"},"binary_offset":null,"stats":{}}}\n',
+  '{"type":"end","data":{"path":{"text":"./b"},"binary_offset":70000,"stats":{}}}\n',
   '{"data":{"elapsed_total":{},"stats":{}},"type":"summary"}\n',
 ].join('')
 
@@ -41,6 +42,8 @@ const expected = [
   { kind: 'context', path: 'a.txt', line: 1, text: 'before' },
   { kind: 'match', path: 'a.txt', line: 2, column: 5, text: 'αβ𝕏 hit' },
   { kind: 'match', path: '\uFFFD', pathBytes: '/w==', line: 7, column: 4, text: 'ä\uFFFD hit', lossy: true },
+  { kind: 'end', path: 'a.txt', nul: undefined },
+  { kind: 'end', path: 'b', nul: 70_000 },
 ]
 
 t.test('S-07 records, columns in characters, bytes forms, lines that are not JSON', async (t) => {

@@ -5,7 +5,7 @@ import type { ContentQuery, SearchTarget } from '../../../src/workspace/search/c
 import type { LineRecord } from '../../../src/workspace/search/line-record.ts'
 import { ResultCollector, RESULT_CHARACTERS } from '../../../src/workspace/search/search-result.ts'
 
-const target: SearchTarget = { kind: 'directory', directory: '/w', name: '', inRepository: false, barred: [] }
+const target: SearchTarget = { kind: 'directory', directory: '/w', name: '', repository: undefined, barred: [] }
 const collector = (maxResults: number, contextLines: number) =>
   new ResultCollector({ pattern: 'q', path: '/w', maxResults, contextLines } as ContentQuery, target)
 const line = (kind: LineRecord['kind'], path: string, number: number): LineRecord => ({
@@ -74,4 +74,43 @@ t.test('names that would be special to JavaScript or are not UTF-8', async (t) =
   t.strictSame(Object.keys(results), ['__proto__', '\uFFFD'])
   const bytes = Buffer.concat([Buffer.from('/w/'), Buffer.of(0xff)]).toString('base64')
   t.match(matches[1], { path: '/w/\uFFFD', lossy_name: true, path_base64: bytes })
+})
+
+t.test("two files whose names decode to one text stay two, without each other's lines", async (t) => {
+  const found = collector(10, 2)
+  const first = Buffer.from('n\xe4.c', 'latin1').toString('base64')
+  const second = Buffer.from('n\xf6.c', 'latin1').toString('base64')
+  found.add({ ...line('context', 'n\uFFFD.c', 1), text: 'A', pathBytes: first })
+  found.add({ ...line('match', 'n\uFFFD.c', 2), pathBytes: first })
+  found.add({ ...line('context', 'n\uFFFD.c', 1), text: 'B', pathBytes: second })
+  found.add({ ...line('match', 'n\uFFFD.c', 2), pathBytes: second })
+  found.add({ ...line('match', 'n\uFFFD.c', 1), text: 'C' })
+  found.add({ ...line('match', 'n\\xE4.c', 1), text: 'D' })
+  const { results, total_files, matches } = found.result()
+  t.equal(total_files, 4)
+  t.strictSame(
+    Object.entries(results).map(([name, [match]]) => [name, match?.before]),
+    [
+      ['n\\xE4.c', []],
+      ['n\uFFFD.c', []],
+      ['n\\xE4.c ', ['A']],
+      ['n\\xF6.c', ['B']],
+    ],
+  )
+  t.equal(matches.filter(({ path_base64 }) => path_base64 !== undefined).length, 2)
+})
+
+t.test('what is searched again replaces what was found', async (t) => {
+  const found = collector(10, 1)
+  found.add(line('match', 'a', 1))
+  found.add(line('match', 'b', 1))
+  found.forget('a')
+  found.add(line('match', 'a', 7))
+  t.strictSame(
+    Object.entries(found.result().results).map(([name, [match]]) => [name, match?.line]),
+    [
+      ['a', 7],
+      ['b', 1],
+    ],
+  )
 })

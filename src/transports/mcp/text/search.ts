@@ -10,6 +10,8 @@ const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 interface Match {
   readonly line: number
   readonly text: string
+  readonly column?: number
+  readonly text_column?: number
   readonly before?: readonly string[]
   readonly after?: readonly string[]
 }
@@ -28,23 +30,36 @@ export function matchesView({ body }: Subject): View {
   }
   const files = countOf(body, 'total_files') ?? 0
   const found = `${counted(countOf(body, 'total_matches') ?? 0, 'matching line')} in ${counted(files, 'file')} under ${textOf(body, 'path')}.`
-  const capped = body['capped'] === true ? '[there are more: narrow path or file_types, or raise max_results]' : ''
+  const late =
+    body['timed_out'] === true
+      ? '[the time was up before all was searched: narrow path or file_types, or raise timeout]'
+      : ''
+  const more = body['capped'] === true ? '[there are more: narrow path or file_types, or raise max_results]' : ''
   const cut =
     told < groups.length ? `[cut: ${told} of ${counted(files, 'file')} shown in full; narrow path or file_types]` : ''
   const warnings = ((body['warnings'] ?? []) as readonly string[])
     .slice(0, 3)
     .map((warning) => `[${cutAt(warning, 300)}]`)
-  return textView([found, ...lines, cut, capped, ...warnings], ['success', 'results', 'matches', 'warnings'])
+  return textView(
+    [found, ...lines, cut, late === '' ? more : late, ...warnings],
+    ['success', 'results', 'matches', 'warnings'],
+  )
 }
 
 /** As grep has it: the number and a colon for a match, a dash for the lines around. */
-function shownMatch({ line, text, before = [], after = [] }: Match): string[] {
+function shownMatch({ line, text, column = 1, text_column = 1, before = [], after = [] }: Match): string[] {
+  // Where the match is too far behind to be shown with the beginning of its line.
+  const at = column - text_column
+  const seen = at < LINE_CHARACTERS - LEAD ? text : `…${text.slice(at - LEAD)}`
   return [
     ...before.map((one, i) => `${line - before.length + i}-${shortened(one)}`),
-    `${line}:${shortened(text)}`,
+    `${line}:${shortened(seen)}`,
     ...after.map((one, i) => `${line + 1 + i}-${shortened(one)}`),
   ]
 }
+
+/** Characters before such a match. */
+const LEAD = 60
 
 function shortened(raw: string): string {
   const line = cleanLine(raw)

@@ -1,0 +1,136 @@
+// One run of ripgrep: its lines go to a sink as they come, its remarks are kept, and the child is killed as soon
+// as the sink has enough, the signal aborts, or what it says makes the run worthless.
+
+import type { Readable } from 'node:stream'
+import type { LineRecord } from './line-record.ts'
+import type { Child, ChildExit, Children } from '../processes/child.ts'
+import type { Argv } from './ripgrep-argv.ts'
+import { ripgrepBatches, type FileEnd, type RipgrepBatch } from './ripgrep-output.ts'
+import { Remarks } from './ripgrep-remarks.ts'
+
+export interface Ripgrep {
+  readonly children: Children
+  /** Path of the program. */
+  readonly binary: string
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** A file to be searched, absolute or relative to the working directory; bytes where its path is not UTF-8. */
+export interface Operand {
+  readonly path: string
+  readonly raw?: Uint8Array | undefined
+}
+
+export interface Run {
+  readonly argv: Argv
+  readonly operands?: readonly Operand[]
+  readonly cwd: string
+  /** Takes the next record; true: enough. */
+  readonly take: (record: LineRecord | FileEnd) => boolean
+  /** Looks at the remarks so far; true: the run is worth nothing. */
+  readonly heed?: (remarks: Remarks) => boolean
+}
+
+export interface Outcome {
+  /** `enough`: it was killed because no more was needed; `worthless`: because of what it said. */
+  readonly ended: 'by itself' | 'enough' | 'worthless'
+  /** It took the query and went through all files. */
+  readonly complete: boolean
+  readonly exit: ChildExit
+  readonly remarks: Remarks
+  readonly endless?: RipgrepBatch['endless']
+}
+
+/** Bytes kept of what a short run prints. */
+const SHORT_BYTES = 64 * 1024
+
+export async function runRipgrep(ripgrep: Ripgrep, run: Run, signal: AbortSignal): Promise<Outcome> {
+  await using child = await start(ripgrep, run)
+  using _stopping = killOnAbort(child, signal)
+  const remarks = new Remarks()
+  let worthless = false
+  const heard = eachChunk(child.stderr, (chunk) => {
+    remarks.take(chunk)
+    if (worthless || run.heed?.(remarks) !== true) return
+    worthless = true
+    child.signalGroup('SIGKILL')
+  })
+  const read = await readRecords(child.stdout, run.take)
+  signal.throwIfAborted()
+  if (read.enough) child.signalGroup('SIGKILL')
+  const exit = await ended(child)
+  await heard
+  signal.throwIfAborted()
+  const how = worthless ? 'worthless' : read.enough ? 'enough' : 'by itself'
+  return { ended: how, complete: read.complete, exit, remarks, ...(read.endless && { endless: read.endless }) }
+}
+
+interface Read {
+  readonly enough: boolean
+  readonly complete: boolean
+  readonly endless?: RipgrepBatch['endless']
+}
+
+async function readRecords(stdout: Readable, take: Run['take']): Promise<Read> {
+  let complete = false
+  for await (const batch of ripgrepBatches(stdout)) {
+    for (const record of batch.records) if (take(record)) return { enough: true, complete }
+    complete ||= batch.complete
+    if (batch.endless !== undefined) return { enough: true, complete, endless: batch.endless }
+  }
+  return { enough: false, complete }
+}
+
+/** Runs to the end and gives what was printed, up to 64 KiB. */
+export async function runShort(ripgrep: Ripgrep, run: Omit<Run, 'take'>, signal: AbortSignal): Promise<string> {
+  await using child = await start(ripgrep, run)
+  using _stopping = killOnAbort(child, signal)
+  const kept: Uint8Array[] = []
+  let bytes = 0
+  const keep = (chunk: Uint8Array) => {
+    if (bytes < SHORT_BYTES) kept.push(chunk)
+    bytes += chunk.length
+  }
+  await Promise.all([eachChunk(child.stdout, keep), eachChunk(child.stderr, () => undefined), ended(child)])
+  signal.throwIfAborted()
+  return Buffer.concat(kept).toString('utf8', 0, SHORT_BYTES)
+}
+
+async function start(ripgrep: Ripgrep, { argv, cwd, operands = [] }: Omit<Run, 'take'>): Promise<Child> {
+  return await ripgrep.children.spawn({
+    argv,
+    operands: operands.map(operandBytes),
+    cwd,
+    env: ripgrep.environment,
+    stdin: 'empty',
+  })
+}
+
+function operandBytes({ path, raw }: Operand): Uint8Array {
+  const bytes = raw ?? Buffer.from(path)
+  return path.startsWith('/') ? bytes : Buffer.concat([Buffer.from('./'), bytes])
+}
+
+/** ripgrep starts no processes: with it ended, nothing is left to be looked for. */
+async function ended(child: Child): Promise<ChildExit> {
+  const exit = await child.exited
+  child.release()
+  return exit
+}
+
+/** Kills the child's group when `signal` aborts, until disposed. */
+function killOnAbort(child: Child, signal: AbortSignal): Disposable {
+  const kill = () => child.signalGroup('SIGKILL')
+  if (signal.aborted) kill()
+  else signal.addEventListener('abort', kill, { once: true })
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', kill) }
+}
+
+/** Reads to the end. A stream that is torn down ends like any other. */
+async function eachChunk(stream: Readable, use: (chunk: Uint8Array) => void): Promise<void> {
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) use(chunk)
+  } catch {
+    // The child's owner destroys its streams when the child is no longer wanted.
+  }
+}
