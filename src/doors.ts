@@ -12,7 +12,7 @@ import { errnoOf } from './base/fault.ts'
 import { openGate, type Gate } from './invoke.ts'
 import type { Log } from './base/log.ts'
 import { noDesktop } from './operations/desktop.ts'
-import { credentialOptions, gateLimits, promptFolder, rulesFor, serverRules, toolsetsOf } from './settings.ts'
+import { credentialOptions, gateLimits, promptSource, rulesFor, serverRules, toolsetsOf } from './settings.ts'
 import { StartError } from './base/start-error.ts'
 import { jwtAdvice } from './transports/credentials/jwt-advice.ts'
 import { openCredentials, type Credentials } from './transports/credentials/credentials.ts'
@@ -65,7 +65,8 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
     config: configSchema,
   })
   const stopping = new AbortController()
-  const mcp = openMcp(config, { gate, json, kinds: [...resourceKinds, description.kind], stopping: stopping.signal })
+  const kinds = [...resourceKinds, description.kind]
+  const mcp = openMcp(config, workspace, { gate, json, kinds, stopping: stopping.signal })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
   const proxy = stack.use(openProxy(gate))
   const front = stack.use(
@@ -111,8 +112,12 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
 type McpParts = Pick<Parameters<typeof mcpEndpoint>[0], 'json' | 'stopping'> &
   Pick<Parameters<typeof openProduct>[0], 'gate' | 'kinds'>
 
-function openMcp(config: Config, { gate, kinds, json, stopping }: McpParts): ReturnType<typeof mcpEndpoint> {
-  const rules = (caller: Caller): ReturnType<typeof rulesFor> => rulesFor(config, caller)
+function openMcp(
+  config: Config,
+  workspace: Workspace,
+  { gate, kinds, json, stopping }: McpParts,
+): ReturnType<typeof mcpEndpoint> {
+  const rules = (caller: Caller): ReturnType<typeof rulesFor> => rulesFor(config, caller, workspace)
   return mcpEndpoint({
     registry: openProduct({
       gate,
@@ -121,7 +126,7 @@ function openMcp(config: Config, { gate, kinds, json, stopping }: McpParts): Ret
       rules,
       toolsets: toolsetsOf(config),
       confirms: config.file.mcp?.confirm ?? false,
-      promptFolder: promptFolder(config),
+      promptFiles: promptSource(config, workspace),
     }),
     json,
     gate,

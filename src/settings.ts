@@ -12,9 +12,11 @@ import { loadJwks, loadJwtSecret } from './config/key-files.ts'
 import { StartError } from './base/start-error.ts'
 import type { CredentialOptions, JwtOptions } from './transports/credentials/credentials.ts'
 import type { ServerRules } from './transports/server.ts'
+import type { PromptSource } from './transports/mcp/prompt-files.ts'
 import { readAgentRules } from './workspace/files/agent-rules.ts'
+import { readRepositoryFolder, type Repository } from './workspace/files/repository-file.ts'
 import type { OwnPaths } from './workspace/files/own-ground.ts'
-import type { WorkspaceOptions } from './workspace/workspace.ts'
+import type { Workspace, WorkspaceOptions } from './workspace/workspace.ts'
 
 export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups'> {
   const { file } = config
@@ -88,13 +90,31 @@ export async function jwtOptions(config: Config): Promise<JwtOptions | undefined
 }
 
 /** What the workspace's files say is for those who may read them. */
-export function rulesFor({ workdir, file }: Config, caller: Caller): ReturnType<typeof readAgentRules> {
+export function rulesFor(
+  { workdir, file }: Config,
+  caller: Caller,
+  workspace: Pick<Workspace, 'accessFor'>,
+): ReturnType<typeof readAgentRules> {
   const files = mayUse(caller, 'files:read') ? (file.mcp?.instructions ?? ['AGENTS.md']) : []
-  return readAgentRules(workdir, files)
+  return readAgentRules(repositoryIn(workdir, workspace), files)
 }
 
-export function promptFolder({ workdir, file }: Config): string | undefined {
-  return file.mcp?.prompts === undefined ? undefined : resolve(workdir, file.mcp.prompts)
+/** Where prompts come from; undefined: there are none. */
+export function promptSource(
+  { workdir, file }: Config,
+  workspace: Pick<Workspace, 'accessFor'>,
+): PromptSource | undefined {
+  const folder = file.mcp?.prompts
+  if (folder === undefined) return undefined
+  const repository = repositoryIn(workdir, workspace)
+  return {
+    folder: resolve(workdir, folder),
+    files: (accepts, most) => readRepositoryFolder(folder, repository, { accepts, most }),
+  }
+}
+
+function repositoryIn(workdir: string, { accessFor }: Pick<Workspace, 'accessFor'>): Repository {
+  return { top: workdir, access: accessFor(false) }
 }
 
 /** The toolsets that are switched on. */

@@ -9,7 +9,7 @@ import { takesStructured } from './era.ts'
 import { guide } from './guide.ts'
 import { advice, type Rules } from './instructions.ts'
 import { openChanges } from './product-changes.ts'
-import { openPrompts } from './prompt-files.ts'
+import { openPrompts, type PromptSource } from './prompt-files.ts'
 import type { Registry } from './registry.ts'
 import { openResources } from './resource-shelf.ts'
 import { callTool } from './tool-call.ts'
@@ -26,8 +26,8 @@ export interface ProductParts {
   readonly rules?: (caller: Caller) => Promise<readonly Rules[]>
   /** Ask a person before something is destroyed, where the client can. */
   readonly confirms?: boolean
-  /** Absolute; undefined: there are no prompts. */
-  readonly promptFolder?: string | undefined
+  /** Undefined: there are no prompts. */
+  readonly promptFiles?: PromptSource | undefined
 }
 
 const COMMON = { tools: {}, completions: {} } as const
@@ -41,13 +41,13 @@ export function openProduct({
   kinds,
   rules,
   confirms,
-  promptFolder,
+  promptFiles,
 }: ProductParts): Registry {
   const tools = openTools(catalog, toolsets)
   const modern = {
     ...COMMON,
     resources: { subscribe: true },
-    prompts: promptFolder === undefined ? {} : { listChanged: true },
+    prompts: promptFiles === undefined ? {} : { listChanged: true },
   }
   return {
     capabilities: (era) => (era === 'modern' ? modern : OLDER),
@@ -57,7 +57,7 @@ export function openProduct({
       list: ({ caller, speaker, choices }) => tools.list(caller, takesStructured(speaker), choices),
       call: (exchange) => callTool(exchange, tools, gate, confirms),
     },
-    prompts: openPrompts(promptFolder),
+    prompts: openPrompts(promptFiles),
     resources: openResources({
       gate,
       kinds,
@@ -66,6 +66,6 @@ export function openProduct({
         return guide(tools.list(caller, false, choices), open, advice((await rules?.(caller)) ?? []))
       },
     }),
-    changes: openChanges({ gate, kinds, promptFolder: promptFolder && pathToFileURL(promptFolder).href }),
+    changes: openChanges({ gate, kinds, promptFolder: promptFiles && pathToFileURL(promptFiles.folder).href }),
   }
 }

@@ -2,15 +2,12 @@
 // argument that must be given. Between two lines `---` at its beginning a file may say its title and
 // description. Read anew each time, so that a file that is edited is the prompt as it now is.
 
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mayUse, type Caller } from '../../caller.ts'
 import { badParams } from './errors.ts'
 import type { PromptDescription, PromptShelf } from './registry.ts'
 
 /** Files that are looked at, in the order of their names. */
 export const MOST_PROMPTS = 200
-/** Longer files are no prompts. */
-const LONGEST = 64 * 1024
 /** Prompts are named by their file without its ending. */
 const FILE = /^([A-Za-z0-9][\w.-]{0,63})\.(?:md|txt)$/
 
@@ -18,15 +15,24 @@ interface PromptFile extends PromptDescription {
   readonly text: string
 }
 
-/** `folder` undefined: there are none. */
-export function openPrompts(folder: string | undefined): PromptShelf {
-  const all = async (): Promise<readonly PromptFile[]> => (folder === undefined ? [] : await readFolder(folder))
+/** Where the files are. */
+export interface PromptSource {
+  /** Absolute. */
+  readonly folder: string
+  /** At most so many of those files whose names are accepted, in the order of their names; none that are too long. */
+  files(accepts: (name: string) => boolean, most: number): Promise<readonly { name: string; text: string }[]>
+}
+
+/** `source` undefined: there are none. Prompts are files: who may not read files has none. */
+export function openPrompts(source: PromptSource | undefined): PromptShelf {
+  const all = async (caller: Caller): Promise<readonly PromptFile[]> =>
+    source === undefined || !mayUse(caller, 'files:read') ? [] : await readFolder(source)
   return {
-    async list() {
-      return (await all()).map(({ text: _, ...description }) => description)
+    async list({ caller }) {
+      return (await all(caller)).map(({ text: _, ...description }) => description)
     },
-    async get(name, args) {
-      const prompt = (await all()).find((one) => one.name === name)
+    async get(name, args, { caller }) {
+      const prompt = (await all(caller)).find((one) => one.name === name)
       if (prompt === undefined) return undefined
       const missing = (prompt.arguments ?? []).filter((one) => args[one.name] === undefined)
       if (missing.length > 0) {
@@ -43,25 +49,13 @@ export function openPrompts(folder: string | undefined): PromptShelf {
 
 const PLACE = /\{\{\s*([A-Za-z_]\w{0,63})\s*\}\}/g
 
-async function readFolder(folder: string): Promise<readonly PromptFile[]> {
-  const entries = await readdir(folder).catch(() => []) // a folder that is gone has no prompts
-  const names = entries.filter((entry) => FILE.test(entry)).toSorted()
+async function readFolder(source: PromptSource): Promise<readonly PromptFile[]> {
   const prompts: PromptFile[] = []
-  for (const entry of names.slice(0, MOST_PROMPTS)) {
+  for (const { name: entry, text } of await source.files((name) => FILE.test(name), MOST_PROMPTS)) {
     const name = FILE.exec(entry)?.[1] ?? ''
-    const text = await readShort(join(folder, entry))
-    if (text !== undefined && !prompts.some((one) => one.name === name)) prompts.push(promptOf(name, text))
+    if (!prompts.some((one) => one.name === name)) prompts.push(promptOf(name, text))
   }
   return prompts
-}
-
-async function readShort(path: string): Promise<string | undefined> {
-  try {
-    const { size } = await stat(path)
-    return size > LONGEST ? undefined : await readFile(path, 'utf8')
-  } catch {
-    return undefined // gone since the folder was read, or not ours to read
-  }
 }
 
 /** Exported for its test. */

@@ -4,9 +4,16 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Exchange } from '../../../src/transports/mcp/exchange.ts'
-import { openPrompts, promptOf } from '../../../src/transports/mcp/prompt-files.ts'
+import { openPrompts, promptOf, type PromptSource } from '../../../src/transports/mcp/prompt-files.ts'
+import { EVERYTHING } from '../../../src/workspace/files/access.ts'
+import { readRepositoryFolder } from '../../../src/workspace/files/repository-file.ts'
 
-const ASKING = {} as Exchange // prompts from files look at nothing of it
+const ASKING = { caller: { scopes: 'all' } } as unknown as Exchange // prompts look at nothing else of it
+
+const sourceOf = (folder: string): PromptSource => ({
+  folder,
+  files: (accepts, most) => readRepositoryFolder(folder, { top: '/', access: EVERYTHING }, { accepts, most }),
+})
 
 t.test('a folder of files', async (t) => {
   const folder = t.testdir({
@@ -20,7 +27,7 @@ t.test('a folder of files', async (t) => {
     'long.md': 'x'.repeat(65 * 1024),
   })
   mkdirSync(join(folder, 'folder.md'))
-  const prompts = openPrompts(folder)
+  const prompts = openPrompts(sourceOf(folder))
   t.same(await prompts.list(ASKING), [
     { name: 'plain', description: 'The other plain.' },
     {

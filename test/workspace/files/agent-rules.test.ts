@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
+import { EVERYTHING } from '../../../src/workspace/files/access.ts'
 import { readAgentRules, RULES_BYTES } from '../../../src/workspace/files/agent-rules.ts'
 
 t.test('what can be read is read, in order, within 32 KiB', async (t) => {
@@ -13,12 +14,15 @@ t.test('what can be read is read, in order, within 32 KiB', async (t) => {
     nul: 'a\0b',
     empty: ' \n',
   })
-  t.strictSame(await readAgentRules(dir, ['AGENTS.md']), [
+  t.strictSame(await readAgentRules({ top: dir, access: EVERYTHING }, ['AGENTS.md']), [
     { path: join(dir, 'AGENTS.md'), text: 'Be kind.', cut: false },
   ])
   execFileSync('mkfifo', [join(dir, 'fifo')])
-  t.strictSame(await readAgentRules(dir, ['no', '.', 'nul', 'empty', 'fifo', '/no/such/file']), [])
-  const some = await readAgentRules(dir, ['no', join(dir, 'AGENTS.md'), 'b.md', 'c.md'])
+  t.strictSame(
+    await readAgentRules({ top: dir, access: EVERYTHING }, ['no', '.', 'nul', 'empty', 'fifo', '/no/such/file']),
+    [],
+  )
+  const some = await readAgentRules({ top: dir, access: EVERYTHING }, ['no', join(dir, 'AGENTS.md'), 'b.md', 'c.md'])
   t.strictSame(
     some.map(({ path, cut }) => [path, cut]),
     [

@@ -1,0 +1,87 @@
+// The one reader for what a repository hands to a model by itself: advice for agents, prompts. Whoever wrote the
+// repository chose these files, so nothing is read but a regular file that really lies where it is looked for, not
+// what a link leads to elsewhere, and never one of the daemon's own; 64 KiB at most, from the opened file. What
+// cannot be read is as if it were not there. The operator's configuration may name any file or folder outright.
+
+import { constants } from 'node:fs'
+import { readdir, realpath } from 'node:fs/promises'
+import { isAbsolute, resolve } from 'node:path'
+import type { Access } from './access.ts'
+import { kernelPath } from './judged-open.ts'
+import { isWithin } from './mount-table.ts'
+import { openRegular, type RegularFile } from './regular-file.ts'
+import { remoteCall } from './remote-calls.ts'
+
+export const REPOSITORY_FILE_BYTES = 64 * 1024
+
+export interface RepositoryFile {
+  readonly bytes: Buffer
+  /** The file goes on. */
+  readonly cut: boolean
+}
+
+export interface Repository {
+  /** Where its files lie; relative names are below it. */
+  readonly top: string
+  /** That of a caller who is not allowed everything, whoever asks: the model has no use for our secrets. */
+  readonly access: Access
+}
+
+/** `file`: absolute where the configuration names it so. `most`: bytes, at most REPOSITORY_FILE_BYTES. */
+export async function readRepositoryFile(
+  file: string,
+  { top, access }: Repository,
+  most = REPOSITORY_FILE_BYTES,
+): Promise<RepositoryFile | undefined> {
+  const path = resolve(top, file)
+  try {
+    const opened = await openRegular(path, constants.O_RDONLY, access)
+    try {
+      if (!isAbsolute(file) && !(await liesBelow(opened.handle.fd, path, top))) return undefined
+      return await beginningOf(path, opened, most)
+    } finally {
+      await opened.handle.close()
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** The files of a folder that `accepts` their names, whole ones of text that fit; in the order of their names. */
+export async function readRepositoryFolder(
+  folder: string,
+  { top, access }: Repository,
+  { accepts, most }: { readonly accepts: (name: string) => boolean; readonly most: number },
+): Promise<{ name: string; text: string }[]> {
+  const path = resolve(top, folder)
+  const files: { name: string; text: string }[] = []
+  await using opened = await access.open(path).catch(() => undefined)
+  if (opened === undefined) return files
+  if (!isAbsolute(folder) && !(await liesBelow(opened.fd, path, top))) return files
+  const real = kernelPath(opened.fd)
+  const names = await readdir(`/proc/self/fd/${opened.fd}`).catch(() => [])
+  for (const name of names.filter(accepts).toSorted().slice(0, most)) {
+    const read = await readRepositoryFile(name, { top: real, access })
+    if (read !== undefined && !read.cut) files.push({ name, text: read.bytes.toString('utf8') })
+  }
+  return files
+}
+
+/** True also where no link was followed at all: then it is the very path that was named. */
+async function liesBelow(fd: number, path: string, top: string): Promise<boolean> {
+  const real = kernelPath(fd)
+  return real === path || isWithin(real, await realpath(top))
+}
+
+async function beginningOf(path: string, { handle }: RegularFile, most: number): Promise<RepositoryFile> {
+  const buffer = Buffer.alloc(Math.min(most, REPOSITORY_FILE_BYTES) + 1)
+  let read = 0
+  while (read < buffer.byteLength) {
+    const at = read
+    const { bytesRead } = await remoteCall(path, () => handle.read(buffer, at, buffer.byteLength - at, at))
+    if (bytesRead === 0) break
+    read += bytesRead
+  }
+  const cut = read === buffer.byteLength
+  return { bytes: buffer.subarray(0, cut ? read - 1 : read), cut }
+}
