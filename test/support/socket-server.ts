@@ -87,6 +87,10 @@ class PlayedCursor implements OutputCursor {
     return this.#terminal.exitCode
   }
 
+  prelude(offset: number): Buffer {
+    return Buffer.from(offset === 0 ? '' : `state before ${offset}`)
+  }
+
   read(most: number): { offset: number; bytes: Buffer; gap: number } | undefined {
     const offset = Math.max(this.position, this.#oldest)
     const bytes = this.#terminal.output.subarray(offset, offset + most)

@@ -1,14 +1,25 @@
 // The memory that the main thread and the reader thread share for one terminal: a header of atomic cells, the ring of
-// its output, the ring of its input. Every number that crosses is one cell, and each cell has one writer.
+// its output, the ring of its input, the states of its screen. Every number that crosses is one cell, and each cell has
+// one writer.
 
-/** The output's: at least the 256 KiB that can be asked for; more, so that the reader stays clear of what is copied. */
-export const RING_BYTES = 512 * 1024
+/** What is looked at for the screen's state at once; at each multiple of it the state is kept. */
+export const SLICE_BYTES = 64 * 1024
+/**
+ * The output's, in whole slices: at least the 256 KiB that can be asked for; more, so that the reader stays clear of
+ * what is copied, and of the slice before it.
+ */
+export const RING_BYTES = 9 * SLICE_BYTES
 /** Input that may wait for the program to take it (reliability P-10). */
 export const INPUT_BYTES = 1024 * 1024
 
 export const HEADER_BYTES = 64
 export const INPUT_OFFSET = HEADER_BYTES + RING_BYTES
-export const SHARED_BYTES = INPUT_OFFSET + INPUT_BYTES
+/** States that are kept: of every slice that begins in the ring, and the one in the making. */
+export const STATES = RING_BYTES / SLICE_BYTES + 1
+/** A state as JSON in Latin-1: some 600 bytes, with everything it can have below 3,000. */
+export const STATE_BYTES = 4096
+export const STATES_OFFSET = INPUT_OFFSET + INPUT_BYTES
+export const SHARED_BYTES = STATES_OFFSET + STATES * STATE_BYTES
 
 /**
  * Cells of 64 bits. `head`: bytes of output ever appended; `limit`: where the reader stops; `written`, `sent`: bytes of
@@ -20,3 +31,5 @@ export const WRITTEN = 2
 export const SENT = 4
 /** Of 32 bits: the reader has stopped at the limit and wants to be woken. */
 export const RESTING = 6
+/** The window: columns in the upper half, rows in the lower. */
+export const WINDOW = 7

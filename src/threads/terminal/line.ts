@@ -5,7 +5,11 @@
 import { addressOf, POLLIN } from '../../native/libc.ts'
 import { readMaster, writeMaster } from '../../native/pty.ts'
 import { InputRing } from './input-ring.ts'
+import { KeptStates } from './kept-states.ts'
+import { SLICE_BYTES } from './layout.ts'
 import { STEP_BYTES, type TerminalRing } from './ring.ts'
+import { freshScreen, resizeScreen } from './screen-state.ts'
+import { ScreenTracker } from './screen-tracker.ts'
 
 export const POLLOUT = 0x004
 /** A line that is ready without anything to be moved is left alone this long, instead of asked without pause. */
@@ -18,6 +22,10 @@ export class TerminalLine {
   readonly #address: bigint
   readonly #input: InputRing
   readonly #inputAddress: bigint
+  readonly #screen: ScreenTracker
+  readonly #states: KeptStates
+  /** Output that the state of the screen has been made of. */
+  #tracked = 0
   #restUntil = 0
   #ended = false
   #over = false
@@ -28,6 +36,9 @@ export class TerminalLine {
     this.#address = addressOf(ring.bytes)
     this.#input = new InputRing(ring.shared)
     this.#inputAddress = addressOf(this.#input.bytes)
+    const { cols, rows } = ring.window
+    this.#screen = new ScreenTracker(freshScreen(cols, rows))
+    this.#states = new KeptStates(ring.shared)
   }
 
   get master(): number {
@@ -59,6 +70,7 @@ export class TerminalLine {
   serve(reported: number, now: number): number {
     const wrote = (reported & POLLOUT) !== 0 && this.#write()
     const before = this.#ring.head
+    this.#fit(before)
     const end = (reported & ~POLLOUT) !== 0 && this.#read(STEP_BYTES) === 'over'
     const grown = this.#ring.head - before
     if (end && this.#ended) this.#over = true
@@ -74,6 +86,24 @@ export class TerminalLine {
     this.#over = true
   }
 
+  /** The window may have changed: what was printed so far belongs to the old one. */
+  #fit(head: number): void {
+    const { state } = this.#screen
+    const { cols, rows } = this.#ring.window
+    if (cols === state.cols && rows === state.rows) return
+    while (this.#tracked < head) this.#track(head)
+    resizeScreen(state, cols, rows)
+  }
+
+  /** Goes on with the state of the screen, to the end of a slice at most. Done late, in slices, as it is cheaper then. */
+  #track(head: number): void {
+    const slice = Math.floor(this.#tracked / SLICE_BYTES) + 1
+    const offset = Math.min(head, slice * SLICE_BYTES)
+    this.#screen.feed(this.#ring.view(this.#tracked, offset - this.#tracked))
+    this.#tracked = offset
+    if (offset === slice * SLICE_BYTES) this.#states.keep(slice, { offset, state: this.#screen.state })
+  }
+
   #read(most: number): 'over' | 'later' {
     for (let total = 0; total < most;) {
       const { position, count } = this.#ring.room(this.#ended)
@@ -82,6 +112,7 @@ export class TerminalLine {
       if (typeof got !== 'number') return got
       this.#ring.appended(got)
       total += got
+      while (this.#ring.head - this.#tracked >= SLICE_BYTES) this.#track(this.#ring.head)
     }
     return 'later'
   }

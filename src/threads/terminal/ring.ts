@@ -2,7 +2,18 @@
 // memory that two threads share. The reader thread appends; the main thread copies out, and says how far the
 // reader may go: reading pauses while an attached client is too far behind. Offsets are exact up to 2^53.
 
-import { HEAD, HEADER_BYTES, LIMIT, RESTING, RING_BYTES, SENT, SHARED_BYTES, WRITTEN } from './layout.ts'
+import {
+  HEAD,
+  HEADER_BYTES,
+  LIMIT,
+  RESTING,
+  RING_BYTES,
+  SENT,
+  SHARED_BYTES,
+  SLICE_BYTES,
+  WINDOW,
+  WRITTEN,
+} from './layout.ts'
 
 /** Most the reader adds between two looks at the limit: what may be in the writing at any moment. */
 export const STEP_BYTES = 64 * 1024
@@ -28,7 +39,10 @@ export interface History {
   readonly oldest: number
   /** Copies these bytes; begins later where the first of them have been overwritten meanwhile. */
   copy(from: number, to: number): Excerpt
-  /** The bytes from an offset on where they lie, as far as they lie in one piece. */
+  /**
+   * The bytes from an offset on where they lie, as far as they lie in one piece. Those of the slice before `oldest` are
+   * there too, while the reader is stopped.
+   */
   view(from: number, most: number): Uint8Array
 }
 
@@ -58,7 +72,7 @@ export class TerminalRing implements History {
   }
 
   get oldest(): number {
-    return Math.max(0, this.head + STEP_BYTES - RING_BYTES)
+    return Math.max(0, this.head + STEP_BYTES + SLICE_BYTES - RING_BYTES)
   }
 
   copy(from: number, to: number): Excerpt {
@@ -74,6 +88,17 @@ export class TerminalRing implements History {
   view(from: number, most: number): Uint8Array {
     const start = from % RING_BYTES
     return this.bytes.subarray(start, start + Math.min(most, this.head - from, RING_BYTES - start))
+  }
+
+  /** Columns and rows. */
+  get window(): { readonly cols: number; readonly rows: number } {
+    const both = Atomics.load(this.#cells, WINDOW)
+    return { cols: both >>> 16, rows: both & 0xffff }
+  }
+
+  /** Main thread. */
+  setWindow(cols: number, rows: number): void {
+    Atomics.store(this.#cells, WINDOW, (cols << 16) | rows)
   }
 
   /** Main thread: the reader stops at this offset. True where it rests and has to be woken to go on. */

@@ -44,7 +44,7 @@ export class Channel implements Disposable {
     this.#acked = position
     if (other) this.#next.push(gapFrame(terminal, since.offset, 0, 'restarted'))
     if (wanted !== undefined && wanted < position) this.#next.push(announced(terminal, wanted, position))
-    this.#next.push(replayFrame(terminal, position, end))
+    this.#next.push(this.#replay(position, end))
   }
 
   /** True once `exit` has been taken; nothing follows. */
@@ -66,8 +66,12 @@ export class Channel implements Disposable {
     if (piece.gap === 0) return frame
     // What the ring dropped will never be acknowledged.
     this.#acked += piece.gap
-    this.#next.push(replayFrame(this.terminal, piece.offset, this.#cursor.end), frame)
+    this.#next.push(this.#replay(piece.offset, this.#cursor.end), frame)
     return announced(this.terminal, piece.offset - piece.gap, piece.offset)
+  }
+
+  #replay(from: number, to: number): string {
+    return replayFrame(this.terminal, { from, to, prelude: this.#cursor.prelude(from) })
   }
 
   #end(): Outgoing | undefined {

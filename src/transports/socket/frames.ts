@@ -128,9 +128,17 @@ export interface Whose {
 /** Why bytes are left out: `ring`: no longer kept; `restarted`: the offset was another terminal's of the same id. */
 export type GapReason = 'ring' | 'restarted'
 
+export interface Replay {
+  readonly from: number
+  readonly to: number
+  /** Brings a fresh terminal into the state before `from`. */
+  readonly prelude: Uint8Array
+}
+
 /** Stands before replayed bytes: what follows up to `to` was printed before the client came. */
-export function replayFrame({ id, life }: Whose, from: number, to: number): string {
-  return JSON.stringify({ channel: 'terminal', type: 'replay', id: String(id), life, from, to })
+export function replayFrame({ id, life }: Whose, { from, to, prelude }: Replay): string {
+  const coded = Buffer.from(prelude).toString('base64')
+  return JSON.stringify({ channel: 'terminal', type: 'replay', id: String(id), life, from, to, prelude: coded })
 }
 
 /** What the client waited for at `from` will not come; what comes next begins at `to`. */

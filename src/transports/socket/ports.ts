@@ -13,6 +13,8 @@ export interface OutputCursor extends Disposable {
    * is there now. `gap`: bytes lost before it.
    */
   read(maxBytes: number): { readonly offset: number; readonly bytes: Uint8Array; readonly gap: number } | undefined
+  /** Brings a fresh terminal into the state before the byte at `offset`, which is there still: its modes, no cells. */
+  prelude(offset: number): Uint8Array
   /** The exit code once the terminal has ended and its last byte is in the ring. */
   readonly exitCode: number | undefined
 }

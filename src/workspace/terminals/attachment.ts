@@ -10,6 +10,7 @@ export interface Attached {
   /** Offset of the first byte there still is. */
   readonly oldest: number
   view(from: number, most: number): Uint8Array
+  prelude(offset: number): Buffer
   /** An attachment's position has moved. */
   moved(): void
   detach(attachment: Attachment): void
@@ -65,6 +66,11 @@ export class Attachment implements Disposable {
     this.#position = offset + bytes.byteLength
     this.#output.moved()
     return { offset, bytes, gap }
+  }
+
+  /** Brings a fresh terminal into the state before the byte at `offset`, which is there still; cells left out. */
+  prelude(offset: number): Buffer {
+    return this.#output.prelude(offset)
   }
 
   /** For the output alone. */

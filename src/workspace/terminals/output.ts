@@ -4,8 +4,11 @@
 
 import { Waiters } from '../../base/waiting.ts'
 import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal/ring.ts'
+import { KeptStates, type KeptState } from '../../threads/terminal/kept-states.ts'
 import { Attachment, type Attached } from './attachment.ts'
 import type { Rings } from './rings.ts'
+import { preludeBefore, screenBefore } from './screen-before.ts'
+import type { WindowSize } from '../../native/pty.ts'
 
 /** What a complete output keeps: contract 18's 256 KiB. */
 const KEPT_BYTES = 256 * 1024
@@ -22,11 +25,21 @@ export class TerminalOutput implements Attached {
   #floor = 0
   #exitCode: number | undefined
 
+  #window: WindowSize
+
   /** `wake` makes the reader look at the limit again. */
-  constructor(rings: Rings, wake: () => void) {
+  constructor(rings: Rings, window: WindowSize, wake: () => void) {
     this.#rings = rings
+    this.#window = window
     this.#history = rings.take()
     this.#wake = wake
+    this.resize(window)
+  }
+
+  /** What is printed from now on is for this window. */
+  resize(window: WindowSize): void {
+    this.#window = window
+    if (this.#history instanceof TerminalRing) this.#history.setWindow(window.cols, window.rows)
   }
 
   /** For the reader, while there is something to be read. */
@@ -61,6 +74,16 @@ export class TerminalOutput implements Attached {
 
   view(from: number, most: number): Uint8Array {
     return this.#history.view(from, most)
+  }
+
+  /** Brings a fresh terminal into the state before the byte at `offset`, cells left out. */
+  prelude(offset: number): Buffer {
+    return preludeBefore(this.#history, offset, this.#keptBefore(offset), this.#window)
+  }
+
+  #keptBefore(offset: number): KeptState | undefined {
+    const history = this.#history
+    return history instanceof Remains ? history.start : new KeptStates(history.shared).before(offset)
   }
 
   /** The last bytes, at most `most`. */
@@ -144,7 +167,10 @@ export class TerminalOutput implements Attached {
   #shrink(): void {
     if (this.#exitCode === undefined || this.#attachments.size > 0 || this.#history instanceof Remains) return
     const { ring } = this
-    this.#history = new Remains(this.tail(KEPT_BYTES))
+    const tail = this.tail(KEPT_BYTES)
+    const { offset } = tail
+    const state = screenBefore(ring, offset, this.#keptBefore(offset), this.#window)
+    this.#history = new Remains(tail, { offset, state })
     this.#rings.give(ring)
   }
 }
@@ -153,12 +179,19 @@ export class TerminalOutput implements Attached {
 class Remains implements History {
   readonly head: number
   readonly oldest: number
+  readonly #start: KeptState
   readonly #bytes: Buffer
 
-  constructor({ offset, bytes }: Excerpt) {
+  constructor({ offset, bytes }: Excerpt, start: KeptState) {
+    this.#start = start
     this.oldest = offset
     this.head = offset + bytes.byteLength
     this.#bytes = bytes
+  }
+
+  /** A copy, which its user may change. */
+  get start(): KeptState {
+    return structuredClone(this.#start)
   }
 
   copy(from: number, to: number): Excerpt {

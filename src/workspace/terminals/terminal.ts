@@ -79,7 +79,7 @@ export class Terminal {
     this.#child = child
     this.#pty = pty
     this.#reader = reader
-    this.#output = new TerminalOutput(reader.rings, () => reader.wake())
+    this.#output = new TerminalOutput(reader.rings, spec.window, () => reader.wake())
     this.#input = new InputRing(this.#output.ring.shared)
     this.#line = reader.add(pty.master, this.#output.ring, {
       news: () => this.#output.grown(),
@@ -151,6 +151,7 @@ export class Terminal {
     this.#admit()
     setWindowSize(this.#pty.master, window)
     this.#window = window
+    this.#output.resize(window)
   }
 
   /** The end of the output, at most the scrollback. */

@@ -101,7 +101,11 @@ t.test('what goes out has a channel and ids as strings', async (t) => {
   t.strictSame(JSON.parse(exitFrame(9, 143)), { channel: 'terminal', type: 'exit', id: '9', code: 143 })
   const whose = { id: 9, life: 'abc' }
   const common = { channel: 'terminal', id: '9', life: 'abc', from: 5, to: 8 }
-  t.strictSame(JSON.parse(replayFrame(whose, 5, 8)), { ...common, type: 'replay' })
+  t.strictSame(JSON.parse(replayFrame(whose, { from: 5, to: 8, prelude: Buffer.from('\x1b[?1h') })), {
+    ...common,
+    type: 'replay',
+    prelude: 'G1s/MWg=',
+  })
   t.strictSame(JSON.parse(gapFrame(whose, 5, 8, 'ring')), { ...common, type: 'gap', reason: 'ring' })
   t.strictSame(JSON.parse(errorFrame({ code: 'conflict', message: 'no' })), {
     channel: 'error',

@@ -168,6 +168,8 @@ t.test('since with a life: the offset of another life is none, and that is told'
   t.match(viewer.of('gap', 2), [{ reason: 'restarted', life: 'life-of-2' }])
   t.match(viewer.of('gap', 3), [{ reason: 'restarted' }, { reason: 'ring' }])
   t.match(viewer.of('replay', 1), [{ life: 'life-of-1' }])
+  const preludes = [1, 2, 3].map((id) => Buffer.from(viewer.of('replay', id)[0]?.prelude ?? '?', 'base64').toString())
+  t.strictSame(preludes, ['state before 4', '', 'state before 6'])
 })
 
 t.test('an error names the frame that it answers, however late it is found', async (t) => {
