@@ -17,7 +17,7 @@ import {
   rangeReport,
   TEXT_BYTES,
 } from './exec-output.ts'
-import { outputFields, tailReport, taskEntry, taskId } from './exec-task.ts'
+import { orphanEntry, outputFields, tailReport, taskEntry, taskId } from './exec-task.ts'
 
 const { stdout, stderr, ...remarks } = outputFields
 
@@ -83,8 +83,14 @@ export const execGet = operation({
   run: (asked, call) => look(asked, call),
 })
 
+/** What a command prints after its daemon was killed reaches no reader. */
+const LOST = { stdout_truncated: true, stderr_truncated: true }
+
 async function look(asked: Static<typeof input>, call: Call) {
-  const task = call.workspace.tasks.get(asked.id)
+  const { tasks } = call.workspace
+  const orphan = tasks.list().some(({ id }) => id === asked.id) ? undefined : await tasks.earlier.get(asked.id)
+  if (orphan !== undefined) return { ...orphanEntry(orphan), stdout: '', stderr: '', ...LOST }
+  const task = tasks.get(asked.id)
   const { stream, offset, wait_seconds: seconds } = asked
   const waits = seconds === 0 ? undefined : AbortSignal.any([call.signal, AbortSignal.timeout(seconds * 1000)])
   if (stream !== undefined || offset !== undefined) {

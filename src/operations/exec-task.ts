@@ -5,6 +5,7 @@ import type { Static } from 'typebox'
 import type { Rendered } from '../operation.ts'
 import { id, optional, Type } from '../schema.ts'
 import { outputText } from '../workspace/exec/output-text.ts'
+import type { Orphan } from '../workspace/exec/earlier-life.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import type { Excerpt } from '../workspace/exec/task-output.ts'
 
@@ -18,10 +19,12 @@ const fields = {
   id: text('A decimal number; never given twice'),
   command: Type.Array(Type.String(), { description: 'As requested' }),
   command_truncated: yes('Over MCP: the command is longer than this'),
-  status: Type.Unsafe<'running' | 'exited' | 'failed'>({
+  status: Type.Unsafe<'running' | 'exited' | 'failed' | 'orphaned'>({
     type: 'string',
-    enum: ['pending', 'running', 'exited', 'failed'],
-    description: 'exited: it ended by itself, whatever its code; failed: by a signal, a timeout or on request',
+    enum: ['pending', 'running', 'exited', 'failed', 'orphaned'],
+    description:
+      'exited: it ended by itself, whatever its code; failed: by a signal, a timeout or on request; ' +
+      'orphaned: it runs on from before the daemon was killed',
   }),
   guest_pid: Type.Integer({ description: 'Process id, also the id of its process group and session' }),
   exit_code: Type.Integer({
@@ -86,6 +89,23 @@ export function entryOf(task: Task): Entry {
         }),
     ...(end?.error === undefined ? {} : { error: end.error }),
     ...endingOf(task),
+  }
+}
+
+/** A command of an earlier life: what can still be told of it. */
+export function orphanEntry({ id, command, session, cwd, startedAt }: Orphan): Entry {
+  const begun = startedAt.toISOString()
+  return {
+    id,
+    command: [...command],
+    status: 'orphaned',
+    guest_pid: session,
+    exit_code: -1,
+    created_at: begun,
+    started_at: begun,
+    ttl_seconds: -1,
+    cwd,
+    exec_mode: 'auto',
   }
 }
 

@@ -5,7 +5,7 @@ import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { choice, content, flag, optional, Type } from '../schema.ts'
 import { outputStream, taskStream } from './exec-frames.ts'
-import { entryOf, taskEntry, taskId } from './exec-task.ts'
+import { entryOf, orphanEntry, taskEntry, taskId } from './exec-task.ts'
 import { inputBytes } from './input-bytes.ts'
 
 export const execList = operation({
@@ -20,10 +20,15 @@ export const execList = operation({
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
     description:
       'List the commands started with exec_run: id, command, status, exit code and times, oldest first, without output. ' +
+      'orphaned: started before the daemon was killed, and still running; its output is lost, exec_delete ends it. ' +
       'Use it to find the id of a background command; exec_get then returns its output.',
   },
   example: {},
-  run: (_input, call) => Promise.resolve({ tasks: call.workspace.tasks.list().map(entryOf) }),
+  async run(_input, call) {
+    const { tasks } = call.workspace
+    const orphans = await tasks.earlier.list()
+    return { tasks: [...orphans.map(orphanEntry), ...tasks.list().map(entryOf)] }
+  },
 })
 
 export const execInput = operation({
@@ -72,7 +77,14 @@ export const execDelete = operation({
   }),
   output: Type.Object({
     id: Type.String(),
-    survived: optional(Type.Boolean({ description: 'Some of its processes did not even end by SIGKILL' })),
+    survived: optional(
+      Type.Boolean({ description: 'Something lives on: SIGKILL did not end it, or it had left the session (setsid)' }),
+    ),
+    survivors: optional(
+      Type.Array(Type.Object({ pid: Type.Integer(), name: Type.String(), session: Type.Integer() }), {
+        description: 'Those that had made a session of their own, 20 at most',
+      }),
+    ),
   }),
   aliases: { task_id: 'id' },
   routes: [{ method: 'DELETE', path: '/exec/:id' }],
@@ -86,8 +98,9 @@ export const execDelete = operation({
   statuses: [404],
   example: { id: '17' },
   async run(input, call) {
-    const { survived } = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
-    return { id: input.id, ...(survived ? { survived } : {}) }
+    const { survived, survivors } = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
+    const named = survivors.length === 0 ? {} : { survivors: [...survivors] }
+    return { id: input.id, ...(survived ? { survived } : {}), ...named }
   },
 })
 

@@ -5,6 +5,7 @@ import { buildFacts } from '../base/assets.ts'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
 import { inotifyProblems, openDescriptors, ownMemory } from '../workspace/machine.ts'
+import { orphanProblem } from '../workspace/exec/earlier-life.ts'
 import { countsOf, daemonOf, lossesOf } from './readings.ts'
 
 const whole = (description?: string) =>
@@ -17,6 +18,7 @@ const counts = Type.Object(
     calls: whole('Calls in progress, this one and proxied exchanges among them'),
     execs: whole('Commands that run'),
     execs_waiting: whole('Commands whose start waits for its turn'),
+    execs_orphaned: whole('Commands that run on from before the daemon was killed'),
     terminals: whole('Terminals alive'),
     watchers: whole(),
     walks: whole('Listings and searches by name'),
@@ -87,6 +89,7 @@ async function detailOf(call: Call) {
   const delays = daemon.loop.read()
   const { engine, installed, message } = await call.workspace.search.status()
   const files = openDescriptors()
+  const orphans = await call.workspace.tasks.earlier.list()
   const journal = call.workspace.writer.problem
   return {
     status: 'ok' as const,
@@ -94,6 +97,7 @@ async function detailOf(call: Call) {
       ...daemon.problems,
       ...(journal === undefined ? [] : [`writes in flight are not remembered: ${journal}`]),
       ...(installed || message === undefined ? [] : [message]),
+      ...orphanProblem(orphans.map(({ id }) => id)),
       ...inotifyProblems(),
     ],
     version,
@@ -113,7 +117,7 @@ async function detailOf(call: Call) {
       heap_bytes: process.memoryUsage().heapUsed,
     },
     ...(files === undefined ? {} : { open_files: files }),
-    counts: await countsOf(call),
+    counts: { ...(await countsOf(call)), execs_orphaned: orphans.length },
     lost: lossesOf(daemon),
     limits: { ...daemon.limits },
     ...(engine === undefined ? {} : { search_engine: engine }),

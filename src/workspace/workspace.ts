@@ -2,6 +2,7 @@
 // It composes; the parts decide. Disposing it ends every process that the daemon started.
 
 import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
 import { openPackers, type Packers } from './archives/pack.ts'
 import { openUnpacker, type Unpacker } from './archives/unpack.ts'
 import { openChildren, type Children } from './processes/child.ts'
@@ -13,6 +14,7 @@ import { openFileWriter, type FileWriter } from './files/file-writer.ts'
 import { openMover, type Mover } from './files/mover.ts'
 import { withoutOwnGround, type OwnPaths } from './files/own-ground.ts'
 import { openTargets, type Targets } from './targets.ts'
+import { TaskMarks } from './exec/task-marks.ts'
 import { openTasks, type Tasks } from './exec/tasks.ts'
 import { openTerminals, type Terminals } from './terminals/terminals.ts'
 import { openWalkers, type Walkers } from './listing/walkers.ts'
@@ -76,8 +78,9 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
   const mover = stack.use(openMover({ writer, durable: options.durable }))
   const children = stack.use(openChildren({ groups: options.groups }))
-  const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment }))
-  const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell }))
+  const marks = new TaskMarks(join(options.stateDirectory, 'exec'))
+  const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment, marks }))
+  const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell, marks }))
   const watchers = stack.use(openWatchers({ limit: options.watchers }))
   const pathWatches = stack.use(openPathWatches())
   const walkers = stack.use(

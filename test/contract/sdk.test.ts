@@ -166,7 +166,7 @@ t.test('files.write, mkdir, stat, delete', async (t) => {
   t.match(await refusal(t, rt.files.stat({ path: join(root, 'nowhere') })), { status: 404 })
   t.match(await refusal(t, rt.files.write({ fullPath: root, content: 'x' })), { status: 400 })
   t.match(await rt.files.mkdir({ path: join(root, 'a/b/c') }), { success: true, path: join(root, 'a/b/c') })
-  t.match(await refusal(t, rt.files.mkdir({ path: 'relative' })), { status: 400, message: /path is "relative"/ })
+  t.match(await refusal(t, rt.files.mkdir({ path: '~/relative' })), { status: 400, message: /path is "~\/relative"/ })
   t.match(await rt.files.delete({ path: join(root, 'new') }), { success: true, path: join(root, 'new') })
   t.match(await refusal(t, rt.files.delete({ path: join(root, 'new') })), { status: 404 })
   t.match(await refusal(t, rt.files.delete({ path: '/usr' })), { status: 403, code: 'forbidden' })

@@ -1,7 +1,9 @@
 // Exec operations over real processes without a transport: a workspace that has tasks only, and the way an
 // operation is called by the gate.
 
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import { JsonText, jsonPieces } from '../../src/base/json-text.ts'
@@ -9,6 +11,7 @@ import { EventStream, type Call, type Frame, type Operation } from '../../src/op
 import { openChildren } from '../../src/workspace/processes/child.ts'
 import { isDead, parseStat } from '../../src/workspace/processes/process-table.ts'
 import { CHILD_START } from './child-start.ts'
+import { TaskMarks } from '../../src/workspace/exec/task-marks.ts'
 import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/exec/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 import { EVERYTHING } from '../../src/workspace/files/access.ts'
@@ -46,10 +49,17 @@ export interface Bench {
   readonly stream: (op: unknown, raw?: Record<string, unknown>, more?: More) => Promise<AsyncIterator<Frame>>
 }
 
+/** Ids and marks of a state directory of their own, which goes with the test. */
+export function marksIn(t: { teardown(handler: () => unknown): unknown }): TaskMarks {
+  const directory = mkdtempSync(join(tmpdir(), 'marks-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  return new TaskMarks(directory)
+}
+
 export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/root', LANG: 'C.UTF-8' }
   const children = openChildren(CHILD_START)
-  const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment, ...options })
+  const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment, marks: marksIn(t), ...options })
   t.teardown(async () => {
     await tasks[Symbol.asyncDispose]()
     await children[Symbol.asyncDispose]()

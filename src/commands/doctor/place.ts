@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path'
 import { errnoOf } from '../../base/fault.ts'
 import type { TokenSources } from '../../config/token-store.ts'
 import { checkToken } from '../token-check.ts'
+import { orphanProblem, orphansOf } from '../../workspace/exec/earlier-life.ts'
+import { identityOf } from '../../workspace/exec/task-ids.ts'
 import { fail, ok, warn, type Check, type Finding } from './finding.ts'
 
 export interface Places {
@@ -18,6 +20,7 @@ export function placeChecks({ stateDirectory, workdir, tokens }: Places): readon
   return [
     { what: 'token', look: () => tokenFinding(tokens) },
     { what: 'state directory', look: () => stateFinding(stateDirectory, tokens) },
+    { what: 'left commands', look: async () => await leftFinding(stateDirectory) },
     { what: 'workdir', look: () => workdirFinding(workdir) },
     { what: 'temporary files', look: temporaryFinding },
     { what: '/proc', look: procFinding },
@@ -99,4 +102,14 @@ function unwritable(directory: string): string | undefined {
   } catch (error) {
     return errnoOf(error) ?? String(error)
   }
+}
+
+/** Commands of a daemon that was killed, and that run on. */
+async function leftFinding(stateDirectory: string): Promise<Finding> {
+  const what = 'left commands'
+  const identity = await identityOf(join(stateDirectory, 'exec'))
+  const ids = identity === undefined ? [] : [...(await orphansOf(identity)).keys()]
+  const [problem] = orphanProblem(ids)
+  if (problem === undefined) return ok(what, 'there are none of a daemon that was killed')
+  return warn(what, problem, 'start the daemon, look at them with exec_list, end them with exec_delete')
 }

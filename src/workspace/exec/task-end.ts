@@ -2,7 +2,7 @@
 // not its leader: what is left of it is killed even when the leader died of TERM.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Leader } from '../processes/leader.ts'
+import type { SessionSignal } from '../processes/session.ts'
 
 /** From TERM to KILL (contract 16). */
 const GRACE_MS = 2000
@@ -13,6 +13,15 @@ const KILLED_MS = 1000
 const LOOKS_MS = [1, 5, 10, 20]
 const LAST_LOOK_MS = 50
 
+/** What is ended: a child of ours that leads a session, or what is left of one. */
+export interface Session {
+  /** Resolves once its leader has ended; never rejects. */
+  readonly exited: Promise<unknown>
+  signalSession(signal: SessionSignal): boolean
+  /** Whether others of it live; undefined where nobody can look. */
+  sessionAlive(): boolean | undefined
+}
+
 export interface SessionEnd {
   /** TERM was not enough. */
   readonly killed: boolean
@@ -20,7 +29,7 @@ export interface SessionEnd {
   readonly survived: boolean
 }
 
-export async function endSession(child: Leader): Promise<SessionEnd> {
+export async function endSession(child: Session): Promise<SessionEnd> {
   child.signalSession('SIGTERM')
   // A stopped process takes TERM only once it goes on; KILL needs no help.
   if (await goneWithin(child, GRACE_MS)) return { killed: false, survived: false }
@@ -33,7 +42,7 @@ export async function endSession(child: Leader): Promise<SessionEnd> {
  * been in the making during the look before. Where nobody can look nothing is known to be gone, but of what
  * KILL was sent to.
  */
-async function goneWithin(child: Leader, ms: number, again?: 'SIGKILL'): Promise<boolean> {
+async function goneWithin(child: Session, ms: number, again?: 'SIGKILL'): Promise<boolean> {
   const deadline = performance.now() + ms
   if (!(await exitedWithin(child, ms))) return false
   for (let look = 0; child.sessionAlive() ?? again === undefined; look++) {
@@ -45,7 +54,7 @@ async function goneWithin(child: Leader, ms: number, again?: 'SIGKILL'): Promise
   return true
 }
 
-async function exitedWithin(child: Leader, ms: number): Promise<boolean> {
+async function exitedWithin(child: Session, ms: number): Promise<boolean> {
   const timer = new AbortController()
   const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
   const exited = await Promise.race([child.exited.then(() => true), late])

@@ -4,10 +4,13 @@
 
 import { Fault, quote } from '../../base/fault.ts'
 import type { Children } from '../processes/child.ts'
+import { awayFrom, startedAt } from '../processes/mark.ts'
 import { planCommand } from './command.ts'
+import { EarlierLife, type Removal } from './earlier-life.ts'
 import { SessionWatch } from './session-watch.ts'
 import { startable } from './script-file.ts'
 import { StartPace } from '../processes/start-pace.ts'
+import type { TaskMarks } from './task-marks.ts'
 import { Task, type TaskStart } from './task.ts'
 import { OutputBudget } from './task-output.ts'
 
@@ -25,6 +28,7 @@ export interface TasksOptions {
   /** Where commands start unless they say otherwise. */
   readonly workdir: string
   readonly environment: Readonly<Record<string, string>>
+  readonly marks: TaskMarks
   /** For scripts longer than an argument may be; /tmp unless given. */
   readonly scratch?: string
 }
@@ -46,8 +50,10 @@ export interface Tasks extends AsyncDisposable {
   get(id: string): Task
   /** Oldest first. */
   list(): Task[]
+  /** What still runs of the daemon's earlier lives. */
+  readonly earlier: EarlierLife
   /** Forgets the task at once and ends its session; resolves when that is gone, or has survived SIGKILL. */
-  delete(id: string, options: { readonly keepProcess: boolean }): Promise<{ readonly survived: boolean }>
+  delete(id: string, options: { readonly keepProcess: boolean }): Promise<Removal>
   /** The same for every task; resolves with their number. */
   deleteAll(): Promise<number>
 }
@@ -70,13 +76,14 @@ class TaskTable implements Tasks {
   readonly #piped = new Set<Task>()
   readonly #sessions = new SessionWatch()
   readonly #pace = new StartPace()
+  readonly earlier: EarlierLife
   #starting = 0
-  #last = 0
   #open = true
 
   constructor(children: Children, options: TasksOptions) {
     this.#children = children
     this.#options = options
+    this.earlier = new EarlierLife(options.marks.identity)
   }
 
   get limit(): number {
@@ -98,6 +105,7 @@ class TaskTable implements Tasks {
     try {
       const command = await startable(plan, this.#options.scratch ?? '/tmp')
       try {
+        await this.#options.marks.ready()
         await this.#pace.turn()
         return await this.#spawn(command.argv, request, () => void command[Symbol.asyncDispose]())
       } catch (error) {
@@ -122,7 +130,9 @@ class TaskTable implements Tasks {
     return [...this.#known.values()]
   }
 
-  async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<{ survived: boolean }> {
+  async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<Removal> {
+    const orphan = this.#known.has(id) || keepProcess ? undefined : await this.earlier.end(id)
+    if (orphan !== undefined) return orphan
     const task = this.get(id)
     if (keepProcess && task.end === undefined && this.#leaving.size >= FORGOTTEN) {
       throw new Fault('rate_limited', `${FORGOTTEN} forgotten processes run already, which is the most`, {
@@ -131,16 +141,26 @@ class TaskTable implements Tasks {
       })
     }
     this.#forget(task)
-    if (!keepProcess) return { survived: await this.#leave(task) }
+    if (!keepProcess) return await this.#remove(task)
     void this.#gone(task)
-    return { survived: false }
+    return { survived: false, survivors: [] }
+  }
+
+  async #remove(task: Task): Promise<Removal> {
+    // A number of our own until it is left: what started before it is none of its children.
+    const since = startedAt(task.pid)
+    const survived = await this.#leave(task)
+    const mark = this.#options.marks.markOf(task.id)
+    const survivors = mark === undefined ? [] : await awayFrom(task.pid, mark, since)
+    return { survived: survived || survivors.length > 0, survivors }
   }
 
   async deleteAll(): Promise<number> {
     const tasks = this.list()
     for (const task of tasks) this.#forget(task)
-    await this.#leaveAll(tasks)
-    return tasks.length
+    const orphans = await this.earlier.list()
+    await Promise.all([this.#leaveAll(tasks), ...orphans.map(({ id }) => this.earlier.end(id))])
+    return tasks.length + orphans.length
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -171,10 +191,11 @@ class TaskTable implements Tasks {
     if (!this.#open) this.#admit()
     const cwd = request.cwd ?? this.#options.workdir
     const { env, ...start } = request
+    const { id, variables } = this.#options.marks.next()
     const started = this.#children.spawn({
       argv,
       cwd,
-      env: { ...this.#options.environment, PWD: cwd, ...env },
+      env: { ...this.#options.environment, PWD: cwd, ...env, ...variables },
       stdin: start.openStdin || start.stdin !== undefined ? 'pipe' : 'empty',
     })
     const child = started instanceof Promise ? await started : started
@@ -182,7 +203,7 @@ class TaskTable implements Tasks {
       await child[Symbol.asyncDispose]()
       this.#admit()
     }
-    const task = new Task(String(++this.#last), { ...start, cwd }, child, this.#budget)
+    const task = new Task(id, { ...start, cwd }, child, this.#budget)
     this.#known.set(task.id, task)
     this.#piped.add(task)
     void task.pipesEnded.then(() => this.#piped.delete(task))

@@ -3,6 +3,7 @@
 // `loginUser`; main calls them once.
 
 import { userInfo } from 'node:os'
+import { MARK_VARIABLE } from './mark.ts'
 
 export interface LoginUser {
   readonly name: string
@@ -15,6 +16,7 @@ export interface LoginUser {
 const OWN = /^(?:RUNTIME_|WORKSPACE_RUNTIME_TOKEN$|LISTEN_|WATCHDOG_|MEMORY_PRESSURE_|npm_)/
 /** What systemd.exec(5) says of the unit, which a command is not. */
 const OWN_NAMES = new Set([
+  MARK_VARIABLE,
   'NOTIFY_SOCKET',
   'CREDENTIALS_DIRECTORY',
   'STATE_DIRECTORY',

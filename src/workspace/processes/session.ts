@@ -18,9 +18,17 @@ export function membersOf(session: number): readonly ProcessEntry[] | undefined 
 
 /** Signals each process group of the members once, besides the session's own; false where nobody got it. */
 export function signalGroups(members: readonly ProcessEntry[], signal: SessionSignal): boolean {
+  return sendToAll(
+    members.filter(({ group, session }) => group !== session),
+    signal,
+  )
+}
+
+/** The same for all groups. */
+export function sendToAll(members: readonly ProcessEntry[], signal: SessionSignal): boolean {
   const told = new Set<number>()
   for (const member of members) {
-    if (member.group === member.session || told.has(member.group) || !isStill(member)) continue
+    if (told.has(member.group) || !isStill(member)) continue
     if (sendTo(member.group, signal)) told.add(member.group)
   }
   return told.size > 0

@@ -8,6 +8,7 @@ import { openPty, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Children } from '../processes/child.ts'
 import type { Leader } from '../processes/leader.ts'
 import { planCommand } from '../exec/command.ts'
+import type { TaskMarks } from '../exec/task-marks.ts'
 import { Reader } from './reader.ts'
 import { checkedWindow, nextId, scrollbackSize, USUAL_WINDOW } from './sizes.ts'
 import { Terminal } from './terminal.ts'
@@ -24,6 +25,8 @@ export interface TerminalsOptions {
   readonly environment: Readonly<Record<string, string>>
   /** The user's login shell. */
   readonly shell: string
+  /** Gives their environments the marks of commands. */
+  readonly marks?: TaskMarks
 }
 
 export interface TerminalRequest {
@@ -82,6 +85,7 @@ class TerminalTable implements Terminals {
 
   async ready(): Promise<void> {
     await this.#reader.open()
+    await this.#options.marks?.ready()
   }
 
   create(request: TerminalRequest): Terminal | Promise<Terminal> {
@@ -192,7 +196,7 @@ class TerminalTable implements Terminals {
       const child = this.#options.children.spawnOn(pty.path, {
         argv,
         cwd,
-        env: { ...inherited, TERM: 'xterm-256color', PWD: cwd, ...env },
+        env: { ...inherited, TERM: 'xterm-256color', PWD: cwd, ...env, ...this.#options.marks?.next().variables },
       })
       return child instanceof Promise ? made(child).catch(failed) : make(child)
     } catch (error) {

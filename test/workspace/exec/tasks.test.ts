@@ -5,14 +5,14 @@ import t from 'tap'
 import { openChildren } from '../../../src/workspace/processes/child.ts'
 import { outcomeOf } from '../../../src/workspace/exec/task.ts'
 import { openTasks, type TaskRequest, type Tasks } from '../../../src/workspace/exec/tasks.ts'
-import { pidIn, runs } from '../../support/exec.ts'
+import { marksIn, pidIn, runs } from '../../support/exec.ts'
 import { until } from '../../support/until.ts'
 
 const PATH = process.env['PATH'] ?? '/usr/bin:/bin'
 
-function open(t: { teardown(handler: () => Promise<void>): unknown }, limit = 50): Tasks {
+function open(t: { teardown(handler: () => unknown): unknown }, limit = 50): Tasks {
   const children = openChildren()
-  const tasks = openTasks(children, { limit, workdir: '/tmp', environment: { PATH } })
+  const tasks = openTasks(children, { limit, workdir: '/tmp', environment: { PATH }, marks: marksIn(t) })
   t.teardown(async () => {
     await tasks[Symbol.asyncDispose]()
     await children[Symbol.asyncDispose]()
@@ -78,7 +78,7 @@ function pidState(pid: number): string | undefined {
 
 t.test('closing ends every group, refuses new ones and lets go of held pipes', async (t) => {
   const children = openChildren()
-  const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment: { PATH } })
+  const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment: { PATH }, marks: marksIn(t) })
   const stubborn = await tasks.start(request('trap "" TERM; sleep 3600 & echo $!; wait; sleep 3600'))
   const forgotten = await tasks.start(request('sleep 3600'))
   const survivor = await tasks.start(request('sleep 3600 & echo $!'))

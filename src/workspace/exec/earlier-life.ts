@@ -1,0 +1,152 @@
+// Commands that an earlier life of this daemon started and that still run: it was killed, or crashed, and could end
+// nothing. They are found by the mark in their environment, looked for at the start and when somebody asks while
+// there are some; none of them is ever started again. Each is its session, as it was: ending it means TERM,
+// two seconds, KILL for that session; what had left the session by itself lives on.
+
+import { readFileSync } from 'node:fs'
+import { readFile, readlink } from 'node:fs/promises'
+import { awayFrom, markedProcesses, type Marked, type Survivor } from '../processes/mark.ts'
+import { isAlive } from '../processes/process-name.ts'
+import { entryOf, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
+import { sendToAll, type SessionSignal } from '../processes/session.ts'
+import { endSession, type Session } from './task-end.ts'
+
+export interface Orphan {
+  readonly id: string
+  /** The number of its session: the process id that its first process has or had. */
+  readonly session: number
+  /** Of its first process, or of the oldest that is left. */
+  readonly command: readonly string[]
+  readonly cwd: string
+  readonly startedAt: Date
+}
+
+/** Ids in one sentence. */
+const MOST_NAMED = 10
+/** What is left of a deleted command. */
+export interface Removal {
+  /** Something of it lives on: not even SIGKILL ended it, or it had made a session of its own. */
+  readonly survived: boolean
+  /** Those of the second kind. */
+  readonly survivors: readonly Survivor[]
+}
+
+/** Of the start time in /proc/<pid>/stat: what every Linux answers for sysconf(_SC_CLK_TCK). */
+const TICKS_PER_SECOND = 100
+
+/** The commands of ended lives with this state directory, by id. */
+export async function orphansOf(identity: string): Promise<ReadonlyMap<string, readonly Marked[]>> {
+  const marked = await markedProcesses(({ pid }) => pid !== process.pid)
+  const ours = marked.filter(({ mark }) => mark.identity === identity)
+  const lives = new Map<string, boolean>()
+  for (const { mark } of ours) if (!lives.has(mark.life)) lives.set(mark.life, await isAlive(mark.life))
+  const orphaned = ours.filter(({ mark }) => lives.get(mark.life) === false)
+  const byId = Map.groupBy(orphaned, ({ mark }) => mark.id)
+  return new Map([...byId].map(([id, members]) => [id, sessionOf(members)]))
+}
+
+/** The members of the command's own session: of several, that of the lowest number, which was there first. */
+function sessionOf(members: readonly Marked[]): readonly Marked[] {
+  const own = Math.min(...members.map(({ entry }) => entry.session))
+  return members.filter(({ entry }) => entry.session === own)
+}
+
+/** What is said of them where the daemon's health is told. */
+export function orphanProblem(ids: readonly string[]): string[] {
+  if (ids.length === 0) return []
+  const [noun, verb] = ids.length === 1 ? ['command', 'runs'] : ['commands', 'run']
+  const named = ids.slice(0, MOST_NAMED).join(', ')
+  return [`${ids.length} ${noun} of an earlier life of the daemon still ${verb}: ${named}; DELETE /exec/<id> ends one`]
+}
+
+export class EarlierLife {
+  readonly #identity: Promise<string | undefined>
+  #first: Promise<readonly Orphan[]> | undefined
+  #some = true
+  /** No more than were found. What had left their sessions lives on, and belongs to nothing any more. */
+  readonly #ended = new Set<string>()
+
+  constructor(identity: Promise<string | undefined>) {
+    this.#identity = identity
+  }
+
+  /** Oldest first. A look once there were none costs nothing: later ones cannot come into being. */
+  async list(): Promise<readonly Orphan[]> {
+    if (!this.#some) return []
+    this.#first ??= this.#look()
+    const found = await this.#first
+    this.#first = undefined
+    this.#some = found.length > 0
+    return found.filter(({ id }) => !this.#ended.has(id))
+  }
+
+  async get(id: string): Promise<Orphan | undefined> {
+    return (await this.list()).find((one) => one.id === id)
+  }
+
+  /** Ends its session and forgets it; undefined where there is no such command. */
+  async end(id: string): Promise<Removal | undefined> {
+    const identity = await this.#identity
+    if (identity === undefined || (await this.get(id)) === undefined) return undefined
+    const members = (await orphansOf(identity)).get(id)
+    const [first] = members ?? []
+    if (members === undefined || first === undefined) return undefined
+    this.#ended.add(id)
+    const { survived } = await endSession(new LeftSession(members.map(({ entry }) => entry)))
+    const survivors = await awayFrom(first.entry.session, first.mark, 0)
+    return { survived: survived || survivors.length > 0, survivors }
+  }
+
+  async #look(): Promise<readonly Orphan[]> {
+    const identity = await this.#identity
+    if (identity === undefined) return []
+    const found = [...(await orphansOf(identity))]
+    const orphans = await Promise.all(found.map(([id, members]) => orphanOf(id, members)))
+    return orphans.toSorted((a, b) => Number(a.id) - Number(b.id))
+  }
+}
+
+async function orphanOf(id: string, members: readonly Marked[]): Promise<Orphan> {
+  const entries = members.map(({ entry }) => entry)
+  const oldest = entries.reduce((a, b) => (b.pid === b.session || b.started < a.started ? b : a))
+  const line = await readFile(`/proc/${oldest.pid}/cmdline`, 'utf8').catch(() => '')
+  const cwd = await readlink(`/proc/${oldest.pid}/cwd`).catch(() => '')
+  const words = line.replace(/\0$/, '').split('\0')
+  return { id, session: oldest.session, command: words, cwd, startedAt: dateOf(oldest.started) }
+}
+
+function dateOf(ticks: number): Date {
+  const uptime = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
+  return new Date(Date.now() - (uptime - ticks / TICKS_PER_SECOND) * 1000)
+}
+
+/** A session whose number nobody holds for us: as soon as another process leads one of that number, ours is gone. */
+class LeftSession implements Session {
+  readonly exited = Promise.resolve()
+  readonly #session: number
+  readonly #leaderStarted: number | undefined
+
+  constructor([first, ...rest]: readonly ProcessEntry[]) {
+    this.#session = first?.session ?? 0
+    this.#leaderStarted = [first, ...rest].find((one) => one?.pid === this.#session)?.started
+  }
+
+  signalSession(signal: SessionSignal): boolean {
+    return sendToAll(this.#members() ?? [], signal)
+  }
+
+  sessionAlive(): boolean | undefined {
+    const members = this.#members()
+    return members === undefined ? undefined : members.length > 0
+  }
+
+  #members(): readonly ProcessEntry[] | undefined {
+    try {
+      const leader = entryOf(this.#session)
+      if (leader !== undefined && leader.started !== this.#leaderStarted) return []
+      return [...processes()].filter((one) => one.session === this.#session && !isDead(one))
+    } catch {
+      return undefined
+    }
+  }
+}

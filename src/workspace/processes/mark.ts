@@ -1,0 +1,90 @@
+// The mark that every command carries in its environment: which daemon's state directory, which life of the daemon,
+// which id. Its descendants inherit it, whatever session they make for themselves, so what a command left behind
+// can be told from everything else, also by the daemon's next life. A daemon inside a command marks its own
+// children anew.
+
+import { readFile } from 'node:fs/promises'
+import { takeTurns } from '../files/turn.ts'
+import { entryOf, isDead, processes, type ProcessEntry } from './process-table.ts'
+
+export const MARK_VARIABLE = 'WORKSPACE_RUNTIME_MARK'
+
+export interface Mark {
+  /** Of the state directory. */
+  readonly identity: string
+  /** The daemon's process, as process-name.ts names it. */
+  readonly life: string
+  readonly id: string
+}
+
+export interface Marked {
+  readonly mark: Mark
+  readonly entry: ProcessEntry
+}
+
+const MARK = /^([0-9a-f]{16}):([0-9a-f-]+):(\d{1,16})$/
+
+export function markText({ identity, life, id }: Mark): string {
+  return `${identity}:${life}:${id}`
+}
+
+/** The mark in the text of an environment, as /proc/<pid>/environ has it. Exported for its test. */
+export function markIn(environ: string): Mark | undefined {
+  const entry = environ.split('\0').find((one) => one.startsWith(`${MARK_VARIABLE}=`))
+  const [, identity, life, id] = MARK.exec(entry?.slice(MARK_VARIABLE.length + 1) ?? '') ?? []
+  if (identity === undefined || life === undefined || id === undefined) return undefined
+  return { identity, life, id }
+}
+
+/** The living processes that are `possible` and carry a mark; none where nobody can look. */
+export async function markedProcesses(possible: (entry: ProcessEntry) => boolean): Promise<Marked[]> {
+  const found: Marked[] = []
+  const turn = takeTurns()
+  try {
+    for (const entry of processes()) {
+      await turn()
+      if (isDead(entry) || !possible(entry)) continue
+      // Not synchronous: it is in the process's own memory, which may be held up.
+      const mark = markIn(await readFile(`/proc/${entry.pid}/environ`, 'latin1').catch(() => ''))
+      if (mark !== undefined) found.push({ mark, entry })
+    }
+  } catch {
+    return found
+  }
+  return found
+}
+
+/** A process that left the session of its command and lives. */
+export interface Survivor {
+  readonly pid: number
+  /** Its name as ps shows it. */
+  readonly name: string
+  readonly session: number
+}
+
+/** How many are named. */
+const MOST_NAMED = 20
+
+/** Those of the command with this mark that made a session of their own; `since`: when its first process started. */
+export async function awayFrom(session: number, from: Mark, since: number): Promise<Survivor[]> {
+  const marked = await markedProcesses(
+    (one) => one.session !== session && one.started >= since && one.pid !== process.pid,
+  )
+  const away = marked.filter(({ mark }) => markText(mark) === markText(from)).slice(0, MOST_NAMED)
+  return await Promise.all(
+    away.map(async ({ entry: { pid, session: own } }) => ({ pid, name: await nameOf(pid), session: own })),
+  )
+}
+
+async function nameOf(pid: number): Promise<string> {
+  return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trimEnd()
+}
+
+/** When a process started, in ticks; 0 where that cannot be told. */
+export function startedAt(pid: number): number {
+  try {
+    return entryOf(pid)?.started ?? 0
+  } catch {
+    return 0
+  }
+}
