@@ -2,12 +2,13 @@
 // looks at the system. Arrays of two or more words run as they are; one word alone may be a command line.
 
 import { Fault, quote } from '../../base/fault.ts'
+import { shellScript } from './shell-words.ts'
 
 export interface Plan {
   readonly argv: readonly [string, ...string[]]
   /** The caller does not wait for the end. */
   readonly background: boolean
-  /** Index of the last word, where it is a shell's script after its -c flag: it may be handed over as a file. */
+  /** Index of the last word, where it is a shell's script: it may be handed over as a file. */
   readonly script: number | undefined
 }
 
@@ -15,13 +16,9 @@ export interface Plan {
 export const ARGUMENT_BYTES = 131_071
 
 const SHELL = '/bin/sh'
-const SHELLS = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'mksh', 'fish'])
 
 /** Anything a shell would read as more than one plain word. */
 const NEEDS_SHELL = /[\s|&;<>()$`\\"'*?[\]#~=!{}]/
-
-/** Options of shells that take the next word as their value. */
-const VALUED = new Set(['-o', '+o', '-O', '+O', '--rcfile', '--init-file'])
 
 /** Unknown modes are `auto`, never an error. */
 export function planCommand(words: readonly string[], mode: string): Plan {
@@ -32,28 +29,15 @@ export function planCommand(words: readonly string[], mode: string): Plan {
   const background = mode === 'background'
   const asItIs = { argv: [first, ...rest] as const, background, script: ownScript(words) }
   const line = (text: string): Plan => ({ argv: [SHELL, '-c', text], background, script: 2 })
-  if (mode === 'shell') return scriptFlag(words) === undefined ? line(words.join(' ')) : asItIs
+  if (mode === 'shell') return shellScript(words) === undefined ? line(words.join(' ')) : asItIs
   if (rest.length > 0 || !NEEDS_SHELL.test(first)) return asItIs
   return mode === 'direct' ? { ...asItIs, argv: splitWords(first) } : line(first)
 }
 
 /** The index of the script of `bash -lc script`, if nothing follows it. */
 function ownScript(words: readonly string[]): number | undefined {
-  const flag = scriptFlag(words)
-  return flag !== undefined && flag === words.length - 2 ? flag + 1 : undefined
-}
-
-/** The index of the flag by which a shell is given its script (`bash -lc …`, `/bin/sh -e -c …`). */
-export function scriptFlag(words: readonly string[]): number | undefined {
-  const program = words[0]?.slice(words[0].lastIndexOf('/') + 1)
-  if (program === undefined || !SHELLS.has(program)) return undefined
-  for (let i = 1; i < words.length; i++) {
-    const word = words[i] ?? ''
-    if (VALUED.has(word)) i++
-    else if (/^-[a-zA-Z]*c[a-zA-Z]*$/.test(word)) return i
-    else if (!/^[-+]./.test(word)) return undefined
-  }
-  return undefined
+  const at = shellScript(words)?.at
+  return at === words.length - 1 ? at : undefined
 }
 
 /** Splits a line into words as a shell does, quotes and backslashes respected, without any expansion. */

@@ -1,16 +1,25 @@
-// A shell script longer than one argument may be (128 KiB) goes to the shell as a file without a name: it is
-// unlinked as soon as it is made and opened by the child through /proc, so nothing is left behind whatever
-// happens.
+// A shell script longer than one argument may be (128 KiB) goes to the shell as a file: one in memory, which the child
+// opens through /proc, so that nothing is left behind whatever happens. Where there is no /proc it is a file of
+// the temporary directory, removed when the command has ended.
 
-import { randomBytes } from 'node:crypto'
-import { open, unlink } from 'node:fs/promises'
+import { closeSync } from 'node:fs'
+import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { faultOfSystem } from '../../base/fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
+import { freshRandom } from '../../base/fresh-random.ts'
+import { openMemoryFile } from '../../native/memory-file.ts'
 import { ARGUMENT_BYTES, type Plan } from './command.ts'
+import { shellScript } from './shell-words.ts'
 
 export interface StartableCommand extends AsyncDisposable {
   readonly argv: readonly [string, ...string[]]
 }
+
+interface ScriptFile extends AsyncDisposable {
+  readonly path: string
+}
+
+const RETRY_SECONDS = 5
 
 /** `scratch` is a directory for temporary files. The caller disposes once the child has ended. */
 export async function startable(plan: Plan, scratch: string): Promise<StartableCommand> {
@@ -19,26 +28,56 @@ export async function startable(plan: Plan, scratch: string): Promise<StartableC
   if (script.length * 3 <= ARGUMENT_BYTES || Buffer.byteLength(script) <= ARGUMENT_BYTES) {
     return { argv: plan.argv, [Symbol.asyncDispose]: () => Promise.resolve() }
   }
-  const path = join(scratch, `.script-${randomBytes(8).toString('hex')}~`)
+  const file = (await inMemory(script)) ?? (await inDirectory(script, scratch))
+  const [shell = plan.argv[0], ...options] = shellScript(plan.argv)?.before ?? []
+  return { argv: [shell, ...options, file.path], [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() }
+}
+
+/** Undefined where a child could not open it: without /proc, or in a kernel without such files. */
+async function inMemory(script: string): Promise<ScriptFile | undefined> {
+  const file = await openInMemory()
+  if (file === undefined) return undefined
   try {
-    const file = await open(path, 'wx+', 0o600)
-    try {
-      await unlink(path)
-      await file.writeFile(script)
-    } catch (error) {
-      await file.close()
-      throw error
-    }
-    const argv = withFile(plan, `/proc/${process.pid}/fd/${file.fd}`)
-    return { argv, [Symbol.asyncDispose]: () => file.close() }
+    await file.writeFile(script)
   } catch (error) {
-    throw faultOfSystem(error, path)
+    await file.close()
+    throw refusal(script, error)
+  }
+  return { path: `/proc/${process.pid}/fd/${file.fd}`, [Symbol.asyncDispose]: () => file.close() }
+}
+
+async function openInMemory(): Promise<FileHandle | undefined> {
+  let fd: number | undefined
+  try {
+    fd = openMemoryFile('script')
+    return await open(`/proc/${process.pid}/fd/${fd}`, 'r+')
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
   }
 }
 
-/** `bash -lc <script>` becomes `bash -l <file>`. */
-function withFile({ argv: [shell, ...rest] }: Plan, path: string): [string, ...string[]] {
-  const flags = rest.slice(0, -1)
-  const flag = flags.pop()?.replace('c', '') ?? '-'
-  return [shell, ...flags, ...(flag === '-' ? [] : [flag]), path]
+async function inDirectory(script: string, scratch: string): Promise<ScriptFile> {
+  const path = join(scratch, `.script-${freshRandom(8).toString('hex')}~`)
+  const remove = async (): Promise<void> => await unlink(path).catch(() => undefined)
+  try {
+    await using file = await open(path, 'wx', 0o600)
+    await file.writeFile(script)
+  } catch (error) {
+    await remove()
+    throw refusal(script, error)
+  }
+  return { path, [Symbol.asyncDispose]: remove }
+}
+
+/** Says nothing of paths: the caller has given none. */
+function refusal(script: string, error: unknown): unknown {
+  const errno = errnoOf(error)
+  if (errno === undefined) return error
+  const bytes = Buffer.byteLength(script)
+  const sentence =
+    `the script has ${bytes} bytes, more than an argument may have (${ARGUMENT_BYTES}), ` +
+    `and the daemon can make no file to hand it over in (${errno}); send it by stdin, or write it to a file first`
+  return new Fault('unavailable', sentence, { details: { bytes, errno }, retryAfter: RETRY_SECONDS, cause: error })
 }

@@ -1,7 +1,8 @@
 // The rows of contract 12.2, one by one.
 
 import t from 'tap'
-import { planCommand, scriptFlag, splitWords } from '../../../src/workspace/exec/command.ts'
+import { planCommand, splitWords } from '../../../src/workspace/exec/command.ts'
+import { shellScript } from '../../../src/workspace/exec/shell-words.ts'
 
 const argv = (words: string[], mode: string) => planCommand(words, mode).argv
 
@@ -29,11 +30,38 @@ t.test('shell joins, except where argv is a shell with its script', async (t) =>
   t.same(argv(['bash', 'script.sh'], 'shell'), ['/bin/sh', '-c', 'bash script.sh'])
 })
 
-t.test('a shell with a -c flag is known in all its spellings', async (t) => {
-  const yes = [['sh', '-c', 'x'], ['/bin/bash', '-e', '-c', 'x'], ['bash', '-euxo', '-c', 'x'], ['zsh', '-ic', 'x'], ['bash', '-o', 'pipefail', '-c', 'x'], ['bash', '--norc', '-c', 'x']] // prettier-ignore
-  const no = [['sh'], ['sh', 'file', '-c'], ['echo', '-c', 'x'], ['bash', '--rcfile', '-c'], ['bash', '--code']]
-  for (const words of yes) t.not(scriptFlag(words), undefined, words.join(' '))
-  for (const words of no) t.equal(scriptFlag(words), undefined, words.join(' '))
+t.test('a shell that is given its script is known in all spellings, and which word the script is', async (t) => {
+  const yes = [
+    'sh -c X', '/bin/bash -e -c X', 'bash -euxo pipefail -c X', 'bash -eo pipefail -c X', 'bash -euo pipefail -c X',
+    'bash -o pipefail -c X', 'bash -xeuo pipefail -lc X', 'bash --norc -c X', 'bash --noprofile --norc -eo pipefail -c X',
+    'bash -lO extglob -c X', 'bash +O extglob -c X', 'bash -oO pipefail extglob -c X', 'bash -oc pipefail X',
+    'bash -ceo pipefail X', 'bash -c -e X', 'bash -c -o pipefail X', 'bash -c -- X', 'bash -c - X', 'bash -norc -c X',
+    'bash --rcfile file -c X', 'bash -rcfile file -ic X', 'bash --init-file -c -c X', 'bash -c X name word',
+    'zsh -ic X', 'zsh -oextendedglob -c X', 'zsh -fo extendedglob -c X', 'zsh --emulate sh -c X', 'rbash -c X',
+    'dash -euo nounset -c X', 'busybox sh -c X', '/bin/busybox ash -ec X', 'ksh93 -o pipefail -c X', 'ksh -opipefail -c X',
+    'csh -fc X', 'tcsh -f -c X', 'fish -N -c X', 'fish -C init -c X', 'bash5.2 -c X', 'mksh -c X',
+  ] // prettier-ignore
+  const no = [
+    'sh', 'sh -c', 'sh file -c X', 'echo -c X', 'bash --rcfile -c X', 'bash -o -c X', 'bash -e file', 'env bash -c X',
+    'timeout 5 bash -c X', 'busybox echo -c X', 'bash -- -c X', 'bash -eo', 'python3 -c X',
+  ] // prettier-ignore
+  for (const line of yes) {
+    const words = line.split(' ')
+    t.equal(words[shellScript(words)?.at ?? -1], 'X', line)
+  }
+  for (const line of no) t.equal(shellScript(line.split(' ')), undefined, line)
+})
+
+t.test('with its script in a file a shell keeps its other options', async (t) => {
+  const before = (line: string) => shellScript(line.split(' '))?.before.join(' ')
+  t.equal(before('bash -lc X'), 'bash -l')
+  t.equal(before('sh -c X'), 'sh')
+  t.equal(before('bash -eo pipefail -c X'), 'bash -eo pipefail')
+  t.equal(before('bash -oc pipefail X'), 'bash -o pipefail')
+  t.equal(before('bash -c -e X'), 'bash -e')
+  t.equal(before('bash --rcfile -c -c -- X'), 'bash --rcfile -c --')
+  t.equal(before('zsh -ocorrect -c X'), 'zsh -ocorrect')
+  t.equal(before('busybox sh -ec X'), 'busybox sh -e')
 })
 
 t.test('background is told, whatever the words', async (t) => {

@@ -1,0 +1,120 @@
+// Whether a command is a shell that is given its script as a word (`bash -eo pipefail -c …`), and which word that is.
+// Read as the shells themselves read their options: flags may be written together, an `o` or `O` among them takes a
+// word of its own, in order, and the script is the first word behind all options, wherever `c` stood. Pure.
+
+export interface ShellScript {
+  /** Index of the script. */
+  readonly at: number
+  /** The words before it, less the flag that says a script follows: what the shell takes in front of a file. */
+  readonly before: readonly string[]
+}
+
+/** How a family of shells reads its options. */
+interface Manner {
+  /** Flags that take a value: the next word. */
+  readonly valued: string
+  /** A value may be written right behind its flag (`-opipefail`), and does then take no word. */
+  readonly attached: boolean
+  /** Long options that take the next word. */
+  readonly long: ReadonlySet<string>
+  /** Long options may have one dash only (`-norc`). */
+  readonly singleDash: boolean
+}
+
+const NONE: ReadonlySet<string> = new Set()
+const BASH: Manner = { valued: 'oO', attached: false, long: new Set(['rcfile', 'init-file']), singleDash: true }
+const DASH: Manner = { valued: 'o', attached: false, long: NONE, singleDash: false }
+const ZSH: Manner = { valued: 'o', attached: true, long: new Set(['emulate']), singleDash: false }
+const KSH: Manner = { valued: 'oR', attached: true, long: NONE, singleDash: false }
+const CSH: Manner = { valued: '', attached: false, long: NONE, singleDash: false }
+const FISH: Manner = {
+  valued: 'CdDofp',
+  attached: true,
+  long: new Set(['init-command', 'debug', 'debug-output', 'features', 'profile', 'profile-startup']),
+  singleDash: false,
+}
+
+const MANNERS: Readonly<Record<string, Manner>> = {
+  sh: BASH, bash: BASH, rbash: BASH, dash: DASH, ash: DASH, hush: DASH, yash: DASH, zsh: ZSH, rzsh: ZSH, ksh: KSH,
+  rksh: KSH, ksh93: KSH, mksh: KSH, lksh: KSH, oksh: KSH, pdksh: KSH, csh: CSH, tcsh: CSH, fish: FISH,
+} // prettier-ignore
+
+/** Programs that are a shell when their first word names one. */
+const BOXES = new Set(['busybox', 'toybox'])
+
+/** Long options of bash that are known by one dash as well. */
+const BASH_LONG = new Set(
+  (
+    'debug debugger dump-po-strings dump-strings help init-file login noediting noprofile norc posix pretty-print ' +
+    'rcfile restricted verbose version wordexp'
+  ).split(' '),
+)
+
+/** Undefined for anything else than a shell with its script. */
+export function shellScript(words: readonly string[]): ShellScript | undefined {
+  const first = nameOf(words[0])
+  const boxed = BOXES.has(first)
+  const manner = MANNERS[boxed ? nameOf(words[1]) : withoutVersion(first)]
+  if (manner === undefined) return undefined
+  const before = words.slice(0, boxed ? 2 : 1)
+  let scripted = false
+  let at = before.length
+  while (at < words.length) {
+    const word = words[at] ?? ''
+    if (word === '--' || word === '-') {
+      before.push(word)
+      at++
+      break
+    }
+    if (!/^[-+]./.test(word)) break
+    const option = longOption(word, manner) ?? flags(word, manner)
+    scripted ||= option.scripted
+    if (option.left !== undefined) before.push(option.left)
+    before.push(...words.slice(at + 1, at + 1 + option.values))
+    at += 1 + option.values
+  }
+  return scripted && at < words.length ? { at, before } : undefined
+}
+
+interface Option {
+  /** It says that a script follows. */
+  readonly scripted: boolean
+  /** The word less that flag; undefined where nothing is left. */
+  readonly left: string | undefined
+  /** Words behind it that are its values. */
+  readonly values: number
+}
+
+function longOption(word: string, { long, singleDash }: Manner): Option | undefined {
+  const name = /^--(.+)$/.exec(word)?.[1] ?? (singleDash && BASH_LONG.has(word.slice(1)) ? word.slice(1) : undefined)
+  return name === undefined ? undefined : { scripted: false, left: word, values: long.has(name) ? 1 : 0 }
+}
+
+function flags(word: string, { valued, attached }: Manner): Option {
+  let values = 0
+  let left = word.charAt(0)
+  for (let i = 1; i < word.length; i++) {
+    const flag = word.charAt(i)
+    if (valued.includes(flag)) {
+      if (attached && i + 1 < word.length) return optionOf(word, left + word.slice(i), 0)
+      values++
+    }
+    if (flag !== 'c') left += flag
+  }
+  return optionOf(word, left, values)
+}
+
+const optionOf = (word: string, left: string, values: number): Option => ({
+  scripted: left !== word,
+  left: left.length > 1 ? left : undefined,
+  values,
+})
+
+function nameOf(word = ''): string {
+  return word.slice(word.lastIndexOf('/') + 1)
+}
+
+/** `bash5.2`, `zsh-5.9`; ksh93 is a name. */
+function withoutVersion(name: string): string {
+  return name in MANNERS ? name : name.replace(/-?\d+(?:\.\d+)*$/, '')
+}
