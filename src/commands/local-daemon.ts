@@ -22,7 +22,7 @@ export interface Detail {
   readonly uptime_seconds: number
   readonly problems: readonly string[]
   readonly event_loop: { readonly delay_p99_ms: number; readonly utilization: number }
-  readonly memory: { readonly resident_bytes: number }
+  readonly memory: { readonly resident_bytes?: number }
   readonly counts: Readonly<Record<'execs' | 'terminals' | 'watchers' | 'connections', number>>
 }
 

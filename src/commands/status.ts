@@ -38,7 +38,7 @@ export function statusLine(url: string, detail: Detail): string {
     plural(counts.execs, 'command'),
     plural(counts.terminals, 'terminal'),
     plural(counts.watchers, 'watcher'),
-    `${Math.round(memory.resident_bytes / 1024 / 1024)} MiB`,
+    ...(memory.resident_bytes === undefined ? [] : [`${Math.round(memory.resident_bytes / 1024 / 1024)} MiB`]),
     `event loop ${Math.round(loop.utilization * 100)} % busy`,
     problems.length === 0 ? 'no problems' : `${plural(problems.length, 'problem')}: ${problems.join('; ')}`,
   ]

@@ -4,7 +4,7 @@
 import { buildFacts } from '../base/assets.ts'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
-import { inotifyProblems, openDescriptors, ownMemory } from '../workspace/machine.ts'
+import { inotifyProblems, openDescriptors, ownHeap, ownMemory } from '../workspace/machine.ts'
 import { orphanProblem } from '../workspace/exec/earlier-life.ts'
 import { countsOf, daemonOf, lossesOf } from './readings.ts'
 
@@ -66,7 +66,7 @@ export const healthDetail = operation({
       utilization: real('Part of the time that it worked, 0 to 1'),
     }),
     memory: Type.Object({
-      resident_bytes: whole(),
+      resident_bytes: Type.Optional(whole('Absent where /proc is not mounted')),
       anonymous_bytes: Type.Optional(whole('Without code and mapped files')),
       heap_bytes: whole('Of JavaScript, in use'),
     }),
@@ -112,9 +112,9 @@ async function detailOf(call: Call) {
       utilization: Math.round(delays.utilization * 1e4) / 1e4,
     },
     memory: {
-      resident_bytes: resident,
+      ...(resident === undefined ? {} : { resident_bytes: resident }),
       ...(anonymous === undefined ? {} : { anonymous_bytes: anonymous }),
-      heap_bytes: process.memoryUsage().heapUsed,
+      heap_bytes: ownHeap(),
     },
     ...(files === undefined ? {} : { open_files: files }),
     counts: { ...(await countsOf(call)), execs_orphaned: orphans.length },

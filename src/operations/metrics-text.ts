@@ -154,7 +154,7 @@ function processFamilies(): Family[] {
     },
     counter('process_cpu_seconds_total', 'Processor time of the daemon, without its children.', (user + system) / 1e6),
     gauge('process_start_time_seconds', 'Start, in Unix time.', performance.timeOrigin / 1000),
-    gauge('process_resident_memory_bytes', 'Memory that is resident.', resident),
+    ...(resident === undefined ? [] : [gauge('process_resident_memory_bytes', 'Memory that is resident.', resident)]),
     ...(anonymous === undefined
       ? []
       : [gauge('process_anonymous_memory_bytes', 'Of that, without code and mapped files.', anonymous)]),

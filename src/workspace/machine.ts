@@ -2,10 +2,11 @@
 // limits of inotify. Undefined where there is no /proc or it does not tell.
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { getHeapStatistics } from 'node:v8'
 
 export interface Memory {
   /** All that is resident, shared code included. */
-  readonly resident: number
+  readonly resident: number | undefined
   /** What is this process's alone: heap and buffers. */
   readonly anonymous: number | undefined
 }
@@ -14,9 +15,23 @@ export interface Memory {
 export function ownMemory(): Memory {
   const line = /^RssAnon:\s+(\d+) kB$/m.exec(contentOf('/proc/self/status') ?? '')
   return {
-    resident: process.memoryUsage.rss(),
+    resident: residentNow(),
     anonymous: line === null ? undefined : Number(line[1]) * 1024,
   }
+}
+
+/** Node reads it from /proc, and throws where that is not mounted. */
+function residentNow(): number | undefined {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return undefined
+  }
+}
+
+/** Of JavaScript, in use, in bytes. Not by process.memoryUsage(), which needs /proc. */
+export function ownHeap(): number {
+  return getHeapStatistics().used_heap_size
 }
 
 /** Descriptors that are open. */
