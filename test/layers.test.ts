@@ -181,6 +181,17 @@ t.test('what one module may touch is touched by no other', async (t) => {
   )
 })
 
+t.test('what the sources import is installed without the packages of the tests', async (t) => {
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { dependencies: object }
+  const nameOf = (from: string): string => /^(@[^/]+\/)?[^/]+/.exec(from)?.[0] ?? from
+  const foreign = sources.flatMap(({ path, imports }) =>
+    imports
+      .filter(({ from }) => !/^(\.|node:)/.test(from) && !Object.hasOwn(dependencies, nameOf(from)))
+      .map(({ from }) => `${path}: ${from}`),
+  )
+  t.same(foreign, [])
+})
+
 t.test('packages: node modules by their full name, tests and scripts stay out of src', async (t) => {
   const builtin = /^(fs|path|os|http|https|net|crypto|util|stream|events|url|zlib|tty|worker_threads)(\/|$)/
   const bad = everything.flatMap(({ path, imports }) =>

@@ -1,10 +1,11 @@
 // The header blocks of one archive member: ustar, with a PAX header before it where ustar cannot say
 // everything (POSIX.1-2001): long names, names that are not ASCII, sizes above 8 GiB, times with fractions.
-// The blocks are node-tar's; the PAX records are written here, since names are bytes and node-tar's are text
-// (reliability F-16).
+// Names are bytes, and so are PAX records (reliability F-16).
 
-import { Header } from 'tar/header'
 import type { Location } from '../walk/directory.ts'
+import { BLOCK, writeUstar } from './pack-ustar.ts'
+
+export { BLOCK }
 
 export type MemberType = 'File' | 'Directory' | 'SymbolicLink' | 'Link'
 
@@ -26,29 +27,18 @@ export interface Member {
   readonly link?: Name
 }
 
-export const BLOCK = 512
-
 const SECOND = 1_000_000_000n
-/** Seconds to either side of 1970 that a Date can hold (ECMA-262 21.4.1.1): the PAX record has the rest. */
+/** Seconds to either side of 1970 that readers with dates of ECMA-262 (21.4.1.1) take: the PAX record has the rest. */
 const DATE_SECONDS = 8_640_000_000_000n
 
 export function headerOf(member: Member): Buffer {
   const { type, mode, uid, gid, size } = member
   const seconds = floorSeconds(member.mtime)
-  const header = new Header({
-    type,
-    mode,
-    uid,
-    gid,
-    size,
-    path: shownName(member),
-    mtime: dateOf(seconds),
-    uname: '',
-    gname: '',
-    ...(member.link === undefined ? {} : { linkpath: member.link.path }),
-  })
   const block = Buffer.alloc(BLOCK)
-  const insufficient = header.encode(block) || member.name.raw !== undefined || member.link?.raw !== undefined
+  const link = member.link === undefined ? {} : { linkPath: member.link.path }
+  const fields = { type, mode, uid, gid, size, path: shownName(member), mtime: nearSeconds(seconds), ...link }
+  const complete = writeUstar(block, fields)
+  const insufficient = !complete || member.name.raw !== undefined || member.link?.raw !== undefined
   const records = insufficient ? fullRecords(member) : []
   if (insufficient || member.mtime !== seconds * SECOND) records.push(record('mtime', decimal(member.mtime)))
   return records.length === 0 ? block : Buffer.concat([paxHeader(records, seconds), block])
@@ -86,9 +76,9 @@ export function record(key: string, value: string | Buffer): Buffer {
 
 function paxHeader(records: readonly Buffer[], seconds: bigint): Buffer {
   const body = Buffer.concat(records)
-  const mtime = dateOf(seconds)
+  const mtime = nearSeconds(seconds)
   const blocks = Buffer.alloc(BLOCK + body.length + padding(body.length))
-  new Header({ type: 'ExtendedHeader', path: 'PaxHeader', mode: 0o644, size: body.length, mtime }).encode(blocks)
+  writeUstar(blocks, { type: 'ExtendedHeader', path: 'PaxHeader', mode: 0o644, size: body.length, mtime })
   body.copy(blocks, BLOCK)
   return blocks
 }
@@ -102,9 +92,8 @@ function floorSeconds(time: bigint): bigint {
   return time >= 0n ? time / SECOND : (time - SECOND + 1n) / SECOND
 }
 
-function dateOf(seconds: bigint): Date {
-  const near = seconds > DATE_SECONDS ? DATE_SECONDS : seconds < -DATE_SECONDS ? -DATE_SECONDS : seconds
-  return new Date(Number(near) * 1000)
+function nearSeconds(seconds: bigint): number {
+  return Number(seconds > DATE_SECONDS ? DATE_SECONDS : seconds < -DATE_SECONDS ? -DATE_SECONDS : seconds)
 }
 
 /** Nanoseconds as seconds with nine decimals at most. */
