@@ -1,7 +1,7 @@
 // The catalogue: every operation, tools first and in the order of contract 11. Transports project it; none
 // of them names an operation.
 
-import type { Operation } from './operation.ts'
+import { DEFAULT_SET, setOf, type Operation } from './operation.ts'
 import { desktopStatus, desktopUse } from './operations/desktop.ts'
 import { execAttach, execDelete, execDeleteAll, execInput, execList } from './operations/exec.ts'
 import { execGet } from './operations/exec-get.ts'
@@ -82,13 +82,14 @@ export const catalog = [
 /** What MCP hands out by address. */
 export { resourceKinds } from './operations/resources.ts'
 
-/** Toolsets besides the 23 tools, each off until asked for (contract 15.3). */
+/** Every toolset that a start, or a client, may name. */
 export const TOOLSETS: readonly string[] = [
-  ...new Set(catalog.flatMap((op) => (op.tool?.toolset === undefined ? [] : [op.tool.toolset]))),
+  DEFAULT_SET,
+  ...new Set(catalog.filter(({ tool }) => tool !== undefined).map(setOf)),
 ]
 
 /** What REST serves with these toolsets switched on. */
-export function catalogWith(toolsets: readonly string[]): readonly Operation[] {
+export function catalogWith(toolsets: readonly string[] = []): readonly Operation[] {
   return catalog.filter(
     ({ tool }) => tool?.toolset === undefined || tool.routed === 'always' || toolsets.includes(tool.toolset),
   )

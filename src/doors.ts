@@ -66,7 +66,7 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
   })
   const stopping = new AbortController()
   const kinds = [...resourceKinds, description.kind]
-  const mcp = openMcp(config, workspace, { gate, json, kinds, stopping: stopping.signal })
+  const mcp = openMcp(config, workspace, { gate, json, kinds, stopping: stopping.signal, log })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
   const proxy = stack.use(openProxy(gate))
   const front = stack.use(
@@ -110,12 +110,12 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
 }
 
 type McpParts = Pick<Parameters<typeof mcpEndpoint>[0], 'json' | 'stopping'> &
-  Pick<Parameters<typeof openProduct>[0], 'gate' | 'kinds'>
+  Pick<Parameters<typeof openProduct>[0], 'gate' | 'kinds'> & { readonly log: Log }
 
 function openMcp(
   config: Config,
   workspace: Workspace,
-  { gate, kinds, json, stopping }: McpParts,
+  { gate, kinds, json, stopping, log }: McpParts,
 ): ReturnType<typeof mcpEndpoint> {
   const rules = (caller: Caller): ReturnType<typeof rulesFor> => rulesFor(config, caller, workspace)
   return mcpEndpoint({
@@ -131,6 +131,7 @@ function openMcp(
     json,
     gate,
     stopping,
+    log,
     serverInfo: { name: 'workspace-runtime', version: buildFacts().version },
     instructions: async (caller) => instructions(config.workdir, await rules(caller)),
   })

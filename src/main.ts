@@ -25,7 +25,8 @@ const USAGE = `workspace-runtime: files, search and commands of this machine ove
   --workdir DIR        where commands start            (RUNTIME_WORKDIR, the directory it was started in)
   --log-level LEVEL    debug info warn error silent    (RUNTIME_LOG_LEVEL, info)
   --access-log         log every request               (RUNTIME_ACCESS_LOG=1)
-  --toolsets A,B       toolsets beyond the 23 tools
+  --toolsets A,B       what a client gets that names none: default (the 23 tools),
+                       files, search, exec, terminal, watch
   --url URL            for connect and stdio: where the daemon's /mcp is, if not on this machine
   --with-token         for connect: put the token itself into the text
   --version            print the versions

@@ -185,6 +185,14 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   readonly run: (input: Static<I>, call: Call) => Promise<Rendered<Static<O>> | EventStream | ByteStream>
 }
 
+/** The toolset that stands for the tools which a start without a choice gives. */
+export const DEFAULT_SET = 'default'
+
+/** The set a tool belongs to: its toolset, else the first part of its scope: files, search, exec … */
+export function setOf(op: Operation): string {
+  return op.tool?.toolset ?? op.scope.split(':', 1)[0] ?? op.scope
+}
+
 /** Declares an operation; exists so that `run` sees the types of its own schemas. */
 export function operation<I extends TObject, O extends TObject>(declared: Operation<I, O>): Operation<I, O> {
   return declared

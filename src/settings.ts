@@ -117,9 +117,9 @@ function repositoryIn(workdir: string, { accessFor }: Pick<Workspace, 'accessFor
   return { top: workdir, access: accessFor(false) }
 }
 
-/** The toolsets that are switched on. */
-export function toolsetsOf({ file: { toolsets: names = [] } }: Config): readonly string[] {
-  const unknown = names.find((name) => !TOOLSETS.includes(name))
+/** The toolsets of a client that names none, by the names that `?toolsets=` takes; undefined: the default one. */
+export function toolsetsOf({ file: { toolsets: names } }: Config): readonly string[] | undefined {
+  const unknown = names?.find((name) => !TOOLSETS.includes(name))
   if (unknown === undefined) return names
   throw new StartError(`there is no toolset ${JSON.stringify(unknown)}; there are: ${TOOLSETS.join(', ')}`)
 }

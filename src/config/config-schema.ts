@@ -154,7 +154,12 @@ export const configSchema = Type.Object(
         closed,
       ),
     ),
-    toolsets: Type.Optional(Type.Array(Type.String(), { description: 'Toolsets beyond the 23 tools' })),
+    toolsets: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'Toolsets of a client that names none itself: default (the 23 tools), files, search, exec, terminal, watch',
+      }),
+    ),
   },
   closed,
 )

@@ -22,7 +22,7 @@ import type { McpEndpoint } from './mcp/endpoint.ts'
 import type { OriginRules } from './origin.ts'
 import type { Proxy } from './proxy/proxy.ts'
 import { isProxied } from './proxy/target.ts'
-import { asFault, refusalOfFault, refusalOfStranger, splitTarget } from './refusal.ts'
+import { asFault, refusalBody, refusalOfFault, refusalOfStranger, splitTarget } from './refusal.ts'
 import { takeToken } from './query-token.ts'
 import { newRequestId } from './request-id.ts'
 import { answerRest, type Exchange } from './rest.ts'
@@ -173,7 +173,7 @@ async function identify(
     status: verdict.status,
   })
   const { status, body, headers } = refusalOfStranger(verdict, exchange.requestId)
-  await sendJson(response, status, body, { ...exchange.headers, ...headers })
+  await sendJson(response, status, refusalBody(body, request), { ...exchange.headers, ...headers })
   return undefined
 }
 
@@ -187,7 +187,7 @@ async function refuse(
   const { status, body, headers: more } = refusalOfFault(fault, requestId)
   // A connection whose body was not read ends with the answer: its client must not send the next request on it.
   const last = response.req.complete ? {} : { connection: 'close' }
-  await sendJson(response, status, body, { ...headers, ...more, ...last })
+  await sendJson(response, status, refusalBody(body, response.req), { ...headers, ...more, ...last })
 }
 
 /**

@@ -1,11 +1,12 @@
 // What every door says to those it turns away (contract 0): the fixed bodies for a missing or wrong credential,
 // the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
 
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { Fault, faultOfExhaustion } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 import type { Verdict } from './credentials/credentials.ts'
-import { faultBody } from './reply.ts'
+import { faultBody, type FaultBody } from './reply.ts'
 
 /** How long a refused body is drained to nothing, so that the refusal is read before the connection ends. */
 const LINGER_MS = 2_000
@@ -45,6 +46,19 @@ export function refusalOfFault(fault: Fault, requestId: string): Refusal {
     headers: { ...fault.headers, ...retry, ...upgrade },
   }
 }
+
+/**
+ * The body of a refusal as this request's protocol has it. A message of MCP is turned away before it is read, and its
+ * client shows a JSON-RPC error alone: so that is what `error` is there, beside the fields that every refusal has.
+ */
+export function refusalBody(body: object, { method, url = '' }: IncomingMessage): object {
+  if (method !== 'POST' || !splitTarget(url).path.endsWith('/mcp')) return body
+  const { error: message, ...data } = body as FaultBody // every refusal has this form
+  return { jsonrpc: '2.0', id: null, ...body, error: { code: REFUSED, message, data } }
+}
+
+/** In the range that JSON-RPC leaves to servers. */
+const REFUSED = -32000
 
 export function asFault(error: unknown, requestId: string, log: Log): Fault {
   if (error instanceof Fault) return error

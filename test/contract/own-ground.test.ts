@@ -22,7 +22,7 @@ async function openStand(t: Test): Promise<Stand> {
   const secret = join(top, 'keys/secret')
   await writeFile(secret, HS256)
   const daemon = await startDaemon(t, {
-    config: { jwt: { secret_file: secret }, toolsets: ['files'] },
+    config: { jwt: { secret_file: secret }, toolsets: ['default', 'files'] },
     env: { XDG_STATE_HOME: join(top, 'ours/state'), XDG_CACHE_HOME: join(top, 'ours/cache') },
     cwd: join(top, 'work'),
   })

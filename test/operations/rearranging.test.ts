@@ -75,7 +75,7 @@ t.test('REST has them always, MCP in a toolset that is off by default', async (t
   ] as const) {
     t.match(await daemon.call('POST', path, body), { status, body: { success: false } }, JSON.stringify([path, body]))
   }
-  const on = await startDaemon(t, { args: ['--toolsets', 'files'] })
+  const on = await startDaemon(t, { args: ['--toolsets', 'default,files'] })
   t.strictSame((await listed(on)).slice(-3), TOOLS)
 })
 

@@ -5,12 +5,12 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { nearest } from '../../base/nearest.ts'
-import type { Operation } from '../../operation.ts'
+import { DEFAULT_SET, setOf, type Operation } from '../../operation.ts'
 import { LEAST_RESULT_BYTES, MOST_RESULT_BYTES } from './budget.ts'
 
 export interface Choices {
   readonly format: 'json' | 'text'
-  /** Lists of which every one must name a tool's set; none: the tools that are on by default. */
+  /** Lists of which every one must name a tool's set; none: what the daemon was started with. */
   readonly toolsets: readonly (readonly string[])[]
   readonly readOnly: boolean
   /** Bytes of a serialized result; undefined: the usual budget. */
@@ -18,9 +18,6 @@ export interface Choices {
 }
 
 export const NO_CHOICES: Choices = { format: 'json', toolsets: [], readOnly: false }
-
-/** Stands for the tools that are on without asking. */
-const DEFAULT_SET = 'default'
 
 /** The choices, or the sentence that refuses them: a slip here must not pass for fewer or other tools. */
 export function readChoices(
@@ -71,16 +68,11 @@ function wrong(what: string, came: readonly string[], accepted: readonly string[
   return `there is no ${what} ${JSON.stringify(strange.slice(0, 100))}; accepted are ${names}${hint}`
 }
 
-/** The set a tool belongs to: its toolset, else the first part of its scope: files, search, exec … */
-export function setOf(op: Operation): string {
-  return op.tool?.toolset ?? op.scope.split(':', 1)[0] ?? op.scope
-}
-
-/** True where the choices leave the tool in. `on`: toolsets beyond the default that the daemon was started with. */
-export function chosen(op: Operation, choices: Choices, on: readonly string[]): boolean {
+/** True where the choices leave the tool in. `usual`: the sets of a caller who names none. */
+export function chosen(op: Operation, choices: Choices, usual: readonly string[] = [DEFAULT_SET]): boolean {
   if (choices.readOnly && op.tool?.hints.readOnly !== true) return false
   const set = setOf(op)
-  const byDefault = op.tool?.toolset === undefined || on.includes(set)
-  if (choices.toolsets.length === 0) return byDefault
-  return choices.toolsets.every((names) => names.includes(set) || (byDefault && names.includes(DEFAULT_SET)))
+  const lists = choices.toolsets.length === 0 ? [usual] : choices.toolsets
+  const byDefault = op.tool?.toolset === undefined
+  return lists.every((names) => names.includes(set) || (byDefault && names.includes(DEFAULT_SET)))
 }

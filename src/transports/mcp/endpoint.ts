@@ -3,6 +3,7 @@
 
 import { type End, waitFor } from '../../base/waiting.ts'
 import { Fault } from '../../base/fault.ts'
+import type { Log } from '../../base/log.ts'
 import type { Gate } from '../../invoke.ts'
 import { BodyRoom } from '../body-room.ts'
 import { readBody, refuseCoding } from '../body.ts'
@@ -15,7 +16,7 @@ import { openEngine, refused, type Outcome } from './engine.ts'
 import { PROTOCOL_VERSIONS, speakerOfHeaders, type Era } from './era.ts'
 import { RPC, type Refusal } from './errors.ts'
 import { doorOf, readHeaders, type EntryHeaders } from './http-entry.ts'
-import { parseRefusal } from './json-rpc.ts'
+import { classify, parseRefusal, type RequestId } from './json-rpc.ts'
 import type { MethodParts, ServerInfo } from './methods.ts'
 import type { Registry } from './registry.ts'
 import { ReplyStream } from './reply-stream.ts'
@@ -29,6 +30,7 @@ export interface McpParts {
   readonly instructions: MethodParts['instructions']
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal
+  readonly log?: Log
 }
 
 export interface McpEndpoint {
@@ -74,10 +76,8 @@ function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
     const headers = readHeaders(request.headers)
     const door = doorOf(request.method, headers)
     const choices = readChoices(request.headers, exchange.query, registry.tools.sets)
-    if (typeof choices === 'string') {
-      return await send(exchange, atDoor(headers, { ...refusalOf(400, choices), code: RPC.invalidParams }), headers)
-    }
     if (door.kind === 'debug') {
+      if (typeof choices === 'string') return await send(exchange, atDoor(headers, slip(choices)), headers)
       const names = registry.tools.names(caller, choices)
       return await sendJson(exchange.response, 200, describe(serverInfo, names), exchange.headers)
     }
@@ -95,6 +95,7 @@ function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
     } catch (error) {
       return await send(exchange, atDoor(headers, bodyRefusal(error)), headers)
     }
+    if (typeof choices === 'string') return await send(exchange, atDoor(headers, slip(choices), idIn(body)), headers)
     using outlet = openStream(exchange, headers)
     const outcome = await engine.handle({ body, headers, caller, requestId, choices, outlet, closed: exchange.signal })
     room[Symbol.dispose]()
@@ -150,8 +151,18 @@ async function send(exchange: Exchange, outcome: Outcome, headers: EntryHeaders)
 }
 
 /** Before a body is read, only the headers tell who speaks. */
-function atDoor(headers: EntryHeaders, refusal: Refusal): Outcome {
-  return refused(refusal, null, speakerOfHeaders(headers).era)
+function atDoor(headers: EntryHeaders, refusal: Refusal, id: RequestId | null = null): Outcome {
+  return refused(refusal, id, speakerOfHeaders(headers).era)
+}
+
+function idIn(body: unknown): RequestId | null {
+  const message = classify(body)
+  return message.kind === 'request' || message.kind === 'malformed' ? message.id : null
+}
+
+/** A choice that cannot be meant. */
+function slip(sentence: string): Refusal {
+  return { ...refusalOf(400, sentence), code: RPC.invalidParams }
 }
 
 function refusalOf(status: number, message: string): Refusal {

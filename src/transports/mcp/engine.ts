@@ -77,8 +77,9 @@ export function openEngine(parts: MethodParts): Engine {
     if (method.long === true) outlet.offer()
     using progress = token === undefined ? undefined : openProgress(token, outlet)
     using call =
-      speaker.era === 'modern' ? { signal: closed, [Symbol.dispose]: () => undefined } : calls.begin(caller, id)
-    const { signal } = call
+      speaker.era === 'modern' ? { signal: closed, [Symbol.dispose]: () => undefined } : calls.begin(caller, id, closed)
+    const leaving = speaker.era === 'legacy' && inbound.headers.cancelsOnClose
+    const signal = leaving ? AbortSignal.any([call.signal, closed]) : call.signal
     const binding = (): string | undefined => bindingOf(caller.id, message.method, calledOf(params))
     const sealed = method.long === true && speaker.era === 'modern' ? params['requestState'] : undefined
     const state = sealed === undefined ? undefined : opened(sealed, binding())
@@ -103,6 +104,11 @@ export function openEngine(parts: MethodParts): Engine {
     return { status: 200, era, reply: resultReply(message.id, result) }
   }
 
+  const tellUncancelled = (why: string, params: Params, request_id: string): void => {
+    const shown = String(params['requestId']).slice(0, 100)
+    parts.log?.warn('not_cancelled', { request_id, id: shown, reason: `${why} calls of this credential have that id` })
+  }
+
   return {
     calls,
     async handle(inbound) {
@@ -112,7 +118,8 @@ export function openEngine(parts: MethodParts): Engine {
       const { era } = 'era' in speaker ? speaker : speakerOfHeaders(inbound.headers)
       if (refusal !== undefined) return refused(refusal, idOf(message), era)
       if (message.kind === 'notification' && era !== 'modern' && message.method === 'notifications/cancelled') {
-        calls.cancel(inbound.caller, message.params)
+        const verdict = calls.cancel(inbound.caller, message.params)
+        if (verdict !== 'cancelled') tellUncancelled(verdict, message.params, inbound.requestId)
       }
       if (message.kind === 'response' && era === 'legacy') questions.answer(inbound.caller, message)
       if (message.kind !== 'request' || !('era' in speaker)) return { status: 202, era }

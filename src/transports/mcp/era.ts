@@ -67,8 +67,8 @@ export function speakerOf(message: Message, headers: ProtocolHeaders): Speaker |
   if (version !== undefined && isModernVersion(version)) {
     return initialize ? handshakeInModernEra(version) : { era: 'modern', version }
   }
-  if (version !== undefined && !PROTOCOL_VERSIONS.includes(version)) return unknownVersion(version)
   if (initialize) return { era: 'legacy', version: negotiate(requestedVersion(message.params)) }
+  if (version !== undefined && !PROTOCOL_VERSIONS.includes(version)) return unknownVersion(version)
   if (version !== undefined) return { era: 'legacy', version }
   return headers.acceptsStream ? { era: 'legacy', version: ASSUMED_VERSION } : { era: 'bare', version: undefined }
 }

@@ -7,6 +7,8 @@ import type { ProtocolHeaders } from './era.ts'
 export interface EntryHeaders extends ProtocolHeaders {
   /** Echoed to bare and legacy callers; undefined unless it is fit to be a header again. */
   readonly session: string | undefined
+  /** The caller has no other way to cancel: its call ends with its connection, in the older revisions too. */
+  readonly cancelsOnClose: boolean
   readonly contentType: 'json' | 'none' | 'other'
   /** False where Accept rules out every form that an answer can have. */
   readonly acceptsAnswer: boolean
@@ -33,6 +35,7 @@ export function readHeaders(headers: IncomingHttpHeaders): EntryHeaders {
     ...(name !== undefined && { name }),
     acceptsStream: ranges?.includes('text/event-stream') === true,
     session: session !== undefined && SESSION.test(session) ? session : undefined,
+    cancelsOnClose: headers['x-mcp-cancel-on-close'] === '1',
     contentType: contentTypeOf(headers['content-type']),
     acceptsAnswer: ranges === undefined || ranges.some((range) => ANSWERS.has(range)),
   }
@@ -86,6 +89,9 @@ function mediaRanges(accept: string | undefined): readonly string[] | undefined 
 
 const USUAL: readonly string[] = ['application/json', 'text/event-stream']
 
+/** Equal copies, as a proxy that adds a header again makes them, count as one. */
 function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value?.trim()
+  const text = Array.isArray(value) ? value.join(', ') : value?.trim()
+  const [first, ...others] = text?.split(/\s*,\s*/) ?? []
+  return others.every((one) => one === first) ? first : text
 }

@@ -62,9 +62,17 @@ export function classify(body: unknown): Message {
   const params = body['params'] ?? {}
   if (typeof params !== 'object') return malformed(id, 'params is neither an object nor left out')
   const positional = Array.isArray(params)
-  const named = positional ? {} : (params as Params) // an object that is no array: JSON's only other shape
+  const named = positional ? {} : withoutNulls(params as Params) // an object that is no array: JSON's only other shape
   if (id === null) return { kind: 'notification', method, params: named }
   return { kind: 'request', id, method, params: named, positional }
+}
+
+/** A parameter that is null is as good as absent: some clients send all that they know. */
+function withoutNulls(params: Params): Params {
+  const entries = Object.entries(params)
+  return entries.some(([, value]) => value === null)
+    ? Object.fromEntries(entries.filter(([, value]) => value !== null))
+    : params
 }
 
 export function resultReply(id: RequestId, result: object): Reply {

@@ -1,6 +1,7 @@
 // The methods of /mcp: for each its name, the eras that have it, and what it answers. The engine looks
 // methods up here and knows none by name.
 
+import type { Log } from '../../base/log.ts'
 import type { Caller } from '../../caller.ts'
 import { MODERN_VERSIONS, type Era } from './era.ts'
 import { badParams } from './errors.ts'
@@ -19,6 +20,7 @@ export interface ServerInfo {
 export interface MethodParts {
   readonly serverInfo: ServerInfo
   readonly registry: Registry
+  readonly log?: Log
   /** Read anew for each caller. */
   readonly instructions: (caller: Caller) => string | undefined | Promise<string | undefined>
   /** Aborted when the daemon stops: streams that would stay open end. */

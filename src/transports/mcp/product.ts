@@ -19,8 +19,8 @@ export interface ProductParts {
   readonly gate: Gate
   /** Everything there is, whatever is switched on. */
   readonly catalog: readonly Operation[]
-  /** Toolsets beyond the default ones that are on unless a caller chooses for itself. */
-  readonly toolsets?: readonly string[]
+  /** The toolsets of a caller who names none; undefined: the default one. */
+  readonly toolsets?: readonly string[] | undefined
   readonly kinds: readonly ResourceKind[]
   /** What the workspace's files say to agents, as far as the caller may read them. */
   readonly rules?: (caller: Caller) => Promise<readonly Rules[]>
@@ -34,15 +34,7 @@ const COMMON = { tools: {}, completions: {} } as const
 /** Without sessions the older revisions have no channel for changes. */
 const OLDER = { ...COMMON, resources: {}, prompts: {}, logging: {} } as const
 
-export function openProduct({
-  gate,
-  catalog,
-  toolsets = [],
-  kinds,
-  rules,
-  confirms,
-  promptFiles,
-}: ProductParts): Registry {
+export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, promptFiles }: ProductParts): Registry {
   const tools = openTools(catalog, toolsets)
   const modern = {
     ...COMMON,

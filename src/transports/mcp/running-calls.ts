@@ -1,15 +1,16 @@
 // The calls in progress of callers who cancel by a message of its own (notifications/cancelled): no session
 // joins the two requests, so they are found by credential and request id. Ids of different clients of one
-// credential collide, hence a cancellation counts only where exactly one call matches (mcp.md 6, trap 19).
+// credential collide, hence a cancellation counts only where one call matches, or one of those whose client still waits
+// for the answer: clients that give up a call without a word leave others of the same id behind.
 
 import type { Caller } from '../../caller.ts'
 import { isObject, type Params, type RequestId } from './json-rpc.ts'
 
 export interface RunningCalls {
-  /** Registers a call; disposing the handle forgets it. */
-  begin(caller: Caller, id: RequestId): RunningCall
-  /** True where one call was cancelled. */
-  cancel(caller: Caller, params: Params): boolean
+  /** Registers a call; disposing the handle forgets it. `closed`: aborted once its client has left. */
+  begin(caller: Caller, id: RequestId, closed: AbortSignal): RunningCall
+  /** Cancels the call that is meant. `several`: nothing was cancelled, since it could be any of them. */
+  cancel(caller: Caller, params: Params): 'cancelled' | 'unknown' | 'several'
   readonly size: number
 }
 
@@ -22,15 +23,15 @@ export interface RunningCall extends Disposable {
 const MOST_CALLS = 1024
 
 export function openRunningCalls(): RunningCalls {
-  const calls = new Map<string, Set<AbortController>>()
+  const calls = new Map<string, Map<AbortController, AbortSignal>>()
   let size = 0
   return {
-    begin(caller, id) {
+    begin(caller, id, closed) {
       const key = keyOf(caller, id)
       const controller = new AbortController()
       if (size >= MOST_CALLS) return { signal: controller.signal, [Symbol.dispose]: () => undefined }
-      const same = calls.get(key) ?? new Set()
-      calls.set(key, same.add(controller))
+      const same = calls.get(key) ?? new Map<AbortController, AbortSignal>()
+      calls.set(key, same.set(controller, closed))
       size++
       return {
         signal: controller.signal,
@@ -43,11 +44,13 @@ export function openRunningCalls(): RunningCalls {
     },
     cancel(caller, params) {
       const id = params['requestId']
-      if (typeof id !== 'string' && typeof id !== 'number') return false
-      const same = calls.get(keyOf(caller, id))
-      if (same?.size !== 1) return false
-      for (const controller of same) controller.abort(cancelled(params))
-      return true
+      const same = typeof id === 'string' || typeof id === 'number' ? calls.get(keyOf(caller, id)) : undefined
+      if (same === undefined) return 'unknown'
+      const all = [...same]
+      const waiting = all.filter(([, closed]) => !closed.aborted)
+      const meant = all.length === 1 ? all[0] : waiting.length === 1 ? waiting[0] : undefined
+      meant?.[0].abort(cancelled(params))
+      return meant === undefined ? 'several' : 'cancelled'
     },
     get size() {
       return size

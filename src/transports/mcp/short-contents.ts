@@ -5,6 +5,7 @@ import { headOf } from '../../base/json-size.ts'
 import type { Fields } from '../../operation.ts'
 import { excess, type Budget } from './budget.ts'
 import { plainBody } from './plain-body.ts'
+import { FACTS_KEY } from './tool-result.ts'
 
 const SHARE = 0.85
 
@@ -22,5 +23,5 @@ export async function shortContents(
   const kept = field === 'blob' ? head.slice(0, head.length - (head.length % 4)) : line > 0 ? head.slice(0, line) : head
   const next = field === 'text' ? more(kept) : undefined
   const facts = { truncated: true, shown: kept.length, characters: whole.length, ...(next && { next }) }
-  return { ...plain, [field]: kept, _meta: { 'workspace-runtime/facts': facts } }
+  return { ...plain, [field]: kept, _meta: { [FACTS_KEY]: facts } }
 }

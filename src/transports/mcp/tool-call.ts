@@ -49,7 +49,10 @@ export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, con
     if (!(error instanceof Fault)) throw error
     if (isAdmission(error)) return { refusal: admissionRefusal(error, requestId) }
     if (speaker.era === 'bare') return { refusal: bareFailure(error, requestId) }
-    return { result: format === 'text' ? textFailure(error, requestId) : toolFailure(error, requestId) }
+    return {
+      result:
+        format === 'text' ? textFailure(op, error, requestId, takesStructured(speaker)) : toolFailure(error, requestId),
+    }
   }
 }
 

@@ -4,9 +4,9 @@
 
 import { mayUse, type Caller } from '../../caller.ts'
 import { nearest } from '../../base/nearest.ts'
-import type { Operation } from '../../operation.ts'
+import { setOf, type Operation } from '../../operation.ts'
 import { plainSchema } from '../plain-schema.ts'
-import { chosen, NO_CHOICES, setOf, type Choices } from './choices.ts'
+import { chosen, NO_CHOICES, type Choices } from './choices.ts'
 
 export interface Tools {
   /** What a caller who has chosen so may call by that name; else why not. */
@@ -28,8 +28,8 @@ export interface ToolDescription {
   readonly _meta?: object
 }
 
-/** The tools among the operations. `on`: toolsets beyond the default ones that are on without asking. */
-export function openTools(catalog: readonly Operation[], on: readonly string[] = []): Tools {
+/** The tools among the operations. `usual`: the toolsets of a caller who names none; the default one unless given. */
+export function openTools(catalog: readonly Operation[], usual?: readonly string[]): Tools {
   const offered = catalog.filter((op) => op.tool !== undefined)
   const byName = new Map(offered.map((op) => [op.name, op])) // a Map, so that "constructor" is no tool
   const described = { json: new Map<Operation, ToolDescription>(), text: new Map<Operation, ToolDescription>() }
@@ -44,11 +44,11 @@ export function openTools(catalog: readonly Operation[], on: readonly string[] =
     find(name, choices) {
       const op = byName.get(name)
       if (op === undefined) return unknown(name, [...byName.keys()])
-      return chosen(op, choices, on) ? op : notChosen(op, choices)
+      return chosen(op, choices, usual) ? op : notChosen(op, choices)
     },
     list: (caller, structured, choices = NO_CHOICES) =>
       offered
-        .filter((op) => mayUse(caller, op.scope) && chosen(op, choices, on))
+        .filter((op) => mayUse(caller, op.scope) && chosen(op, choices, usual))
         .map((op) => describe(op, choices.format))
         .map((tool) => (structured ? tool : withoutOutput(tool))),
   }

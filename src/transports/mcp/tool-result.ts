@@ -14,7 +14,11 @@ export interface ToolResult {
   readonly content: readonly { readonly type: 'text'; readonly text: string | JsonAsText }[]
   readonly structuredContent?: object
   readonly isError?: true
+  readonly _meta?: Readonly<Record<string, object>>
 }
+
+/** Where the facts stand in a result's `_meta`. */
+export const FACTS_KEY = 'workspace-runtime/facts'
 
 /** `body` is the whole REST body, `success: true` included. */
 export function toolResult(body: object, speaker: Speaker): ToolResult {
@@ -23,9 +27,13 @@ export function toolResult(body: object, speaker: Speaker): ToolResult {
   return takesStructured(speaker) ? { content, structuredContent: body } : { content }
 }
 
-/** Without structured content: that would have to fit the tool's output schema. */
+/**
+ * Without structured content: clients hold that against the tool's output schema, even in an error. So the body of the
+ * failure is text, and for programs in `_meta`.
+ */
 export function toolFailure(fault: Fault, requestId: string): ToolResult {
-  return { content: [{ type: 'text', text: jsonOf(faultBody(fault, requestId)) }], isError: true }
+  const body = faultBody(fault, requestId)
+  return { content: [{ type: 'text', text: jsonOf(body) }], isError: true, _meta: { [FACTS_KEY]: body } }
 }
 
 /** For bare callers: what they said wrong is -32602, everything else -32603. */

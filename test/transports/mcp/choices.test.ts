@@ -2,7 +2,8 @@
 
 import t from 'tap'
 import { catalog } from '../../../src/catalog.ts'
-import { chosen, NO_CHOICES, readChoices, setOf, type Choices } from '../../../src/transports/mcp/choices.ts'
+import { setOf } from '../../../src/operation.ts'
+import { chosen, NO_CHOICES, readChoices, type Choices } from '../../../src/transports/mcp/choices.ts'
 
 const KNOWN = ['files', 'search', 'exec', 'extra']
 const read = (headers: Record<string, string>, query = '') => readChoices(headers, new URLSearchParams(query), KNOWN)
@@ -42,8 +43,8 @@ t.test('a slip is refused by name', async (t) => {
 })
 
 t.test('what is chosen', async (t) => {
-  const names = (more: Partial<Choices>, on: string[] = []) =>
-    catalog.filter((op) => op.tool !== undefined && chosen(op, { ...NO_CHOICES, ...more }, on)).map((op) => op.name)
+  const names = (more: Partial<Choices>, usual?: string[]) =>
+    catalog.filter((op) => op.tool !== undefined && chosen(op, { ...NO_CHOICES, ...more }, usual)).map((op) => op.name)
   const all = names({})
   t.equal(all.length, 23, 'contract 15.3')
   t.strictSame(names({ toolsets: [['default']] }), all)
@@ -65,8 +66,10 @@ t.test('what is chosen', async (t) => {
   t.notOk(readable.some((name) => /write|delete|run|input|create|mkdir|init/.test(name)))
   const extra = [...new Set(catalog.filter((op) => op.tool?.toolset !== undefined).map(setOf))]
   t.ok(extra.length > 0)
-  t.ok(names({}, extra).length > 23, 'the daemon was started with it')
-  t.equal(names({ toolsets: [['default', ...extra]] }).length, names({}, extra).length, 'the caller asks for it')
+  t.ok(names({}, ['default', ...extra]).length > 23, 'the daemon was started with it')
+  t.strictSame(names({}, ['search']), names({ toolsets: [['search']] }), 'a start takes the names that a caller takes')
+  t.strictSame(names({ toolsets: [['default']] }, ['search']), all, 'what a caller names replaces it')
+  t.strictSame(names({ toolsets: [['default', ...extra]] }), names({}, ['default', ...extra]))
   t.strictSame(names({ toolsets: [['terminal']] }), [
     'terminal_create',
     'terminal_list',

@@ -62,7 +62,8 @@ const rows: readonly Row[] = [
     -32022,
   ],
   ['M-02 legacy malformed version header', rpc('tools/list'), { 'mcp-protocol-version': 'latest' }, 400, -32022],
-  ['M-02 doubled version header', rpc('ping'), { 'mcp-protocol-version': '2025-06-18, 2025-06-18' }, 400, -32022],
+  ['M-02 doubled version header', rpc('ping'), { 'mcp-protocol-version': '2025-06-18, 2025-06-18' }, 200, undefined],
+  ['M-02 two version headers', rpc('ping'), { 'mcp-protocol-version': '2025-06-18, 2025-11-25' }, 400, -32022],
   ['M-02 empty version header', rpc('ping'), { 'mcp-protocol-version': '' }, 400, -32022],
   [
     'notification with an unsupported version',

@@ -8,6 +8,8 @@ import type { Operation, TextForm } from '../../../operation.ts'
 import type { Budget } from '../budget.ts'
 import { cutAnything } from '../cut-anything.ts'
 import { plainBody } from '../plain-body.ts'
+import { faultBody } from '../../reply.ts'
+import { FACTS_KEY } from '../tool-result.ts'
 import { deletedView, writtenView } from './change.ts'
 import { commandView } from './command.ts'
 import { failureText } from './failure.ts'
@@ -17,9 +19,6 @@ import { grouped } from './limits.ts'
 import { screenView } from './screen.ts'
 import { matchesView, pathsView } from './search.ts'
 import type { Block, Body, Subject, View } from './view.ts'
-
-/** Where the facts stand in a result's `_meta`. */
-export const FACTS_KEY = 'workspace-runtime/facts'
 
 export interface TextResult {
   readonly content: readonly Block[]
@@ -74,7 +73,14 @@ function shortFacts(facts: Body): Body {
   return jsonBytes(facts) <= FACTS_BYTES ? facts : cutAnything(facts, FACTS_BYTES)
 }
 
-export function textFailure(fault: Fault, requestId: string): TextResult {
-  const facts = { code: fault.code, ...(fault.details && { details: fault.details }), request_id: requestId }
-  return { content: [{ type: 'text', text: failureText(fault) }], isError: true, _meta: { [FACTS_KEY]: facts } }
+/** `structured`: the caller takes structured content. A tool that promises a form of it fails without. */
+export function textFailure(op: Operation, fault: Fault, requestId: string, structured: boolean): TextResult {
+  const body = faultBody(fault, requestId)
+  const free = structured && op.tool?.text?.form !== undefined
+  return {
+    content: [{ type: 'text', text: failureText(fault) }],
+    ...(free && { structuredContent: { ...body, error_message: fault.message } }),
+    isError: true,
+    _meta: { [FACTS_KEY]: body },
+  }
 }
