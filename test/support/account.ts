@@ -1,7 +1,7 @@
 // Somebody who believes a watcher: keeps the paths and contents of a tree by its frames alone, reading a file
 // only when it is told to have changed. If the account differs from the disk in the end, the watcher lied.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -38,6 +38,12 @@ export interface Told {
 }
 
 const writer = join(import.meta.dirname, 'tree-writer.ts')
+
+/** Runs the tree writer to its end, and keeps the main thread from doing anything meanwhile. */
+export function writeBlocking(what: string, root: string, count: number): void {
+  const { status } = spawnSync(process.execPath, [writer, what, root, String(count), '1'], { stdio: 'inherit' })
+  if (status !== 0) throw new Error(`the writer ended with ${status}`)
+}
 
 /** Runs the tree writer to its end. */
 export async function write(what: string, root: string, count: number, seed = 1): Promise<void> {

@@ -132,6 +132,7 @@ function launch(directory: string, options: DaemonOptions): { child: ChildProces
     cwd: options.cwd ?? directory,
     env: {
       ...process.env,
+      NODE_COMPILE_CACHE: undefined, // the test runner's
       RUNTIME_TOKEN: TOKEN,
       XDG_STATE_HOME: join(directory, 'state'),
       XDG_CACHE_HOME: CACHE,

@@ -1,31 +1,47 @@
-// What an act adds to the memory of a process: the test's own, or that of a daemon.
+// What acts add to the memory of a daemon: its anonymous memory, which leaves out code and mapped files. What counts is
+// the slope. A collector that comes late under load adds some tens of MiB however much passes through; what is kept
+// without a limit grows with it.
 
 import { readFileSync } from 'node:fs'
 
-/** The largest growth of resident memory while `work` runs, over what it was before, in bytes. */
-export async function growth(work: () => Promise<unknown>): Promise<number> {
-  const before = process.memoryUsage.rss()
-  let most = before
-  const sampler = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20)
-  try {
-    await work()
-  } finally {
-    clearInterval(sampler)
-  }
-  return most - before
-}
+export const MIB = 1024 * 1024
 
-/** The largest growth of another process's anonymous memory while `work` runs, in bytes (reliability, "How rows are counted"). */
+/** The largest growth of another process's anonymous memory while `work` runs, in bytes. */
 export async function anonymousGrowth(pid: number, work: () => Promise<unknown>): Promise<number> {
   const before = anonymous(pid)
-  let most = before
+  return (await peakOf(pid, work)) - before
+}
+
+/** An act on so many bytes, or whatever it is counted in. */
+export interface Doses {
+  readonly small: number
+  readonly large: number
+}
+
+/**
+ * How much higher the memory of a process rises for the large dose than it rose for the small one before, in bytes.
+ * The small one is done twice: the first warms up, since V8 lets its young generation grow to its full size.
+ */
+export async function anonymousRise(
+  pid: number,
+  { small, large }: Doses,
+  work: (dose: number) => Promise<unknown>,
+): Promise<number> {
+  await work(small)
+  const little = await peakOf(pid, () => work(small))
+  const much = await peakOf(pid, () => work(large))
+  return much - little
+}
+
+async function peakOf(pid: number, work: () => Promise<unknown>): Promise<number> {
+  let most = anonymous(pid)
   const sampler = setInterval(() => (most = Math.max(most, anonymous(pid))), 50)
   try {
     await work()
   } finally {
     clearInterval(sampler)
   }
-  return Math.max(most, anonymous(pid)) - before
+  return Math.max(most, anonymous(pid))
 }
 
 function anonymous(pid: number): number {

@@ -7,7 +7,6 @@ import t, { type Test } from 'tap'
 import { catalog } from '../../src/catalog.ts'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { rawExchange } from '../support/raw-http.ts'
-import { until } from '../support/until.ts'
 
 const auth = `Authorization: Bearer ${TOKEN}\r\n`
 const head = (line: string, ...headers: string[]): string =>
@@ -94,26 +93,6 @@ t.test('Expect: 100-continue: what is refused by its headers is refused before t
   }
   const old = `PUT /files/raw?path=${path} HTTP/1.0\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n${auth}\r\nhi`
   t.match((await rawExchange(daemon.port, old)).text, /^HTTP\/1\.1 201 /, 'HTTP/1.0 knows no 100')
-})
-
-t.test('H-01 slow headers are cut within 15 s, and nobody else notices', async (t) => {
-  const daemon = await startDaemon(t)
-  let open = 0
-  const sockets = Array.from({ length: 200 }, () => {
-    const socket = connect(daemon.port, '127.0.0.1', () => {
-      open++
-      socket.write('G')
-    })
-    return socket
-      .resume()
-      .on('error', () => undefined)
-      .on('close', () => open--)
-  })
-  t.teardown(() => sockets.forEach((socket) => socket.destroy()))
-  await until('all are connected', () => open === sockets.length)
-  await healthy(t, daemon)
-  await until('all are closed', () => open === 0, 20_000)
-  await healthy(t, daemon)
 })
 
 t.test('H-03 headers: too long, too many, with names of prototypes', async (t) => {

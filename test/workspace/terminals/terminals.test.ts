@@ -88,8 +88,8 @@ t.test('deleting: forgotten at once, ended when it resolves; who follows gets th
   t.same(terminals.list(), [])
   t.throws(() => terminals.get(terminal.id), { code: 'not_found' })
   await deleted
-  t.match(terminal.exit, { code: 129, signal: 'SIGHUP' })
   t.equal(await client.exit, 129)
+  t.match(terminal.exit, { code: 129, signal: 'SIGHUP' })
 })
 
 t.test('listeners hear of each new terminal in time for its first byte', async (t) => {
