@@ -1,4 +1,4 @@
-// Pseudo-terminals: opening a pair, its size, its foreground group, and reading and writing the master without
+// Pseudo-terminals: opening a pair, its size, and reading and writing the master without
 // waiting. The requests and struct layouts are the kernel's, the same on x64 and arm64. A master read through
 // Node's streams loses output at the end (design, "PTY"), hence reads of our own.
 
@@ -20,7 +20,6 @@ const write = libc.func('long write(int fd, void *bytes, size_t count)')
 
 const TCGETS = 0x5401
 const TCSETS = 0x5402
-const TIOCGPGRP = 0x540f
 const TIOCGWINSZ = 0x5413
 const TIOCSWINSZ = 0x5414
 
@@ -90,14 +89,6 @@ export function windowSize(fd: number): WindowSize {
   const size = Buffer.alloc(WINSIZE.bytes)
   checked('ioctl', ioctl(fd, TIOCGWINSZ, size))
   return { cols: size.readUInt16LE(WINSIZE.cols), rows: size.readUInt16LE(WINSIZE.rows) }
-}
-
-/** The process group that Ctrl-C goes to; undefined where there is none. */
-export function foregroundGroup(master: number): number | undefined {
-  const group = Buffer.alloc(4) // pid_t
-  if (ioctl(master, TIOCGPGRP, group) === -1) return undefined
-  const pid = group.readInt32LE(0)
-  return pid > 0 ? pid : undefined
 }
 
 /** `later`: nothing can be moved now. `over`: nobody has the other end open, and everything has been read. */

@@ -169,20 +169,23 @@ export const terminalDelete = operation({
   summary: 'Hangs a terminal up with what runs in it, and forgets it.',
   scope: 'terminal',
   input: Type.Object({ id: terminalId }),
-  output: Type.Object({ terminal_id: Type.String() }),
+  output: Type.Object({
+    terminal_id: Type.String(),
+    survived: optional(Type.Boolean({ description: 'Some of its processes did not even end by SIGKILL' })),
+  }),
   aliases: { terminal_id: 'id' },
   routes: [{ method: 'DELETE', path: '/terminals/:id' }],
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
     description:
-      'Close, stop or kill a terminal by its id and forget its output. Its programs get SIGHUP and, 1 s later, SIGKILL; ' +
+      'Close, stop or kill a terminal by its id and forget its output. Every process of its session gets SIGHUP and, 1 s later, SIGKILL; ' +
       'the answer comes when they are gone. Read the output with terminal_scrollback first if it is still wanted.',
   },
   statuses: [404],
   example: { id: '1' },
   async run(input, call) {
-    await call.workspace.terminals.delete(input.id)
-    return { terminal_id: input.id }
+    const { survived } = await call.workspace.terminals.delete(input.id)
+    return { terminal_id: input.id, ...(survived ? { survived } : {}) }
   },
 })
 

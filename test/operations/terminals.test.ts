@@ -88,7 +88,7 @@ t.test('refusals: sizes, unknown ids, the limit, a command that is not there', a
   }
   await t.rejects(run(ops.terminalCreate, { command: [] }), { code: 'bad_request' })
   await t.rejects(run(ops.terminalCreate, { command: ['no-such-command'] }), { code: 'command_not_found' })
-  await t.rejects(run(ops.terminalCreate, { cwd: 'tmp' }), { code: 'bad_request' })
+  await t.rejects(run(ops.terminalCreate, { cwd: 'no such folder' }), { code: 'bad_cwd' })
   await run(ops.terminalCreate)
   await t.rejects(run(ops.terminalCreate), { code: 'rate_limited', status: 429 })
   for (const op of [ops.terminalDelete, ops.terminalScrollback, ops.scrollbackClear]) {

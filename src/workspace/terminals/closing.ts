@@ -1,54 +1,39 @@
-// Ending what runs in a terminal (contract 17): a hang-up for the group of its first program and for the group
-// in its foreground, and a second later KILL for what is left of either. Background jobs of a shell have
-// groups of their own and get the shell's hang-up; one that was made immune to it (nohup) lives on.
+// Ending what runs in a terminal: a hang-up for every process group of its session, and a second later KILL for what is
+// left of it. Background jobs and what timeout(1) starts have groups of their own and belong to the session; only a
+// process that made a session of its own (setsid) has left it, and lives on.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf } from '../../base/fault.ts'
 import type { Leader } from '../processes/leader.ts'
-import { isDead, processes } from '../processes/process-table.ts'
 
-/** From HUP to KILL (contract 17). */
+/** From HUP to KILL. */
 const GRACE_MS = 1000
+/** After KILL only the kernel's own waits (a dead network mount, for example) keep a process. */
+export const KILLED_MS = 1000
 /** Looks in between: soon at first, as most programs end at once. */
 const LOOKS_MS = [1, 5, 10, 20]
 const LAST_LOOK_MS = 50
 
-/** `foreground` is the terminal's foreground group, as it is now. Until this is over the leader is not released. */
-export async function hangUp(leader: Leader, foreground: number | undefined): Promise<void> {
-  const groups = new Set([leader.pid, foreground ?? leader.pid])
-  leader.signalGroup('SIGHUP')
+/** True where something is left even after KILL. Until this is over the leader is not released. */
+export async function hangUp(leader: Leader): Promise<boolean> {
+  leader.signalSession('SIGHUP')
   // A stopped program takes the hang-up only once it goes on.
-  leader.signalGroup('SIGCONT')
-  const deadline = performance.now() + GRACE_MS
+  leader.signalSession('SIGCONT')
+  if (await goneWithin(leader, GRACE_MS)) return false
+  leader.signalSession('SIGKILL')
+  return !(await goneWithin(leader, KILLED_MS, 'SIGKILL'))
+}
+
+/**
+ * True once leader and session are gone; false after `ms`. What each look finds is signalled `again`: it may have been
+ * in the making during the look before. Where the session cannot be looked at, it counts as there until KILL was sent.
+ */
+async function goneWithin(leader: Leader, ms: number, again?: 'SIGKILL'): Promise<boolean> {
+  const deadline = performance.now() + ms
   for (let look = 0; ; look++) {
-    const alive = groupsAlive(leader.pid, groups)
-    if (alive.size === 0) return
+    if (leader.hasEnded() && !(leader.sessionAlive() ?? again === undefined)) return true
     const left = deadline - performance.now()
-    if (left <= 0) return kill(alive)
+    if (left <= 0) return false
     await sleep(Math.min(LOOKS_MS[look] ?? LAST_LOOK_MS, left))
-  }
-}
-
-/** Which of the groups have living members in the session. Its number is ours, so these are no strangers. */
-function groupsAlive(session: number, groups: ReadonlySet<number>): Set<number> {
-  const alive = new Set<number>()
-  try {
-    for (const entry of processes()) {
-      if (entry.session === session && groups.has(entry.group) && !isDead(entry)) alive.add(entry.group)
-    }
-    return alive
-  } catch {
-    return new Set([session]) // nobody can look now; that number at least is still ours
-  }
-}
-
-function kill(groups: ReadonlySet<number>): void {
-  for (const group of groups) {
-    try {
-      process.kill(-group, 'SIGKILL')
-    } catch (error) {
-      const errno = errnoOf(error)
-      if (errno !== 'ESRCH' && errno !== 'EPERM') throw error // gone, or all of another user
-    }
+    if (again !== undefined) leader.signalSession(again)
   }
 }

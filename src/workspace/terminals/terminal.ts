@@ -8,13 +8,13 @@ import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
 import { freshRandom } from '../../base/fresh-random.ts'
-import { foregroundGroup, setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
+import { setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
 import { InputRing } from '../../threads/terminal/input-ring.ts'
 import { INPUT_BYTES } from '../../threads/terminal/layout.ts'
 import type { Excerpt } from '../../threads/terminal/ring.ts'
 import type { Leader } from '../processes/leader.ts'
 import type { Attachment, Passage } from './attachment.ts'
-import { hangUp } from './closing.ts'
+import { hangUp, KILLED_MS } from './closing.ts'
 import { TerminalOutput } from './output.ts'
 import type { Reader } from './reader.ts'
 import { checkedWindow, scrollbackSize } from './sizes.ts'
@@ -25,8 +25,6 @@ export { INPUT_BYTES }
 const HELD_MS = 500
 /** 48 bits: an id is given again after 254 others, so even by chance no client meets an equal one. */
 const LIFE_BYTES = 6
-/** After KILL only the kernel's own waits (a dead network mount, for example) keep a process. */
-const KILLED_MS = 1000
 
 export interface TerminalSpec {
   /** 1 to 255: the byte that names it in a frame. */
@@ -66,7 +64,7 @@ export class Terminal {
   #window: WindowSize
   #scrollback: number
   #exit: TerminalExit | undefined
-  #closing: Promise<void> | undefined
+  #closing: Promise<boolean> | undefined
 
   /** Takes over the child and both ends of the terminal. */
   constructor(spec: TerminalSpec, child: Leader, pty: Pty, reader: Reader) {
@@ -184,17 +182,23 @@ export class Terminal {
     this.#output.clear()
   }
 
-  /** HUP to the group, KILL a second later; resolves when it has ended, or after 1 s more. */
-  close(): Promise<void> {
-    if (this.alive) this.#closing ??= hangUp(this.#child, foregroundGroup(this.#pty.master))
-    return this.#closed()
-  }
-
-  async #closed(): Promise<void> {
-    await this.#closing
+  /**
+   * HUP to every process group of the session, KILL a second later; resolves when it has ended, or after 1 s more.
+   * Where the program has ended, what it has left behind in its session is ended.
+   */
+  async close(): Promise<{ readonly survived: boolean }> {
+    this.#closing ??= hangUp(this.#child)
+    const survived = await this.#closing
     const late = new AbortController()
     await Promise.race([this.ended, sleep(KILLED_MS, undefined, { signal: late.signal }).catch(() => undefined)])
     late.abort()
+    if (!this.alive) this.letGo()
+    return { survived }
+  }
+
+  /** What the ended program has left behind is not to be ended here any more. */
+  letGo(): void {
+    this.#child.release()
   }
 
   #admit(): void {
@@ -220,9 +224,9 @@ export class Terminal {
     return exit
   }
 
-  /** The number of the group is ours for as long as signals may still be sent to it. */
+  /** The number of the session is ours for as long as something of it is left that `close` has to end. */
   async #release(): Promise<void> {
     await this.#closing
-    this.#child.release()
+    if (this.#closing !== undefined || this.#child.sessionAlive() === false) this.letGo()
   }
 }

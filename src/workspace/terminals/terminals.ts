@@ -52,8 +52,8 @@ export interface Terminals extends AsyncDisposable {
   get(id: number | string): Terminal
   /** Oldest first. */
   list(): Terminal[]
-  /** Forgets it at once and hangs it up; resolves when it has ended. Throws not_found. */
-  delete(id: number | string): Promise<void>
+  /** Forgets it at once and hangs it up; resolves when its session is gone, or has survived SIGKILL. Throws not_found. */
+  delete(id: number | string): Promise<{ readonly survived: boolean }>
   /** Hears of every terminal created from now on, before anything it writes is told to anybody. */
   onCreated(listener: (terminal: Terminal) => void): Disposable
 }
@@ -137,10 +137,10 @@ class TerminalTable implements Terminals {
     return [...this.#known.values()]
   }
 
-  async delete(id: number | string): Promise<void> {
+  async delete(id: number | string): Promise<{ readonly survived: boolean }> {
     const terminal = this.get(id)
     this.#forget(terminal)
-    await terminal.close()
+    return await terminal.close()
   }
 
   onCreated(listener: (terminal: Terminal) => void): Disposable {
@@ -215,7 +215,10 @@ class TerminalTable implements Terminals {
 
   #dropOldest(): void {
     const ended = this.list().filter((one) => !one.alive)
-    for (const oldest of ended.slice(0, -KEPT_TERMINALS)) this.#forget(oldest)
+    for (const oldest of ended.slice(0, -KEPT_TERMINALS)) {
+      this.#forget(oldest)
+      oldest.letGo()
+    }
   }
 }
 
