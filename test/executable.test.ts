@@ -224,3 +224,25 @@ async function startAndStop(cache: string, workspace: string): Promise<number | 
   const [code] = await ended
   return ready ? code : said
 }
+
+t.test('unpacked files that hold something else are written anew, each at its first use', async (t) => {
+  const { dir } = ground(t)
+  const cache = join(dir, 'cache')
+  const env = { XDG_CACHE_HOME: cache }
+  await (await startDaemon(t, { env })).stop()
+  const unpacked = join(cache, 'workspace-runtime')
+  const names = readdirSync(unpacked)
+  t.equal(names.length, 2)
+  for (const name of names) writeFileSync(join(unpacked, name), Buffer.alloc(statSync(join(unpacked, name)).size))
+  const daemon = await startDaemon(t, { env })
+  t.equal((await daemon.call('POST', '/exec', { command: 'true' })).body.exit_code, 0)
+  writeFileSync(join(dir, 'a.txt'), 'needle')
+  const found = await daemon.call('GET', `/files/search?q=needle&path=${encodeURIComponent(dir)}`)
+  t.equal(found.body.total_matches, 1)
+  for (const name of names)
+    t.ok(
+      readFileSync(join(unpacked, name)).some((byte) => byte !== 0),
+      name,
+    )
+  t.same(readdirSync(unpacked), names, 'nothing is left aside')
+})

@@ -16,7 +16,7 @@ import {
   Worker,
 } from 'node:worker_threads'
 import { StartError } from './start-error.ts'
-import { type Packed, privateDirectory, unpack } from './unpack.ts'
+import { type Packed, privateDirectory, prove, unpack } from './unpack.ts'
 
 /** Worker entry points: files of src/threads, each bundled by build.mjs on its own. */
 export const WORKERS = [
@@ -65,7 +65,7 @@ export interface Assets extends Disposable {
  */
 export function openAssets(options: { readonly directory: string }): Assets {
   if (built === undefined) return { problems: [], [Symbol.dispose]: () => {} }
-  const packed = built.parts.map((part): Packed => ({ ...part, read: () => new Uint8Array(getRawAsset(part.name)) }))
+  const packed = built.parts.map(packedOf)
   const { paths, problems, temporary } = unpackAll(options.directory, packed)
   const dispose = (): void => {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
@@ -76,6 +76,17 @@ export function openAssets(options: { readonly directory: string }): Assets {
   }
   setEnvironmentData(PATHS, paths)
   return { problems, [Symbol.dispose]: dispose }
+}
+
+function packedOf(part: Built['parts'][number]): Packed {
+  const read = (): Uint8Array => new Uint8Array(getRawAsset(part.name))
+  return { ...part, read, ...(part.name === 'rg' && { provenLater: true as const }) }
+}
+
+/** Asked before the first use of a program: where it is one that we unpacked, it holds what it must from here on. */
+export function proveProgram(path: string): void {
+  const part = built?.parts.find(({ name }) => name === 'rg')
+  if (part !== undefined && path === unpackedPaths().rg) prove(path, packedOf(part))
 }
 
 /** Unpacks into `directory`, and what fails there into a temporary one. Exported for its test. */

@@ -1,8 +1,8 @@
 // Puts a file that is carried inside the executable onto the disk, once, and finds it there at later starts.
 // The place is private: a directory of our own that nobody else may write to, below directories in which
 // nobody else could put another in its place. A file's name carries the hash of its content, it appears under
-// that name complete or not at all (written aside, synced, renamed), and what is found is trusted only with
-// the right owner, mode and size. Two starts at once do no harm.
+// that name complete or not at all (written aside, synced, renamed), and what is found is used only with the right
+// owner, mode and content: it is code that runs as us. Two starts at once do no harm.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -13,6 +13,7 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
+  readSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -31,14 +32,18 @@ export interface Packed {
   /** SHA-256 of the content, in hex. */
   readonly sha256: string
   readonly bytes: number
-  /** Called only when the file must be written. */
+  /** What the file must hold; of a file that is found, compared with that. */
   readonly read: () => Uint8Array
+  /** Its content is compared by `prove`, before its first use: it is large, and a start need not have it. */
+  readonly provenLater?: true
 }
 
 /** Files of other versions that no start has used for so long are removed. */
 const UNUSED_MS = 30 * 24 * 3600 * 1000
 /** A used file is marked as used at most this often. */
 const MARK_MS = 24 * 3600 * 1000
+/** Of a file whose content is compared. */
+const PIECE_BYTES = 256 * 1024
 /** What this module writes, and so all that it may remove: `<16 hex>-<name>`, aside with `.<hex>.part`. */
 const OURS = /^[0-9a-f]{16}-[\w.-]+$/
 
@@ -77,7 +82,7 @@ function refuseReplaceable(directory: string): void {
 export function unpack(directory: string, packed: Packed): string {
   const target = join(directory, `${packed.sha256.slice(0, 16)}-${packed.name}`)
   const found = lstatSync(target, { throwIfNoEntry: false })
-  if (found !== undefined && isSound(found, packed)) {
+  if (found !== undefined && isSound(found, packed) && (packed.provenLater === true || holds(target, packed))) {
     if (Date.now() - found.mtimeMs > MARK_MS) markUsed(target)
   } else {
     write(target, packed.read())
@@ -92,6 +97,32 @@ function isSound(found: Stats, packed: Packed): boolean {
   return (
     found.isFile() && found.uid === process.getuid?.() && (found.mode & 0o777) === 0o700 && found.size === packed.bytes
   )
+}
+
+/** Writes the file that `unpack` has found anew where it does not hold what it must. */
+export function prove(target: string, packed: Packed): void {
+  if (!holds(target, packed)) write(target, packed.read())
+}
+
+/** Read in pieces: at 1 GB a second and more, without the memory of the whole. */
+function holds(target: string, packed: Packed): boolean {
+  const content = packed.read()
+  const piece = Buffer.allocUnsafe(PIECE_BYTES)
+  try {
+    const file = openSync(target, constants.O_RDONLY | constants.O_NOFOLLOW)
+    try {
+      for (let at = 0; ;) {
+        const read = readSync(file, piece)
+        if (read === 0) return at === content.byteLength
+        if (!piece.subarray(0, read).equals(content.subarray(at, at + read))) return false
+        at += read
+      }
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return false
+  }
 }
 
 function write(target: string, content: Uint8Array): void {

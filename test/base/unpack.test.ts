@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { privateDirectory, unpack } from '../../src/base/unpack.ts'
+import { privateDirectory, prove, unpack } from '../../src/base/unpack.ts'
 import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs } from '../support/mounting.ts'
 
 const content = Buffer.from('#!/bin/sh\necho unpacked\n')
@@ -29,7 +29,7 @@ function packed(onRead: () => void = () => {}) {
   return { name: 'tool', sha256, bytes: content.length, read }
 }
 
-t.test('a file is written once, private and executable, and found again without being read', async (t) => {
+t.test('a file is written once, private and executable, and found again without being written', async (t) => {
   const directory = join(ground(t).dir, 'deep/cache')
   privateDirectory(directory)
   let reads = 0
@@ -48,7 +48,7 @@ t.test('a file is written once, private and executable, and found again without 
     ),
     path,
   )
-  t.equal(reads, 1)
+  t.equal(reads, 2, 'once to be written, once to be compared')
   t.same(readdirSync(directory), [`${sha256.slice(0, 16)}-tool`], 'nothing is left aside')
 })
 
@@ -67,6 +67,22 @@ t.test('a file cut short, too open, or replaced by a link is written anew', asyn
   symlinkSync('elsewhere', join(linked, `${sha256.slice(0, 16)}-tool`))
   t.same(readFileSync(unpack(linked, packed())), content, 'a link')
   t.equal(readFileSync(join(linked, 'elsewhere'), 'utf8'), 'x'.repeat(content.length), 'its target is untouched')
+})
+
+t.test('a file of the right owner, mode and size with other content is written anew', async (t) => {
+  const directory = t.testdir({})
+  privateDirectory(directory)
+  const path = unpack(directory, packed())
+  const other = Buffer.alloc(content.length, 'x')
+  writeFileSync(path, other)
+  t.same(readFileSync(unpack(directory, packed())), content)
+  const later = { ...packed(), provenLater: true as const }
+  writeFileSync(path, other)
+  unpack(directory, later)
+  t.same(readFileSync(path), other, 'its first use will tell')
+  prove(path, later)
+  t.same(readFileSync(path), content)
+  t.equal(statSync(path).mode & 0o777, 0o700)
 })
 
 t.test('a directory that is not ours is refused; one of ours is closed to others', async (t) => {

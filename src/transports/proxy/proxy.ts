@@ -3,7 +3,6 @@
 // an application before the credential has been judged (reliability L-04).
 
 import type { IncomingMessage } from 'node:http'
-import { url as inspectorUrl } from 'node:inspector'
 import type { Socket } from 'node:net'
 import { onRevoked, type Caller } from '../../caller.ts'
 import { Fault } from '../../base/fault.ts'
@@ -120,9 +119,9 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
   }
 }
 
-/** Of Node's inspector, where an operator has opened it: it runs any code that it is sent. */
+/** Of Node's inspector, where an operator has opened it: it runs any code that it is sent. A start does not load it. */
 function inspectorPort(): number | undefined {
-  const url = inspectorUrl()
+  const url = process.getBuiltinModule('node:inspector').url()
   return url === undefined ? undefined : Number(new URL(url).port)
 }
 

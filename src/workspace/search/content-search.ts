@@ -2,6 +2,7 @@
 // package; where it cannot run, a search is 503 with the reason. At most 16 searches run at a time, each
 // within its own deadline; whatever a search started is gone when its promise settles.
 
+import { proveProgram } from '../../base/assets.ts'
 import { Fault } from '../../base/fault.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { Walkers } from '../listing/walkers.ts'
@@ -101,6 +102,7 @@ async function findStatus(ripgrep: Ripgrep | undefined): Promise<SearchStatus> {
     return { installed: false, message: `${unavailable}: no ripgrep came with this daemon for this machine` }
   }
   try {
+    proveProgram(ripgrep.binary)
     const version = await ripgrepVersion(ripgrep)
     return { installed: true, path: ripgrep.binary, version, engine: 'ripgrep' }
   } catch (error) {
