@@ -34,7 +34,7 @@ export const transferUpload = operation({
       const { size } = await workspace.writer.write(request, signal)
       return { dest, files_extracted: 1, directories: 0, bytes: size }
     }
-    const { files, directories, bytes } = await workspace.unpacker.unpack(dest, body, signal)
+    const { files, directories, bytes } = await workspace.unpacker.unpack(dest, body, signal, access)
     return { dest, files_extracted: files, directories, bytes }
   },
 })

@@ -65,7 +65,7 @@ t.test('what writes is refused for every file that is ours, and changes nothing'
   const { daemon, places, free } = await openStand(t)
   const contents = async () => await Promise.all(places.slice(0, 4).map(({ path }) => readFile(path, 'latin1')))
   const before = await contents()
-  for (const { name, scope, go } of WRITING.filter(({ name: door }) => !/ tar/.test(door))) {
+  for (const { name, scope, go } of WRITING) {
     for (const place of [...places, { name: 'oom_score_adj', path: '/proc/self/oom_score_adj' }]) {
       const answer = await go(callerOf(daemon, scope), { path: place.path, free })
       t.equal(answer.status, 403, `${name} of ${place.name}`)

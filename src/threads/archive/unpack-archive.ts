@@ -1,12 +1,14 @@
 // One archive on its way into the destination: bytes in, members out, and for whatever goes wrong one fault
 // that names the member and says how far it came. Nothing is opened or made before the first header is one.
 
+import { readlinkSync } from 'node:fs'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { Withheld } from '../walk/left-out.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 import { openAgain, openDest, WrittenFileSystems } from './unpack-dest.ts'
 import { MadeDirectories } from './unpack-directories.ts'
 import { Ground } from './unpack-ground.ts'
-import { Refusal } from './unpack-header.ts'
+import { Refusal, refusal } from './unpack-header.ts'
 import { reachedSentence, type Standing, type UnpackJob } from './unpack-job.ts'
 import { UnpackJournal } from './unpack-journal.ts'
 import { Allowance } from './unpack-limits.ts'
@@ -138,20 +140,36 @@ export class UnpackArchive implements MemberSink, Disposable {
 
   #open(): Opened {
     if (this.#opened !== undefined) return this.#opened
-    const fd = openDest(this.#job.dest, () => {})
+    const { leftOut } = this.#job
+    const withheld = leftOut === undefined ? undefined : new Withheld(leftOut)
+    const judge = (path: string, fd?: number): void => {
+      if (withheld?.covers(path) === true || (fd !== undefined && withheld?.opened(fd) === true))
+        throw refusal(WITHHELD, 'forbidden')
+    }
+    const fd = openDest(this.#job.dest, (at, missing) => judge(pathOf(at, missing), at))
     const directories = new MadeDirectories()
     const written = this.#stack.use(new WrittenFileSystems())
     const crossed = (device: number, at: number): void => {
       this.#allowance.elsewhere()
       if (this.#job.durable) written.add(device, at)
     }
-    const ground = this.#stack.use(new Ground(fd, { made: (parts, made) => directories.made(parts, made), crossed }))
-    const scout = this.#stack.use(new Ground(openAgain(fd), { made: () => {}, crossed: () => {} }))
+    const ground = this.#stack.use(
+      new Ground(fd, { made: (parts, made) => directories.made(parts, made), crossed, judge }),
+    )
+    const scout = this.#stack.use(new Ground(openAgain(fd), { made: () => {}, crossed: () => {}, judge }))
     const journal = this.#stack.use(new UnpackJournal(this.#job.journal))
     const tree = new UnpackTree({ ground, scout, directories, journal, allowance: this.#allowance })
     this.#opened = { ground, directories, written, journal, tree }
     return this.#opened
   }
+}
+
+const WITHHELD =
+  "leads to the daemon's own files (state, cache, secrets, its process); accepted is a credential without limited scopes"
+
+function pathOf(fd: number, missing: readonly string[]): string {
+  const at = readlinkSync(`/proc/self/fd/${fd}`, 'latin1')
+  return [at === '/' ? '' : at, ...missing.map((name) => Buffer.from(name).toString('latin1'))].join('/') || '/'
 }
 
 /** As `faultOfSystem`; what it does not know is the caller's to see too: it says something about the place. */

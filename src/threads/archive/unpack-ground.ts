@@ -32,6 +32,8 @@ export interface GroundHooks {
   made(parts: readonly string[], fd: number): void
   /** A directory of another file system was entered. */
   crossed(device: number, fd: number): void
+  /** Refuses a path that is withheld, or what is open as `fd` there. */
+  judge(path: string, fd?: number): void
 }
 
 /** What one name turned out to be. */
@@ -68,6 +70,11 @@ export class Ground implements Disposable {
   pathOf(name: string): string {
     const below = [...this.place, name].join('/')
     return this.path === '/' ? `/${below}` : `${this.path}/${below}`
+  }
+
+  /** Refuses `name` where the last way ended, if it is withheld. */
+  judge(name: string): void {
+    this.#hooks.judge(this.pathOf(name))
   }
 
   /** Goes to a directory, making what is missing; its descriptor is good until the next way. */
@@ -120,7 +127,8 @@ export class Ground implements Disposable {
   #push(name: string, fd: number): void {
     const { device } = this.#way.at(-1) ?? this.#root
     const { dev } = fstatSync(fd)
-    this.#way.push({ name, fd, device: dev })
+    this.#way.push({ name, fd, device: dev }) // closed with the way, also where it is refused
+    this.#hooks.judge(this.path, fd)
     if (dev !== device) this.#hooks.crossed(dev, fd)
     const old = this.#way.at(-1 - KEPT_OPEN)
     if (old !== undefined && old.fd !== -1) {
@@ -156,6 +164,7 @@ export class Ground implements Disposable {
   /** One name further. A link is not followed here. */
   #step(name: string, make: number | undefined, last: boolean): Step {
     const path = at(this.#here(), name)
+    this.judge(name)
     try {
       this.#push(name, openSync(path, STEP))
       return 'directory'

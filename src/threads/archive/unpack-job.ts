@@ -2,6 +2,7 @@
 // has room for, and how it ended the other way. A thread unpacks one archive at a time.
 
 import { quote } from '../../base/fault.ts'
+import type { LeftOut } from '../walk/left-out.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 
 export interface UnpackJob {
@@ -12,6 +13,8 @@ export interface UnpackJob {
   /** Where the temporary file in flight is noted; undefined: nowhere. */
   readonly journal: string | undefined
   readonly limits: UnpackLimits
+  /** What the caller may not write to; undefined: nothing is withheld. */
+  readonly leftOut?: LeftOut | undefined
 }
 
 export interface UnpackLimits {

@@ -19,12 +19,14 @@ export interface Judged extends LeftOut {
 
 export class Withheld {
   readonly #ids: ReadonlySet<string>
+  readonly #bytes: readonly string[]
   /** Decoded as names of entries are. */
   readonly #paths: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
 
   constructor({ ids, paths }: LeftOut) {
     this.#ids = ids
+    this.#bytes = paths
     this.#paths = new Set(paths.map((path) => Buffer.from(path, 'latin1').toString('utf8')))
     this.#names = new Set([...this.#paths].map((path) => path.slice(path.lastIndexOf('/') + 1)))
   }
@@ -34,6 +36,11 @@ export class Withheld {
     if (!this.#names.has(name)) return false
     const above = directory()
     return this.#paths.has(above === '/' ? `/${name}` : `${above}/${name}`)
+  }
+
+  /** Whether an absolute path without links, one character a byte, is withheld or lies below what is. */
+  covers(path: string): boolean {
+    return this.#bytes.some((one) => path === one || path.startsWith(`${one}/`))
   }
 
   opened(fd: number): boolean {

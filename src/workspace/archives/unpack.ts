@@ -6,6 +6,8 @@ import { Fault } from '../../base/fault.ts'
 import { BLOCK_BYTES } from '../../threads/archive/unpack-header.ts'
 import { reachedSentence, type Standing, type UnpackLimits } from '../../threads/archive/unpack-job.ts'
 import { checkBeginning } from '../../threads/archive/unpack-source.ts'
+import { EVERYTHING, type Access, type LeftOut } from '../files/access.ts'
+import { foresee } from '../files/held-directory.ts'
 import { Places } from './places.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
 import { UnpackThread } from './unpack-thread.ts'
@@ -16,7 +18,7 @@ export interface Unpacker extends AsyncDisposable {
    * Unpacks a tar archive, plain or compressed with gzip or zstd, into the directory `dest`. The chunks of `body`
    * are the unpacker's once they have come: their memory goes to its thread.
    */
-  unpack(dest: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Standing>
+  unpack(dest: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal, access?: Access): Promise<Standing>
 }
 
 export interface UnpackerOptions {
@@ -44,11 +46,13 @@ export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> 
   const running = new Set<Promise<unknown>>()
   const stopping = new AbortController()
   return {
-    async unpack(dest, body, signal) {
+    async unpack(dest, body, signal, access = EVERYTHING) {
       const either = AbortSignal.any([signal, stopping.signal])
+      await foresee(dest, { access }, false)
+      const leftOut = access.everything ? undefined : await access.leftOut()
       const begun = await beginning(body)
       const leave = await places.enter(either)
-      const task = unpackOne({ dest, body: begun, signal: either }, { journals, threads }, options)
+      const task = unpackOne({ dest, body: begun, signal: either, leftOut }, { journals, threads }, options)
       running.add(task)
       try {
         return await task
@@ -70,6 +74,7 @@ interface Upload {
   readonly dest: string
   readonly body: AsyncIterable<Uint8Array>
   readonly signal: AbortSignal
+  readonly leftOut: LeftOut | undefined
 }
 
 /** The body again, once its first bytes say that it may be an archive: a thread is dear for what is none. */
@@ -110,7 +115,8 @@ async function unpackOne(upload: Upload, { journals, threads }: Means, options: 
   const journal = await journals.open()
   try {
     const limits = { ...UNPACK_LIMITS, ...options.limits }
-    const job = { dest: upload.dest, durable: options.durable, journal, limits }
+    const { dest, leftOut } = upload
+    const job = { dest, durable: options.durable, journal, limits, leftOut }
     await using thread = new UnpackThread(threads, job, upload.signal)
     return await feed(thread, upload.body[Symbol.asyncIterator]())
   } finally {
