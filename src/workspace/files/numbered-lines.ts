@@ -1,6 +1,7 @@
 // Lines as bytes: cutting a range out of a stream of chunks, and putting numbers before lines. Pure, apart
 // from giving the loop its turn.
 
+import { isUtf8 } from 'node:buffer'
 import { takeTurns } from './turn.ts'
 
 const LINE_FEED = 10
@@ -32,14 +33,38 @@ export function lineCount(bytes: Uint8Array, feeds: number): number {
   return bytes.byteLength > 0 && bytes[bytes.byteLength - 1] !== LINE_FEED ? feeds + 1 : feeds
 }
 
-/** The whole lines among the first `limit` bytes; where not even one is, the beginning of the first. */
+/**
+ * The whole lines among the first `limit` bytes; where not even one is, the beginning of the first, which ends between
+ * two characters.
+ */
 export function firstLines(bytes: Uint8Array, limit: number): { bytes: Uint8Array; lines: number; cut: boolean } {
   const end = bytes.subarray(0, limit).lastIndexOf(LINE_FEED) + 1
-  if (end === 0) return { bytes: bytes.subarray(0, limit), lines: 1, cut: true }
+  if (end === 0) return { bytes: bytes.subarray(0, characterEnd(bytes, limit)), lines: 1, cut: true }
   const kept = bytes.subarray(0, end)
   let lines = 0
   for (const byte of kept) if (byte === LINE_FEED) lines++
   return { bytes: kept, lines, cut: false }
+}
+
+/** `limit`, or where the character of UTF-8 begins that it would cut; what is no UTF-8 is cut where it is. */
+function characterEnd(bytes: Uint8Array, limit: number): number {
+  for (let at = limit - 1; at >= 0 && at > limit - 4; at--) {
+    const byte = bytes[at] ?? 0
+    if ((byte & 0xc0) === 0x80) continue
+    const length = sequenceLength(byte)
+    return at + length > limit && isWhole(bytes, at, length) ? at : limit
+  }
+  return limit
+}
+
+/** Bytes of UTF-8 that begin with `first`; 1 for what begins none. */
+function sequenceLength(first: number): number {
+  return first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1
+}
+
+function isWhole(bytes: Uint8Array, at: number, length: number): boolean {
+  const character = bytes.subarray(at, at + length)
+  return character.length === length && isUtf8(character)
 }
 
 /** Bytes that numbers and tabs add to `lines` lines from `first` on. */
