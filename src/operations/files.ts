@@ -219,7 +219,10 @@ export const fileStat = operation({
   title: 'Describe a path',
   summary: 'Tells type, size, time of change and permissions of a path, without following a link.',
   scope: 'files:read',
-  input: Type.Object({ path: path('The file, directory or link.') }),
+  input: Type.Object({
+    path: path('The file, directory or link.'),
+    hash: flag('Adds the SHA-256 of a regular file in hexadecimal.', false),
+  }),
   output: Type.Object({
     path: Type.String(),
     name: Type.String(),
@@ -233,6 +236,7 @@ export const fileStat = operation({
     extension: optional(Type.String({ description: 'With its dot; absent where the name has none.' })),
     symlink_target: optional(Type.String()),
     special: optional(Type.String({ description: 'fifo, socket, block_device or character_device, where it is one.' })),
+    hash: optional(Type.String()),
   }),
   routes: [{ method: 'GET', path: '/files/stat' }],
   tool: {
@@ -243,8 +247,10 @@ export const fileStat = operation({
   },
   statuses: [404],
   example: { path: '/app/package.json' },
-  async run(input, { access }) {
-    return await statPath(input.path, access)
+  async run(input, call) {
+    const facts = await statPath(input.path, call.access)
+    if (!input.hash || facts.type !== 'file' || facts.special !== undefined) return facts
+    return { ...facts, hash: await digest(call)(input.path, call.signal) }
   },
 })
 
