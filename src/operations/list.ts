@@ -15,7 +15,7 @@ const input = Type.Object({
   include_extensions: flag('Extension of each file, with the dot.', false),
   code_files_only: flag('Only source code and configuration files.', false),
   use_gitignore: flag('Leave out what git ignores, and `.git`.', true),
-  no_gitignore: optional(Type.Boolean({ description: 'The opposite of use_gitignore; wins where both are given.' })),
+  no_gitignore: optional(Type.Boolean({ description: 'true: also what git ignores, whatever use_gitignore says.' })),
   max_depth: whole('Levels below `path`; 1 = direct children.', { minimum: 1, maximum: 1000, default: 20 }),
   path_filter: text('Only paths that contain this text, in any case.', { maxLength: 4096, default: '' }),
   include_ext: list('Only files with these extensions, with or without the dot.'),

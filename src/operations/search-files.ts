@@ -16,7 +16,7 @@ export const searchFiles = operation({
     case_sensitive: flag('Upper and lower case differ.', false),
     include_hidden: flag('Also files and directories whose name begins with a dot.', false),
     no_gitignore: flag('Also what git ignores.', false),
-    use_gitignore: optional(Type.Boolean({ description: 'The opposite of no_gitignore; wins where both are given.' })),
+    use_gitignore: optional(Type.Boolean({ description: 'false: also what git ignores.' })),
     max_results: whole('Paths returned at most.', { minimum: 1, maximum: 10_000, default: 200 }),
     ignore_patterns: list('Globs in .gitignore syntax (braces too), relative to `path`, to leave out.'),
   }),
@@ -25,6 +25,11 @@ export const searchFiles = operation({
     path: Type.String(),
     files: Type.Array(Type.String(), { description: 'Relative to `path`, sorted' }),
     total_files: Type.Integer({ description: 'Paths returned' }),
+    lossy_names: optional(
+      Type.Array(Type.Object({ path: Type.String(), path_base64: Type.String() }), {
+        description: 'Those whose names are not UTF-8: as told in files, and the bytes of the absolute path',
+      }),
+    ),
     truncated: optional(Type.Boolean({ description: 'There are more' })),
     errors: optional(Type.Integer({ description: 'Directories that could not be read' })),
     unreadable: optional(Type.Array(Type.String(), { description: 'The first of their paths' })),

@@ -6,6 +6,8 @@ import { Fault, quote } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { flag, list, number, optional, path, restCall, text, Type, whole } from '../schema.ts'
 import { matchesFit } from './search-fit.ts'
+import { folded } from '../threads/walk/fold.ts'
+import { rulesWanted } from '../workspace/listing/rules-wanted.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'
 
 const shown = {
@@ -53,7 +55,9 @@ const input = Type.Object({
   file_types: list('File extensions to search, in any case, such as go,js,py; empty: every file.'),
   include_hidden: flag('Search files and directories whose names begin with a dot.', false),
   no_gitignore: flag('Search what .gitignore rules leave out, too.', false),
-  use_gitignore: optional(Type.Boolean({ description: 'The same the other way round: false searches ignored files.' })),
+  use_gitignore: optional(
+    Type.Boolean({ description: 'The same the other way round; false searches ignored files, too.' }),
+  ),
   ignore_patterns: list('Globs in .gitignore syntax, relative to path, of what to leave out.'),
 })
 
@@ -119,9 +123,9 @@ export function contentQuery(asked: Static<typeof input>): ContentQuery {
     maxResults: asked.max_results,
     timeoutSeconds: asked.timeout,
     contextLines: asked.context_lines,
-    fileTypes: asked.file_types.map((type) => type.replace(/^\*?\.+/, '').toLowerCase()).filter((type) => type !== ''),
+    fileTypes: asked.file_types.map((type) => folded(type.replace(/^\*?\.+/, ''))).filter((type) => type !== ''),
     includeHidden: asked.include_hidden,
-    ignoreRules: !asked.no_gitignore && asked.use_gitignore !== false,
+    ignoreRules: rulesWanted(asked),
     ignorePatterns: asked.ignore_patterns,
   }
 }

@@ -40,6 +40,7 @@ interface Walk {
   readonly truncated: boolean
   readonly depthLimited?: boolean
   readonly cutAt?: string | undefined
+  readonly lossyNames?: Summary['lossyNames'] | undefined
   run(): Generator<void, void>
 }
 
@@ -49,6 +50,7 @@ function* summarized(ground: Ground, steps: Walk): Generator<void, Summary> {
     count: steps.count,
     truncated: steps.truncated,
     ...(steps.cutAt !== undefined && { cutAt: steps.cutAt }),
+    ...(steps.lossyNames !== undefined && { lossyNames: steps.lossyNames }),
     depthLimited: steps.depthLimited ?? false,
     errors: ground.errors,
     unreadable: ground.unreadable,

@@ -2,6 +2,7 @@
 // by NUL; "/" and base64 where its bytes are not UTF-8, for no relative path begins with a slash.
 
 import { below } from './directory.ts'
+import { folded } from './fold.ts'
 import type { Ground } from './ground.ts'
 import type { Output } from './output.ts'
 import type { FilesJob } from './walk-job.ts'
@@ -43,8 +44,8 @@ export class FileWalk {
 
   #wanted(name: string): boolean {
     if (this.#ends.length === 0) return true
-    const lower = name.toLowerCase()
-    return this.#ends.some((end) => lower.endsWith(end))
+    const plain = folded(name)
+    return this.#ends.some((end) => plain.endsWith(end))
   }
 
   #put({ path, raw }: { path: string; raw: Buffer | undefined }): void {

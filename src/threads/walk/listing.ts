@@ -7,6 +7,7 @@ import { below, type Item, type Location } from './directory.ts'
 import { extensionOf, isCodeFile } from './code-files.ts'
 import { contentPart, entryHead, extensionPart, jsonInside, statPart } from './entry.ts'
 import { hashSteps, readContent } from './file-bytes.ts'
+import { folded } from './fold.ts'
 import type { Directory, Ground } from './ground.ts'
 import type { Output } from './output.ts'
 import type { ListJob } from './walk-job.ts'
@@ -188,9 +189,9 @@ export class Listing {
     if (codeOnly || extensions.length > 0) {
       if (item.kind === 'directory') return false
       if (codeOnly && !isCodeFile(item.name)) return false
-      if (extensions.length > 0 && !extensions.includes(extensionOf(item.name).toLowerCase())) return false
+      if (extensions.length > 0 && !extensions.includes(folded(extensionOf(item.name)))) return false
     }
-    return pathPart === '' || below(directory, item).path.toLowerCase().includes(pathPart)
+    return pathPart === '' || folded(below(directory, item).path).includes(pathPart)
   }
 
   #skips(): boolean {

@@ -1,10 +1,13 @@
 // File names that contain some text (contract 3, /files/search/files): regular files, as `rg --files` lists
 // them, by a substring of the path relative to where the search starts.
 
+import { below } from './directory.ts'
+import { folded } from './fold.ts'
 import type { Directory, Ground } from './ground.ts'
+import { unusedName } from './lossy-names.ts'
 import { jsonString } from './entry.ts'
 import type { Output } from './output.ts'
-import type { NameJob } from './walk-job.ts'
+import type { LossyName, NameJob } from './walk-job.ts'
 
 interface Branch {
   readonly directory: Directory
@@ -19,6 +22,9 @@ export class NameSearch {
   readonly #ground: Ground
   readonly #output: Output
   readonly #files: string[] = []
+  /** Paths that are not UTF-8, with the text that decoding makes of them. */
+  readonly #lossy: { readonly text: string; readonly bytes: Buffer }[] = []
+  #lossyNames: LossyName[] | undefined
   readonly #q: string
   /** The text spans segments, so that names alone do not decide. */
   readonly #spans: boolean
@@ -33,7 +39,10 @@ export class NameSearch {
   }
 
   get count(): number {
-    return this.#files.length
+    return this.#files.length + this.#lossy.length
+  }
+  get lossyNames(): readonly LossyName[] | undefined {
+    return this.#lossyNames
   }
   get truncated(): boolean {
     return this.#truncated
@@ -45,6 +54,7 @@ export class NameSearch {
     for (let branch = pending.pop(); branch !== undefined && !this.#truncated; branch = pending.pop()) {
       yield* this.#visit(branch, pending)
     }
+    this.#nameLossy()
     this.#files.sort()
     this.#output.put(`[${this.#files.map(jsonString).join(',')}]`)
   }
@@ -63,13 +73,37 @@ export class NameSearch {
         const child = this.#ground.descend(directory, item)
         if (child !== undefined) pending.push({ directory: child, prefix: `${prefix}${name}/`, found: matches })
       } else {
-        if (this.#files.length >= this.#job.cap) {
+        if (this.count >= this.#job.cap) {
           this.#truncated = true
           return
         }
-        this.#files.push(prefix + name)
+        this.#add(prefix + name, below(directory, item).raw)
       }
     }
+  }
+
+  #add(text: string, raw: Buffer | undefined): void {
+    if (raw === undefined) this.#files.push(text)
+    else {
+      const root = this.#ground.root.path
+      this.#lossy.push({ text, bytes: raw.subarray(Buffer.byteLength(root === '/' ? '/' : `${root}/`)) })
+    }
+  }
+
+  /** Each path is told once: where decoding makes two alike, bytes that are not UTF-8 are told as \\xNN. */
+  #nameLossy(): void {
+    if (this.#lossy.length === 0) return
+    const times = new Map<string, number>()
+    for (const text of [...this.#files, ...this.#lossy.map((one) => one.text)])
+      times.set(text, (times.get(text) ?? 0) + 1)
+    const used = new Set(times.keys())
+    this.#lossyNames = this.#lossy.map(({ text, bytes }) => {
+      const path = times.get(text) === 1 ? text : unusedName(bytes, used)
+      used.add(path)
+      return { path, bytes: bytes.toString('base64') }
+    })
+    this.#lossy.length = 0
+    this.#files.push(...this.#lossyNames.map(({ path }) => path))
   }
 
   #matches(prefix: string, name: string, directory: boolean): boolean {
@@ -78,6 +112,6 @@ export class NameSearch {
   }
 
   #folded(text: string): string {
-    return this.#job.caseSensitive ? text : text.toLowerCase()
+    return this.#job.caseSensitive ? text : folded(text)
   }
 }

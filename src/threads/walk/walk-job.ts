@@ -31,9 +31,9 @@ export interface ListJob {
 
 export interface ListFilter {
   readonly codeOnly: boolean
-  /** Lower case; matched anywhere in the lower-case path; empty: everything. */
+  /** Folded; matched anywhere in the folded path; empty: everything. */
   readonly pathPart: string
-  /** Lower case, with the dot; empty: every extension. */
+  /** Folded, with the dot; empty: every extension. */
   readonly extensions: readonly string[]
 }
 
@@ -69,7 +69,7 @@ export interface FilesJob {
   readonly kind: 'files'
   readonly path: string
   readonly hidden: boolean
-  /** Lower case, without the dot; empty: every extension. */
+  /** Folded, without the dot; empty: every extension. */
   readonly extensions: readonly string[]
   readonly rules: RuleChoice
 }
@@ -83,6 +83,11 @@ export interface HashJob {
 }
 
 export type Job = ListJob | NameJob | FilesJob | HashJob
+
+export interface LossyName {
+  readonly path: string
+  readonly bytes: string
+}
 
 /** What a finished walk says about itself. */
 export interface Summary {
@@ -98,6 +103,8 @@ export interface Summary {
   readonly errors: number
   /** The first few of their paths. */
   readonly unreadable: readonly string[]
+  /** Of a search of names: those that are not UTF-8, as told and as bytes of the path below the root, in base64. */
+  readonly lossyNames?: readonly LossyName[]
   /** Of a hash job: 64 hex digits. */
   readonly sha256?: string
 }

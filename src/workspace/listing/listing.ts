@@ -3,10 +3,12 @@
 
 import { Fault } from '../../base/fault.ts'
 import { JsonText } from '../../base/json-text.ts'
+import { folded } from '../../threads/walk/fold.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ListJob, Summary } from '../../threads/walk/walk-job.ts'
 import type { Access } from '../files/access.ts'
 import type { Walk } from './pulled-walk.ts'
+import { rulesWanted } from './rules-wanted.ts'
 import type { Walkers } from './walkers.ts'
 
 /** Entries of one listing; a stream has no cap (contract 2 and 16). */
@@ -108,11 +110,11 @@ export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: 
     contentBudget: Math.min(request.max_content_budget, CONTENT_BUDGET),
     filter: {
       codeOnly: request.code_files_only,
-      pathPart: request.path_filter.toLowerCase(),
-      extensions: request.include_ext.filter((one) => one !== '').map((one) => dotted(one.toLowerCase())),
+      pathPart: folded(request.path_filter),
+      extensions: request.include_ext.filter((one) => one !== '').map((one) => dotted(folded(one))),
     },
     rules: {
-      gitignore: request.no_gitignore === undefined ? request.use_gitignore : !request.no_gitignore,
+      gitignore: rulesWanted(request),
       patterns: expandPatterns('ignore_patterns', request.ignore_patterns),
       home: walkers.home,
     },

@@ -2,8 +2,9 @@
 
 import { JsonText } from '../../base/json-text.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
-import type { NameJob } from '../../threads/walk/walk-job.ts'
+import type { LossyName, NameJob } from '../../threads/walk/walk-job.ts'
 import type { Access } from '../files/access.ts'
+import { rulesWanted } from './rules-wanted.ts'
 import type { Walkers } from './walkers.ts'
 
 export interface NameRequest {
@@ -27,7 +28,7 @@ export async function searchNames(walkers: Walkers, request: NameRequest, signal
     hidden: request.include_hidden,
     cap: request.max_results,
     rules: {
-      gitignore: request.use_gitignore ?? !request.no_gitignore,
+      gitignore: rulesWanted(request),
       patterns: expandPatterns('ignore_patterns', request.ignore_patterns),
       home: walkers.home,
     },
@@ -38,7 +39,13 @@ export async function searchNames(walkers: Walkers, request: NameRequest, signal
     path,
     files: new JsonText<string[]>(chunks),
     total_files: summary.count,
+    ...(summary.lossyNames !== undefined && { lossy_names: summary.lossyNames.map((name) => absolute(path, name)) }),
     ...(summary.truncated && { truncated: true }),
     ...(summary.errors > 0 && { errors: summary.errors, unreadable: [...summary.unreadable] }),
   }
+}
+
+function absolute(root: string, { path, bytes }: LossyName): { path: string; path_base64: string } {
+  const prefix = Buffer.from(root === '/' ? '/' : `${root}/`)
+  return { path, path_base64: Buffer.concat([prefix, Buffer.from(bytes, 'base64')]).toString('base64') }
 }

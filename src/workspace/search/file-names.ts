@@ -1,6 +1,7 @@
 // Which file a line is of, and how the answer calls it. Names are bytes: what tells two files apart is not the text
 // that is shown of them. Pure.
 
+import { unusedName } from '../../threads/walk/lossy-names.ts'
 import type { LineRecord } from './line-record.ts'
 
 /** A file, told from every other: its path, or the bytes of it where those are not UTF-8. */
@@ -26,34 +27,10 @@ export function shownNames(records: readonly LineRecord[]): ReadonlyMap<string, 
         names.set(file, text)
         continue
       }
-      let name = escapedName(Buffer.from(pathBytes, 'base64'))
-      while (used.has(name)) name += ' '
+      const name = unusedName(Buffer.from(pathBytes, 'base64'), used)
       used.add(name)
       names.set(file, name)
     }
   }
   return names
 }
-
-/** The name with \xNN for each byte that is not part of UTF-8. */
-export function escapedName(bytes: Buffer): string {
-  let name = ''
-  for (let at = 0; at < bytes.length;) {
-    const length = characterLength(bytes, at)
-    name +=
-      length === 0 ? `\\x${bytes.toString('hex', at, at + 1).toUpperCase()}` : bytes.toString('utf8', at, at + length)
-    at += Math.max(1, length)
-  }
-  return name
-}
-
-/** Bytes of the character that begins at `at`; 0: none does. */
-function characterLength(bytes: Buffer, at: number): number {
-  const first = bytes[at] ?? 0
-  const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
-  return bytes.toString('utf8', at, at + length).includes('\uFFFD') && !bytes.subarray(at, at + 3).equals(REPLACEMENT)
-    ? 0
-    : length
-}
-
-const REPLACEMENT = Buffer.from('\uFFFD')
