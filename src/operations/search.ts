@@ -6,7 +6,6 @@ import { Fault, quote } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { flag, list, number, optional, path, restCall, text, Type, whole } from '../schema.ts'
 import { matchesFit } from './search-fit.ts'
-import { folded } from '../threads/walk/fold.ts'
 import { rulesWanted } from '../workspace/listing/rules-wanted.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'
 
@@ -123,7 +122,7 @@ export function contentQuery(asked: Static<typeof input>): ContentQuery {
     maxResults: asked.max_results,
     timeoutSeconds: asked.timeout,
     contextLines: asked.context_lines,
-    fileTypes: asked.file_types.map((type) => folded(type.replace(/^\*?\.+/, ''))).filter((type) => type !== ''),
+    fileTypes: asked.file_types.map((type) => type.replace(/^\*?\.+/, '')).filter((type) => type !== ''),
     includeHidden: asked.include_hidden,
     ignoreRules: rulesWanted(asked),
     ignorePatterns: asked.ignore_patterns,

@@ -13,7 +13,7 @@ export interface ContentQuery {
   readonly timeoutSeconds: number
   /** Lines shown before and after each match. */
   readonly contextLines: number
-  /** Extensions in lower case without their dot; empty: every file. */
+  /** Extensions without their dot, folded (fold.ts) once they are searched for; empty: every file. */
   readonly fileTypes: readonly string[]
   readonly includeHidden: boolean
   /** Whether ignore files count. */

@@ -4,6 +4,7 @@
 
 import { proveProgram } from '../../base/assets.ts'
 import { Fault } from '../../base/fault.ts'
+import { folded } from '../../threads/walk/fold.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { Walkers } from '../listing/walkers.ts'
 import type { Children } from '../processes/child.ts'
@@ -29,7 +30,7 @@ export interface SearchStatus {
 }
 
 export interface ContentSearch {
-  /** The patterns may still have braces. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable. */
+  /** The patterns may still have braces, the types any case. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable. */
   search(query: ContentQuery, signal: AbortSignal, access?: Access): Promise<SearchResult>
   readonly running: number
   /** Finds out once; `fresh` finds out again. */
@@ -74,7 +75,8 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
       return running
     },
     async search(asked, signal, access = EVERYTHING) {
-      const query = { ...asked, ignorePatterns: expandPatterns('ignore_patterns', asked.ignorePatterns) }
+      const ignorePatterns = expandPatterns('ignore_patterns', asked.ignorePatterns)
+      const query = { ...asked, ignorePatterns, fileTypes: asked.fileTypes.map(folded) }
       if (running >= RUNNING_AT_MOST) throw tooMany(running)
       running++
       try {
