@@ -27,6 +27,7 @@ export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups
     environment: config.environment,
     ownBin: fileURLToPath(new URL('../node_modules/.bin', import.meta.url)),
     commandVariables: file.exec?.env ?? {},
+    files: file.exec?.nofile,
     execs: file.limits?.execs ?? 50,
     terminals: file.limits?.terminals ?? 10,
     watchers: file.limits?.watchers ?? 5,

@@ -115,6 +115,14 @@ export const configSchema = Type.Object(
           env: Type.Optional(
             Type.Record(Type.String(), Type.String(), { description: 'Object of variables that every command gets' }),
           ),
+          nofile: Type.Optional(
+            Type.Integer({
+              description:
+                'Soft limit of open files of commands and terminals; default that of the process that started the daemon, 1024 where a service manager or Node did',
+              minimum: 16,
+              maximum: 1_073_741_816,
+            }),
+          ),
         },
         closed,
       ),

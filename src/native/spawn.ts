@@ -4,6 +4,7 @@
 // open is close-on-exec.
 
 import { constants } from 'node:os'
+import { bytesOfText } from './bytes-text.ts'
 import { addressOf, libc, systemError } from './libc.ts'
 
 /** Both C libraries need 336 and 80 bytes; the rest is room for their future. */
@@ -206,11 +207,11 @@ function goBack(before: string): void {
 
 const NUL = Buffer.alloc(1)
 
-/** A char *const[]: one block of NUL-terminated strings and the pointers into it, ended by NULL. */
+/** A char *const[]: one block of NUL-terminated strings, in text that may hold bytes, and the pointers into it, ended by NULL. */
 export function stringVector(strings: readonly (string | Uint8Array)[]): { block: Buffer; pointers: BigUint64Array } {
   const block = strings.every((one) => typeof one === 'string')
-    ? Buffer.from(strings.length === 0 ? '\0' : `${strings.join('\0')}\0`)
-    : Buffer.concat(strings.flatMap((one) => [typeof one === 'string' ? Buffer.from(one) : one, NUL]))
+    ? bytesOfText(strings.length === 0 ? '\0' : `${strings.join('\0')}\0`)
+    : Buffer.concat(strings.flatMap((one) => [typeof one === 'string' ? bytesOfText(one) : one, NUL]))
   const pointers = new BigUint64Array(strings.length + 1)
   const start = addressOf(block)
   let offset = 0

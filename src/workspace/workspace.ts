@@ -13,6 +13,7 @@ import { EVERYTHING, type Access } from './files/access.ts'
 import { openFileWriter, type FileWriter } from './files/file-writer.ts'
 import { openMover, type Mover } from './files/mover.ts'
 import { withoutOwnGround, type OwnPaths } from './files/own-ground.ts'
+import { exactEnvironment, parentFiles } from './processes/parent-facts.ts'
 import { openTargets, type Targets } from './targets.ts'
 import { TaskMarks } from './exec/task-marks.ts'
 import { openTasks, type Tasks } from './exec/tasks.ts'
@@ -58,6 +59,8 @@ export interface WorkspaceOptions {
   readonly ownBin: string
   /** Variables every command gets besides. */
   readonly commandVariables: Readonly<Record<string, string>>
+  /** The soft limit of open files of commands; undefined: that of our parent. */
+  readonly files: number | undefined
   readonly execs: number
   /** Alive at once. */
   readonly terminals: number
@@ -72,12 +75,15 @@ export interface WorkspaceOptions {
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   await using stack = new AsyncDisposableStack()
   const user = loginUser()
-  const environment = { ...childEnvironment(options.environment, user, options.ownBin), ...options.commandVariables }
+  const environment = {
+    ...childEnvironment(exactEnvironment(options.environment), user, options.ownBin),
+    ...options.commandVariables,
+  }
   const shell = loginShell(environment, user, runs)
   const { workdir } = options
   const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
   const mover = stack.use(openMover({ writer, durable: options.durable }))
-  const children = stack.use(openChildren({ groups: options.groups }))
+  const children = stack.use(openChildren({ groups: options.groups, files: options.files ?? parentFiles() }))
   const marks = new TaskMarks(join(options.stateDirectory, 'exec'))
   const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment, marks }))
   const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell, marks }))

@@ -27,7 +27,13 @@ const OWN_NAMES = new Set([
   'JOURNAL_STREAM',
   'SYSTEMD_EXEC_PID',
   'FDSTORE',
+  // Of the shell that started the daemon.
+  'OLDPWD',
+  '_',
 ])
+
+/** What decides how characters are read, the strongest first. */
+const LOCALE = ['LC_ALL', 'LC_CTYPE', 'LANG']
 
 /** `ownBin` is the project's own node_modules/.bin, which npm puts in front of PATH. */
 export function childEnvironment(
@@ -40,6 +46,8 @@ export function childEnvironment(
     if (value === undefined || OWN.test(name) || OWN_NAMES.has(name)) continue
     environment[name] = name === 'PATH' ? withoutEntry(value, ownBin) : value
   }
+  // Without a locale é is two characters to every program; a POSIX system without this one falls back by itself.
+  if (LOCALE.every((name) => environment[name] === undefined)) environment['LANG'] = 'C.UTF-8'
   if (user === undefined) return environment
   environment['HOME'] ??= user.home
   environment['USER'] ??= user.name

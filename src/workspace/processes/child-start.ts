@@ -12,9 +12,10 @@ import { openWorkGroup, type ControlGroups } from './work-group.ts'
 
 /** The kernel's own default. Node raises ours to the hard limit, and programs that close every possible
  * descriptor would take minutes with it. */
-const SOFT_FILES = 1024n
-/** Commands go first when memory runs out (reliability 5: +100 to +300). */
-const CHILD_OOM_SCORE = 100
+const SOFT_FILES = 1024
+/** Commands go first when memory runs out (reliability 5: +100 to +300): by so much above the daemon, and above 0. */
+const MORE_OOM_SCORE = 100
+const MOST_OOM_SCORE = 1000
 
 /** How long the limit is set from outside after the daemon was found to have more files open than it allows. */
 const CROWDED_MS = 60_000
@@ -24,6 +25,8 @@ export interface ChildStartOptions {
   readonly groups?: ControlGroups | undefined
   /** The children's OOM score whatever the daemon's own is. */
   readonly oomScore?: number | undefined
+  /** The children's soft limit of open files, as far as the hard limit allows; 1024 unless given. */
+  readonly files?: number | undefined
 }
 
 export interface ChildStart extends Disposable {
@@ -46,7 +49,8 @@ export function openChildStart(options: ChildStartOptions = {}): ChildStart {
   const group = options.groups === undefined ? undefined : openWorkGroup(options.groups)
   const score = oomScoreFavour(options.oomScore)
   const favours = [score, nicenessFavour()].filter((one) => one !== undefined)
-  const limited = fileLimiter()
+  const files = BigInt(options.files ?? SOFT_FILES)
+  const limited = fileLimiter(files)
   return {
     start(begin) {
       const started = () => limited(() => (group === undefined ? begin(undefined) : group.start(begin)))
@@ -56,7 +60,7 @@ export function openChildStart(options: ChildStartOptions = {}): ChildStart {
     },
     settle(pid) {
       group?.add(pid)
-      lowerFiles(pid)
+      lowerFiles(pid, files)
       for (const { setOutside } of favours) quietly(() => setOutside(pid))
     },
     [Symbol.dispose]() {
@@ -66,13 +70,13 @@ export function openChildStart(options: ChildStartOptions = {}): ChildStart {
   }
 }
 
-function fileLimiter(): <C extends { readonly pid: number }>(begin: () => C) => C {
+function fileLimiter(files: bigint): <C extends { readonly pid: number }>(begin: () => C) => C {
   let crowdedUntil = Number.NEGATIVE_INFINITY
   const inherited = <C>(begin: () => C): C | undefined => {
     const own = fileLimit(0)
-    if (own.soft <= SOFT_FILES) return begin()
+    if (own.soft <= files) return begin()
     if (performance.now() < crowdedUntil) return undefined
-    setFileLimit(0, { ...own, soft: SOFT_FILES })
+    setFileLimit(0, { ...own, soft: files })
     try {
       return begin()
     } catch (error) {
@@ -88,14 +92,14 @@ function fileLimiter(): <C extends { readonly pid: number }>(begin: () => C) => 
     const quiet = inherited(begin)
     if (quiet !== undefined) return quiet
     const child = begin()
-    lowerFiles(child.pid)
+    lowerFiles(child.pid, files)
     return child
   }
 }
 
-function lowerFiles(pid: number): void {
+function lowerFiles(pid: number, files: bigint): void {
   const own = fileLimit(0)
-  if (own.soft > SOFT_FILES) setFileLimit(pid, { ...own, soft: SOFT_FILES })
+  if (own.soft > files) setFileLimit(pid, { ...own, soft: files })
 }
 
 function outOfDescriptors(error: unknown): boolean {
@@ -125,8 +129,8 @@ function nicenessFavour(): Favour | undefined {
 /** Our score while a child is started is the child's: for half a millisecond, and then any command has more. */
 function oomScoreFavour(wanted: number | undefined): (Favour & Disposable) | undefined {
   const own = oomScoreOfUs()
-  if (own === undefined || (wanted === undefined && own >= 0)) return undefined
-  const children = wanted ?? CHILD_OOM_SCORE
+  if (own === undefined) return undefined
+  const children = wanted ?? Math.min(Math.max(own, 0) + MORE_OOM_SCORE, MOST_OOM_SCORE)
   let file: number | undefined
   const change = (value: number) => {
     file ??= openSync('/proc/self/oom_score_adj', 'w') // kept: opening costs more than writing

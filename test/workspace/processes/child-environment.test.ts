@@ -15,17 +15,23 @@ t.test('what is about the daemon stays with the daemon', async (t) => {
 
 t.test('PATH loses the own node_modules/.bin and nothing else', async (t) => {
   const PATH = `${bin}:/work/node_modules/.bin:/usr/bin:${bin}/:/bin`
-  t.same(childEnvironment({ PATH }, undefined, bin), { PATH: '/work/node_modules/.bin:/usr/bin:/bin' })
+  t.same(childEnvironment({ PATH }, undefined, bin), { PATH: '/work/node_modules/.bin:/usr/bin:/bin', LANG: 'C.UTF-8' })
 })
 
 t.test('the user database fills in what is absent', async (t) => {
-  t.same(childEnvironment({ USER: 'eve' }, user, bin), {
+  t.same(childEnvironment({ USER: 'eve', LC_CTYPE: 'C' }, user, bin), {
+    LC_CTYPE: 'C',
     HOME: '/home/ada',
     USER: 'eve',
     LOGNAME: 'ada',
     SHELL: '/bin/zsh',
   })
-  t.same(childEnvironment({}, { ...user, shell: '' }, bin), { HOME: '/home/ada', USER: 'ada', LOGNAME: 'ada' })
+  t.same(childEnvironment({ LC_ALL: 'C' }, { ...user, shell: '' }, bin), {
+    LC_ALL: 'C',
+    HOME: '/home/ada',
+    USER: 'ada',
+    LOGNAME: 'ada',
+  })
 })
 
 t.test('the shell is the first of user, $SHELL, bash, sh that can be run', async (t) => {
@@ -41,4 +47,16 @@ t.test('the shell is the first of user, $SHELL, bash, sh that can be run', async
     '/bin/sh',
   )
   t.type(loginUser()?.name, 'string')
+})
+
+t.test('a UTF-8 locale where there is none at all', async (t) => {
+  t.same(childEnvironment({}, undefined, bin), { LANG: 'C.UTF-8' })
+  for (const name of ['LANG', 'LC_ALL', 'LC_CTYPE']) {
+    t.same(childEnvironment({ [name]: 'C' }, undefined, bin), { [name]: 'C' })
+  }
+  t.same(
+    childEnvironment({ LANG: 'C', OLDPWD: '/x', _: '/bin/x' }, undefined, bin),
+    { LANG: 'C' },
+    'nor the shell’s own',
+  )
 })

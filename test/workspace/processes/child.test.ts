@@ -221,7 +221,7 @@ t.test('E-11 a favoured daemon does not favour its children', async (t) => {
   if (/cannot set niceness/.test(stderr))
     return void t.pass('needs a capability', { skip: 'this user may not raise a priority' })
   const [score = '', ...rest] = stdout.split('\n')
-  t.same(rest, ['0', Number(score) < 0 ? '100' : score, ''], stderr)
+  t.same(rest, ['0', String(Math.max(Number(score), 0) + 100), ''], stderr)
 })
 
 t.test('descriptors are real pipes that can be opened by name', async (t) => {

@@ -1,0 +1,58 @@
+// What the daemon was started with and Node no longer shows: variables as bytes, and how many files might be open
+// before Node raised its own limit. Read once, at the start.
+
+import { readFileSync } from 'node:fs'
+import { textOfBytes } from '../../native/bytes-text.ts'
+
+/** The environment with every variable whose bytes are no UTF-8 as they were; those that are, are left alone. */
+export function exactEnvironment(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const exact = { ...environment }
+  for (const entry of ownVariables()) {
+    const text = textOfBytes(entry)
+    if (text.isWellFormed()) continue
+    const [lossyName, lossyValue] = parted(entry.toString('utf8'))
+    // What has been changed or taken away since stays so.
+    if (exact[lossyName] !== lossyValue) continue
+    delete exact[lossyName]
+    const [name, value] = parted(text)
+    exact[name] = value
+  }
+  return exact
+}
+
+function ownVariables(): Buffer[] {
+  try {
+    const entries: Buffer[] = []
+    let rest: Buffer = readFileSync('/proc/self/environ')
+    for (let end = rest.indexOf(0); end !== -1; end = rest.indexOf(0)) {
+      entries.push(rest.subarray(0, end))
+      rest = rest.subarray(end + 1)
+    }
+    return entries
+  } catch {
+    return []
+  }
+}
+
+function parted(entry: string): readonly [string, string] {
+  const at = entry.indexOf('=', 1)
+  return at === -1 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)]
+}
+
+const RAISERS = /^(?:systemd|node|npm|MainThread|workspace-runt)/
+
+/**
+ * The soft limit of open files of the process that started us, which is what ours was; undefined where that says
+ * nothing of what is wanted: Node (npm, a test) and service managers raise their own to the hard limit.
+ */
+export function parentFiles(parent = process.ppid): number | undefined {
+  if (parent <= 1) return undefined
+  try {
+    const name = readFileSync(`/proc/${parent}/comm`, 'utf8').trimEnd()
+    if (RAISERS.test(name)) return undefined
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${parent}/limits`, 'latin1'))?.[1]
+    return soft === undefined ? undefined : Number(soft)
+  } catch {
+    return undefined
+  }
+}
