@@ -48,7 +48,15 @@ export async function openConformanceListener(port: number, parts: ConformancePa
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
   const door = { gate, catalog: [], credentials, json, targets: openTargets({}), mcp, upgrades: () => undefined, log }
-  const rules = { host: HOST, port, origins: [], allowedHosts: [], bodyBytes: 1024 * 1024, accessLog: false }
+  const rules = {
+    host: HOST,
+    port,
+    origins: [],
+    allowedHosts: [],
+    bodyBytes: 1024 * 1024,
+    connections: 256,
+    accessLog: false,
+  }
   try {
     const server = await openServer(door, rules)
     say(`workspace-runtime: conformance fixture on http://${HOST}:${server.address.port}/mcp, open to all here`)

@@ -17,7 +17,7 @@ import { endOnDefects } from './service/defects.ts'
 import { openHeapTrim } from './service/heap-trim.ts'
 import { openLogOutlet } from './service/log-outlet.ts'
 import { openService } from './service/service.ts'
-import { gateLimits, workspaceOptions } from './settings.ts'
+import { gateLimits, serverRules, workspaceOptions } from './settings.ts'
 import { exitAtNextSignal, nextSignal } from './base/signals.ts'
 import { loadToken, tokenSources, type LoadedToken } from './config/token-store.ts'
 import { openTokenWatch } from './config/token-watch.ts'
@@ -89,7 +89,12 @@ function readyLine({ workdir }: Config, door: FrontDoor, token: LoadedToken): st
 
 function daemonOf(config: Config, { problems }: Assets, log: Log): Daemon {
   const { stateDirectory, execs, terminals, watchers } = workspaceOptions(config)
-  const daemon = openDaemon({ stateDirectory, limits: { execs, terminals, watchers, ...gateLimits(config) }, problems })
+  const { connections } = serverRules(config, undefined)
+  const daemon = openDaemon({
+    stateDirectory,
+    limits: { execs, terminals, watchers, connections, ...gateLimits(config) },
+    problems,
+  })
   daemon.gauges.logLinesDropped = () => log.lost ?? 0
   return daemon
 }

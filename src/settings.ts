@@ -11,8 +11,10 @@ import type { GateLimits } from './invoke.ts'
 import { loadJwks, loadJwtSecret } from './config/key-files.ts'
 import { StartError } from './base/start-error.ts'
 import type { CredentialOptions, JwtOptions } from './transports/credentials/credentials.ts'
+import { mostConnections } from './transports/connections.ts'
 import type { ServerRules } from './transports/server.ts'
 import type { PromptSource } from './transports/mcp/prompt-files.ts'
+import { descriptorLimit } from './workspace/machine.ts'
 import { readAgentRules } from './workspace/files/agent-rules.ts'
 import { readRepositoryFolder, type Repository } from './workspace/files/repository-file.ts'
 import type { OwnPaths } from './workspace/files/own-ground.ts'
@@ -52,6 +54,9 @@ export function gateLimits({ file }: Config): GateLimits {
   return { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
 }
 
+/** Where the kernel does not tell the limit: what it usually is. */
+const USUAL_OPEN_FILES = 1024
+
 export function serverRules({ host, port, file, accessLog }: Config, descriptor: number | undefined): ServerRules {
   return {
     host,
@@ -59,6 +64,7 @@ export function serverRules({ host, port, file, accessLog }: Config, descriptor:
     descriptor,
     origins: file.cors?.origins ?? [],
     allowedHosts: file.allowed_hosts ?? [],
+    connections: mostConnections(descriptorLimit() ?? USUAL_OPEN_FILES),
     bodyBytes: file.limits?.body_bytes ?? 64 * 1024 * 1024,
     accessLog,
   }

@@ -13,6 +13,7 @@ import { responseClass } from '../base/tally.ts'
 import type { Targets } from '../workspace/targets.ts'
 import { dropShortBody, hasBody, holdBody } from './body.ts'
 import { answerBeforeCut, whenSent } from './connection-end.ts'
+import type { Connections } from './connections.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { passEntrance } from './entrance.ts'
 import { forward } from './forward.ts'
@@ -55,18 +56,23 @@ export type Answer = (request: IncomingMessage, response: ServerResponse) => Pro
 interface Surroundings {
   readonly origins: OriginRules
   readonly underWay: UnderWay
+  readonly connections: Connections
 }
 
-type Serve = (exchange: Omit<Exchange, 'caller'>, path: string) => Promise<void>
+/** An exchange whose caller is not known yet; what all its replies carry may still change. */
+type Arriving = Omit<Exchange, 'caller' | 'headers'> & { readonly headers: Record<string, string> }
+
+type Serve = (exchange: Arriving, path: string) => Promise<void>
 
 export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, around: Surroundings): Answer {
-  const { origins, underWay } = around
-  const serve = openServing(parts, rules, underWay)
+  const { origins, underWay, connections } = around
+  const serve = openServing(parts, rules, around)
 
   return async (request, response) => {
     const requestId = newRequestId()
     const began = performance.now()
     const headers: Record<string, string> = { 'x-request-id': requestId }
+    if (connections.begin(request.socket)) headers['connection'] = 'close'
     const gone = new AbortController()
     response.on('error', () => undefined) // a client that leaves is no event of ours; `close` tells
     response.once('close', () => {
@@ -90,6 +96,7 @@ export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, arou
       else if (!response.headersSent) await refuse(response, fault, requestId, headers)
     } finally {
       underWay.end(response)
+      connections.end(request.socket)
       if (!request.complete) whenSent(response, () => request.socket.destroySoon())
       status ||= response.statusCode
       if (parts.daemon !== undefined && response.headersSent) parts.daemon.responses[responseClass(status)]++
@@ -102,7 +109,7 @@ export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, arou
 }
 
 /** Everything after Host and Origin. */
-function openServing(parts: AnsweringParts, rules: AnsweringRules, underWay: UnderWay): Serve {
+function openServing(parts: AnsweringParts, rules: AnsweringRules, around: Surroundings): Serve {
   const router = openRouter(parts.catalog)
   const open = new Set(parts.catalog.flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
   const byAddress = new Set(
@@ -114,7 +121,7 @@ function openServing(parts: AnsweringParts, rules: AnsweringRules, underWay: Und
     const { request } = exchange
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
     const queryToken = byAddress.has(path) && method === 'GET' ? takeToken(exchange.query) : undefined
-    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange, queryToken, underWay)
+    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange, queryToken, around)
     if (caller === undefined) return
     const known: Exchange = { ...exchange, caller }
     const place = parts.targets.resolve(path)
@@ -155,15 +162,17 @@ const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefin
 /** The caller, or undefined where the refusal has been sent: one fixed body, whatever was wrong (contract 0). */
 async function identify(
   parts: AnsweringParts,
-  exchange: Omit<Exchange, 'caller'>,
+  exchange: Arriving,
   queryToken: string | undefined,
-  underWay: UnderWay,
+  { underWay, connections }: Surroundings,
 ): Promise<Caller | undefined> {
   const { request, response } = exchange
   const pending = parts.credentials.judge(request, { queryToken })
   const verdict = pending instanceof Promise ? await pending : pending
   if (verdict.ok) {
     underWay.begin(response, verdict.caller)
+    connections.know(request.socket, verdict.caller.id)
+    delete exchange.headers['connection'] // it would be a stranger's
     return verdict.caller
   }
   parts.log.warn('unauthorized', {

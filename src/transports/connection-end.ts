@@ -50,3 +50,27 @@ export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): v
   }[error.code ?? '']
   closeSoon(socket, `HTTP/1.1 ${status ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
+
+/**
+ * Aborts as `signal` does, and when the client closes its sending side: for those to whom that means that they want no
+ * answer any more. To be disposed of with the exchange.
+ */
+export function untilHungUp(socket: Socket, signal: AbortSignal): { readonly signal: AbortSignal } & Disposable {
+  const hungUp = new AbortController()
+  const end = (): void => hungUp.abort(HUNG_UP)
+  const left = (): void => hungUp.abort(signal.reason)
+  if (signal.aborted) left()
+  else if (socket.readableEnded) end()
+  socket.once('end', end)
+  signal.addEventListener('abort', left, { once: true })
+  return {
+    signal: hungUp.signal,
+    [Symbol.dispose]() {
+      socket.off('end', end)
+      signal.removeEventListener('abort', left)
+    },
+  }
+}
+
+/** Made once: an error is dear with its stack. */
+const HUNG_UP = new Error('the client has closed its sending side')

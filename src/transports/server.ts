@@ -1,11 +1,14 @@
 // The front door: one HTTP server, where it listens, and how it ends. What a request meets behind it is in answering.ts.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { errnoOf } from '../base/fault.ts'
 import { openAnswering, type AnsweringParts, type AnsweringRules } from './answering.ts'
 import { refuseMalformed } from './connection-end.ts'
+import { openConnections } from './connections.ts'
+import { openHalfClosed } from './half-closed.ts'
 import { asFault } from './refusal.ts'
+import { inTurns } from './turns.ts'
 import { openUnderWay } from './under-way.ts'
 import { isWebSocket, openUpgrades, type UpgradeRoutes } from './upgrade.ts'
 
@@ -21,6 +24,8 @@ export interface ServerRules extends AnsweringRules {
   readonly descriptor?: number | undefined
   readonly origins: readonly string[]
   readonly allowedHosts: readonly string[]
+  /** Most connections at once. */
+  readonly connections: number
 }
 
 export interface FrontDoor extends AsyncDisposable {
@@ -50,17 +55,29 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
     shouldUpgradeCallback: isWebSocket, // any other upgrade (h2c) is declined by answering as usual
   })
   const origins = { origins: rules.origins, allowedHosts: rules.allowedHosts, bound: rules.host, port: rules.port }
+  // A client that has said all it has to say still waits for its answer.
+  Object.assign(server, { httpAllowHalfOpen: true }) // a property of Node's server since its beginning
+  const connections = openConnections(rules.connections)
+  const halfClosed = openHalfClosed()
+  server.on('connection', (socket) => {
+    connections.take(socket)
+    socket.once('end', () => {
+      if (connections.busy(socket)) halfClosed.watch(socket)
+    })
+  })
   const underWay = openUnderWay()
-  const answer = openAnswering(parts, rules, { origins, underWay })
-  const take = (request: IncomingMessage, response: ServerResponse): void => {
-    answer(request, response).catch((error: unknown) => {
+  const answer = openAnswering(parts, rules, { origins, underWay, connections })
+  const take = inTurns(async (request, response) => {
+    try {
+      await answer(request, response)
+    } catch (error) {
       asFault(error, 'unknown', parts.log) // not even the refusal went well: this exchange ends, not the daemon
       response.destroy()
-    })
-  }
+    }
+  })
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, take)
   server.on('clientError', refuseMalformed)
-  const upgrades = openUpgrades(parts, origins, rules.accessLog)
+  const upgrades = openUpgrades(parts, { origins, connections }, rules.accessLog)
   server.on('upgrade', upgrades.take)
   await listen(server, rules)
   // A connection that could not be taken (no free descriptor) is that connection's end, not ours (Z-01).
@@ -87,6 +104,8 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
       server.closeAllConnections()
       upgrades[Symbol.dispose]()
       underWay[Symbol.dispose]()
+      connections[Symbol.dispose]()
+      halfClosed[Symbol.dispose]()
       await promise
     },
   }

@@ -12,6 +12,7 @@ import { Fault } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 import { responseClass } from '../base/tally.ts'
 import type { Targets } from '../workspace/targets.ts'
+import type { Connections } from './connections.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { hostsOf, originAllowed, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
@@ -59,8 +60,12 @@ export function isWebSocket(request: IncomingMessage): boolean {
 }
 
 /** `origins` is read anew for each request: its port is known once the server listens. */
-export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLog: boolean): Upgrades {
-  const connections = new Set<Duplex>()
+export function openUpgrades(
+  parts: UpgradeParts,
+  { origins, connections }: { readonly origins: OriginRules; readonly connections: Connections },
+  accessLog: boolean,
+): Upgrades {
+  const sockets = new Set<Duplex>()
 
   const serve = async (request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<number> => {
     const { path, query: text } = splitTarget(request.url ?? '/')
@@ -77,6 +82,8 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
       parts.log.warn('unauthorized', { request_id: requestId, reason, address: request.socket.remoteAddress, status })
       return answer(socket, refusalOfStranger(verdict, requestId), requestId)
     }
+    connections.begin(request.socket) // for as long as it lives
+    connections.know(request.socket, verdict.caller.id)
     if (socket.destroyed) return 0
     const place = parts.targets.resolve(path)
     if (place.remote !== undefined) throw new Fault('not_supported', 'sockets of other runtimes are not passed on')
@@ -104,15 +111,15 @@ export function openUpgrades(parts: UpgradeParts, origins: OriginRules, accessLo
   return {
     take(request, socket, head) {
       socket.on('error', () => socket.destroy()) // stays for the connection's life
-      connections.add(socket)
-      socket.once('close', () => connections.delete(socket))
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
       take(request, socket, head).catch((error: unknown) => {
         asFault(error, 'unknown', parts.log)
         socket.destroy()
       })
     },
     [Symbol.dispose]() {
-      for (const socket of connections) socket.destroy()
+      for (const socket of sockets) socket.destroy()
     },
   }
 }

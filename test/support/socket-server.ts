@@ -8,6 +8,7 @@ import { Fault } from '../../src/base/fault.ts'
 import { openLog } from '../../src/base/log.ts'
 import { openCredentials } from '../../src/transports/credentials/credentials.ts'
 import type { JwtOptions } from '../../src/transports/credentials/jwt.ts'
+import { openConnections } from '../../src/transports/connections.ts'
 import { openSocketHub, USUAL_RULES, type HubRules, type SocketHub } from '../../src/transports/socket/hub.ts'
 import type {
   LiveTerminal,
@@ -199,7 +200,7 @@ export async function openSocketServer(t: Owner, options: ServerOptions = {}): P
   const origins = { origins: options.origins ?? [], allowedHosts: [], bound: '127.0.0.1', port: 0 }
   const upgrades = openUpgrades(
     { credentials, targets, log, upgrades: (path) => (path === '/ws' ? hub.accept : undefined) },
-    origins,
+    { origins, connections: openConnections(1024) },
     false,
   )
   server.on('upgrade', upgrades.take)

@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts'
 import type { Gate } from '../../invoke.ts'
 import { BodyRoom } from '../body-room.ts'
 import { readBody, refuseCoding } from '../body.ts'
+import { untilHungUp } from '../connection-end.ts'
 import type { JsonReader } from '../json-reader.ts'
 import { sendJson, sendPieces } from '../json-reply.ts'
 import { faultBody, successBody } from '../reply.ts'
@@ -97,7 +98,8 @@ function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
     }
     if (typeof choices === 'string') return await send(exchange, atDoor(headers, slip(choices), idIn(body)), headers)
     using outlet = openStream(exchange, headers)
-    const outcome = await engine.handle({ body, headers, caller, requestId, choices, outlet, closed: exchange.signal })
+    using hungUp = untilHungUp(request.socket, exchange.signal)
+    const outcome = await engine.handle({ body, headers, caller, requestId, choices, outlet, closed: hungUp.signal })
     room[Symbol.dispose]()
     if (outlet.opened && outcome.reply !== undefined) await outlet.end(outcome.reply)
     else await send(exchange, outcome, headers)

@@ -35,7 +35,7 @@ export interface Inbound {
   /** Not given: nothing is chosen. */
   readonly choices?: Choices
   readonly outlet: Outlet
-  /** Aborted when the connection of this request has gone; counts in the modern era only (contract 15.7). */
+  /** Aborted when the client has left or closed its sending side; counts in the modern era only. */
   readonly closed: AbortSignal
 }
 

@@ -403,7 +403,7 @@ t.test('the application judges Origin and answers CORS; a preflight without a cr
   t.equal(allowed.headers.get('access-control-allow-origin'), page)
   t.equal(allowed.headers.get('access-control-allow-methods'), 'PROPFIND')
   t.match(allowed.headers.get('access-control-allow-headers'), /x-own/)
-  t.equal((await fetch(daemon.url + path, { method: 'OPTIONS', headers: preflight('https://x.example') })).status, 401)
+  t.equal((await fetch(daemon.url + path, { method: 'OPTIONS', headers: preflight('https://x.example') })).status, 403)
   t.equal(app.asked.length, before, 'neither reached the application')
   t.equal((await ask(daemon, { method: 'OPTIONS', path, headers: preflight(page) })).reply.statusCode, 200)
   t.equal(app.asked.length, before + 1, 'with a credential it is passed on')
