@@ -4,7 +4,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { endsOf, parseEnds } from '../../src/transports/half-closed.ts'
 import { openApplication, openBytes } from '../support/application.ts'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
