@@ -4,7 +4,7 @@
 import { request as begin, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { errnoOf, Fault } from '../../base/fault.ts'
-import { headersToApplication } from './headers.ts'
+import { faultOfHead, headersToApplication } from './headers.ts'
 import type { ProxiedTarget } from './target.ts'
 
 /** Longest head of an answer (reliability L-05). */
@@ -56,13 +56,19 @@ export async function firstAnswer(
   }, ms)
   const heard = (): unknown => timer.refresh()
   if (!outgoing.writableEnded) request.on('data', heard)
+  const take = (answer: Answer): void => {
+    const wrong = faultOfHead(answer.reply)
+    if (wrong === undefined) return resolve(answer)
+    answer.reply.on('error', () => undefined)
+    broken(new Error(wrong))
+  }
   let informations = 0
   outgoing
     .on('information', () => {
       if (++informations > INFORMATIONS) broken(new Error(`more than ${INFORMATIONS} informational answers`))
     })
-    .once('response', (reply) => resolve({ reply }))
-    .once('upgrade', (reply, socket, head) => resolve({ reply, tunnel: { socket, head } }))
+    .once('response', (reply) => take({ reply }))
+    .once('upgrade', (reply, socket, head) => take({ reply, tunnel: { socket, head } }))
     .once('error', broken)
     .once('close', broken)
   try {

@@ -36,8 +36,32 @@ const NOT_FOR_APPLICATIONS: ReadonlySet<string> = new Set([
   'sec-websocket-protocol',
 ])
 
-/** A page served through here shares its origin with other pages and with us (reliability L-09). */
-const NOT_FOR_CLIENTS: ReadonlySet<string> = new Set(['service-worker-allowed'])
+/**
+ * A page served through here shares its origin with other pages and with us. These headers would not speak of one answer
+ * but of that origin: what it stores, to whom its browser reports, how it is reached, what it is to be given.
+ */
+const NOT_FOR_CLIENTS: ReadonlySet<string> = new Set([
+  'service-worker-allowed',
+  'clear-site-data',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'strict-transport-security',
+  'alt-svc',
+  'public-key-pins',
+  'public-key-pins-report-only',
+  'expect-ct',
+  'accept-ch',
+  'critical-ch',
+  'origin-agent-cluster',
+  'set-login',
+  'use-as-dictionary',
+  'secure-session-registration',
+  'sec-session-registration',
+])
+
+/** Names of cookies that only we set, in the spellings a browser or a parser might take for one. */
+const OUR_COOKIE = /^[\s="]*(?:__(?:host|secure|http|host-http)-)?wrt_/i
 
 /** Bodies of these methods need no announcement where there is none. */
 const USUALLY_BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
@@ -46,13 +70,16 @@ type Pairs = readonly (readonly [name: string, value: string])[]
 
 /** Headers for the application, flat; those of the body or of the upgrade included. */
 export function headersToApplication(request: IncomingMessage, authority: string, upgrade: boolean): string[] {
-  const kept = keptPairs(request.rawHeaders, request.headers.connection, isOurs)
+  const host = hostsOf(request.rawHeaders, request.url ?? '')[0] ?? ''
+  const kept = keptPairs(request.rawHeaders, request.headers.connection, isOurs).flatMap(([name, value]) =>
+    /^referer$/i.test(name) ? refererPairs(name, value, host) : [[name, value] as const],
+  )
   const protocols = request.headersDistinct['sec-websocket-protocol']
   const told: [string, string][] = [
     ...ownCredential(request),
     ...(protocols === undefined ? [] : protocolPairs(protocols)),
     ['X-Forwarded-For', request.socket.remoteAddress ?? ''],
-    ['X-Forwarded-Host', hostsOf(request.rawHeaders, request.url ?? '')[0] ?? ''],
+    ['X-Forwarded-Host', host],
     ['X-Forwarded-Proto', 'http'],
   ]
   const framing = upgrade ? upgradePairs(request) : [['Connection', 'close'] as const, ...bodyPairs(request)]
@@ -61,11 +88,51 @@ export function headersToApplication(request: IncomingMessage, authority: string
 
 /** Headers of the application's answer for the client, flat; `chunked`: it is sent on in chunks. */
 export function headersToClient(reply: IncomingMessage, framing: 'upgrade' | 'chunked' | 'other'): string[] {
-  const kept = keptPairs(reply.rawHeaders, reply.headers.connection, (name) => NOT_FOR_CLIENTS.has(name))
+  const kept = keptPairs(reply.rawHeaders, reply.headers.connection, (name) => NOT_FOR_CLIENTS.has(name)).flatMap(
+    ([name, value]) => (name.toLowerCase() === 'set-cookie' ? cookiePairs(name, value) : [[name, value] as const]),
+  )
   if (framing === 'upgrade') return [...kept, ...upgradePairs(reply)].flat()
-  const { trailer, 'content-length': length } = reply.headers
-  const announced: Pairs = framing === 'chunked' && trailer !== undefined ? [['Trailer', trailer]] : []
-  return [...kept, ...announced, ...(length === undefined ? [] : [['Content-Length', length] as const])].flat()
+  const { trailer, 'content-length': announced } = reply.headers
+  const length = reply.statusCode === 204 ? undefined : announced // 204 has no body, whatever it says (RFC 9110 8.6)
+  const trailers: Pairs = framing === 'chunked' && trailer !== undefined ? [['Trailer', trailer]] : []
+  return [...kept, ...trailers, ...(length === undefined ? [] : [['Content-Length', length] as const])].flat()
+}
+
+/**
+ * Why the head of an answer cannot be passed on; undefined where it can. Node's parser lets through what its writer, or
+ * the next server on the way, takes for something else.
+ */
+export function faultOfHead({ statusCode = 0, statusMessage = '', rawHeaders }: IncomingMessage): string | undefined {
+  if (statusCode !== 101 && (statusCode < 200 || statusCode > 599)) return `its status is ${statusCode}`
+  if (!TEXT.test(statusMessage)) return 'its reason phrase has control characters'
+  const bad = rawHeaders.findIndex((text, at) => !(at % 2 === 0 ? NAME : TEXT).test(text))
+  if (bad < 0) return undefined
+  return bad % 2 === 0
+    ? 'the name of a header is malformed'
+    : `the header ${rawHeaders[bad - 1]} has control characters`
+}
+
+/** RFC 9110 5.6.2 and 5.5: a token; text without control characters other than the tab. */
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** A cookie of the application: for this host alone, and none of ours. */
+function cookiePairs(name: string, value: string): Pairs {
+  if (OUR_COOKIE.test(value)) return []
+  const [pair = '', ...attributes] = value.split(';')
+  return [[name, [pair, ...attributes.filter((one) => !/^\s*domain\s*(?:=|$)/i.test(one))].join(';')]]
+}
+
+/** Query fields that carry a credential of ours. */
+const CREDENTIAL_FIELDS = /[?&](?:token|ticket|wrt_ticket)=/i
+
+/** The address of one of our own pages may hold a token, so its query stays here. */
+function refererPairs(name: string, value: string, host: string): Pairs {
+  const mark = value.search(/[?#]/)
+  if (mark < 0) return [[name, value]]
+  const [, authority = ''] = /^https?:\/\/([^/?#]*)/i.exec(value) ?? []
+  const ours = authority === '' || authority.toLowerCase() === host.toLowerCase() || CREDENTIAL_FIELDS.test(value)
+  return [[name, ours ? value.slice(0, mark) : value]]
 }
 
 /** Trailers either way: fields that would mean something else at the head of a message are left out. */

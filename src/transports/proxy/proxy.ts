@@ -9,8 +9,8 @@ import { Fault } from '../../base/fault.ts'
 import type { Admission, Gate } from '../../invoke.ts'
 import { hasBody } from '../body.ts'
 import type { Exchange } from '../rest.ts'
-import type { Connection, UpgradeRoute } from '../upgrade.ts'
-import { firstAnswer, openRequest } from './ask.ts'
+import { isWebSocket, type Connection, type UpgradeRoute } from '../upgrade.ts'
+import { badGateway, firstAnswer, openRequest } from './ask.ts'
 import { connectTo, keepAlive } from './connect.ts'
 import { passExchange, type ProxyWaits } from './exchange.ts'
 import { readTarget, TARGET_HEADER, type ProxiedTarget } from './target.ts'
@@ -152,6 +152,7 @@ async function passUpgrade(
       upstream.destroy()
       return status
     }
+    if (!isWebSocket(reply)) throw badGateway(target.destination.authority, new Error('101 to another protocol'))
     if (client.destroyed) throw LEFT
     client.setNoDelay(true)
     keepAlive(client)

@@ -265,10 +265,28 @@ t.test('L-05 answers that cannot be passed on are 502', async (t) => {
     ['an unasked upgrade', 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'],
     ['nothing', ''],
     ['half a head', 'HTTP/1.1 200 OK\r\nX: '],
+    ['a reason with a control byte', 'HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok'],
+    ['a reason with DEL', 'HTTP/1.1 404 No\x7fne\r\nContent-Length: 0\r\n\r\n'],
+    ['status 099', 'HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n'],
+    ['status 000', 'HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n'],
+    ['status 600', 'HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n'],
+    ['status 999', 'HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n'],
+    ['a status of four digits', 'HTTP/1.1 2000 Odd\r\nContent-Length: 0\r\n\r\n'],
+    ['1xx without an end', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+    ['a value with a control byte', 'HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 0\r\n\r\n'],
+    ['a value with NUL', 'HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n'],
+    ['a value with DEL', 'HTTP/1.1 200 OK\r\nX: a\x7fb\r\nContent-Length: 0\r\n\r\n'],
+    ['a name with a space', 'HTTP/1.1 200 OK\r\nX Y: a\r\nContent-Length: 0\r\n\r\n'],
+    ['a negative length', 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n'],
+    ['a cookie with a control byte', 'HTTP/1.1 200 OK\r\nSet-Cookie: a=\x02\r\nContent-Length: 0\r\n\r\n'],
   ]
   for (const [what, bytes] of bad) {
     const port = await openBytes(t, answering(bytes))
     t.equal(await refusal(daemon, `/proxy/${port}/`), '502 bad_gateway', what)
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+    if (what === 'an unasked upgrade') continue
+    const upgraded = await rawExchange(daemon.port, `${head(`GET /proxy/${port}/`, `${upgrade}${AUTH}`)}\r\n`)
+    t.match(upgraded.text, /^HTTP\/1\.1 502 [^]*"code":"bad_gateway"/, `${what}, to an upgrade`)
   }
   const few = await openBytes(
     t,
@@ -279,6 +297,57 @@ t.test('L-05 answers that cannot be passed on are 502', async (t) => {
   const many = await openBytes(t, answering(`HTTP/1.1 200 OK\r\n${large}Content-Length: 2\r\n\r\nok`))
   const { text } = await rawExchange(daemon.port, `${head(`GET /proxy/${many}/`, `Connection: close\r\n${AUTH}`)}\r\n`)
   t.equal(text.match(/X-Long/g)?.length, 50, 'and some 50 KiB of headers')
+})
+
+t.test('an answer without a body announces none, and what comes behind it is no answer', async (t) => {
+  const daemon = await startDaemon(t)
+  const inject = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
+  for (const [what, bytes] of [
+    ['a length', `HTTP/1.1 204 None\r\nContent-Length: ${inject.length}\r\n\r\n${inject}`],
+    ['chunks', `HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`],
+  ] as const) {
+    const port = await openBytes(t, answering(bytes))
+    const reply = await rawExchange(daemon.port, `${head(`GET /proxy/${port}/`, AUTH)}\r\n`)
+    t.equal(reply.status, 204, what)
+    t.notMatch(reply.text, /content-length|transfer-encoding/i, what)
+    t.notMatch(reply.text, /evil|hello/, what)
+  }
+})
+
+t.test('what would speak of our whole origin stays behind; cookies are for this host and none of ours', async (t) => {
+  const daemon = await startDaemon(t)
+  const ours = ['Clear-Site-Data: "*"', 'NEL: {}', 'Report-To: {}', 'Reporting-Endpoints: a="https://evil.example"']
+  const more = [
+    'Strict-Transport-Security: max-age=1',
+    'Alt-Svc: h3=":1"',
+    'Service-Worker-Allowed: /',
+    'Accept-CH: UA',
+  ]
+  const cookies = ['sid=1; Path=/; HttpOnly', 'wide=1; Domain=example.com; Path=/; SameSite=Lax', 'bare=1;domain']
+  const stolen = ['wrt_app_3000=x', '__Host-wrt_app_1=x; Secure', '__Secure-WRT_x=1', ' wrt_x=1', '=wrt_x=1', 'wrt_x']
+  const lines = [...ours, ...more, ...[...cookies, ...stolen].map((one) => `Set-Cookie: ${one}`), 'X-Kept: 1']
+  const port = await openBytes(t, answering(`HTTP/1.1 200 OK\r\n${lines.join('\r\n')}\r\nContent-Length: 2\r\n\r\nok`))
+  const { reply, text } = await ask(daemon, { path: `/proxy/${port}/` })
+  t.equal(text, 'ok')
+  t.strictSame(reply.headers['set-cookie'], ['sid=1; Path=/; HttpOnly', 'wide=1; Path=/; SameSite=Lax', 'bare=1'])
+  t.equal(reply.headers['x-kept'], '1')
+  for (const line of [...ours, ...more]) t.notOk(line.split(':')[0]!.toLowerCase() in reply.headers, line)
+})
+
+t.test('the address of one of our pages reaches an application without its query', async (t) => {
+  const daemon = await startDaemon(t)
+  const app = await openApplication(t)
+  for (const [sent, got] of [
+    [`http://127.0.0.1:${daemon.port}/console/?token=secret#x`, `http://127.0.0.1:${daemon.port}/console/`],
+    [`https://127.0.0.1:${daemon.port}/?a=1`, `https://127.0.0.1:${daemon.port}/`],
+    ['https://other.example/?token=secret', 'https://other.example/'],
+    ['https://other.example/search?q=1', 'https://other.example/search?q=1'],
+    ['/relative?token=secret', '/relative'],
+    ['https://other.example/plain', 'https://other.example/plain'],
+  ] as const) {
+    await ask(daemon, { path: `/proxy/${app.port}/`, headers: { referer: sent, host: `127.0.0.1:${daemon.port}` } })
+    t.equal(app.asked.at(-1)?.headers.referer, got, sent)
+  }
 })
 
 t.test('an answer that breaks off in the middle never looks whole', async (t) => {
