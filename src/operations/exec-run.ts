@@ -13,6 +13,7 @@ import { runFit } from './exec-fit.ts'
 import { endsFields, endsReport, nextCall, nextOf, outputBytes, TEXT_BYTES, USUAL_WAIT_SECONDS } from './exec-output.ts'
 import { lastLineOf } from './exec-progress.ts'
 import { tailReport, taskReport, wholeReport } from './exec-task.ts'
+import { refuseWithheld } from '../workspace/files/access.ts'
 
 /** Contract 5: `ttl_seconds` 0 stands for this. */
 const TTL_SECONDS = 300
@@ -107,6 +108,7 @@ export const execRun = operation({
   async run(input, call) {
     const background = input.background || input.exec_mode === 'background'
     const waits = !input.stream && !background
+    await refuseWithheld(input.cwd, call.access)
     const task = await call.workspace.tasks.start(requestOf(input, waits))
     const end = (): void => void task.terminate()
     if (input.stream) {

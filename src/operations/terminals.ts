@@ -17,6 +17,7 @@ import {
   wholeCharacters,
 } from './terminal-report.ts'
 import { scrollbackFit } from './terminal-fit.ts'
+import { refuseWithheld } from '../workspace/files/access.ts'
 
 /** Longest wait of one call: below the minute after which clients give up (mcp.md). */
 const MOST_WAIT_SECONDS = 50
@@ -64,6 +65,7 @@ export const terminalCreate = operation({
   statuses: [404, 504],
   example: { command: ['bash'], cols: 120, rows: 40, cwd: '/app' },
   async run({ scrollback_size, ...input }, call) {
+    await refuseWithheld(input.cwd, call.access)
     await call.workspace.terminals.ready()
     return entryOf(await call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
   },

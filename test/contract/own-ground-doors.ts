@@ -102,6 +102,12 @@ export const READING: readonly DoorOf[] = [
     ...post('/files/transfer/download', ({ path }) => ({ paths: [path] })),
   },
   { name: 'POST /watchers', scope: 'watch', ...post('/watchers', ({ path }) => ({ path })) },
+  {
+    name: 'POST /exec cwd',
+    scope: 'exec',
+    ...post('/exec', ({ path }) => ({ command: ['cat', '/dev/null'], cwd: path })),
+  },
+  { name: 'POST /terminals cwd', scope: 'terminal', ...post('/terminals', ({ path }) => ({ cwd: path })) },
   { name: 'file_read', scope: 'files:read', ...tool('file_read', ({ path }) => ({ path })) },
   { name: 'file_list', scope: 'files:read', ...tool('file_list', ({ path }) => ({ path })) },
   { name: 'file_stat', scope: 'files:read', ...tool('file_stat', ({ path }) => ({ path })) },

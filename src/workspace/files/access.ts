@@ -50,6 +50,16 @@ export async function withoutWithheld(paths: readonly string[], access: Access):
   return (await Promise.all(judged)).flat()
 }
 
+/** Throws `forbidden` where `path` is given and withheld; what else is wrong with it is told by who uses it. */
+export async function refuseWithheld(path: string | undefined, access: Access): Promise<void> {
+  if (path === undefined || access.everything) return
+  try {
+    await (await access.open(path)).close()
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'forbidden') throw error
+  }
+}
+
 async function isWithheld(path: string, access: Access): Promise<boolean> {
   try {
     await (await access.open(path)).close()
