@@ -9,7 +9,7 @@ export const SLICE_BYTES = 64 * 1024
  * what is copied, and of the slice before it.
  */
 export const RING_BYTES = 9 * SLICE_BYTES
-/** Input that may wait for the program to take it (reliability P-10). */
+/** Input that may wait for the program to take it. */
 export const INPUT_BYTES = 1024 * 1024
 
 export const HEADER_BYTES = 64
