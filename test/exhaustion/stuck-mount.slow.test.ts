@@ -11,7 +11,7 @@ import { NO_STUCK_MOUNTS, stuckMount } from '../support/stuck-mount.ts'
 const HUNG = 64
 
 t.test(
-  'Z-06 64 reads hang in a mount that does not answer: everything else goes on',
+  'Z-06 64 calls hang in a mount that does not answer: everything else goes on',
   { skip: NO_STUCK_MOUNTS },
   async (t) => {
     const place = ground(t)
@@ -21,8 +21,25 @@ t.test(
     writeFileSync(file, 'here')
     let over = 0
     const paths = ['read', 'stat', 'raw'].map((what) => `/files/${what}?path=${stuck.point}/x`)
+    const path = `${stuck.point}/x`
+    const changes: readonly (readonly [string, object])[] = [
+      ['write', { path, content: 'x', create_dirs: true }],
+      ['mkdir', { path: `${path}/y` }],
+      ['delete', { path }],
+      ['chmod', { path, mode: '0600' }],
+      ['move', { path, to: `${file}-moved` }],
+      ['copy', { path: file, to: path }],
+    ]
+    const calls = [
+      ...paths.map((one) => () => daemon.call('GET', one)),
+      ...changes.map(
+        ([what, body]) =>
+          () =>
+            daemon.call('POST', `/files/${what}`, body),
+      ),
+    ]
     const hung = Array.from({ length: HUNG }, async (_, index): Promise<Reply | undefined> => {
-      const reply = await daemon.call('GET', paths[index % paths.length] ?? '').catch(() => undefined)
+      const reply = await calls[index % calls.length]?.().catch(() => undefined)
       over++
       return reply
     })
@@ -35,7 +52,10 @@ t.test(
     t.ok(readFileSync(`/proc/${daemon.pid}/status`, 'latin1').includes('State:'))
     t.comment(`${over} of ${HUNG} were refused or given up meanwhile`)
     stuck.letGo()
-    for (const reply of await Promise.all(hung)) t.ok(reply !== undefined && reply.status >= 400, `${reply?.status}`)
+    // The kernel drops a mount that nobody serves: what comes later may find the directory below it.
+    for (const reply of await Promise.all(hung)) {
+      t.ok(reply !== undefined && reply.status !== 500, `${reply?.status} ${JSON.stringify(reply?.body)}`)
+    }
     t.equal(await daemon.stop(), 0)
   },
 )

@@ -21,6 +21,7 @@ import {
   type HeldDirectory,
   type HeldEntry,
 } from './held-directory.ts'
+import { remoteCall } from './remote-calls.ts'
 
 /** Permissions of parents, and of the directory itself unless others are given (contract 2). */
 export const DIRECTORY_MODE = 0o755
@@ -135,7 +136,7 @@ async function makeOne(entry: HeldEntry, mode: number, making: MakingBelow): Pro
   const began = Date.now()
   await judge(entry, making.asker ?? EVERYBODY)
   try {
-    await mkdir(entry.way, mode)
+    await remoteCall(entry.real, () => mkdir(entry.way, mode))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     if (errnoOf(error) !== 'EEXIST') throw faultOfSystem(error, making.path)

@@ -11,6 +11,7 @@ import type { FileWriter } from './file-writer.ts'
 import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
 import { mountPoints } from './mounts.ts'
+import { remoteCall } from './remote-calls.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'
 import { emptyDirectory } from './tree-removal.ts'
 
@@ -28,7 +29,8 @@ export async function removePath(path: string, remover: Remover, signal: AbortSi
     using entry = await holdEntry(path, { access, path })
     refuseProtected(entry.real, path, 'deleted')
     const stats = await lookAt(entry)
-    if (stats?.isDirectory() !== true) return await writer.alone([entry], () => unlink(entry.way))
+    if (stats?.isDirectory() !== true)
+      return await writer.alone([entry], () => remoteCall(entry.real, () => unlink(entry.way)))
     await using stack = await openStack(entry.way)
     if (!access.everything) await access.judge(stack.handle.fd, path, 'tree')
     await removeTree(entry, { stack, path, signal })

@@ -8,6 +8,7 @@ import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../../base/fault.ts'
 import { holdEntry, type HeldEntry } from './held-directory.ts'
+import { remoteCall } from './remote-calls.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** Bytes of the name beside which it stands that its own repeats, for those who find one; NAME_MAX is 255. */
@@ -30,7 +31,8 @@ export interface TemporaryFile extends AsyncDisposable {
 export async function openTemporary(beside: HeldEntry, journal: WriteJournal): Promise<TemporaryFile> {
   const { real, way } = temporaryBeside(beside)
   await journal.begin(real)
-  const handle = await open(way, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600).catch((error: unknown) => {
+  const make = () => open(way, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  const handle = await remoteCall(real, make).catch((error: unknown) => {
     journal.end(real)
     throw error
   })
@@ -40,7 +42,7 @@ export async function openTemporary(beside: HeldEntry, journal: WriteJournal): P
     handle,
     async become(target) {
       await handle.close()
-      await rename(way, target.way)
+      await remoteCall(real, () => rename(way, target.way))
       ours = false
       journal.end(real)
     },
