@@ -11,10 +11,10 @@ export function exactEnvironment(environment: Readonly<Record<string, string>>):
     const text = textOfBytes(entry)
     if (text.isWellFormed()) continue
     const [lossyName, lossyValue] = parted(entry.toString('utf8'))
-    // What has been changed or taken away since stays so.
-    if (exact[lossyName] !== lossyValue) continue
-    delete exact[lossyName]
     const [name, value] = parted(text)
+    // What has been changed or taken away since stays so. Node shows a name that is no UTF-8 without its value.
+    if (name.isWellFormed() && exact[lossyName] !== lossyValue) continue
+    delete exact[lossyName]
     exact[name] = value
   }
   return exact
