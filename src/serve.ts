@@ -11,6 +11,7 @@ import { openDoors } from './doors.ts'
 import { holdRandom } from './base/fresh-random.ts'
 import { openLog, type Log } from './base/log.ts'
 import { keepHeapSmall } from './native/heap.ts'
+import { exitAtOnce } from './native/process.ts'
 import { fillRandom } from './native/random.ts'
 import { openClockWatch } from './service/clock-watch.ts'
 import { endOnDefects } from './service/defects.ts'
@@ -61,6 +62,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   stack.use(openHeapTrim())
   const first = await signal
   exitAtNextSignal(first)
+  process.on('exit', leaveStandingThreads)
   log.info('stopping', { signal: first })
   service.stopping(GRACE_MS + FORCE_MS)
   await doors.close(GRACE_MS)
@@ -73,6 +75,14 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
 /** From this machine: every address of it is reached over loopback. */
 function reachedAt({ address }: FrontDoor): string {
   return `http://${reachable(address.address)}:${address.port}`
+}
+
+/**
+ * Node joins its threads when it exits. One that stands in a file system which does not answer would keep the process for
+ * as long as that takes, so it is left standing: the kernel ends it with the process.
+ */
+function leaveStandingThreads(code: number): void {
+  if (process.getActiveResourcesInfo().some((one) => one.startsWith('FSReq'))) exitAtOnce(code)
 }
 
 function urlOf({ address }: FrontDoor): string {

@@ -118,6 +118,21 @@ t.test('a start that waits for a mount that does not answer', { skip: NO_STUCK_M
     for (const reply of await Promise.all(asked)) t.match(reply, { status: 504, body: { code: 'timeout' } })
   })
 
+  t.test('the daemon stops in time all the same', async (t) => {
+    const stuck = stuckMount(ground(t))
+    const daemon = await startDaemon(t)
+    const asked = daemon.call('POST', '/exec', { command: ['true'], cwd: stuck.point })
+    t.match(await asked, { status: 504 })
+    let helped = false
+    const late = setTimeout(() => {
+      helped = true
+      stuck.letGo()
+    }, 60_000)
+    t.equal(await daemon.stop(), 0)
+    clearTimeout(late)
+    t.notOk(helped, 'it did not wait for the file system')
+  })
+
   t.test('a mount that stops answering when the child is there: the child never runs', async (t) => {
     const here = ground(t)
     const fading = fadingMount(here, 1)
