@@ -175,7 +175,7 @@ t.test('M-06 arguments that begin with a dash are data', async (t) => {
       total_matches: 0,
     },
   )
-  t.match(await tool('file_read', { path: '-planted' }), { code: -32602 })
+  t.match(await tool('file_read', { path: '-nowhere' }), { data: { code: 'not_found' } }, 'below the working directory')
   t.match(await tool('file_list', { path: place }), { count: 1 })
   t.notOk(existsSync(trace))
 })

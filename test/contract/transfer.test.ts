@@ -219,24 +219,6 @@ function cpuTicks(): number {
   return Number(fields[11]) + Number(fields[12])
 }
 
-t.test('2 GiB through a download: memory stays as it is', async (t) => {
-  const file = join(daemon.directory, 'two')
-  writeFileSync(file, '')
-  truncateSync(file, 2 * 1024 ** 3)
-  const anonymous = (): number =>
-    Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1]) / 1024
-  const before = anonymous()
-  let bytes = 0
-  let most = 0
-  let looks = 0
-  for await (const chunk of await open({ paths: [file], format: 'tar' })) {
-    bytes += (chunk as Buffer).length
-    if (looks++ % 1000 === 0) most = Math.max(most, anonymous())
-  }
-  t.ok(bytes > 2 * 1024 ** 3)
-  t.ok(most - before <= 32, `${(most - before).toFixed(0)} MiB more`)
-})
-
 t.test('the Swift SDK: Accept of gzip, Accept-Encoding identity', async (t) => {
   const headers = { accept: 'application/gzip', 'accept-encoding': 'identity' }
   const response = await open({ paths: [join(root, 'app/src')] }, headers)

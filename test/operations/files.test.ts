@@ -59,7 +59,6 @@ t.test('read', async (t) => {
   t.match(await ask(fileRead, { path, encoding: 'base64' }), { content: 'b25lCnR3bwo=', encoding: 'base64' })
   for (const [raw, field] of [
     [{}, 'path'],
-    [{ path: 'a.go' }, 'path'],
     [{ path: `${path}\0` }, 'path'],
     [{ path: '' }, 'path'],
     [{ path: `/${'x'.repeat(4095)}` }, 'path'],
@@ -162,8 +161,8 @@ t.test('delete', async (t) => {
   mkdirSync(join(dir, 'a/b'), { recursive: true })
   t.same(await ask(fileDelete, { path: join(dir, 'a') }), { path: join(dir, 'a') })
   await t.rejects(ask(fileDelete, { path: join(dir, 'a') }), { code: 'not_found' })
-  for (const path of ['/', '//', '/etc/', '/usr/../usr', '/../bin']) {
+  for (const path of ['/', '//', '/etc/', '/usr/../usr', '/../bin', '.', 'etc']) {
     await t.rejects(ask(fileDelete, { path }), { code: 'forbidden' }, path)
   }
-  for (const path of ['', '.', 'etc']) await t.rejects(ask(fileDelete, { path }), { code: 'bad_request' }, path)
+  await t.rejects(ask(fileDelete, { path: '' }), { code: 'bad_request' })
 })

@@ -1,12 +1,7 @@
 // HTTP through the proxy of a real daemon to real applications: who gets through, what they see, what comes back, and
 // what applications that hang, break off or lie get (reliability PROXY).
 
-import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { request as begin, type IncomingMessage } from 'node:http'
-import type { Writable } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { answering, openApplication, openBytes, type Seen } from '../../support/application.ts'
 import { startDaemon, TOKEN, type Daemon } from '../../support/daemon.ts'
@@ -495,60 +490,4 @@ t.test('L-09 a page served through the proxy can do nothing here without the tok
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
   for (const path of ['/mcp', `/mcp?token=${TOKEN}`, '/exec', `/proxy/${app.port}/`])
     t.equal((await fetch(daemon.url + path, { method: 'POST', headers, body })).status, 401, path)
-})
-
-/** Bytes of memory of its own, from /proc. */
-function anonymous({ pid }: Daemon): number {
-  return Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
-}
-
-/** Writes at the reader's pace; the digest of all. */
-async function pour(to: Writable, chunk: Buffer, count: number): Promise<string> {
-  const sum = createHash('sha256')
-  for (let at = 0; at < count; at++) {
-    chunk.writeUInt32LE(at)
-    sum.update(chunk)
-    if (!to.write(Buffer.from(chunk))) await once(to, 'drain')
-  }
-  to.end()
-  return sum.digest('hex')
-}
-
-/** The digest of all that comes; the first `slow` pieces are waited for. */
-async function drink(from: AsyncIterable<Buffer>, slow = 0): Promise<string> {
-  const sum = createHash('sha256')
-  for await (const part of from) {
-    sum.update(part)
-    if (--slow > 0) await pause(1)
-  }
-  return sum.digest('hex')
-}
-
-t.test('200 MB down and up at the pace of the slower side: every byte, and memory stays flat', async (t) => {
-  const daemon = await startDaemon(t)
-  const chunk = randomBytes(64 * 1024)
-  const count = 3_200
-  let sent: Promise<string> | undefined
-  const app = await openApplication(t, {
-    async request(request, response) {
-      if (request.method === 'GET') sent = pour(response, chunk, count)
-      else response.end(await drink(request, 500))
-    },
-  })
-  const path = `/proxy/${app.port}/`
-  await ask(daemon, { path, method: 'POST', body: 'warm' })
-  const before = anonymous(daemon)
-  let peak = 0
-  const watch = setInterval(() => (peak = Math.max(peak, anonymous(daemon))), 50)
-  t.teardown(() => clearInterval(watch))
-  const options = { port: daemon.port, host: '127.0.0.1', path, headers: { authorization: `Bearer ${TOKEN}` } }
-  const [reply] = (await once(begin(options).end(), 'response')) as [IncomingMessage]
-  t.equal(await drink(reply, 500), await sent)
-  const up = begin({ ...options, method: 'POST' })
-  const answered = once(up, 'response')
-  const poured = await pour(up, chunk, count)
-  const [answer] = (await answered) as [IncomingMessage]
-  t.equal(Buffer.concat(await Array.fromAsync(answer)).toString(), poured)
-  clearInterval(watch)
-  t.ok(peak - before < 32 * 1024 * 1024, `memory grew by ${Math.round((peak - before) / 1024 / 1024)} MiB`)
 })
