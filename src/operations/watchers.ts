@@ -133,9 +133,9 @@ export const watcherGet = operation({
   },
   statuses: [404],
   example: { id: '3', since: '5f2a9c01d4e7-3-42', wait_seconds: 20 },
-  async run(input, { workspace, signal }) {
+  async run(input, { workspace, signal, access }) {
     if (input.since === undefined) return replyOf(workspace.watchers.get(input.id))
-    const question = { since: input.since, waitSeconds: input.wait_seconds }
+    const question = { since: input.since, waitSeconds: input.wait_seconds, limited: !access.everything }
     const { resync, ...told } = await workspace.watchers.changes(input.id, question, signal)
     const reason = resync === undefined ? {} : { resync: true, reason: resync }
     return { ...replyOf(workspace.watchers.get(input.id)), ...told, ...reason }

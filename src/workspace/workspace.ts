@@ -87,7 +87,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const marks = new TaskMarks(join(options.stateDirectory, 'exec'))
   const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment, marks }))
   const terminals = stack.use(openTerminals({ children, limit: options.terminals, workdir, environment, shell, marks }))
-  const watchers = stack.use(openWatchers({ limit: options.watchers }))
+  const limited = withoutOwnGround(options.own)
+  const watchers = stack.use(openWatchers({ limit: options.watchers, limited }))
   const pathWatches = stack.use(openPathWatches())
   const walkers = stack.use(
     openWalkers({ home: { home: environment['HOME'], configHome: environment['XDG_CONFIG_HOME'] } }),
@@ -95,7 +96,6 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const packers = stack.use(openPackers())
   const unpacker = stack.use(await openUnpacker({ stateDirectory: options.stateDirectory, durable: options.durable }))
   const search = openContentSearch({ children, walkers, ripgrep: options.ripgrep, environment })
-  const limited = withoutOwnGround(options.own)
   const parts = stack.move()
   return {
     workdir,

@@ -5,6 +5,7 @@ import { link, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+import { until } from '../support/until.ts'
 import { callerOf, HS256, READING, WALKING, WRITING, type Place } from './own-ground-doors.ts'
 
 /** Stands in every file that is ours. */
@@ -136,4 +137,22 @@ t.test('the full token and a JWT without a scope keep everything', async (t) => 
     t.equal(status, 200, name)
     t.equal((await callerOf(daemon, undefined).rest('GET', `/files/raw?path=${encodeURIComponent(path)}`)).status, 200)
   }
+})
+
+t.test('what the owner watches of the daemon is told to no narrow credential', async (t) => {
+  const { daemon, places, state } = await openStand(t)
+  const root = places[0]?.above ?? ''
+  const { body } = await daemon.call('POST', '/watchers', { path: root, default_excludes: false })
+  await writeFile(join(state, 'token'), 'changed by the owner')
+  await writeFile(join(root, 'free'), 'free')
+  const question = `/watchers/${body.id}?since=${body.cursor}&wait_seconds=5`
+  let all = ''
+  await until('the owner hears of the free file', async () => {
+    all = (await callerOf(daemon, undefined).rest('GET', question)).text
+    return all.includes(join(root, 'free'))
+  })
+  t.ok(all.includes(join(state, 'token')), 'the owner hears of it')
+  const { text } = await callerOf(daemon, 'watch').rest('GET', question)
+  t.ok(text.includes(join(root, 'free')))
+  t.notOk(text.includes(join(state, 'token')))
 })

@@ -92,6 +92,9 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     for (const [client, caller] of clients) if (caller.revoked === revoked) client.close(4401, 'the token was changed')
   })
 
+  const watchersFor = (caller: Caller): LiveWatchers => ({
+    subscribe: (readable) => watchers.subscribe(readable, caller.scopes !== 'all'),
+  })
   const admit = (caller: Caller): void => {
     if (!open) throw new Fault('unavailable', 'the daemon is stopping and takes no new sockets', { retryAfter: 5 })
     if (!mayUse(caller, 'terminal') && !mayUse(caller, 'watch')) {
@@ -112,7 +115,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       socket,
       options,
       terminals: views ? terminals : undefined,
-      watchers: mayUse(caller, 'watch') ? watchers : undefined,
+      watchers: mayUse(caller, 'watch') ? watchersFor(caller) : undefined,
       expiresAt: caller.expiresAt,
       pool,
       log,

@@ -46,6 +46,9 @@ export interface WatcherFrames extends Disposable {
 }
 
 export interface LiveWatchers {
-  /** Begins with a `ready` for each watcher, to be taken without being told. */
-  subscribe(readable: () => void): WatcherFrames
+  /**
+   * Begins with a `ready` for each watcher, to be taken without being told. `limited`: for a caller who is not allowed
+   * everything.
+   */
+  subscribe(readable: () => void, limited?: boolean): WatcherFrames
 }

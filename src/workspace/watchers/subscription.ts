@@ -17,11 +17,14 @@ class FrameQueue implements Subscription {
   #at = 0
   #bytes = 0
   #asked = false
+  /** Its owner is not allowed everything. */
+  readonly limited: boolean
   readonly #readable: () => void
   readonly #drained: () => void
   readonly #gone: (queue: FrameQueue) => void
 
-  constructor(on: { readable: () => void; drained: () => void; gone: (queue: FrameQueue) => void }) {
+  constructor(on: { limited: boolean; readable: () => void; drained: () => void; gone: (queue: FrameQueue) => void }) {
+    this.limited = on.limited
     this.#readable = on.readable
     this.#drained = on.drained
     this.#gone = on.gone
@@ -84,8 +87,9 @@ export class Audience {
   }
 
   /** A new listener, whose queue begins with `first`. */
-  join(readable: () => void, first: readonly string[]): Subscription {
+  join(readable: () => void, first: readonly string[], limited: boolean): Subscription {
     const queue = new FrameQueue({
+      limited,
       readable,
       drained: this.#caughtUp,
       gone: (left) => {
@@ -98,7 +102,8 @@ export class Audience {
     return queue
   }
 
-  tell(frames: readonly string[]): void {
-    for (const queue of this.#queues) queue.push(frames)
+  /** `limited`: the frames that those get who are not allowed everything; the same unless given. */
+  tell(frames: readonly string[], limited = frames): void {
+    for (const queue of this.#queues) queue.push(queue.limited ? limited : frames)
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Coverage, Notice, Told } from '../../threads/watch/watch-job.ts'
 import { losses } from '../../base/tally.ts'
+import { isHidden } from './withheld-below.ts'
 import { ChangeLog } from './change-log.ts'
 import type { Mode } from './reader-thread.ts'
 
@@ -25,6 +26,12 @@ export interface Watcher extends WatcherRequest {
   readonly cursor: string
 }
 
+/** A frame, and whether it is for those alone who are allowed everything. */
+export interface Heard {
+  readonly frame: string
+  readonly hidden: boolean
+}
+
 export class LiveWatcher implements Watcher {
   readonly id: string
   readonly mode: Mode
@@ -36,6 +43,8 @@ export class LiveWatcher implements Watcher {
   /** False until its tree is watched; until then nobody hears of it. */
   ready = false
   active = true
+  /** Places of which callers who are not allowed everything hear nothing. */
+  hidden: readonly string[] = []
   coverage: Coverage = { dirs: 0, errors: 0, unreadable: [], problem: undefined }
   readonly #cursorAt: (next: number) => string
 
@@ -61,15 +70,15 @@ export class LiveWatcher implements Watcher {
   }
 
   /** Keeps what was told; the frames of it that listeners get. */
-  hear(items: readonly Told[], coverage: Coverage): string[] {
+  hear(items: readonly Told[], coverage: Coverage): Heard[] {
     this.coverage = coverage
     const head = `{"channel":"watcher","type":"change","watcher_id":${JSON.stringify(this.id)},`
-    const frames: string[] = []
+    const frames: Heard[] = []
     for (const item of items) {
       if (typeof item === 'string') {
         this.log.append(item)
-        frames.push(head + item.slice(1))
-      } else frames.push(...this.#notice(item))
+        frames.push({ frame: head + item.slice(1), hidden: isHidden(item, this.hidden) })
+      } else frames.push(...this.#notice(item).map((frame) => ({ frame, hidden: false })))
     }
     return frames
   }

@@ -5,44 +5,32 @@
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { JsonText } from '../../base/json-text.ts'
 import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
-import type { ShownChange } from '../../threads/watch/change.ts'
 import type { FromReader } from '../../threads/watch/watch-job.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
+import { answer, type Changes, type ChangesQuestion } from './changes.ts'
 import { badCursor, cursorOf, parseCursor } from './cursor.ts'
 import { notifies } from './file-system.ts'
-import { withheldBelow } from './withheld-below.ts'
+import { hiddenBelow, withheldBelow } from './withheld-below.ts'
 import { ReaderThread, type Mode } from './reader-thread.ts'
 import { Audience, type Subscription } from './subscription.ts'
-import { LiveWatcher, type Watcher, type WatcherRequest } from './watcher.ts'
+import { LiveWatcher, type Heard, type Watcher, type WatcherRequest } from './watcher.ts'
 
+export { CHANGES_AT_ONCE, type Changes } from './changes.ts'
 export type { Subscription } from './subscription.ts'
 export type { Watcher, WatcherRequest } from './watcher.ts'
-
-/** Changes in one answer. */
-export const CHANGES_AT_ONCE = 1000
 
 export interface WatchersOptions {
   /** Watchers at once; 5 unless given (contract 7). */
   readonly limit?: number
+  /** The access of callers who are not allowed everything; needed where they listen too. */
+  readonly limited?: Access | undefined
   /** Whether inotify sees every change at a path; decided by its file system unless given. */
   readonly notifies?: (path: string) => Promise<boolean>
 }
 
 export { DEFAULT_EXCLUDES } from '../../threads/watch/exclusions.ts'
-
-export interface Changes {
-  readonly changes: JsonText<ShownChange[]>
-  readonly count: number
-  /** For the next question. */
-  readonly cursor: string
-  /** More is there already. */
-  readonly more: boolean
-  /** Why what lies between `since` and now cannot be told: look at the tree itself, and go on from `cursor`. */
-  readonly resync?: 'expired' | 'restarted'
-}
 
 export interface Watchers extends AsyncDisposable {
   create(request: WatcherRequest, signal: AbortSignal, access?: Access): Promise<Watcher>
@@ -51,12 +39,12 @@ export interface Watchers extends AsyncDisposable {
   get(id: string): Watcher
   delete(id: string): void
   /** What happened after `since`; where nothing has, the first that does within `waitSeconds`. */
-  changes(id: string, question: { since: string; waitSeconds: number }, signal: AbortSignal): Promise<Changes>
+  changes(id: string, question: ChangesQuestion, signal: AbortSignal): Promise<Changes>
   /**
    * Frames of all watchers, beginning with a `ready` for each. Take until there is none; then `readable` is
    * called once there is one again. A listener that takes nothing holds the watchers up: dispose it in time.
    */
-  subscribe(readable: () => void): Subscription
+  subscribe(readable: () => void, limited?: boolean): Subscription
 }
 
 export function openWatchers(options: WatchersOptions = {}): Watchers {
@@ -72,6 +60,7 @@ interface Owed {
 
 class WatcherTable implements Watchers {
   readonly #limit: number
+  readonly #limited: Access | undefined
   readonly #notifies: (path: string) => Promise<boolean>
   readonly #life = randomBytes(6).toString('hex')
   readonly #watchers = new Map<string, LiveWatcher>()
@@ -86,11 +75,13 @@ class WatcherTable implements Watchers {
 
   constructor(options: WatchersOptions) {
     this.#limit = options.limit ?? 5
+    this.#limited = options.limited
     this.#notifies = options.notifies ?? notifies
   }
 
   async create(request: WatcherRequest, signal: AbortSignal, access: Access = EVERYTHING): Promise<Watcher> {
     this.#admit()
+    const hidden = access.everything && this.#limited ? await hiddenBelow(request.root, this.#limited) : []
     const globs = [...expandPatterns('excludes', request.excludes), ...(await withheldBelow(request.root, access))]
     this.#admit() // others may have come meanwhile
     const id = String(++this.#lastId)
@@ -102,6 +93,7 @@ class WatcherTable implements Watchers {
       const mode = await this.#modeOf(request.root)
       signal.throwIfAborted()
       const watcher = mode === place.mode ? place : new LiveWatcher(id, request, { mode, cursorAt })
+      watcher.hidden = hidden
       this.#watchers.set(id, watcher)
       await this.#start(watcher, globs, signal)
       return watcher
@@ -144,27 +136,28 @@ class WatcherTable implements Watchers {
 
   async changes(
     id: string,
-    { since, waitSeconds }: { since: string; waitSeconds: number },
+    { since, waitSeconds, limited = false }: ChangesQuestion,
     signal: AbortSignal,
   ): Promise<Changes> {
     const watcher = this.get(id)
     const { log } = watcher
     const place = parseCursor(since)
-    if (place.life !== this.#life) return answer(watcher, log.next, 'restarted')
+    if (place.life !== this.#life) return answer(watcher, log.next, { resync: 'restarted' })
     if (place.watcher !== id) throw badCursor(since, `belongs to watcher ${place.watcher}; accepted is one of ${id}`)
     if (place.next > log.next)
       throw badCursor(since, 'was never given out; accepted is the `cursor` of an earlier answer')
     if (place.next === log.next && watcher.active && waitSeconds > 0) await log.grown(waitSeconds * 1000, signal)
     this.get(id)
-    if (place.next < log.first) return answer(watcher, log.next, 'expired')
-    return answer(watcher, place.next)
+    if (place.next < log.first) return answer(watcher, log.next, { resync: 'expired' })
+    return answer(watcher, place.next, { limited })
   }
 
-  subscribe(readable: () => void): Subscription {
+  subscribe(readable: () => void, limited = false): Subscription {
     const known = [...this.#watchers.values()].filter(({ ready, active }) => ready && active)
     return this.#audience.join(
       readable,
       known.map((watcher) => watcher.readyFrame(false)),
+      limited,
     )
   }
 
@@ -233,7 +226,9 @@ class WatcherTable implements Watchers {
   }
 
   #tell(watcher: LiveWatcher, { id, items, bytes, coverage }: Extract<FromReader, { type: 'told' }>): void {
-    this.#audience.tell(watcher.hear(items, coverage))
+    const heard = watcher.hear(items, coverage)
+    const shown = heard.filter(({ hidden }) => !hidden)
+    this.#audience.tell(heard.map(frameOf), shown.map(frameOf))
     watcher.log.wake()
     this.#owed.push({ id, count: items.length, bytes })
     this.#settle()
@@ -290,18 +285,8 @@ class WatcherTable implements Watchers {
   }
 }
 
+const frameOf = ({ frame }: Heard): string => frame
+
 function stopping(): Fault {
   return new Fault('unavailable', 'the daemon is stopping and watches nothing more')
-}
-
-function answer(watcher: LiveWatcher, from: number, resync?: 'expired' | 'restarted'): Changes {
-  const texts = watcher.log.from(from, CHANGES_AT_ONCE)
-  const next = from + texts.length
-  return {
-    changes: new JsonText<ShownChange[]>([Buffer.from(`[${texts.join(',')}]`)]),
-    count: texts.length,
-    cursor: watcher.cursorAt(next),
-    more: next < watcher.log.next,
-    ...(resync === undefined ? {} : { resync }),
-  }
 }

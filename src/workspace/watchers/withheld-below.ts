@@ -3,8 +3,10 @@
 
 import { Buffer } from 'node:buffer'
 import type { Access } from '../files/access.ts'
-import { kernelPath } from '../files/judged-open.ts'
+import type { ShownChange } from '../../threads/watch/change.ts'
+import { kernelPath, openPath } from '../files/judged-open.ts'
 import { faultOfPath } from '../files/missing-path.ts'
+import { isWithin } from '../files/mount-table.ts'
 
 /** Throws `forbidden` where the root itself is withheld. */
 export async function withheldBelow(root: string, access: Access): Promise<string[]> {
@@ -14,6 +16,33 @@ export async function withheldBelow(root: string, access: Access): Promise<strin
   })
   const { paths } = await access.leftOut()
   return globsBelow(kernelPath(opened.fd, 'latin1'), paths)
+}
+
+/**
+ * What a watcher of someone who is allowed everything tells no other: the withheld places as it names them, the root
+ * itself where that is one. `limited`: the access of those others.
+ */
+export async function hiddenBelow(root: string, limited: Access): Promise<string[]> {
+  try {
+    await using opened = await openPath(root)
+    const { paths } = await limited.leftOut()
+    const real = kernelPath(opened.fd, 'latin1')
+    return paths.flatMap((path) => {
+      if (isWithin(real, path)) return [root]
+      if (!isWithin(path, real)) return []
+      const below = Buffer.from(path.slice(real === '/' ? 1 : real.length + 1), 'latin1').toString('utf8')
+      return [root === '/' ? `/${below}` : `${root}/${below}`]
+    })
+  } catch {
+    return [] // what cannot be opened is told by the watcher itself
+  }
+}
+
+/** Whether a change, as the reader tells it, is of a hidden place. */
+export function isHidden(change: string, hidden: readonly string[]): boolean {
+  if (hidden.length === 0) return false
+  const { path, from, to } = JSON.parse(change) as ShownChange // our own reader's
+  return [path, from, to].some((one) => one !== undefined && hidden.some((place) => isWithin(one, place)))
 }
 
 /** Pure; latin1, one character a byte. */
