@@ -34,9 +34,36 @@ export function outgoing(text: string): Outgoing | undefined {
   }
 }
 
+/** The messages of a line: most have one; clients of 2025-03-26 may send several as a batch, which go one by one. */
+export function messagesIn(text: string): readonly string[] {
+  if (!text.startsWith('[')) return [text]
+  try {
+    const batch: unknown = JSON.parse(text)
+    return Array.isArray(batch) && batch.length > 0 ? batch.map((one) => JSON.stringify(one)) : [text]
+  } catch {
+    return [text] // the daemon says what is wrong with it
+  }
+}
+
+/** The reply with the id of what it answers: the daemon leaves it out where it refused before it had read the id. */
+export function withId(text: string, id: RequestId | undefined): string {
+  if (id === undefined || !/^\{"jsonrpc":"2\.0","id":null,/.test(text)) return text
+  return JSON.stringify({ ...(JSON.parse(text) as object), id })
+}
+
+/** True for what ends an exchange; notifications and questions go ahead of it. */
+export function isReply(text: string): boolean {
+  return /^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"/.test(text)
+}
+
 /** `agreed`: the revision of the handshake, once there was one. */
 export function headersFor(message: Outgoing | undefined, agreed: string | undefined): Record<string, string> {
-  const base = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const base = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    // A client of stdio that quits has no other way to end what it has started.
+    'x-mcp-cancel-on-close': '1',
+  }
   if (message?.claim === undefined) {
     return agreed === undefined || message?.method === 'initialize' ? base : { ...base, 'mcp-protocol-version': agreed }
   }

@@ -1,15 +1,19 @@
 // Newline-delimited messages out of a stream of bytes (MCP's stdio transport). A line that is too long is
-// skipped and told, so that memory stays bounded. Pure.
+// skipped and told with the id of its message, so that memory stays bounded and its sender gets an answer. Pure.
+
+import type { RequestId } from '../transports/mcp/json-rpc.ts'
+import { TopLevelId } from './top-level-id.ts'
 
 const LINE_FEED = 10
 
-export type Line = { readonly text: string } | { readonly tooLong: true }
+export type Line = { readonly text: string } | { readonly tooLong: true; readonly id: RequestId | undefined }
 
 export class LineSplitter {
   readonly #longest: number
   #parts: Uint8Array[] = []
   #length = 0
-  #skipping = false
+  /** Of a line that is being skipped. */
+  #skipping: TopLevelId | undefined
 
   /** `longest`: bytes of a line. */
   constructor(longest: number) {
@@ -33,8 +37,12 @@ export class LineSplitter {
 
   #keep(part: Uint8Array): void {
     this.#length += part.byteLength
-    if (this.#length > this.#longest) this.#skipping = true
-    if (this.#skipping) this.#parts = []
+    if (this.#length > this.#longest && this.#skipping === undefined) {
+      this.#skipping = new TopLevelId()
+      for (const kept of this.#parts) this.#skipping.push(kept)
+      this.#parts = []
+    }
+    if (this.#skipping !== undefined) this.#skipping.push(part)
     else if (part.byteLength > 0) this.#parts.push(part)
   }
 
@@ -42,8 +50,8 @@ export class LineSplitter {
     const [text, skipped] = [Buffer.concat(this.#parts).toString('utf8').trim(), this.#skipping]
     this.#parts = []
     this.#length = 0
-    this.#skipping = false
-    if (skipped) yield { tooLong: true }
+    this.#skipping = undefined
+    if (skipped !== undefined) yield { tooLong: true, id: skipped.id }
     else if (text !== '') yield { text }
   }
 }

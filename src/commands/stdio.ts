@@ -4,8 +4,8 @@
 
 import { once } from 'node:events'
 import { isObject, type RequestId } from '../transports/mcp/json-rpc.ts'
-import { failureLine, headersFor, outgoing, type Outgoing } from './bridge-message.ts'
-import { LineSplitter } from './line-splitter.ts'
+import { failureLine, headersFor, isReply, messagesIn, outgoing, withId, type Outgoing } from './bridge-message.ts'
+import { LineSplitter, type Line } from './line-splitter.ts'
 
 export interface Bridge {
   readonly url: string
@@ -19,6 +19,7 @@ export interface Bridge {
 
 /** A little above what the daemon takes over /mcp, whose refusal says what to do instead. */
 const LONGEST_MESSAGE = 5 * 1024 * 1024
+const TOO_LONG = 'the message is longer than /mcp takes; larger content goes to POST /files/write'
 /** A file of 10 MiB, escaped twice, as text and as structured content. */
 const LONGEST_EVENT = 64 * 1024 * 1024
 
@@ -57,12 +58,9 @@ class Session {
   async run(): Promise<void> {
     const { input, write } = this.#bridge
     const lines = new LineSplitter(LONGEST_MESSAGE)
-    const take = async (line: { text: string } | { tooLong: true }): Promise<void> => {
-      if ('text' in line) this.#send(line.text)
-      else
-        await write(
-          failureLine(null, 'the message is longer than /mcp takes; larger content goes to POST /files/write'),
-        )
+    const take = async (line: Line): Promise<void> => {
+      if ('text' in line) for (const message of messagesIn(line.text)) this.#send(message)
+      else if (line.id !== undefined) await write(failureLine(line.id, TOO_LONG)) // a notification has no answer
     }
     for await (const chunk of input) for (const line of lines.push(chunk)) await take(line)
     for (const line of lines.end()) await take(line)
@@ -117,22 +115,39 @@ class Session {
     const { write } = this.#bridge
     if (response.headers.get('content-type')?.startsWith('text/event-stream') === true && response.body !== null) {
       const lines = new LineSplitter(LONGEST_EVENT)
+      let answered = message?.method === 'subscriptions/listen' // its end is no failure
       for await (const chunk of response.body) {
         for (const line of lines.push(chunk as Uint8Array)) {
           if (!('text' in line)) throw new Error('an event of the answer is too long')
-          if (line.text.startsWith('data:')) await this.#pass(line.text.slice(5).trim(), message)
+          if (!line.text.startsWith('data:')) continue
+          const text = line.text.slice(5).trim()
+          answered ||= isReply(text)
+          await this.#pass(text, message)
         }
       }
+      if (message?.id !== undefined && !answered) await write(failureLine(message.id, BROKEN_OFF))
       return
     }
     const body = (await response.text()).trim()
-    if (body.startsWith('{') && body.includes('"jsonrpc"')) await this.#pass(body, message)
-    else if (message?.id !== undefined) await write(failureLine(message.id, refusalText(response.status, body)))
+    const told = body.startsWith('{') && body.includes('"jsonrpc"') && response.status !== 401
+    if (told) await this.#pass(body, message)
+    else if (message?.id !== undefined) await write(failureLine(message.id, this.#refusalText(response.status, body)))
   }
 
   async #pass(text: string, message: Outgoing | undefined): Promise<void> {
     if (message?.method === 'initialize') this.#agreed ??= versionIn(text)
-    await this.#bridge.write(text)
+    await this.#bridge.write(withId(text, message?.id))
+  }
+
+  #refusalText(status: number, body: string): string {
+    const { url } = this.#bridge
+    const astray = status === 404 && !/\/mcp\/?$/.test(new URL(url).pathname)
+    const hint = astray
+      ? `; is "/mcp" missing at the end of --url ${url}?`
+      : status === 401
+        ? '; the token is not the daemon’s (--token-file, RUNTIME_TOKEN)'
+        : ''
+    return `the daemon answered ${status}${hint}${body === '' ? '' : `: ${body.slice(0, 500)}`}`
   }
 }
 
@@ -142,10 +157,7 @@ function versionIn(text: string): string | undefined {
   return typeof result['protocolVersion'] === 'string' ? result['protocolVersion'] : undefined
 }
 
-function refusalText(status: number, body: string): string {
-  const hint = status === 401 ? '; the token is not the daemon’s (--token-file, RUNTIME_TOKEN)' : ''
-  return `the daemon answered ${status}${hint}${body === '' ? '' : `: ${body.slice(0, 500)}`}`
-}
+const BROKEN_OFF = 'the answer broke off: the daemon has ended, or the connection to it'
 
 function unreachable(url: string, error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)

@@ -139,7 +139,7 @@ t.test('what goes wrong on the way is an answer with the id', async (t) => {
   t.match(await bridge(url, ['{ no json']), [{ id: null, error: { code: -32700 } }])
   const long = JSON.stringify({ jsonrpc: '2.0', id: 3, method: 'ping', params: { x: 'y'.repeat(6_000_000) } })
   t.match(await bridge(url, [long, ping(4)]), [
-    { id: null, error: { message: /longer than/ } },
+    { id: 3, error: { message: /longer than/ } },
     { id: 4, result: {} },
   ])
   t.strictSame(await bridge(url, [JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })]), [])
@@ -189,4 +189,64 @@ t.test('it ends when its client goes', async (t) => {
   child.stdin.end(`${ping(1)}\n`)
   const [code] = (await once(child, 'exit')) as [number]
   t.equal(code, 0)
+})
+
+t.test('every refusal has the id of its message, however long that is and wherever its id stands', async (t) => {
+  const url = `${daemon.url}/mcp`
+  const call = (bytes: number) => ({
+    name: 'file_write',
+    arguments: { path: '/tmp/never', content: '"id":9,{'.repeat(bytes / 8) },
+  })
+  const message = (id: unknown, bytes: number) =>
+    JSON.stringify({ method: 'tools/call', params: call(bytes), jsonrpc: '2.0', id })
+  const first = JSON.stringify({ jsonrpc: '2.0', id: 'é"\\', method: 'tools/call', params: call(8_000_000) })
+  const note = JSON.stringify({ jsonrpc: '2.0', method: 'x', params: { id: 3, content: 'x'.repeat(6_000_000) } })
+  for (const [line, id] of [
+    [message(41, 4_400_000), 41],
+    [message(42, 8_000_000), 42],
+    [first, 'é"\\'],
+    ['{"jsonrpc":"2.0","id":7,"method":5}', 7],
+  ] as const) {
+    const answers = await bridge(url, [line])
+    t.match(answers, [{ id, error: { message: String } }], `${line.length} bytes`)
+    t.equal(answers.length, 1)
+  }
+  t.strictSame(await bridge(url, [note]), [], 'a notification has no answer')
+  t.match(await bridge(`${daemon.url}/mcp?format=xml`, [ping(8)]), [{ id: 8, error: { code: -32602 } }])
+})
+
+t.test('the messages of a batch are answered one by one', async (t) => {
+  const answers = await bridge(`${daemon.url}/mcp`, [`[${ping(1)},${ping('b')},{"jsonrpc":"2.0","method":"x"}]`])
+  t.same(answers.map(({ id }) => id).toSorted(), [1, 'b'])
+  t.match(await bridge(`${daemon.url}/mcp`, ['[]']), [{ id: null, error: {} }])
+})
+
+t.test('an address without /mcp is named as such', async (t) => {
+  t.match(await bridge(daemon.url, [ping(1)]), [
+    { id: 1, error: { message: /is "\/mcp" missing at the end of --url/ } },
+  ])
+})
+
+t.test('an answer that breaks off is an error with its id', async (t) => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end('event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const answers = await bridge(`http://127.0.0.1:${port}/mcp`, [ping(5)])
+  t.match(answers, [{ method: 'notifications/progress' }, { id: 5, error: { message: /broke off/ } }])
+  server.close()
+})
+
+t.test('a bridge that is killed ends the command it has started', async (t) => {
+  const file = join(t.testdir(), 'pid')
+  const child = spawn(command, start().args, { env: start().env, stdio: ['pipe', 'ignore', 'ignore'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const args = { command: ['sh', '-c', `echo $$ > ${file}; exec sleep 600`] }
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'exec_run', arguments: args } }
+  child.stdin.write(`${JSON.stringify(call)}\n`)
+  await until('the command runs', () => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'))
+  child.kill('SIGKILL')
+  await until('the command has ended', () => !runs(Number(readFileSync(file, 'utf8'))))
 })

@@ -1,0 +1,78 @@
+// The id of a JSON-RPC message that is too long to be kept: found in its bytes as they pass, wherever it stands among
+// the message's own fields, without parsing what it carries. Pure, and linear in what passes.
+
+import type { RequestId } from '../transports/mcp/json-rpc.ts'
+
+const [QUOTE, BACKSLASH, OPEN, CLOSE, LIST, END, COMMA, COLON] = [...'"\\{}[],:'].map((one) => one.charCodeAt(0))
+
+/** Characters of a name or a value that are kept: no id of a client is longer. */
+const LONGEST = 1024
+
+export class TopLevelId {
+  #depth = 0
+  #inString = false
+  #escaped = false
+  #isName = false
+  #name = ''
+  /** Bytes of the name or value that is being read; undefined where none is wanted. */
+  #kept: number[] | undefined
+  #id: RequestId | undefined
+
+  /** Undefined where the message has none, as notifications do. */
+  get id(): RequestId | undefined {
+    return this.#id
+  }
+
+  push(bytes: Uint8Array): void {
+    for (const byte of bytes) this.#take(byte)
+  }
+
+  #take(byte: number): void {
+    if (this.#inString) return this.#inside(byte)
+    if (byte === QUOTE) this.#inString = true
+    if (byte === OPEN || byte === LIST) this.#depth++
+    const ends = this.#depth === 1 && (byte === COMMA || byte === CLOSE)
+    if (byte === CLOSE || byte === END) this.#depth--
+    if (ends) this.#value()
+    if (byte === OPEN && this.#depth === 1) this.#isName = true
+    else if (byte === COMMA && this.#depth === 1) this.#isName = true
+    else if (byte === COLON && this.#depth === 1) this.#begin()
+    else if (this.#depth === 1 && byte === QUOTE && this.#isName) this.#kept = [byte]
+    else if (this.#depth === 1 || ends) this.#keep(byte, ends)
+  }
+
+  #inside(byte: number): void {
+    if (this.#depth === 1) this.#keep(byte, false)
+    if (this.#escaped) this.#escaped = false
+    else if (byte === BACKSLASH) this.#escaped = true
+    else if (byte === QUOTE) this.#inString = false
+  }
+
+  #keep(byte: number, ends: boolean): void {
+    if (ends || this.#kept === undefined) return
+    if (this.#kept.length < LONGEST) this.#kept.push(byte)
+    else this.#kept = undefined
+  }
+
+  /** After a colon: the name is known, its value begins. */
+  #begin(): void {
+    this.#name = String(this.#parsed())
+    this.#isName = false
+    this.#kept = this.#name === 'id' ? [] : undefined
+  }
+
+  #value(): void {
+    const value = this.#name === 'id' ? this.#parsed() : undefined
+    if (typeof value === 'string' || typeof value === 'number') this.#id ??= value
+    this.#name = ''
+    this.#kept = undefined
+  }
+
+  #parsed(): unknown {
+    try {
+      return JSON.parse(Buffer.from(this.#kept ?? []).toString()) as unknown
+    } catch {
+      return undefined // cut off, or not JSON
+    }
+  }
+}
