@@ -1,29 +1,130 @@
-// A line of a program's output as a terminal would leave it: without escape sequences, with the last state of
-// a progress display that was drawn over itself, without control characters. Pure and linear.
+// Lines of a program's output as a terminal would leave them: without escape sequences, with the last state of what was
+// drawn over itself, without control characters. A device control or title that runs over several lines is left out of
+// all of them. Pure and linear.
 
-/** CSI, OSC, DCS and its kin, and the short escapes (ECMA-48); one that is cut off counts too. */
-// oxlint-disable-next-line no-control-regex -- control characters are what this is about
-const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]?|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])?/g
+import { LineCells } from './line-cells.ts'
+
 /** Everything below space but tab, DEL, and C1. */
-// oxlint-disable-next-line no-control-regex
-const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/g
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const SUSPECT = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/
+// oxlint-disable-next-line no-control-regex
+const ENDS_STRING = /[\x07\x18\x1a\x1b\x9c]/g
+// oxlint-disable-next-line no-control-regex
+const PLAIN = /[^\x00-\x1f\x7f-\x9f]+/y
+/** Parameters, intermediates and the final character of a control sequence (ECMA-48); a line's end cuts it off. */
+const CONTROL = /([0-?]*)([ -/]*)([@-~]?)/y
+/** What follows an escape that opens neither a control sequence nor a string. */
+const SHORT = /[ -/]*[0-~]?/y
 
-/** `line` comes without its line feed. */
-export function cleanLine(line: string): string {
-  if (!SUSPECT.test(line)) return line
-  const plain = line.replace(ESCAPES, '').replace(/\r+$/, '')
-  const shown = plain.slice(plain.lastIndexOf('\r') + 1)
-  return (shown.includes('\b') ? withoutBackspaces(shown) : shown).replace(CONTROLS, '')
+/** What opens a string after an escape, and the same as one character of C1. */
+const OPENS: Readonly<Record<string, 'title' | 'device'>> = {
+  ']': 'title',
+  P: 'device',
+  X: 'device',
+  '^': 'device',
+  _: 'device',
+  '\x9d': 'title',
+  '\x90': 'device',
+  '\x98': 'device',
+  '\x9e': 'device',
+  '\x9f': 'device',
 }
 
-/** A backspace takes the character before it (man pages print bold and underline that way). */
-function withoutBackspaces(line: string): string {
-  const kept: string[] = []
-  for (const character of line) {
-    if (character === '\b') kept.pop()
-    else kept.push(character)
+/** Characters that an open string may hide of the lines after its own: more than an image has; then lines show again. */
+const MOST_HIDDEN = 256 * 1024
+
+/** `line` comes without its line feed, and stands alone. */
+export function cleanLine(line: string): string {
+  return SUSPECT.test(line) ? new Cleaner().clean(line, false) : line
+}
+
+/** The lines of one text, each without its line feed. */
+export function cleanLines(lines: readonly string[]): string[] {
+  const cleaner = new Cleaner()
+  // A string that nothing ends must not hide the rest: so the last line in which one may end is looked for first.
+  const last = lines.findLastIndex((line) => line.search(ENDS_STRING) !== -1)
+  return lines.map((line, i) => (cleaner.open || SUSPECT.test(line) ? cleaner.clean(line, i < last) : line))
+}
+
+class Cleaner {
+  #string: 'title' | 'device' | undefined
+  #hidden = 0
+  #line = ''
+  #at = 0
+  #cells = new LineCells()
+
+  get open(): boolean {
+    return this.#string !== undefined
   }
-  return kept.join('')
+
+  /** `more`: a later line may end what this one opens. */
+  clean(line: string, more: boolean): string {
+    this.#line = line
+    this.#at = 0
+    this.#cells = new LineCells()
+    while (this.#at < line.length) {
+      if (this.#string === undefined) this.#next()
+      else this.#skipString()
+    }
+    if (!more || this.#hidden > MOST_HIDDEN) this.#string = undefined
+    return this.#cells.toString()
+  }
+
+  #next(): void {
+    const plain = this.#take(PLAIN)?.[0]
+    if (plain !== undefined) for (const character of plain) this.#cells.write(character)
+    const control = this.#line[this.#at++]
+    if (control === '\x1b') this.#escape()
+    else if (control === '\x9b') this.#control()
+    else if (control === '\r') this.#cells.return()
+    else if (control === '\b') this.#cells.back()
+    else if (control === '\t') this.#cells.tab()
+    else if (control !== undefined && control in OPENS && control > '\x7f') this.#opens(control)
+  }
+
+  #escape(): void {
+    const next = this.#line[this.#at] ?? ''
+    if (next === '[') {
+      this.#at++
+      this.#control()
+    } else if (next in OPENS && next < '\x7f') {
+      this.#at++
+      this.#opens(next)
+    } else this.#take(SHORT)
+  }
+
+  #control(): void {
+    const [, parameters = '', between = '', final = ''] = this.#take(CONTROL) ?? []
+    const [first = ''] = parameters.split(';', 1)
+    if (between === '' && /^\d*$/.test(first)) this.#cells.control(final, first === '' ? undefined : Number(first))
+  }
+
+  #opens(by: string): void {
+    this.#string = OPENS[by]
+    this.#hidden = 0
+  }
+
+  /** Up to what ends the string: BEL only a title; an escape that is no terminator begins something else. */
+  #skipString(): void {
+    ENDS_STRING.lastIndex = this.#at
+    const found = ENDS_STRING.exec(this.#line)
+    const end = found?.index ?? this.#line.length
+    this.#hidden += end - this.#at
+    this.#at = end
+    if (found === null) return
+    this.#at++
+    const [by] = found
+    if (by === '\x07' && this.#string !== 'title') return
+    this.#string = undefined
+    if (by === '\x1b' && this.#line[this.#at] === '\\') this.#at++
+    else if (by === '\x1b') this.#escape()
+  }
+
+  #take(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.#at
+    const found = pattern.exec(this.#line)
+    if (found === null) return undefined
+    this.#at += found[0].length
+    return found
+  }
 }

@@ -1,7 +1,7 @@
 // Output as lines that know which bytes of the stream they are, so that what is left out between the
 // beginning and the end can be named to the byte. Pure.
 
-import { cleanLine } from './clean-line.ts'
+import { cleanLines } from './clean-line.ts'
 import { cutAt, LINE_CHARACTERS } from './limits.ts'
 
 export interface OutputLine {
@@ -30,10 +30,10 @@ export function linesOf(stretch: Stretch): OutputLine[] {
   if (!ended && sizes.length > 0) sizes[sizes.length - 1] = (sizes.at(-1) ?? 1) - 1
   const sum = sizes.reduce((total, size) => total + size, 0)
   let at = stretch.to === undefined ? stretch.from : stretch.to - sum
-  return raw.map((line, i) => {
+  return cleanLines(raw).map((line, i) => {
     const from = at
     at += sizes[i] ?? 0
-    return { text: shortened(cleanLine(line), from, at), from, to: at }
+    return { text: shortened(line, from, at), from, to: at }
   })
 }
 
