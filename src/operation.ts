@@ -36,7 +36,22 @@ export interface Route<I> {
 }
 
 /** How a tool's value reads as text made for a model (transports/mcp/text renders them). */
-export type TextForm = 'file' | 'matches' | 'paths' | 'command' | 'screen' | 'written' | 'deleted'
+export type TextForm =
+  | 'file'
+  | 'matches'
+  | 'paths'
+  | 'command'
+  | 'screen'
+  | 'written'
+  | 'deleted'
+  | 'listing'
+  | 'facts'
+  | 'commands'
+  | 'input'
+  | 'terminal'
+  | 'terminals'
+  | 'watcher'
+  | 'watchers'
 
 /** What is different for a tool in the result format `text` (contract 15.2). */
 export interface TextFormat<I> {

@@ -18,6 +18,7 @@ export const execList = operation({
   routes: [{ method: 'GET', path: '/exec' }],
   tool: {
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    text: { form: 'commands', more: 'exec_get' },
     description:
       'List the commands started with exec_run: id, command, status, exit code and times, oldest first, without output. ' +
       'orphaned: started before the daemon was killed, and still running; its output is lost, exec_delete ends it. ' +
@@ -47,6 +48,7 @@ export const execInput = operation({
   routes: [{ method: 'POST', path: '/exec/:id/input', body: 'bytes' }],
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
+    text: { form: 'input' },
     description:
       'Send text to the stdin of a running background command: answer a prompt, feed data, or finish its input with eof true. ' +
       'End a line with \\n. Only commands started with background true keep stdin open; a finished one answers a conflict. ' +

@@ -241,6 +241,7 @@ export const fileStat = operation({
   routes: [{ method: 'GET', path: '/files/stat' }],
   tool: {
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    text: { form: 'facts' },
     description:
       'Check whether a path exists and what it is: type (file, directory, symlink), size, modification time, permissions, link target. ' +
       'Cheaper than reading. Use file_list for what a directory holds and file_read for content.',

@@ -90,8 +90,9 @@ export const fileList = operation({
       'to find text use search_content, to read one file use file_read.',
     fit: listFit,
     text: {
-      defaults: { path: '.', max_entries: 300, max_content_budget: 20_000 },
-      most: { max_entries: 1000, max_content_budget: 200_000 },
+      form: 'listing',
+      defaults: { path: '.', max_entries: 1000, max_content_budget: 20_000 },
+      most: { max_entries: 2000, max_content_budget: 200_000 },
     },
   },
   statuses: [404],

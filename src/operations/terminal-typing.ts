@@ -29,6 +29,7 @@ export const terminalInput = operation({
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
     ...TOOLSET,
+    text: { form: 'input' },
     description:
       'Type text or keys into a terminal: answer a prompt, enter a command, press a key. End a line with \\r. ' +
       'The answer does not wait for any effect: read it with terminal_scrollback and wait_seconds. ' +
@@ -66,6 +67,7 @@ export const terminalResize = operation({
   tool: {
     hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
     ...TOOLSET,
+    text: { form: 'terminal' },
     description:
       'Set the number of columns and rows of a terminal. Programs that draw the whole screen redraw for it; ' +
       'a wider window keeps long lines from being broken in what terminal_scrollback returns.',

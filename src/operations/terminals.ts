@@ -57,6 +57,7 @@ export const terminalCreate = operation({
   routes: [{ method: 'POST', path: '/terminals', status: 201 }],
   tool: {
     hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
+    text: { form: 'terminal', more: 'terminal_scrollback' },
     description:
       'Open a terminal (pseudo-terminal, tty) with a shell or an interactive program in the workspace and return its id. ' +
       'It lives until its program exits or terminal_delete ends it, whether or not anybody looks. Read what it prints with terminal_scrollback. ' +
@@ -81,6 +82,7 @@ export const terminalList = operation({
   routes: [{ method: 'GET', path: '/terminals' }],
   tool: {
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    text: { form: 'terminals', more: 'terminal_scrollback' },
     description:
       'List the terminals of the workspace: id, command, window size, whether alive, exit code and times, oldest first. ' +
       'Those that have ended are kept for a while so that their output can still be read with terminal_scrollback.',
@@ -179,6 +181,7 @@ export const terminalDelete = operation({
   routes: [{ method: 'DELETE', path: '/terminals/:id' }],
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
+    text: { form: 'terminal' },
     description:
       'Close, stop or kill a terminal by its id and forget its output. Every process of its session gets SIGHUP and, 1 s later, SIGKILL; ' +
       'the answer comes when they are gone. Read the output with terminal_scrollback first if it is still wanted.',

@@ -66,6 +66,7 @@ export const watcherCreate = operation({
   routes: [{ method: 'POST', path: '/watchers', status: 201 }],
   tool: {
     hints: { readOnly: false, destructive: false, idempotent: false, openWorld: false },
+    text: { form: 'watcher', more: 'watcher_get' },
     description:
       'Watch a directory tree for changes. Returns an id and a cursor; then call watcher_get with `since` set to the cursor ' +
       '(and wait_seconds) to learn what was created, written, removed or renamed. Dependencies, build output, version ' +
@@ -90,6 +91,7 @@ export const watcherList = operation({
   routes: [{ method: 'GET', path: '/watchers' }],
   tool: {
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    text: { form: 'watchers', more: 'watcher_get' },
     description: 'List the watchers: id, directory, what they leave out, and whether they are still active.',
   },
   example: {},
@@ -125,6 +127,7 @@ export const watcherGet = operation({
   routes: [{ method: 'GET', path: '/watchers/:id' }],
   tool: {
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    text: { form: 'watcher' },
     description:
       'Get a watcher, and with `since` (the cursor of the last answer) the changes after it: path and op create, write, ' +
       'remove, rename (moved away) or unknown (attributes). With wait_seconds it waits for the first change. Go on with ' +
@@ -153,6 +156,7 @@ export const watcherDelete = operation({
   routes: [{ method: 'DELETE', path: '/watchers/:id' }],
   tool: {
     hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
+    text: { form: 'watcher' },
     description: 'Delete a watcher by its id. The files it watched are not touched.',
   },
   statuses: [404],

@@ -43,14 +43,25 @@ t.test('the tools whose value is text promise no structured content; the others 
   const { tools } = await connect(t)
   const without = tools.filter((tool) => tool.outputSchema === undefined).map((tool) => tool.name)
   t.strictSame(without, [
+    'file_list',
     'file_read',
     'file_write',
+    'file_stat',
     'file_delete',
     'search_content',
     'search_files',
     'exec_run',
+    'exec_list',
     'exec_get',
+    'exec_input',
+    'terminal_create',
+    'terminal_list',
     'terminal_scrollback',
+    'terminal_delete',
+    'watcher_create',
+    'watcher_list',
+    'watcher_get',
+    'watcher_delete',
   ])
   const run = tools.find((tool) => tool.name === 'exec_run')
   t.match(run?.inputSchema.properties, { wait_seconds: { default: 45, description: /Default: 45\.$/ } })
@@ -151,7 +162,7 @@ t.test('commands: short, long with its middle reachable, running on', async (t) 
   t.match(gone.content[0]?.text, new RegExp(`^Task "${id}" is unknown`))
 })
 
-t.test('searches and lists stay short, lists stay JSON', async (t) => {
+t.test('searches and lists stay short', async (t) => {
   const { call } = await connect(t)
   const files = Object.fromEntries(
     Array.from({ length: 900 }, (_, i) => [`a-file-${i}.txt`, `needle ${'x'.repeat(300)}\n`]),
@@ -164,17 +175,86 @@ t.test('searches and lists stay short, lists stay JSON', async (t) => {
     (await call('search_files', { q: 'a-file-77', path })).content[0]?.text,
     /^11 files under .*\na-file-77\.txt\n/,
   )
-  const listed = await call('file_list', { path })
-  const text = listed.content[0]?.text ?? ''
-  t.ok(text.length <= 40_000, String(text.length))
-  t.strictSame(listed.structuredContent, JSON.parse(text))
-  t.equal(listed.structuredContent?.['truncated'], true)
+})
+
+t.test('a listing is lines; a long one keeps its top and names the call that goes on', async (t) => {
+  const { call } = await connect(t)
+  const path = t.testdir({
+    src: { 'main.ts': 'x'.repeat(1234), deep: { 'a\nb.txt': '' } },
+    'z.txt': '',
+    link: t.fixture('symlink', 'z.txt'),
+  })
+  const small = await call('file_list', { path, nested: true })
+  t.notOk('structuredContent' in small)
+  t.equal(
+    small.content[0]?.text,
+    `6 entries below ${path}.\nlink@\nsrc/\nsrc/deep/\n"src/deep/a\\nb.txt"  0\nsrc/main.ts  1,234\nz.txt  0`,
+  )
+  t.match(facts(small), { path, count: 6 })
+  const wide = t.testdir({ ...Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`dir-${i}`, Object.fromEntries(Array.from({ length: 200 }, (__, j) => [`a file with quite a long name ${j}`, '']))])), 'zz-last': '' }) // prettier-ignore
+  const cut = (await call('file_list', { path: wide, nested: true })).content[0]?.text ?? ''
+  t.ok(cut.length <= 40_000, String(cut.length))
+  for (const name of ['dir-0/', 'dir-29/', 'zz-last']) t.match(cut, new RegExp(`^${name}`, 'm'), name)
+  const next = /\[there are more: file_list (\{.*\})\]$/.exec(cut)?.[1]
+  t.match((await call('file_list', JSON.parse(next ?? '{}'))).content[0]?.text, /^200 entries below .*dir-\d+\.\n/)
+  const flat = Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`a-file-with-a-name-${i}`, '']))
+  const many = t.testdir(flat)
+  const seen: string[] = []
+  for (let args: object | undefined = { path: many, light: true }; args !== undefined;) {
+    const text: string = (await call('file_list', args)).content[0]?.text ?? ''
+    seen.push(...text.split('\n').filter((line) => line.startsWith('a-file')))
+    const more: string | undefined = /\[there are more: file_list (\{.*\})\]$/.exec(text)?.[1]
+    args = more === undefined ? undefined : (JSON.parse(more) as object)
+  }
+  t.strictSame(seen, Object.keys(flat).toSorted())
+})
+
+t.test('paths, commands, terminals and watchers are told in lines', async (t) => {
+  const { call } = await connect(t, '?format=text&toolsets=default,terminal')
+  const dir = t.testdir({ 'a.txt': 'abc' })
+  const text = async (name: string, args: object = {}) => (await call(name, args)).content[0]?.text ?? ''
+  t.match(
+    await text('file_stat', { path: join(dir, 'a.txt') }),
+    /a\.txt: file, 3 bytes, 0644, uid \d+, gid \d+, modified /,
+  )
+  const run = await call('exec_run', { command: ['cat'], background: true })
+  const id = String(facts(run)['id'])
+  t.match(
+    await text('exec_list'),
+    new RegExp(`\\d+ commands?:\\n[^]*${id}  running  since .*  cat\\n\\[output: exec_get`),
+  )
+  t.equal(
+    await text('exec_input', { id, input: 'hi\n', eof: true }),
+    `Written: 3 bytes to command ${id}. Its stdin is closed.`,
+  )
+  const made = await text('terminal_create', { command: ['cat'], cwd: dir })
+  const [, terminal = ''] =
+    /^Terminal (\d+)  alive  80×24  in .*  cat\.\n\[what it prints: terminal_scrollback \{/.exec(made) ?? []
+  t.match(await text('terminal_list'), new RegExp(`^1 terminal:\\n${terminal}  alive`))
+  t.equal(await text('terminal_input', { id: terminal, input: 'x' }), `Written: 1 byte to terminal ${terminal}.`)
+  t.equal(
+    await text('terminal_resize', { id: terminal, cols: 100, rows: 30 }),
+    `Terminal ${terminal} has 100 columns and 30 rows.`,
+  )
+  t.match(
+    await text('terminal_delete', { id: terminal }),
+    new RegExp(`^Terminal ${terminal} is closed and forgotten\\.`),
+  )
+  const watched = await text('watcher_create', { path: dir })
+  const next = JSON.parse(/\[what follows: watcher_get (\{.*\})\]$/.exec(watched)?.[1] ?? '{}') as { id: string }
+  writeFileSync(join(dir, 'new.txt'), '')
+  t.match(
+    await text('watcher_get', next),
+    /^Watcher \d+: .*, 1 directory\.\n(create|write)  new\.txt\n\[what follows: watcher_get/,
+  )
+  t.match(await text('watcher_list'), /^1 watcher:\n/)
+  t.equal(await text('watcher_delete', { id: next.id }), `Watcher ${next.id} is deleted.`)
 })
 
 t.test('a terminal is read as text', async (t) => {
   const { call } = await connect(t)
   const made = await call('terminal_create', { command: ['sh', '-c', 'printf "\\033[1mhello\\033[0m\\n"; sleep 30'] })
-  const { id } = made.structuredContent as { id: string }
+  const id = String(facts(made)['id'])
   const read = await call('terminal_scrollback', { id, from: 0, wait_seconds: 10 })
   t.match(
     read.content[0]?.text,
@@ -189,7 +269,7 @@ t.test('toolsets and read-only: what is not chosen is neither listed nor callabl
   for (const name of ['exec_run', 'file_stat']) {
     await t.rejects(some.call(name), { code: -32602, message: /Unknown tool here/ }, name)
   }
-  t.match(await some.call('exec_list'), { structuredContent: { tasks: [] } })
+  t.match(await some.call('exec_list'), { structuredContent: { tasks: Array } })
   const extra = await connect(t, '', { 'x-mcp-toolsets': 'default,terminal' })
   t.strictSame(extra.names.slice(23), ['terminal_input', 'terminal_resize'])
   const debug = await daemon.call('GET', '/mcp?toolsets=search')

@@ -16,8 +16,10 @@ import { failureText } from './failure.ts'
 import { fileView } from './file.ts'
 import { fitJson } from './fit-json.ts'
 import { grouped } from './limits.ts'
+import { listingView } from './listing.ts'
 import { screenView } from './screen.ts'
 import { matchesView, pathsView } from './search.ts'
+import { commandsView, factsView, inputView, terminalsView, terminalView, watchersView, watcherView } from './states.ts'
 import type { Block, Body, Subject, View } from './view.ts'
 
 export interface TextResult {
@@ -35,6 +37,14 @@ const VIEWS: Readonly<Record<TextForm, (subject: Subject) => View>> = {
   screen: screenView,
   written: writtenView,
   deleted: deletedView,
+  listing: listingView,
+  facts: factsView,
+  commands: commandsView,
+  input: inputView,
+  terminal: terminalView,
+  terminals: terminalsView,
+  watcher: watcherView,
+  watchers: watchersView,
 }
 
 export interface TextCall {

@@ -2,6 +2,8 @@
 // a model with machine facts beside them. A renderer names no tool: which one shows the rest is the
 // operation's to say.
 
+import { jsonOf } from '../../../base/json-of.ts'
+
 export type Body = Readonly<Record<string, unknown>>
 
 export interface Subject {
@@ -35,6 +37,12 @@ export function textOf(body: Body, field: string): string {
 export function countOf(body: Body, field: string): number | undefined {
   const value = body[field]
   return typeof value === 'number' ? value : undefined
+}
+
+/** As it is where it stands on one line, else as JSON. */
+export function named(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- a name may hold line breaks and escapes
+  return /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text) ? jsonOf(text) : text
 }
 
 export function call(tool: string, args: object): string {
