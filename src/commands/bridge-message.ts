@@ -47,7 +47,7 @@ export function messagesIn(text: string): readonly string[] {
 
 /** The reply with the id of what it answers: the daemon leaves it out where it refused before it had read the id. */
 export function withId(text: string, id: RequestId | undefined): string {
-  if (id === undefined || !/^\{"jsonrpc":"2\.0","id":null,/.test(text)) return text
+  if (id === undefined || !text.startsWith('{"jsonrpc":"2.0","id":null,')) return text
   return JSON.stringify({ ...(JSON.parse(text) as object), id })
 }
 

@@ -3,7 +3,14 @@
 
 import type { RequestId } from '../transports/mcp/json-rpc.ts'
 
-const [QUOTE, BACKSLASH, OPEN, CLOSE, LIST, END, COMMA, COLON] = [...'"\\{}[],:'].map((one) => one.charCodeAt(0))
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN = 0x7b
+const CLOSE = 0x7d
+const LIST = 0x5b
+const END = 0x5d
+const COMMA = 0x2c
+const COLON = 0x3a
 
 /** Characters of a name or a value that are kept: no id of a client is longer. */
 const LONGEST = 1024

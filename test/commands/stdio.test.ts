@@ -217,7 +217,7 @@ t.test('every refusal has the id of its message, however long that is and wherev
 
 t.test('the messages of a batch are answered one by one', async (t) => {
   const answers = await bridge(`${daemon.url}/mcp`, [`[${ping(1)},${ping('b')},{"jsonrpc":"2.0","method":"x"}]`])
-  t.same(answers.map(({ id }) => id).toSorted(), [1, 'b'])
+  t.strictSame(new Set(answers.map(({ id }) => id)), new Set([1, 'b']))
   t.match(await bridge(`${daemon.url}/mcp`, ['[]']), [{ id: null, error: {} }])
 })
 
