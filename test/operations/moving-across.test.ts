@@ -237,6 +237,31 @@ t.test('killed while an image directory is moved, one side is complete', { skip:
   }
 })
 
+t.test(
+  'without /proc files are changed by their paths, and trees are 501',
+  { skip: NO_ROOT || NO_MOUNTS },
+  async (t) => {
+    const { dir } = ground(t)
+    layTree(join(dir, 'tree'))
+    const without = 'mount -t tmpfs none /proc && exec "$@"'
+    const wrapper = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', without, 'sh'] as const
+    const daemon = await startDaemon(t, { wrapper })
+    const post = async (what: string, body: object) => (await daemon.call('POST', `/files/${what}`, body)).status
+    const file = join(dir, 'a/b')
+    t.equal(await post('write', { path: file, content: 'x', create_dirs: true }), 201)
+    t.equal(await post('write', { path: file, content: 'y', append: true }), 201)
+    t.equal(await post('chmod', { path: file, mode: '0600' }), 200)
+    t.equal(await post('copy', { path: file, to: join(dir, 'copy') }), 200)
+    t.equal(await post('move', { path: file, to: join(dir, 'moved') }), 200)
+    t.equal(await post('delete', { path: join(dir, 'copy') }), 200)
+    t.equal(await post('delete', { path: join(dir, 'tree') }), 501)
+    t.equal(await post('copy', { path: join(dir, 'tree'), to: join(dir, 'other') }), 501)
+    t.same(readdirSync(dir).sort(), ['a', 'moved', 'tree'])
+    t.equal(readFileSync(join(dir, 'moved'), 'utf8'), 'xy')
+    t.same(below(join(dir, 'tree')), TREE)
+  },
+)
+
 t.test('why an entry cannot be removed', async (t) => {
   const from = { uid: 1, mode: 0o40755, flag: undefined, writable: true }
   const entry = { uid: 2, flag: undefined }

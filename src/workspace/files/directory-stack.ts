@@ -3,7 +3,7 @@
 // outside, and no path gets longer than the kernel takes (reliability F-19). A few directories are open at a time;
 // the way back up to one that is not is "..", checked to be where we came from.
 
-import { constants, readFileSync } from 'node:fs'
+import { constants, existsSync, readFileSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { Fault } from '../../base/fault.ts'
 
@@ -74,6 +74,9 @@ export class DirectoryStack implements AsyncDisposable {
 
 /** The directory at `path` itself: no link. */
 export async function openStack(path: string): Promise<DirectoryStack> {
+  if (!existsSync('/proc/self/fd')) {
+    throw new Fault('not_supported', 'directories are walked through /proc/self/fd, and /proc is not mounted here')
+  }
   return new DirectoryStack(await openLevel(path))
 }
 

@@ -62,8 +62,8 @@ class Copy {
   }
 
   async tree(): Promise<void> {
-    await mkdir(this.#to.way, 0o700)
     await using source = await openStack(this.#from.way)
+    await mkdir(this.#to.way, 0o700)
     await using target = await openStack(this.#to.way)
     await this.#goInto(source, '')
     await walkTree(source, this.#visitor(source, target, await pseudoDevices()), this.#manner.signal)
