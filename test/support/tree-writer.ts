@@ -4,6 +4,7 @@
 
 import { appendFileSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { exchange } from './exchange.ts'
 
 const [what = '', root = '', count = '0', seed = '1'] = process.argv.slice(2)
 const number = Number(count)
@@ -41,6 +42,9 @@ function randomChanges(): void {
     () => renameSync(inside(), inside()),
     () => renameSync(inside(), outside()),
     () => renameSync(outside(), inside()),
+    () => exchange(inside(), inside()),
+    () => exchange(inside(), inside()),
+    () => exchange(inside(), outside()),
     () => rmSync(outside(), { recursive: true }),
     () => linkSync(inside(), inside()),
     () => rmSync(inside(), { recursive: true }),

@@ -19,8 +19,22 @@ export function pseudoMounts(mountinfo: string): string[] {
     const point = before?.split(' ')[4]
     const type = after?.split(' ')[0]
     if (point === undefined || type === undefined || !PSEUDO.has(type)) return []
-    return [point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))]
+    return [unescaped(point)]
   })
+}
+
+/** What is mounted where, in the text of /proc/self/mountinfo: the number of the last mount at each place. */
+export function mountPoints(mountinfo: string): Map<string, string> {
+  const points = new Map<string, string>()
+  for (const line of mountinfo.split('\n')) {
+    const [id, , , , point] = line.split(' ')
+    if (id !== undefined && point !== undefined) points.set(unescaped(point), id)
+  }
+  return points
+}
+
+function unescaped(point: string): string {
+  return point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
 /** Directories that a walk from above leaves out. */

@@ -32,11 +32,36 @@ export interface SurveyOptions {
 
 export class Survey {
   readonly #options: SurveyOptions
-  errors = 0
-  unreadable: string[] = []
+  /** Directories that could not be watched or read. */
+  readonly #closed = new Set<Directory>()
 
   constructor(options: SurveyOptions) {
     this.#options = options
+  }
+
+  get errors(): number {
+    return this.#closed.size
+  }
+
+  /** The first of their paths. */
+  get unreadable(): string[] {
+    const paths: string[] = []
+    for (const directory of this.#closed) {
+      if (paths.length === NAMED_ERRORS) break
+      paths.push(locate(directory.path).path)
+    }
+    return paths
+  }
+
+  /** Whether the directory, now known to have changed, is one to be tried again. */
+  isClosed(directory: Directory): boolean {
+    return this.#closed.has(directory)
+  }
+
+  /** A directory that has gone is not one that cannot be read. */
+  forget(top: Directory): void {
+    if (this.#closed.size === 0) return
+    for (const directory of top.all()) this.#closed.delete(directory)
   }
 
   excluded(directory: Directory, name: string, isDirectory: boolean): boolean {
@@ -69,8 +94,7 @@ export class Survey {
    * files whose inode changed at `since` (milliseconds of the clock) or later.
    */
   *compare(root: Directory, since: number, tell: (change: Change) => void): Generator<void> {
-    this.errors = 0
-    this.unreadable = []
+    this.#closed.clear()
     const waiting = [root]
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       yield
@@ -126,13 +150,15 @@ export class Survey {
     if (errno !== undefined) {
       const limit = watchLimit(errno, locate(path).path)
       if (limit !== undefined) this.#options.limited(limit)
-      else this.#complain(path, errno)
+      else this.#complain(directory, errno)
       return undefined
     }
     try {
-      return readDirectory(locate(path), directory.parent === undefined)
+      const reading = readDirectory(locate(path), directory.parent === undefined)
+      this.#closed.delete(directory)
+      return reading
     } catch (error) {
-      this.#unread(path, error)
+      this.#unread(directory, error)
       return undefined
     }
   }
@@ -143,22 +169,20 @@ export class Survey {
         if (!this.excluded(directory, nameOfItem(item), item.kind === 'directory')) yield item
       }
     } catch (error) {
-      this.#unread(directory.path, error) // a large directory that went while it was read
+      this.#unread(directory, error) // a large directory that went while it was read
     }
   }
 
   /** What the system lacks it will have again: that is no property of the directory, which is to be read then. */
-  #unread(path: string, error: unknown): void {
+  #unread(directory: Directory, error: unknown): void {
     const errno = errnoOf(error)
-    const fault = LACKING.has(errno) ? faultOfSystem(error, locate(path).path) : undefined
+    const fault = LACKING.has(errno) ? faultOfSystem(error, locate(directory.path).path) : undefined
     if (fault instanceof Fault) this.#options.limited(fault)
-    else this.#complain(path, errno)
+    else this.#complain(directory, errno)
   }
 
-  #complain(path: string, errno: string | undefined): void {
-    if (GONE.has(errno)) return
-    this.errors++
-    if (this.unreadable.length < NAMED_ERRORS) this.unreadable.push(locate(path).path)
+  #complain(directory: Directory, errno: string | undefined): void {
+    if (!GONE.has(errno)) this.#closed.add(directory)
   }
 }
 

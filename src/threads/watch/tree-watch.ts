@@ -3,14 +3,15 @@
 // one thing is done after the other, so events are always read against a tree that is up to date.
 // Where events were lost, that is announced, and the differences to the disk are told (contract 17).
 
-import { readSync, realpathSync, statSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import { Fault, errnoOf } from '../../base/fault.ts'
 import { IN, LONGEST_EVENT } from '../../native/inotify.ts'
-import { forbiddenToWalks } from '../walk/mounts.ts'
 import { renderChange, type Change } from './change.ts'
 import { parseEvents, type WatchEvent } from './events.ts'
+import { forbiddenBelow, identityOf, identityOr, isDirectoryAt } from './disk.ts'
 import { exclusionOf } from './exclusions.ts'
 import { instanceLimit } from './limits.ts'
+import { MountPoints } from './mount-points.ts'
 import { Moves } from './moves.ts'
 import { Outbox } from './outbox.ts'
 import { Survey } from './survey.ts'
@@ -32,6 +33,7 @@ const CLOCK_SLACK_MS = 100
 
 const LOST = 'events were lost: the kernel could hold no more; what follows are the differences, then ready'
 const UNMOUNTED = 'a file system inside the tree was unmounted; what follows are the differences, then ready'
+const REMOUNTED = 'something was mounted or unmounted inside the tree; what follows are the differences, then ready'
 
 const buffer = Buffer.alloc(64 * 1024)
 
@@ -39,10 +41,13 @@ export class TreeWatch implements Disposable {
   readonly outbox = new Outbox()
   readonly #root: Directory
   readonly #identity: string
+  readonly #mounts: MountPoints
   readonly #table: WatchTable
   readonly #survey: Survey
   readonly #windows = new Windows((change) => this.outbox.put(renderChange(change)))
   readonly #moves = new Moves()
+  /** Names that something has left by a move, until the events that were read with it are handled. */
+  readonly #left: { readonly parent: Directory; readonly name: string }[] = []
   #steps: Generator<void> | undefined
   #started = false
   #ended = false
@@ -59,6 +64,7 @@ export class TreeWatch implements Disposable {
   constructor(job: WatchJob) {
     this.#root = new Directory(job.root)
     this.#identity = identityOf(job.root)
+    this.#mounts = new MountPoints(job.root)
     this.#table = openTable()
     this.#survey = new Survey({
       table: this.#table,
@@ -152,23 +158,27 @@ export class TreeWatch implements Disposable {
   }
 
   *#handleAll(events: readonly WatchEvent[], lost: boolean): Generator<void> {
+    const { renewals } = this.#table
     for (const event of events) {
-      yield* this.#handle(event)
-      if (this.#ended) return
+      // None: an event from before its watch was given up.
+      for (const directory of this.#table.get(event.wd)) {
+        if (directory.wd === event.wd) yield* this.#handle(directory, event)
+        // The numbers of a new queue are other directories'.
+        if (this.#ended || this.#table.renewals !== renewals) return
+      }
       yield
     }
     if (lost) yield* this.#resync(LOST)
+    else yield* this.#lookForReturned()
   }
 
-  *#handle(event: WatchEvent): Generator<void> {
-    const { mask, name, wd } = event
-    const directory = this.#table.get(wd)
-    if (directory === undefined) return // an event from before its watch was given up
+  *#handle(directory: Directory, event: WatchEvent): Generator<void> {
+    const { mask, name } = event
     if (name === '') return yield* this.#handleSelf(directory, event)
     if (this.#survey.excluded(directory, name, (mask & IN.ISDIR) !== 0)) return
     if ((mask & (IN.DELETE | IN.MOVED_FROM)) !== 0) this.#vanish(directory, event)
     else if ((mask & (IN.CREATE | IN.MOVED_TO)) !== 0) yield* this.#appear(directory, event)
-    else if (directory.has(name)) this.#alter(directory, event)
+    else if (directory.has(name)) yield* this.#alter(directory, event)
   }
 
   *#handleSelf(directory: Directory, { mask, wd }: WatchEvent): Generator<void> {
@@ -181,11 +191,31 @@ export class TreeWatch implements Disposable {
     if (!parent.has(name)) return
     const path = parent.pathOf(name)
     const directory = parent.directory(name)
-    if (directory !== undefined) this.#table.forget(directory)
+    if (directory !== undefined) this.#forget(directory)
     parent.delete(name)
     const moved = (mask & IN.MOVED_FROM) !== 0
     this.#note({ path, op: moved ? 'rename' : 'remove', directory: directory !== undefined })
-    if (moved) this.#moves.left(cookie, path)
+    if (!moved) return
+    this.#moves.left(cookie, path)
+    this.#left.push({ parent, name })
+  }
+
+  /**
+   * Two entries that are exchanged (renameat2(2)) each leave and arrive, and one of them arrives before the other has
+   * left: what is at a name after all that has been read is looked for where something has left.
+   */
+  *#lookForReturned(): Generator<void> {
+    for (const { parent, name } of this.#left.splice(0)) {
+      if (parent.wd < 0 || parent.has(name)) continue
+      const isDirectory = isDirectoryAt(parent.pathOf(name))
+      if (isDirectory === undefined || this.#survey.excluded(parent, name, isDirectory)) continue
+      yield* this.#arrive(parent, name, isDirectory)
+    }
+  }
+
+  #forget(directory: Directory): void {
+    this.#table.forget(directory)
+    this.#survey.forget(directory)
   }
 
   *#appear(parent: Directory, { name, mask, cookie }: WatchEvent): Generator<void> {
@@ -196,24 +226,33 @@ export class TreeWatch implements Disposable {
     // Reading its parent has told of it already, with everything below.
     if (!moved && parent.has(name) && (known === undefined ? !isDirectory : isDirectory && known.wd >= 0)) return
     if (known !== undefined) {
-      this.#table.forget(known)
+      this.#forget(known)
       this.#note({ path, op: 'remove', directory: true })
     }
-    const from = moved ? this.#moves.arrived(cookie) : undefined
+    const from = moved ? this.#moves.arrived(cookie, path) : undefined
     const rename = from === undefined ? undefined : this.#windows.pending(from)
     if (rename?.op === 'rename' && rename.to === undefined) this.#note({ ...rename, to: path })
+    yield* this.#arrive(parent, name, isDirectory, from)
+  }
+
+  *#arrive(parent: Directory, name: string, isDirectory: boolean, from?: string): Generator<void> {
     const below = parent.add(name, isDirectory)
-    this.#note({ path, op: 'create', directory: isDirectory, from })
+    this.#note({ path: parent.pathOf(name), op: 'create', directory: isDirectory, from })
     if (below !== undefined) yield* this.#survey.fill(below, (change) => this.#note(change))
   }
 
   /** Closing counts as a write too, for memory maps are written without a word; but not beside what tells more. */
-  #alter(parent: Directory, { name, mask }: WatchEvent): void {
+  *#alter(parent: Directory, { name, mask }: WatchEvent): Generator<void> {
+    const known = parent.directory(name)
     const path = parent.pathOf(name)
     const directory = (mask & IN.ISDIR) !== 0
     if ((mask & IN.MODIFY) !== 0) this.#note({ path, op: 'write', directory })
     else if ((mask & IN.CLOSE_WRITE) === 0) this.#note({ path, op: 'unknown', directory })
     else if (this.#windows.pending(path)?.op !== 'create') this.#note({ path, op: 'write', directory })
+    // It was closed to us, and its permissions are what has changed.
+    if ((mask & IN.ATTRIB) !== 0 && known !== undefined && this.#survey.isClosed(known)) {
+      yield* this.#survey.fill(known, (change) => this.#note(change))
+    }
   }
 
   #note(change: Change): void {
@@ -225,6 +264,7 @@ export class TreeWatch implements Disposable {
     const since = this.#heardUntil - CLOCK_SLACK_MS
     this.#windows.flush()
     this.#moves.clear()
+    this.#left.length = 0
     if (message !== undefined) this.outbox.put({ kind: 'overflow', message })
     this.#heardUntil = Date.now()
     this.#retryAt = Infinity
@@ -250,10 +290,17 @@ export class TreeWatch implements Disposable {
     this.outbox.put({ kind: 'overflow', message: this.#problem })
   }
 
+  /** No event tells of a mount, nor of the end of one that has another path. */
+  #checkMounts(): void {
+    const changed = this.#mounts.changed(this.#now)
+    if (this.#steps !== undefined || !changed.some((names) => this.#root.holds(names))) return
+    this.#steps = this.#resync(REMOUNTED)
+  }
+
   #checkRoot(): void {
     this.#nextCheck = this.#now + ROOT_CHECK_MS
     const watched = this.#root.wd >= 0 || this.#problem !== undefined
-    if (watched && identityOr(this.#root.path) === this.#identity) return
+    if (watched && identityOr(this.#root.path) === this.#identity) return this.#checkMounts()
     this.#note({ path: this.#root.path, op: 'remove', directory: true })
     this.#windows.flush()
     this.outbox.put({ kind: 'ended' })
@@ -268,25 +315,4 @@ function openTable(): WatchTable {
   } catch (error) {
     throw instanceLimit(errnoOf(error)) ?? error
   }
-}
-
-function identityOf(path: string): string {
-  const { dev, ino } = statSync(path)
-  return `${dev}:${ino}`
-}
-
-function identityOr(path: string): string | undefined {
-  try {
-    return identityOf(path)
-  } catch {
-    return undefined
-  }
-}
-
-/** The places that walks keep out of, as paths below a root that may be a link. */
-function forbiddenBelow(root: string): ReadonlySet<string> {
-  const real = realpathSync(root)
-  if (real === root) return forbiddenToWalks()
-  const below = [...forbiddenToWalks()].filter((path) => path.startsWith(`${real}/`))
-  return new Set(below.map((path) => root + path.slice(real.length)))
 }

@@ -46,6 +46,12 @@ export class Directory implements Place {
     return this.#directories?.get(name)
   }
 
+  /** Whether the directory above the last of `names` is known, and so what is at that name. */
+  holds(names: readonly string[]): boolean {
+    const [name = '', ...rest] = names
+    return rest.length === 0 ? this.has(name) : this.directory(name)?.holds(rest) === true
+  }
+
   /** Adds an entry in place of any other of its name; returns it where it is a directory. */
   add(name: string, directory: boolean): Directory | undefined {
     this.delete(name)

@@ -1,14 +1,19 @@
-// The kernel's side of one watcher: its inotify descriptor, and which directory each watch descriptor stands
-// for. One directory on the disk has one watch however it is named, so a directory that was moved before its
-// move was heard of passes from the node it had to the one it has now.
+// The kernel's side of one watcher: its inotify descriptor, and which directories each watch descriptor stands
+// for. One directory on the disk has one watch however often it is named, and a bind mount names it twice: what
+// happens in it is then told under each path. A directory that was moved before its move was heard of has two
+// names for that while, too.
 
 import { addWatch, closeDescriptor, openInotify, removeWatch } from '../../native/inotify.ts'
 import { locate } from './names.ts'
-import type { Directory } from './tree.ts'
+import { Directory } from './tree.ts'
 
 export class WatchTable {
   #fd = openInotify()
-  readonly #byWd = new Map<number, Directory>()
+  /** Most have one name: a list only for those that have more. */
+  readonly #byWd = new Map<number, Directory | readonly Directory[]>()
+
+  /** How often the queue was begun anew: numbers from before mean nothing. */
+  renewals = 0
 
   /** To be read and polled; -1 when closed. */
   get fd(): number {
@@ -19,8 +24,10 @@ export class WatchTable {
     return this.#byWd.size
   }
 
-  get(wd: number): Directory | undefined {
-    return this.#byWd.get(wd)
+  /** The directories that it stands for; empty: it was given up. */
+  get(wd: number): readonly Directory[] {
+    const found = this.#byWd.get(wd)
+    return found === undefined ? [] : found instanceof Directory ? [found] : found
   }
 
   /** Watches the directory; the errno's name where that fails. */
@@ -28,41 +35,50 @@ export class WatchTable {
     const { path, raw } = locate(directory.path)
     const wd = addWatch(this.#fd, raw ?? path, directory.parent === undefined)
     if (typeof wd === 'string') return wd
-    const before = this.#byWd.get(wd)
-    if (before !== undefined) before.wd = -1
-    this.#byWd.set(wd, directory)
+    if (directory.wd !== wd) this.#leave(directory)
+    const others = this.get(wd).filter((other) => other !== directory)
+    this.#byWd.set(wd, others.length === 0 ? directory : [...others, directory])
     directory.wd = wd
     return undefined
   }
 
   /** Gives up the watches of a directory and of all below it. */
   forget(top: Directory): void {
-    for (const directory of top.all()) {
-      if (directory.wd < 0) continue
-      removeWatch(this.#fd, directory.wd)
-      this.#byWd.delete(directory.wd)
-      directory.wd = -1
-    }
+    for (const directory of top.all()) this.#leave(directory)
   }
 
   /** The kernel has removed the watch by itself. */
   lost(wd: number): void {
-    const directory = this.#byWd.get(wd)
-    if (directory === undefined) return
+    for (const directory of this.get(wd)) directory.wd = -1
+    this.#byWd.delete(wd)
+  }
+
+  /** The watch stays for as long as the directory has another name. */
+  #leave(directory: Directory): void {
+    const { wd } = directory
+    if (wd < 0) return
     directory.wd = -1
+    const others = this.get(wd).filter((other) => other !== directory)
+    const [other] = others
+    if (other !== undefined) {
+      this.#byWd.set(wd, others.length === 1 ? other : others)
+      return
+    }
+    removeWatch(this.#fd, wd)
     this.#byWd.delete(wd)
   }
 
   /** Starts again with an empty queue and no watches. The old ones go first, for they count against the limit. */
   renew(): void {
     this.close()
+    this.renewals++
     this.#fd = openInotify()
   }
 
   close(): void {
     if (this.#fd >= 0) closeDescriptor(this.#fd)
     this.#fd = -1
-    for (const directory of this.#byWd.values()) directory.wd = -1
+    for (const wd of this.#byWd.keys()) for (const directory of this.get(wd)) directory.wd = -1
     this.#byWd.clear()
   }
 }
