@@ -8,10 +8,13 @@ import { searchNames } from '../workspace/listing/name-search.ts'
 export const searchFiles = operation({
   name: 'search_files',
   title: 'Search file names',
-  summary: 'Finds files whose path below `path` contains a text.',
+  summary: 'Finds files whose path below `path` contains a text or matches a glob.',
   scope: 'search',
   input: Type.Object({
-    q: text('Text that the path relative to `path` must contain. No wildcards.', { minLength: 1, maxLength: 1000 }),
+    q: text(
+      'Text that the path relative to `path` must contain; with *, ?, [ or { a glob: of the name, or with a / of that path.',
+      { minLength: 1, maxLength: 1000 },
+    ),
     path: path('Directory to search.', { default: '/' }),
     case_sensitive: flag('Upper and lower case differ.', false),
     include_hidden: flag('Also files and directories whose name begins with a dot.', false),
@@ -40,7 +43,7 @@ export const searchFiles = operation({
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
     description:
       'Finds files by name: every regular file whose path relative to `path` contains `q` (a plain substring, any ' +
-      'case, no wildcards). Ignored and hidden files are left out unless asked for. Give a narrow `path` where you can. ' +
+      'case) or, where q has wildcards such as *.ts or src/**/*.{js,ts}, matches it. Ignored and hidden files are left out unless asked for. Give a narrow `path` where you can. ' +
       'To search inside files use search_content; to see a directory use file_list.',
     fit: namesFit,
     text: { form: 'paths', defaults: { path: '.' }, most: { max_results: 2000 } },

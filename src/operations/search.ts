@@ -80,6 +80,9 @@ export const searchContent = operation({
     timed_out: Type.Optional(Type.Literal(true, { description: 'timeout was reached; the rest was not searched' })),
     next: restCall('Over MCP, where the result was cut: the call that shows the first file that is not here in full'),
     engine: Type.Literal('ripgrep'),
+    hint: Type.Optional(
+      Type.String({ description: 'Where nothing was found: how q was read, and how else it can be' }),
+    ),
     warnings: Type.Optional(Type.Array(Type.String(), { description: 'What could not be searched, and why' })),
   }),
   aliases: { query: 'q' },
@@ -98,8 +101,18 @@ export const searchContent = operation({
     meta: { 'anthropic/alwaysLoad': true },
   },
   example: { q: 'TODO', path: '/app', file_types: ['ts', 'md'], context_lines: 1 },
-  run: (asked, { workspace, signal, access }) => workspace.search.search(contentQuery(asked), signal, access),
+  async run(asked, { workspace, signal, access }) {
+    const found = await workspace.search.search(contentQuery(asked), signal, access)
+    const hint = found.total_matches === 0 && !asked.regex ? literalHint(asked.q) : undefined
+    return hint === undefined ? found : { ...found, hint }
+  },
 })
+
+/** For a text that looks like an expression and was looked for as it stands. */
+export function literalHint(q: string): string | undefined {
+  if (!/\\[bBdDsSwW.]|[.)\]}][*+?]|\.\*|\[[^\]]+\]|\(.+\|.+\)|\w\|\w|^\^|\$$/.test(q)) return undefined
+  return `the text ${quote(q)} was looked for as it stands; regex: true reads it as an expression`
+}
 
 /** The query as ripgrep's command line is made from it; throws bad_request for what ripgrep cannot search for. */
 export function contentQuery(asked: Static<typeof input>): ContentQuery {

@@ -3,6 +3,7 @@
 
 import { below } from './directory.ts'
 import { folded } from './fold.ts'
+import { compileGlob, matchSegments, type Segment } from './glob.ts'
 import type { Directory, Ground } from './ground.ts'
 import { unusedName } from './lossy-names.ts'
 import { jsonString } from './entry.ts'
@@ -26,6 +27,7 @@ export class NameSearch {
   readonly #lossy: { readonly text: string; readonly bytes: Buffer }[] = []
   #lossyNames: LossyName[] | undefined
   readonly #q: string
+  readonly #globs: readonly (readonly Segment[])[]
   /** The text spans segments, so that names alone do not decide. */
   readonly #spans: boolean
   #truncated = false
@@ -36,6 +38,7 @@ export class NameSearch {
     this.#output = output
     this.#q = this.#folded(job.q)
     this.#spans = job.q.includes('/')
+    this.#globs = (job.globs ?? []).flatMap((glob) => [compileGlob(this.#folded(glob)) ?? []])
   }
 
   get count(): number {
@@ -107,8 +110,15 @@ export class NameSearch {
   }
 
   #matches(prefix: string, name: string, directory: boolean): boolean {
+    if (!directory && this.#globs.length > 0 && this.#fitsGlob(prefix, name)) return true
     if (!this.#spans) return this.#folded(name).includes(this.#q)
     return this.#folded(directory ? `${prefix}${name}/` : prefix + name).includes(this.#q)
+  }
+
+  /** Beside the text itself, which a name may hold too: `[id].tsx`. */
+  #fitsGlob(prefix: string, name: string): boolean {
+    const path = this.#folded(this.#spans ? prefix + name : name).split('/')
+    return this.#globs.some((glob) => matchSegments(glob, path, 0))
   }
 
   #folded(text: string): string {

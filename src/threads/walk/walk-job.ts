@@ -58,6 +58,8 @@ export interface NameJob {
   readonly kind: 'names'
   readonly path: string
   readonly q: string
+  /** What `q` stands for where it is a glob, braces expanded; without a slash of a name, with one of the whole path. */
+  readonly globs?: readonly string[] | undefined
   readonly caseSensitive: boolean
   readonly hidden: boolean
   readonly cap: number

@@ -1,7 +1,8 @@
 // Search of file names (contract 3, /files/search/files) as a walk; no ripgrep is needed for it.
 
 import { JsonText } from '../../base/json-text.ts'
-import { expandPatterns } from '../../threads/walk/pattern-list.ts'
+import { compileGlob } from '../../threads/walk/glob.ts'
+import { ALTERNATIVES, expandBraces, expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { LossyName, NameJob } from '../../threads/walk/walk-job.ts'
 import type { Access } from '../files/access.ts'
 import { rulesWanted } from './rules-wanted.ts'
@@ -24,6 +25,7 @@ export async function searchNames(walkers: Walkers, request: NameRequest, signal
     kind: 'names',
     path,
     q,
+    globs: globsOf(q),
     caseSensitive: request.case_sensitive,
     hidden: request.include_hidden,
     cap: request.max_results,
@@ -48,4 +50,11 @@ export async function searchNames(walkers: Walkers, request: NameRequest, signal
 function absolute(root: string, { path, bytes }: LossyName): { path: string; path_base64: string } {
   const prefix = Buffer.from(root === '/' ? '/' : `${root}/`)
   return { path, path_base64: Buffer.concat([prefix, Buffer.from(bytes, 'base64')]).toString('base64') }
+}
+
+/** The globs that a text with `*`, `?`, `[` or `{` stands for; undefined where it is a text like any other. */
+function globsOf(q: string): readonly string[] | undefined {
+  if (!/[*?[{]/.test(q)) return undefined
+  const globs = expandBraces(q.replace(/^\.?\//, ''), ALTERNATIVES) ?? []
+  return globs.every((glob) => compileGlob(glob) !== undefined) ? globs : undefined
 }

@@ -40,9 +40,10 @@ export function matchesView({ body }: Subject): View {
   const warnings = ((body['warnings'] ?? []) as readonly string[])
     .slice(0, 3)
     .map((warning) => `[${cutAt(warning, 300)}]`)
+  const hint = typeof body['hint'] === 'string' ? `[${body['hint']}]` : ''
   return textView(
-    [found, ...lines, cut, late === '' ? more : late, ...warnings],
-    ['success', 'results', 'matches', 'warnings'],
+    [found, hint, ...lines, cut, late === '' ? more : late, ...warnings],
+    ['success', 'results', 'matches', 'warnings', 'hint'],
   )
 }
 
