@@ -76,6 +76,22 @@ export function below(location: Location, item: Item): Location {
 
 const SLASH = Buffer.from('/')
 
+/**
+ * What is below `root`, seen from there; bytes only where they are not UTF-8. A root that is open already goes by
+ * bytes that have nothing to do with its path, so each form is cut by its own length.
+ */
+export function relative(root: Location, { path, raw }: Location): Location {
+  if (raw === undefined) return { path: path.slice(lengthBelow(root.path)), raw }
+  const bytes = raw.subarray(lengthBelow(root.raw ?? Buffer.from(root.path)))
+  const text = bytes.toString('utf8')
+  const exact = !text.includes('\uFFFD') || Buffer.from(text).equals(bytes)
+  return { path: text, raw: exact ? undefined : bytes }
+}
+
+function lengthBelow(root: string | Buffer): number {
+  return root.toString('latin1') === '/' ? 1 : root.length + 1
+}
+
 function readRaw(where: string | Buffer): Item[] {
   return readdirSync(where, { withFileTypes: true, encoding: 'buffer' }).map((entry) => rawItem(entry))
 }

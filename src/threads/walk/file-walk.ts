@@ -1,7 +1,7 @@
 // The regular files that the rules admit, for a search of their content: each path relative to the root, ended
 // by NUL; "/" and base64 where its bytes are not UTF-8, for no relative path begins with a slash.
 
-import { below } from './directory.ts'
+import { below, relative, type Location } from './directory.ts'
 import { folded } from './fold.ts'
 import type { Ground } from './ground.ts'
 import type { Output } from './output.ts'
@@ -48,11 +48,9 @@ export class FileWalk {
     return this.#ends.some((end) => plain.endsWith(end))
   }
 
-  #put({ path, raw }: { path: string; raw: Buffer | undefined }): void {
+  #put(location: Location): void {
     this.#count++
-    const root = this.#ground.root.path
-    const prefix = root === '/' ? '/' : `${root}/`
-    if (raw === undefined) this.#output.put(`${path.slice(prefix.length)}\0`)
-    else this.#output.put(`/${raw.toString('base64', Buffer.byteLength(prefix))}\0`)
+    const { path, raw } = relative(this.#ground.root, location)
+    this.#output.put(raw === undefined ? `${path}\0` : `/${raw.toString('base64')}\0`)
   }
 }

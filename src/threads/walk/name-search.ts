@@ -1,7 +1,7 @@
 // File names that contain some text (contract 3, /files/search/files): regular files, as `rg --files` lists
 // them, by a substring of the path relative to where the search starts.
 
-import { below } from './directory.ts'
+import { below, relative } from './directory.ts'
 import { folded } from './fold.ts'
 import { compileGlob, matchSegments, type Segment } from './glob.ts'
 import type { Directory, Ground } from './ground.ts'
@@ -80,17 +80,14 @@ export class NameSearch {
           this.#truncated = true
           return
         }
-        this.#add(prefix + name, below(directory, item).raw)
+        this.#add(prefix + name, relative(this.#ground.root, below(directory, item)).raw)
       }
     }
   }
 
   #add(text: string, raw: Buffer | undefined): void {
     if (raw === undefined) this.#files.push(text)
-    else {
-      const root = this.#ground.root.path
-      this.#lossy.push({ text, bytes: raw.subarray(Buffer.byteLength(root === '/' ? '/' : `${root}/`)) })
-    }
+    else this.#lossy.push({ text, bytes: raw })
   }
 
   /** Each path is told once: where decoding makes two alike, bytes that are not UTF-8 are told as \\xNN. */
