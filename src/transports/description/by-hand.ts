@@ -8,6 +8,27 @@ const FAULT = {
   description: 'Refused.',
   content: { 'application/json': { schema: { $ref: '#/components/schemas/error' } } },
 }
+/** A refusal in the form of the protocol, with the fields of every other refusal beside it. */
+const RPC_FAULT = {
+  description: 'Refused: a JSON-RPC error, whose `data` is the body of every other refusal.',
+  content: {
+    'application/json': {
+      schema: {
+        type: 'object',
+        required: ['jsonrpc', 'id', 'error'],
+        properties: {
+          jsonrpc: { const: '2.0' },
+          id: { type: ['string', 'number', 'null'] },
+          error: {
+            type: 'object',
+            required: ['code', 'message'],
+            properties: { code: { type: 'integer' }, message: { type: 'string' }, data: { type: 'object' } },
+          },
+        },
+      },
+    },
+  },
+}
 /** The WebSocket of a browser can send no header (contract 0). */
 const UPGRADE_SECURITY = [{ bearer: [] }, { token: [] }]
 
@@ -73,7 +94,7 @@ const mcp: PlainSchema = {
         },
       },
       202: { description: 'A notification was taken.' },
-      default: FAULT,
+      default: RPC_FAULT,
     },
   },
 }
