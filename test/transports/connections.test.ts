@@ -103,7 +103,7 @@ t.test('one credential with all connections does not keep another call out', { t
 
 t.test('a stranger gets some answers on one connection, who may call any number', { timeout: 60_000 }, async (t) => {
   const daemon = await startDaemon(t)
-  const flood = await rawExchange(daemon.port, HEALTH.repeat(5000), 30_000)
+  const flood = await rawExchange(daemon.port, HEALTH.repeat(5000), 5000)
   // What was not read resets the connection, which may overtake the last answers.
   t.ok(flood.text.split('HTTP/1.1 200').length - 1 <= 32)
   const one = new Client(t, daemon.port)
@@ -111,9 +111,9 @@ t.test('a stranger gets some answers on one connection, who may call any number'
   t.match(one.text, /^connection: close\r$/im)
   await until('it is closed', () => !one.open)
   const many = known('/runtime').repeat(500) + known('/runtime', 'Connection: close')
-  const all = await rawExchange(daemon.port, many, 30_000)
+  const all = await rawExchange(daemon.port, many, 501)
   t.equal(all.text.split('HTTP/1.1 200').length - 1, 501)
-  const refused = await rawExchange(daemon.port, HEALTH.replace('localhost', 'evil.example').repeat(5000), 30_000)
+  const refused = await rawExchange(daemon.port, HEALTH.replace('localhost', 'evil.example').repeat(5000), 5000)
   t.ok(refused.text.split('HTTP/1.1 403').length - 1 <= 32, 'refusals are answers too')
 })
 
@@ -131,7 +131,7 @@ t.test('requests sent ahead are answered in their order, with their bodies', { t
     )
   }
   const requests = Array.from({ length: 40 }, (_, n) => run(n, n === 39)).join('')
-  const { text } = await rawExchange(daemon.port, requests, 25_000)
+  const { text } = await rawExchange(daemon.port, requests, 40)
   t.strictSame(
     [...text.matchAll(/"stdout":"n=(\d+)/g)].map(([, n]) => Number(n)),
     Array.from({ length: 40 }, (_, n) => n),
