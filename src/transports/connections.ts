@@ -47,7 +47,47 @@ interface Entry {
   credential: string | undefined
 }
 
+/** New connections are read from after so many turns of the loop at the latest, however many others come. */
+const PATIENCE_TURNS = 500
+/** So many that wait are no flood: they are read from in their order. */
+const FEW = 16
+/** A turn that took longer was one of parsing: as much time goes to the others before the next one. */
+const LONG_TURN_MS = 5
+
+/**
+ * Begins to read from new connections. The loop takes one from the kernel in each turn, and a first reading may hold
+ * 64 KiB of requests, which take 15 ms to parse: so reading waits while others still come in, and then begins with the
+ * oldest, and where many wait with the newest too, so that one who may call is not behind a flood.
+ */
+function openArrivals(): (socket: Socket) => void {
+  const arrived: { readonly socket: Socket; readonly turn: number }[] = []
+  let turn = 0
+  let came = false
+  let read = 0
+  const admit = (): void => {
+    turn++
+    const oldest = arrived[0]?.turn ?? turn
+    const spent = read === 0 ? 0 : performance.now() - read
+    read = 0
+    if (spent > LONG_TURN_MS && arrived.length > 0) return void setTimeout(admit, spent)
+    if (!came || turn - oldest > PATIENCE_TURNS) {
+      if (arrived.length > FEW) arrived.pop()?.socket.resume()
+      arrived.shift()?.socket.resume()
+      read = performance.now()
+    }
+    came = false
+    if (arrived.length > 0) setImmediate(admit)
+    else read = 0
+  }
+  return (socket) => {
+    came = true
+    process.nextTick(() => socket.pause()) // Node's own listener has a resume pending, which comes first
+    if (arrived.push({ socket, turn }) === 1) setImmediate(admit)
+  }
+}
+
 export function openConnections(most: number): Connections {
+  const arrive = openArrivals()
   const entries = new Map<Socket, Entry>()
   const strangers = new Strangers(Math.min(MOST_STRANGERS, Math.ceil(most / 2)))
   let sweeping: NodeJS.Timeout | undefined
@@ -78,10 +118,19 @@ export function openConnections(most: number): Connections {
       const full = entries.size >= most
       if (full && !close(strangers.oldest()) && !close(longestIdle(entries.values()))) return void socket.destroy()
       const network = networkOf(socket.remoteAddress ?? '')
-      const entry: Entry = { socket, network, since: now, busy: 0, answers: 0, idleSince: now, credential: undefined }
+      const entry: Entry = {
+        socket,
+        network,
+        since: now,
+        busy: 0,
+        answers: 0,
+        idleSince: now,
+        credential: undefined,
+      }
       entries.set(socket, entry)
       strangers.add(entry)
       socket.once('close', () => forget(entry))
+      arrive(socket)
       if (scarce()) sweeping ??= setInterval(sweep, SWEEP_MS).unref()
     },
     begin(socket) {
