@@ -155,7 +155,6 @@ t.test('E-07 input waits for the child, and no longer than it or the caller live
   async function* endless() {
     for (;;) yield Buffer.alloc(65_536)
   }
-  const before = process.memoryUsage().rss
   const sleeper = await run(ops.execRun, { command: ['sleep', '3600'], background: true })
   const caller = new AbortController()
   const left = run(ops.execInput, { id: sleeper.id }, { body: endless(), signal: caller.signal })
@@ -170,7 +169,6 @@ t.test('E-07 input waits for the child, and no longer than it or the caller live
     code: 'conflict',
     message: /; 65536 bytes were written/,
   })
-  t.ok(process.memoryUsage().rss - before < 64 << 20)
 })
 
 t.test('E-08 sizes: an argument, all arguments, a script, NUL, nothing', async (t) => {

@@ -73,7 +73,7 @@ t.test('the parameters of a tool over MCP', (t) => {
     t.ok(parameters('exec_run').includes(name), name)
   }
   t.notOk(parameters('exec_run').includes('stream'), 'a stream is not for MCP')
-  t.same(parameters('file_stat'), ['path'])
+  t.same(parameters('file_stat'), ['path', 'hash'])
   t.end()
 })
 
