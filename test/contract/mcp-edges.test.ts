@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { request as open } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { until } from '../support/until.ts'
@@ -62,6 +63,16 @@ t.test('a cancellation means the call whose client still waits', async (t) => {
   t.equal(await statusOf(left), 'running', 'nobody meant it')
   await send(cancel(5))
   await until('the only one that is left is meant', async () => (await statusOf(left)) === 'failed')
+  const [orphan, mine] = ['orphan', 'mine'].map((name) => join(daemon.directory, name)) as [string, string]
+  for (const file of [orphan, mine]) {
+    const one = call(t, run(waits(file), 6))
+    await started(file)
+    one.destroy()
+    await pause(200) // the daemon sees the connections end in this order
+  }
+  await send(cancel(6))
+  await until('the one that was left last is meant', async () => (await statusOf(mine)) === 'failed')
+  t.equal(await statusOf(orphan), 'running')
   call(t, run(waits(other)))
   await started(other)
   const twin = join(daemon.directory, 'twin')

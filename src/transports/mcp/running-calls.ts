@@ -1,7 +1,8 @@
 // The calls in progress of callers who cancel by a message of its own (notifications/cancelled): no session
 // joins the two requests, so they are found by credential and request id. Ids of different clients of one
 // credential collide, hence a cancellation counts only where one call matches, or one of those whose client still waits
-// for the answer: clients that give up a call without a word leave others of the same id behind.
+// for the answer: clients that give up a call without a word leave others of the same id behind. The Go SDK closes its
+// request before it sends the cancellation; so where no client waits, the call that was left last is meant.
 
 import type { Caller } from '../../caller.ts'
 import { isObject, type Params, type RequestId } from './json-rpc.ts'
@@ -23,19 +24,23 @@ export interface RunningCall extends Disposable {
 const MOST_CALLS = 1024
 
 export function openRunningCalls(): RunningCalls {
-  const calls = new Map<string, Map<AbortController, AbortSignal>>()
+  const calls = new Map<string, Map<AbortController, Client>>()
   let size = 0
   return {
     begin(caller, id, closed) {
       const key = keyOf(caller, id)
       const controller = new AbortController()
       if (size >= MOST_CALLS) return { signal: controller.signal, [Symbol.dispose]: () => undefined }
-      const same = calls.get(key) ?? new Map<AbortController, AbortSignal>()
-      calls.set(key, same.set(controller, closed))
+      const same = calls.get(key) ?? new Map<AbortController, Client>()
+      const client: Client = { leftAt: closed.aborted ? performance.now() : undefined }
+      const leave = (): void => void (client.leftAt ??= performance.now())
+      closed.addEventListener('abort', leave, { once: true })
+      calls.set(key, same.set(controller, client))
       size++
       return {
         signal: controller.signal,
         [Symbol.dispose]: () => {
+          closed.removeEventListener('abort', leave)
           if (!same.delete(controller)) return
           size--
           if (same.size === 0) calls.delete(key)
@@ -47,8 +52,8 @@ export function openRunningCalls(): RunningCalls {
       const same = typeof id === 'string' || typeof id === 'number' ? calls.get(keyOf(caller, id)) : undefined
       if (same === undefined) return 'unknown'
       const all = [...same]
-      const waiting = all.filter(([, closed]) => !closed.aborted)
-      const meant = all.length === 1 ? all[0] : waiting.length === 1 ? waiting[0] : undefined
+      const waiting = all.filter(([, { leftAt }]) => leftAt === undefined)
+      const meant = waiting.length === 0 ? lastLeft(all) : waiting.length === 1 ? waiting[0] : undefined
       meant?.[0].abort(cancelled(params))
       return meant === undefined ? 'several' : 'cancelled'
     },
@@ -56,6 +61,15 @@ export function openRunningCalls(): RunningCalls {
       return size
     },
   }
+}
+
+interface Client {
+  /** ms, monotonic; undefined while it waits for the answer. */
+  leftAt: number | undefined
+}
+
+function lastLeft<T>(all: readonly (readonly [T, Client])[]): readonly [T, Client] | undefined {
+  return all.toSorted(([, a], [, b]) => (b.leftAt ?? 0) - (a.leftAt ?? 0))[0]
 }
 
 /** The id with its type: 1 and "1" are two ids. */
