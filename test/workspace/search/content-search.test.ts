@@ -2,7 +2,7 @@
 // section SEARCH, and what is said where ripgrep does not run.
 
 import { execFileSync } from 'node:child_process'
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ripgrepPath } from '../../../src/base/assets.ts'
@@ -110,29 +110,6 @@ t.test('S-03 hostile globs end soon or are refused', async (t) => {
     await t.rejects(ask(search, { q: 'needle', path: root, ignore_patterns: [glob] }), { code: 'bad_request' }, glob)
   }
   t.equal((await ask(search, { q: 'needle', path: root, ignore_patterns: ['{}'.repeat(40)] })).total_matches, 1)
-})
-
-t.test('S-04 one endless line costs the daemon little and is told cut', async (t) => {
-  const root = t.testdir({ 'before.txt': 'x\n' })
-  const fd = openSync(join(root, 'big.txt'), 'w')
-  writeSync(fd, 'first\nneedle ')
-  const block = Buffer.alloc(1 << 20, 'x')
-  for (let i = 0; i < 512; i++) writeSync(fd, block)
-  closeSync(fd)
-  const search = open()
-  await ask(search, { q: 'first', path: join(root, 'before.txt') })
-  const before = process.memoryUsage().rss
-  let peak = 0
-  const sampler = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 5)
-  const { results, capped, warnings } = await ask(search, { q: 'needle', path: root, timeout: 60 })
-  clearInterval(sampler)
-  const [match] = results['big.txt'] ?? []
-  t.match(match, { line: 2, truncated: true })
-  t.equal(match?.text.length, 4096)
-  t.equal(capped, true)
-  t.match(warnings, [/^big\.txt: a line is longer than 8 MiB/])
-  t.ok(peak - before < 64 * 1024 * 1024, `${Math.round((peak - before) / 1024)} KiB more`)
-  t.strictSame(processesWith(root), [])
 })
 
 t.test('S-05 the cap and the deadline stop the search', async (t) => {
