@@ -1,7 +1,7 @@
 // A mount that never answers (reliability Z-06): a FUSE file system whose server is this test, which reads no request.
 // Calls into it hang until it lets go; all others go on.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startDaemon, type Reply } from '../support/daemon.ts'
@@ -55,6 +55,53 @@ t.test(
     // The kernel drops a mount that nobody serves: what comes later may find the directory below it.
     for (const reply of await Promise.all(hung)) {
       t.ok(reply !== undefined && reply.status !== 500, `${reply?.status} ${JSON.stringify(reply?.body)}`)
+    }
+    t.equal(await daemon.stop(), 0)
+  },
+)
+
+t.test(
+  'a mount that does not answer, made a moment ago or named by a link: everything else goes on',
+  { skip: NO_STUCK_MOUNTS },
+  async (t) => {
+    const place = ground(t)
+    const daemon = await startDaemon(t)
+    const file = join(daemon.directory, 'file')
+    writeFileSync(file, 'here')
+    const hangs = (path: string): readonly (() => Promise<Reply>)[] => [
+      () => daemon.call('POST', '/files/write', { path: `${path}/x`, content: 'x' }),
+      () => daemon.call('POST', '/files/mkdir', { path: `${path}/x` }),
+      () => daemon.call('POST', '/files/delete', { path: `${path}/x` }),
+      () => daemon.call('POST', '/files/chmod', { path: `${path}/x`, mode: '0600' }),
+      () =>
+        daemon.call('POST', `/files/transfer/upload?format=raw&dest=${path}/x`, 'x', { 'content-type': 'text/plain' }),
+      () => daemon.call('PUT', `/files/raw?path=${path}/x`, 'x', { 'content-type': 'text/plain' }),
+      () => daemon.call('GET', `/files/read?path=${path}/x`),
+      () => daemon.call('GET', `/files/search?q=x&path=${path}`),
+      () => daemon.call('POST', '/files/transfer/download', { paths: [path] }),
+    ]
+    for (const index of hangs('').keys()) {
+      // The daemon has just looked which file systems there are.
+      t.match(await daemon.call('POST', '/files/write', { path: file, content: 'here' }), { status: 201 })
+      const stuck = stuckMount(place, `stuck-${index}`)
+      const link = join(daemon.directory, `link-${index}`)
+      symlinkSync(stuck.point, link)
+      const first = hangs(stuck.point)
+        [index]?.()
+        .catch(() => undefined)
+      const more = Array.from({ length: 20 }, () =>
+        hangs(link)
+          [index]?.()
+          .catch(() => undefined),
+      )
+      t.match(await daemon.call('GET', '/health'), { status: 200 })
+      for (let round = 0; round < 3; round++) {
+        t.match(await daemon.call('GET', `/files/read?path=${file}`), { status: 200, body: { content: 'here' } })
+        t.match(await daemon.call('POST', '/files/write', { path: file, content: 'here' }), { status: 201 })
+      }
+      t.match(await daemon.call('POST', '/files/copy', { path: file, to: `${file}-${index}` }), { status: 200 })
+      stuck.letGo()
+      for (const reply of await Promise.all([first, ...more])) t.not(reply?.status, 500, JSON.stringify(reply?.body))
     }
     t.equal(await daemon.stop(), 0)
   },

@@ -12,6 +12,7 @@ import type { Access } from '../files/access.ts'
 import { faultOfPath } from '../files/missing-path.ts'
 import { parseMountPoints } from '../files/mounts.ts'
 import { notRegular, specialType } from '../files/regular-file.ts'
+import { remoteCall } from '../files/remote-calls.ts'
 
 /** Throws a Fault that names the first path that will not do. What is opened for the judge is the stack's to close. */
 export async function rootsOf(
@@ -31,7 +32,7 @@ export async function rootsOf(
   }
   const mountinfo = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
   const judged = access.everything ? roots : await judgedRoots(roots, access, stack)
-  for (const { path } of roots) await refuseUnfit(path, mountinfo)
+  for (const { path } of roots) await remoteCall(path, () => refuseUnfit(path, mountinfo))
   return judged
 }
 

@@ -1,7 +1,7 @@
 // Where file systems are mounted and of what kind, from /proc/self/mountinfo: a bind mount of the same device
 // shows nowhere else.
 
-import { openSync, readFileSync } from 'node:fs'
+import { openSync, readFileSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { POLLERR, pollReadable } from '../../native/libc.ts'
@@ -37,48 +37,34 @@ const LOCAL: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** How long a look holds: a network mount made meanwhile is asked like a local one so long. */
-const REMEMBERED_MS = 1000
+const READ_BYTES = 65_536
 
-let askedAt = Number.NEGATIVE_INFINITY
+/** The kernel's table, kept open: poll(2) on it tells whether a mount was made or undone since the last poll. */
+let table: number | undefined
+/** True until the table was read after its last change. */
+let stale = true
 let local = false
-let remote: readonly string[] = []
+let remote: ReadonlySet<string> = new Set()
 
 /**
  * True where nothing is mounted that could keep a system call waiting for somebody else (NFS, FUSE, 9p,
  * automounts …). Then the cheapest calls may be made on the main thread: handing one to Node's file threads
- * costs twenty times the call.
+ * costs twenty times the call. It holds for this moment: a mount of the last millisecond is known, since one call
+ * into it on the main thread would keep every client waiting. False where /proc does not tell.
  */
 export function onlyLocal(): boolean {
   look()
   return local
 }
 
-/** The mount points of those that could. */
-export function remoteMounts(): readonly string[] {
-  look()
-  return remote
-}
-
-/** The kernel's table, kept open: poll(2) on it tells whether a mount was made or undone since the last poll. */
-let table: number | undefined
-let remoteNow: ReadonlySet<string> = new Set()
-
 /**
- * The mount points of those that could, as they are now, and not only a second ago; those below which another such file
+ * The mount points of those that could, as they are now; those below which another such file
  * system does the work (overlayfs, a loop device) among them. The root is not: where it does not answer
  * nothing does. None where /proc does not tell.
  */
 export function remoteMountsNow(): ReadonlySet<string> {
-  try {
-    const first = table === undefined
-    table ??= openSync('/proc/self/mountinfo', 'r')
-    const changed = ((pollReadable([table], 0)[0] ?? 0) & POLLERR) !== 0
-    if (first || changed) remoteNow = remotePoints(readFileSync('/proc/self/mountinfo', 'utf8'))
-  } catch {
-    // no /proc, or no free descriptor: what was known before
-  }
-  return remoteNow
+  look()
+  return remote
 }
 
 /** Exported for its test. */
@@ -118,16 +104,32 @@ function backingFile(device: string): string[] {
   }
 }
 
+/** Asking takes 2 µs; reading happens after a change alone. */
 function look(): void {
-  const now = performance.now()
-  if (now - askedAt < REMEMBERED_MS) return
-  askedAt = now
   try {
-    const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
+    table ??= openSync('/proc/self/mountinfo', 'r')
+    if (((pollReadable([table], 0)[0] ?? 0) & POLLERR) !== 0) stale = true
+    if (!stale) return
+    const mountinfo = wholeText(table)
     local = allLocal(mountinfo)
-    remote = local ? [] : parseMountPoints(linesOf(mountinfo, (type) => !LOCAL.has(type)))
+    remote = local ? new Set() : remotePoints(mountinfo)
+    stale = false
   } catch {
-    local = false // which mounts there are is what was known before
+    // no /proc, or no free descriptor: which mounts there are is what was known before
+    stale = true
+    local = false
+  }
+}
+
+/** Without a descriptor of its own: there may be none left just when something is mounted. */
+function wholeText(fd: number): string {
+  const parts: Buffer[] = []
+  for (let at = 0; ;) {
+    const part = Buffer.allocUnsafe(READ_BYTES)
+    const length = readSync(fd, part, 0, READ_BYTES, at)
+    if (length === 0) return Buffer.concat(parts).toString()
+    parts.push(part.subarray(0, length))
+    at += length
   }
 }
 

@@ -4,6 +4,7 @@
 import { stat } from 'node:fs/promises'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { matchesStrongly, matchesWeakly, readTags, tagOf } from './entity-tag.ts'
+import { remoteCall } from './remote-calls.ts'
 import type { Digest } from './write-job.ts'
 
 /**
@@ -52,7 +53,7 @@ export function tagFault(path: string, header: string, etag: string | undefined)
 
 async function currentTag(path: string): Promise<string | undefined> {
   try {
-    return tagOf(await stat(path, { bigint: true }))
+    return tagOf(await remoteCall(path, () => stat(path, { bigint: true })))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error

@@ -1,10 +1,11 @@
 // Calls into file systems that ask somebody else (NFS, FUSE, 9p …) and may wait for them for ever. Node's file calls
 // share a few threads; such calls get half of them at most, so that one mount which does not answer keeps
-// nobody from the files elsewhere (reliability Z-06). What belongs to a mount is told by the path as it is written:
-// looking at the file itself would be such a call.
+// client from the files elsewhere. What belongs to a mount is told by the path and the links in it, read up to the mount
+// point: looking at the file itself would be such a call.
 
 import { Fault, quote } from '../../base/fault.ts'
-import { remoteMounts } from './mounts.ts'
+import { mountBehind } from './mount-behind.ts'
+import { remoteMountsNow } from './mounts.ts'
 
 /** Half of the threads (config.ts). */
 const MOST_AT_ONCE = 8
@@ -39,6 +40,7 @@ async function turn(path: string): Promise<void> {
 }
 
 /** Where the root itself is such a mount there is nothing elsewhere to be kept from. */
-function isRemote(path: string): boolean {
-  return remoteMounts().some((mount) => mount !== '/' && (path === mount || path.startsWith(`${mount}/`)))
+export function isRemote(path: string): boolean {
+  const mounts = remoteMountsNow()
+  return mounts.size > 0 && mountBehind(path, mounts) !== undefined
 }

@@ -5,10 +5,11 @@ import { readdir } from 'node:fs/promises'
 import { pathOfOpened, Withheld } from '../../threads/walk/left-out.ts'
 import type { Access } from '../files/access.ts'
 import { kernelPath } from '../files/judged-open.ts'
+import { remoteCall } from '../files/remote-calls.ts'
 
 /** Rejects with the system's error, or with the judge's Fault. */
 export async function entriesIn(directory: string, access: Access): Promise<Dirent[]> {
-  if (access.everything) return await readdir(directory, { withFileTypes: true })
+  if (access.everything) return await remoteCall(directory, () => readdir(directory, { withFileTypes: true }))
   await using opened = await access.open(directory)
   const withheld = new Withheld(await access.leftOut())
   const above = kernelPath(opened.fd)

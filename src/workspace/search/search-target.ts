@@ -1,15 +1,17 @@
 // Finds out what the `path` of a content search is before ripgrep is started on it: a directory, a file
 // to be searched alone, or nothing that can be searched. Nothing is opened, so a FIFO cannot block.
 
+import type { Stats } from 'node:fs'
 import { access, constants, lstat, realpath, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { remoteCall } from '../files/remote-calls.ts'
 import type { SearchTarget } from './content-query.ts'
 import { forbiddenToWalks } from '../../threads/walk/mounts.ts'
 
 export async function searchTarget(path: string, judged?: JudgedTarget): Promise<SearchTarget> {
   const at = judged?.at ?? path
-  const [stats, real] = await Promise.all([stat(at), realpath(at), readable(at)]).catch((error: unknown) => {
+  const { stats, real } = await remoteCall(path, () => seen(at)).catch((error: unknown) => {
     throw faultOfSystem(error, path)
   })
   if (stats.isDirectory()) {
@@ -43,10 +45,14 @@ export interface JudgedTarget {
   readonly withheld: readonly string[]
 }
 
-/** Throws what the system says of a place that is closed to us; ripgrep would be started in it all the same. */
-async function readable(path: string): Promise<void> {
+/**
+ * One call at a time, so that it takes one of the threads if the file system does not answer. Throws what the system says
+ * of a place that is closed to us; ripgrep would be started in it all the same.
+ */
+async function seen(path: string): Promise<{ stats: Stats; real: string }> {
   const stats = await stat(path)
   await access(path, stats.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK)
+  return { stats, real: await realpath(path) }
 }
 
 /** The places below `directory`, relative to it; what lies in one of them needs no mention. */
@@ -60,7 +66,7 @@ export function barredBelow(directory: string, places: ReadonlySet<string>): str
 /** The nearest of `directory` and those above it that holds `.git`. */
 async function repositoryOf(directory: string): Promise<string | undefined> {
   for (let at = directory; ; at = posix.dirname(at)) {
-    const found = await lstat(posix.join(at, '.git')).then(
+    const found = await remoteCall(at, () => lstat(posix.join(at, '.git'))).then(
       () => true,
       () => false,
     )

@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault } from '../../base/fault.ts'
+import { remoteCall } from '../files/remote-calls.ts'
 import { openWatchers, type Subscription, type Watchers } from './watchers.ts'
 
 /** Directories watched at once. */
@@ -134,7 +135,7 @@ class WatchTable implements PathWatches {
 
 async function isDirectory(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isDirectory()
+    return (await remoteCall(path, () => stat(path))).isDirectory()
   } catch {
     return false
   }

@@ -9,6 +9,7 @@ import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { FromReader } from '../../threads/watch/watch-job.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
+import { remoteCall } from '../files/remote-calls.ts'
 import { answer, type Changes, type ChangesQuestion } from './changes.ts'
 import { badCursor, cursorOf, parseCursor } from './cursor.ts'
 import { notifies } from './file-system.ts'
@@ -185,7 +186,7 @@ class WatcherTable implements Watchers {
 
   async #modeOf(root: string): Promise<Mode> {
     try {
-      if (!(await stat(root)).isDirectory()) {
+      if (!(await remoteCall(root, () => stat(root))).isDirectory()) {
         throw new Fault('bad_request', `path ${quote(root)} is not a directory; accepted are directories`)
       }
       return (await this.#notifies(root)) ? 'inotify' : 'polling'
