@@ -81,7 +81,7 @@ const CONFIG = {
   limits: { failed_auth: 10_000, terminals: 10 },
   // 1e6 cases with a disk flush for each write would fuzz the disk.
   files: { durable: false },
-  toolsets: ['files', 'terminal'],
+  toolsets: ['default', 'files', 'terminal'],
 }
 
 export async function startSubject(sandbox: Sandbox): Promise<Subject> {

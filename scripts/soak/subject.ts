@@ -13,7 +13,7 @@ const START_MS = 30_000
 const MOST_ERRORS = 100
 
 /** Terminals are typed into over REST. What moves the daemon's clock is none of its commands' business. */
-const CONFIG = { toolsets: ['terminal'], exec: { env: { LD_PRELOAD: '' } } }
+const CONFIG = { toolsets: ['default', 'terminal'], exec: { env: { LD_PRELOAD: '' } } }
 
 export interface Subject {
   readonly pid: number
