@@ -41,7 +41,8 @@ t.test('a substring of the relative path, in any case, sorted', async (t) => {
   t.strictSame((await search({ path, q: 'lib/x' })).files, ['src/lib/x.ts'])
   t.strictSame((await search({ path, q: 'src/l' })).files, ['src/lib/app-lib.ts', 'src/lib/x.ts'])
   t.strictSame((await search({ path, q: 'link' })).files, [], 'regular files only')
-  t.strictSame((await search({ path, q: '*' })).files, [], 'no wildcards')
+  t.equal((await search({ path, q: '*' })).total_files, 5, 'a glob')
+  t.strictSame((await search({ path, q: '*-lib.ts' })).files, ['src/lib/app-lib.ts'])
 })
 
 t.test('hidden, ignored and unwanted files', async (t) => {
