@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Call } from '../../src/operation.ts'
 import { watcherCreate, watcherDelete, watcherGet, watcherList } from '../../src/operations/watchers.ts'
+import { EVERYTHING } from '../../src/workspace/files/access.ts'
 import { never, scratch, watchersOf } from '../support/account.ts'
 
 const defaults = { excludes: [], default_excludes: true, wait_seconds: 0 }
 
 t.test('create, list, get, poll, delete (contract 12 row 6)', async (t) => {
   const root = scratch(t)
-  const call = { workspace: { watchers: watchersOf(t) }, signal: never } as unknown as Call // all that they use
+  const call = { workspace: { watchers: watchersOf(t) }, signal: never, access: EVERYTHING } as unknown as Call // all that they use
   const created = await watcherCreate.run({ ...defaults, path: root, excludes: ['*.log'] }, call)
   const flat = { id: '1', root, path: root, dirs: 1, dir_count: 1, excludes: ['*.log'], active: true, recursive: true }
   t.match(created, { ...flat, mode: 'inotify', default_excludes: true, watcher: { ...flat, mode: 'inotify' } })

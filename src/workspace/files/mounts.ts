@@ -45,6 +45,7 @@ let table: number | undefined
 let stale = true
 let local = false
 let remote: ReadonlySet<string> = new Set()
+let remoteDevices: ReadonlySet<bigint> = new Set()
 
 /**
  * True where nothing is mounted that could keep a system call waiting for somebody else (NFS, FUSE, 9p,
@@ -65,6 +66,32 @@ export function onlyLocal(): boolean {
 export function remoteMountsNow(): ReadonlySet<string> {
   look()
   return remote
+}
+
+/**
+ * True of a device (`st_dev`) that answers from this machine, also where others that may not are mounted elsewhere.
+ * False where /proc does not tell.
+ */
+export function isLocalDevice(device: number | bigint): boolean {
+  look()
+  return local || (!stale && !remoteDevices.has(BigInt(device)))
+}
+
+/** The devices of the file systems that may keep a call waiting. Exported for its test. */
+export function devicesOf(mountinfo: string, points: ReadonlySet<string>): ReadonlySet<bigint> {
+  const waits = (line: string): boolean =>
+    linesOf(line, (type) => !LOCAL.has(type)) !== '' || points.has(parseMountPoints(line)[0] ?? '')
+  return new Set(
+    mountinfo.split('\n').flatMap((line) => {
+      const [, major, minor] = /^\d+ \d+ (\d+):(\d+) /.exec(line) ?? []
+      return major === undefined || minor === undefined || !waits(line) ? [] : [deviceOf(BigInt(major), BigInt(minor))]
+    }),
+  )
+}
+
+/** As st_dev has it (makedev(3)). */
+function deviceOf(major: bigint, minor: bigint): bigint {
+  return ((major & ~0xfffn) << 32n) | ((major & 0xfffn) << 8n) | ((minor & ~0xffn) << 12n) | (minor & 0xffn)
 }
 
 /** Exported for its test. */
@@ -113,6 +140,7 @@ function look(): void {
     const mountinfo = wholeText(table)
     local = allLocal(mountinfo)
     remote = local ? new Set() : remotePoints(mountinfo)
+    remoteDevices = local ? new Set() : devicesOf(mountinfo, remote)
     stale = false
   } catch {
     // no /proc, or no free descriptor: which mounts there are is what was known before

@@ -40,7 +40,7 @@ export async function copyBeside(ends: Ends, work: CopyWork): Promise<CopyTally>
 export async function moveByCopy(ends: Ends, work: CopyWork): Promise<CopyTally> {
   const { source, what, name } = ends
   const { writer, durable } = work
-  refuseUnremovable(await removedFrom(source.directory.way('.')), removed(source.way, what.uid), work.path)
+  refuseUnremovable(await removedFrom(source.directory.way('.')), removed(source.way, what), work.path)
   await using staging = await openStaging(name.entry, writer.journal)
   let tally: CopyTally
   try {

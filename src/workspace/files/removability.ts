@@ -2,11 +2,11 @@
 // so that such a move is refused with nothing changed. The kernel has the last word; what it alone knows (security
 // modules, root without its capabilities) shows only when the source is put away, and is undone there.
 
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, statSync, type BigIntStats, type Stats } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { Fault, quote } from '../../base/fault.ts'
 import { fileFlag, type FileFlag } from '../../native/file-flags.ts'
-import { onlyLocal } from './mounts.ts'
+import { isLocalDevice, onlyLocal } from './mounts.ts'
 
 /** What counts of an entry that is to go. */
 export interface Removed {
@@ -40,15 +40,18 @@ export function refuseUnremovable(from: RemovedFrom, entry: Removed, path: strin
   throw new Fault('forbidden', sentence, { details: { field: 'path', got: path, why } })
 }
 
-/** `way`: the entry itself, a link not followed. Where asking may have to wait for somebody else, flags are not asked. */
-export function removed(way: Buffer | string, uid: number | bigint): Removed {
-  return { uid: Number(uid), flag: onlyLocal() ? fileFlag(way) : undefined }
+/**
+ * `way`: the entry itself, a link not followed. The kernel is asked for flags on a device of this machine alone: the call
+ * is synchronous, and a server elsewhere may not answer.
+ */
+export function removed(way: Buffer | string, { uid, dev }: Pick<Stats | BigIntStats, 'uid' | 'dev'>): Removed {
+  return { uid: Number(uid), flag: isLocalDevice(dev) ? fileFlag(way) : undefined }
 }
 
 /** Of a directory that is open. `way` leads to it. */
 export async function removedFrom(way: string): Promise<RemovedFrom> {
-  const { uid, mode } = onlyLocal() ? statSync(way) : await stat(way)
-  return { ...removed(way, uid), mode, writable: await isWritable(way) }
+  const stats = onlyLocal() ? statSync(way) : await stat(way)
+  return { ...removed(way, stats), mode: stats.mode, writable: await isWritable(way) }
 }
 
 const CHANGED = constants.W_OK | constants.X_OK

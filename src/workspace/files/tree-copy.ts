@@ -126,7 +126,7 @@ class Copy {
     this.#manner.signal.throwIfAborted()
     try {
       const stats = await lstat(from, { bigint: true })
-      if (this.#manner.whole) this.#refuseUnremovable(removed(from, stats.uid), below)
+      if (this.#manner.whole) this.#refuseUnremovable(removed(from, stats), below)
       if (stats.isSymbolicLink()) await this.#link(from, stats, to)
       else if (stats.isFile()) await this.#file(from, to, below)
       else this.tally.skipped++

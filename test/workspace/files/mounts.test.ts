@@ -1,10 +1,10 @@
 // Which mounts may not answer, and whether a path leads to one, without touching it.
 
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { mountBehind } from '../../../src/workspace/files/mount-behind.ts'
-import { remoteMountsNow, remotePoints } from '../../../src/workspace/files/mounts.ts'
+import { devicesOf, remoteMountsNow, remotePoints } from '../../../src/workspace/files/mounts.ts'
 import { ground } from '../../support/mounting.ts'
 import { NO_STUCK_MOUNTS, stuckMount } from '../../support/stuck-mount.ts'
 
@@ -24,6 +24,14 @@ t.test('network and user-space file systems, and what is stacked on them', async
   ]
   t.same([...remotePoints(table.join('\n'))].sort(), ['/a b', '/auto', '/far', '/over', '/twice'])
   t.same([...remotePoints([line('/', 'fuse.fuse-overlayfs', 'x'), table[1]].join('\n'))], ['/far'], 'not the root')
+})
+
+t.test('their devices are those that stat tells', async (t) => {
+  const table = readFileSync('/proc/self/mountinfo', 'utf8')
+  const shown = table.replaceAll(/ - proc /g, ' - fuse ')
+  t.ok(devicesOf(shown, new Set()).has(statSync('/proc', { bigint: true }).dev))
+  t.notOk(devicesOf(table, new Set()).has(statSync('/proc', { bigint: true }).dev))
+  t.ok(devicesOf(table, new Set(['/proc'])).has(statSync('/proc', { bigint: true }).dev))
 })
 
 t.test('a path is followed up to the mount, through links and dots', async (t) => {

@@ -90,7 +90,7 @@ t.test('ignore rules with and without a repository', async (t) => {
   t.strictSame(below(path, (await list({ path })).entries), shown)
   t.equal((await list({ path, use_gitignore: false })).count, 9)
   t.equal((await list({ path, no_gitignore: true })).count, 9)
-  t.equal((await list({ path, use_gitignore: false, no_gitignore: false })).count, 6)
+  t.equal((await list({ path, use_gitignore: false, no_gitignore: false })).count, 9)
   t.strictSame(
     names((await list({ path, ignore_patterns: ['*.{log,x}', 'sub/top', '.git*'], no_gitignore: true })).entries),
     ['.dotfile', 'sub', 'top'],
