@@ -25,7 +25,7 @@ const ALIKE = [
 /** And lines that they do not. */
 const LINES = [
   ...ALIKE,
-  '*.py{}', '*.{md,txt}', '{a}', '[[:upper:]].md', '[[:alpha:]].md', '![[:alpha:]].md', '[z-a].js', '[!a].md', '[^a]*', '***/d.txt', 'a**', '**a', '**.o', 'foo\t', 'foo\f', 'foo\\ ', 'foo\\\\ ', '\\#a', '\\!b', '\\*', 'a\\', '\\x', '\\\\x', '[a', 'a]', '//a', './a', 'a//b', 'a/../foo', '/', '!', '!!b', 'Icon\r\r', 'Icon[\r]', '[[]x]', '[]x]', '[x-]', '*[.]o', '{', '}', '!{a}', 'a{b,c}', 'a b/', ' foo', 'ß/', '[ß]', '**/', '**/**/foo', '/**/foo', '/*', '*/', '/*/', 'foo/**/', '\uFEFF*.o', '[a-', '[\\]]', '[[:nope:]]', '[[.a.]]', '+(a|b)', '@(a)', '~', '$x', 'a/b/', '!a/b/c', 'x.o\0.md',
+  '*.py{}', '*.{md,txt}', '{a}', '[[:upper:]].md', '[[:alpha:]].md', '![[:alpha:]].md', '[z-a].js', '[!a].md', '[^a]*', '***/d.txt', 'a**', '**a', '**.o', 'foo\t', 'foo\f', 'foo\\ ', 'foo\\\\ ', '\\#a', '\\!b', '\\*', 'a\\', '\\x', '\\\\x', '[a', 'a]', '//a', './a', 'a//b', 'a/../foo', '/', '!', '!!b', 'Icon\r\r', 'Icon[\r]', '[[]x]', '[]x]', '[x-]', '*[.]o', '{', '}', '!{a}', 'a{b,c}', 'a b/', ' foo', 'ß/', '[ß]', '**/', '**/**/foo', '/**/foo', '/*', '*/', '/*/', 'foo/**/', '\uFEFF*.o', '[a-', '[\\]]', '[[:nope:]]', '[[:constructor:]]', '[[:toString:]x]', '[[.a.]]', '+(a|b)', '@(a)', '~', '$x', 'a/b/', '!a/b/c', 'x.o\0.md',
 ] // prettier-ignore
 
 function someLines(random: Random, pool: readonly string[]): string {

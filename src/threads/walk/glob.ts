@@ -87,21 +87,23 @@ function tokenize(glob: string): Token[] | undefined {
   return tokens
 }
 
-// Code ranges of the POSIX classes as git's own tables have them: ASCII only.
-const POSIX: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
-  alnum: [[48, 57], [65, 90], [97, 122]], // prettier-ignore
-  alpha: [[65, 90], [97, 122]], // prettier-ignore
-  blank: [[32, 32], [9, 9]], // prettier-ignore
-  cntrl: [[0, 31], [127, 127]], // prettier-ignore
-  digit: [[48, 57]],
-  graph: [[33, 126]],
-  lower: [[97, 122]],
-  print: [[32, 126]],
-  punct: [[33, 47], [58, 64], [91, 96], [123, 126]], // prettier-ignore
-  space: [[32, 32], [9, 10], [13, 13]], // prettier-ignore
-  upper: [[65, 90]],
-  xdigit: [[48, 57], [65, 70], [97, 102]], // prettier-ignore
-}
+// Code ranges of the POSIX classes as git's own tables have them: ASCII only. A map: a rule may say `[:constructor:]`.
+const POSIX = new Map<string, readonly (readonly [number, number])[]>(
+  Object.entries({
+    alnum: [[48, 57], [65, 90], [97, 122]], // prettier-ignore
+    alpha: [[65, 90], [97, 122]], // prettier-ignore
+    blank: [[32, 32], [9, 9]], // prettier-ignore
+    cntrl: [[0, 31], [127, 127]], // prettier-ignore
+    digit: [[48, 57]],
+    graph: [[33, 126]],
+    lower: [[97, 122]],
+    print: [[32, 126]],
+    punct: [[33, 47], [58, 64], [91, 96], [123, 126]], // prettier-ignore
+    space: [[32, 32], [9, 10], [13, 13]], // prettier-ignore
+    upper: [[65, 90]],
+    xdigit: [[48, 57], [65, 70], [97, 102]], // prettier-ignore
+  }),
+)
 
 /** The bracket expression that opens at `start`, member by member as wildmatch reads it. */
 function readBracket(glob: string, start: number): { token: Token; end: number } | undefined {
@@ -149,7 +151,7 @@ function readMember(glob: string, at: number, plain = false): Member | undefined
     const close = glob.indexOf(']', at + 2)
     if (close < 0) return undefined
     if (close > at + 2 && glob.charCodeAt(close - 1) === CODE.colon) {
-      const posix = POSIX[glob.slice(at + 2, close - 1)]
+      const posix = POSIX.get(glob.slice(at + 2, close - 1))
       return posix === undefined ? undefined : { code, dash: false, posix, end: close + 1 }
     }
   }
