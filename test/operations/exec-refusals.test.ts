@@ -18,6 +18,12 @@ symlinkSync('loop', loop)
 
 const CASES: Readonly<Record<string, readonly [object, number, string]>> = {
   'a name that is nowhere in PATH': [{ command: ['no-such-program'] }, 404, 'command_not_found'],
+  'a name that every object has': [
+    { command: ['constructor', '-c', 'x'], exec_mode: 'auto' },
+    404,
+    'command_not_found',
+  ],
+  'an applet that every object has': [{ command: ['/none/busybox', 'toString', '-c', 'x'] }, 404, 'command_not_found'],
   'a path that is not there': [{ command: [join(dir, 'none')] }, 404, 'command_not_found'],
   'a path below a file': [{ command: ['/etc/passwd/x'] }, 404, 'command_not_found'],
   'a name longer than any': [{ command: [`/${'x'.repeat(300)}`] }, 404, 'command_not_found'],
@@ -29,6 +35,11 @@ const CASES: Readonly<Record<string, readonly [object, number, string]>> = {
   'neither program nor script': [{ command: [file('c', 'text')] }, 403, 'not_executable'],
   'a program cut short': [{ command: [file('d', Buffer.from('\x7fELF\x02\x01\x01'))] }, 403, 'not_executable'],
   'an interpreter that is a directory': [{ command: [file('e', `#!${dir}\n`)] }, 403, 'not_executable'],
+  'an interpreter that is the script itself': [
+    { command: [file('f', `#!${join(dir, 'f')}\n`)] },
+    403,
+    'not_executable',
+  ],
   'a directory that is not there': [{ command: ['true'], cwd: join(dir, 'none') }, 400, 'bad_cwd'],
   'a directory that is a file': [{ command: ['true'], cwd: '/etc/passwd' }, 400, 'bad_cwd'],
   'a directory in a loop of links': [{ command: ['true'], cwd: loop }, 400, 'bad_cwd'],

@@ -34,10 +34,11 @@ const FISH: Manner = {
   singleDash: false,
 }
 
-const MANNERS: Readonly<Record<string, Manner>> = {
+/** By name. A map: a program may be named `constructor`. */
+const MANNERS: ReadonlyMap<string, Manner> = new Map(Object.entries({
   sh: BASH, bash: BASH, rbash: BASH, dash: DASH, ash: DASH, hush: DASH, yash: DASH, zsh: ZSH, rzsh: ZSH, ksh: KSH,
   rksh: KSH, ksh93: KSH, mksh: KSH, lksh: KSH, oksh: KSH, pdksh: KSH, csh: CSH, tcsh: CSH, fish: FISH,
-} // prettier-ignore
+})) // prettier-ignore
 
 /** Programs that are a shell when their first word names one. */
 const BOXES = new Set(['busybox', 'toybox'])
@@ -54,7 +55,7 @@ const BASH_LONG = new Set(
 export function shellScript(words: readonly string[]): ShellScript | undefined {
   const first = nameOf(words[0])
   const boxed = BOXES.has(first)
-  const manner = MANNERS[boxed ? nameOf(words[1]) : withoutVersion(first)]
+  const manner = MANNERS.get(boxed ? nameOf(words[1]) : withoutVersion(first))
   if (manner === undefined) return undefined
   const before = words.slice(0, boxed ? 2 : 1)
   let scripted = false
@@ -116,5 +117,5 @@ function nameOf(word = ''): string {
 
 /** `bash5.2`, `zsh-5.9`; ksh93 is a name. */
 function withoutVersion(name: string): string {
-  return name in MANNERS ? name : name.replace(/-?\d+(?:\.\d+)*$/, '')
+  return MANNERS.has(name) ? name : name.replace(/-?\d+(?:\.\d+)*$/, '')
 }

@@ -122,6 +122,9 @@ const REFUSALS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ETXTBSY: ['conflict', 'a process has it open for writing; it can be started once that is closed'],
 }
 
+/** ELOOP of a file that can be reached. */
+const DEEP = 'its #! line leads from script to script, further than the system follows'
+
 /** Why starting failed, said about the request; `errno` is its name. */
 export function* reasonOf(errno: string, options: ProgramOptions, path: string): Inquiry<Fault> {
   const fault = (code: FaultCode, problem: string) => commandFault(code, options, problem, errno)
@@ -137,6 +140,7 @@ export function* reasonOf(errno: string, options: ProgramOptions, path: string):
     return fault('command_not_found', seen.errno === undefined ? yield* missingInterpreter(file) : 'no such file')
   }
   if (errno === 'EACCES') return fault('not_executable', yield* refusalOf(file, seen))
+  if (errno === 'ELOOP' && seen.errno === undefined) return fault('not_executable', DEEP)
   if (UNREACHABLE.has(errno)) return fault('unavailable', `it cannot be read (${errno})`)
   const [code, problem] = REFUSALS[errno] ?? ['spawn_failed', `could not be started (${errno})`]
   return fault(code, problem)
