@@ -1,19 +1,18 @@
-// Runs tests through node-tap: `npm test` the quick suite, `npm run test:slow` the slow one (`*.slow.test.ts`; what
+// Runs tests: `npm test` the quick suite, `npm run test:slow` the slow one (`*.slow.test.ts`; what
 // belongs there says suites.ts), `npm test -- FILE…` any files of either, `-- --all` both. Says what came of it: a line
 // for each file, the diagnosis of each failure, the rows of the test catalogue that passed and that were skipped, and a
 // last line `N passed, N failed, N skipped` over all that ran.
 // Only what test/skips.json names, rows or whole tests, may be skipped, each with the capability it lacks. A
 // process that outlives the tests is a failure, and is ended; so is everything after LIMIT_MS, which grows with the load.
 
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runFiles } from './run-file.ts'
 import { QuietTime, slowness } from './slowness.ts'
 import { type Suite, suitesFor, testFiles } from './suites.ts'
-import { type FileResult, rowsOf, TapResults, type TestResult } from './tap-results.ts'
+import { type FileResult, rowsOf, type TestResult } from './tap-results.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** How long a suite may take on a quiet machine. Counting what is covered takes its time (scripts/coverage.ts). */
@@ -69,41 +68,28 @@ async function survivors(): Promise<string[]> {
   return left.map(({ pid, command }) => `process ${pid} was left alive: ${command}`)
 }
 
-function runTap({ name: suite, files, jobs }: Suite, onFile: (file: FileResult) => void): Promise<string[]> {
-  const results = new TapResults(onFile)
+/** Runs a suite; what went wrong beside its tests. */
+async function runSuite({ name: suite, files, jobs }: Suite, onFile: (file: FileResult) => void): Promise<string[]> {
   const [name, value] = MARK.split('=') as [string, string]
-  const tap = join(ROOT, 'node_modules/.bin/tap')
-  const child = spawn(process.execPath, [tap, 'run', '--reporter=tap', `--jobs=${jobs}`, ...files], {
-    cwd: ROOT,
-    // The doors are tested on the executable, which `npm test` has built (test/support/daemon.ts).
-    env: { RUNTIME_UNDER_TEST: 'dist/workspace-runtime', ...COMPILED, ...process.env, [name]: value },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  // The doors are tested on the executable, which `npm test` has built (test/support/daemon.ts).
+  const env = { RUNTIME_UNDER_TEST: 'dist/workspace-runtime', ...COMPILED, ...process.env, [name]: value }
   const problems: string[] = []
+  const stop = new AbortController()
+  const end = (why: string): void => {
+    problems.push(why)
+    stop.abort()
+    killAll()
+  }
   const limit = new QuietTime(LIMIT_MS[suite] * COVERAGE_FACTOR)
   const looking = setInterval(() => {
-    if (!limit.spend(LOOK_MS)) return
-    clearInterval(looking)
-    problems.push(`the ${suite} tests took longer than ${LIMIT_MS[suite] / 60_000} quiet minutes and were killed`)
-    killAll()
+    if (stop.signal.aborted || !limit.spend(LOOK_MS)) return
+    end(`the ${suite} tests took longer than ${LIMIT_MS[suite] / 60_000} quiet minutes and were killed`)
   }, LOOK_MS)
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      problems.push(`stopped by ${signal}`)
-      killAll()
-    })
-  }
-  createInterface({ input: child.stdout }).on('line', (line) => results.line(line))
-  return new Promise((done, fail) => {
-    child.once('error', fail)
-    child.once('close', (code, signal) => {
-      clearInterval(looking)
-      results.end()
-      if (results.bailedOut !== undefined) problems.push(results.bailedOut)
-      if (signal !== null) problems.push(`tap was ended by ${signal}`)
-      done(code === 0 ? problems : [...problems, `tap exited with ${String(code)}`])
-    })
-  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(`stopped by ${signal}`))
+  const runs = files.map((file) => ({ root: ROOT, file, env }))
+  await runFiles(runs, jobs, onFile, stop.signal)
+  clearInterval(looking)
+  return problems
 }
 
 function indented(text: string): string {
@@ -160,7 +146,7 @@ for (const suite of chosenSuites()) {
     files.push(file)
     printFile(file)
   }
-  problems.push(...(await runTap(suite, onFile)), ...(await survivors()))
+  problems.push(...(await runSuite(suite, onFile)), ...(await survivors()))
   console.log(`${suite.name} tests took ${((performance.now() - began) / 1000).toFixed(0)} s`)
 }
 
@@ -169,14 +155,12 @@ const barred = tests.filter((test) => test.outcome === 'skipped' && !mayBeSkippe
 for (const test of barred) console.log(`FAILED ${test.file}: ${test.name} was skipped (${test.detail})`)
 const wholeFiles = files.filter((file) => !file.ok && file.tests.every((test) => test.outcome !== 'failed'))
 if (tests.length === 0) problems.push('no test has run')
-// That tap exits with 1 after a failed test is no failure of its own.
 const told = barred.length + wholeFiles.length + tests.filter((test) => test.outcome === 'failed').length
-const own = problems.filter((problem) => told === 0 || problem !== 'tap exited with 1')
-for (const problem of own) console.log(`FAILED ${problem}`)
+for (const problem of problems) console.log(`FAILED ${problem}`)
 printRows(tests, allowed)
 
 const passed = tests.filter((test) => test.outcome === 'passed').length
 const skipped = tests.filter((test) => test.outcome === 'skipped').length - barred.length
-const failed = told + own.length
+const failed = told + problems.length
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
 process.exitCode = failed === 0 ? 0 : 1
