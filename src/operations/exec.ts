@@ -57,7 +57,7 @@ export const execInput = operation({
   statuses: [404, 409, 504],
   example: { id: '17', input: 'yes\n', eof: true },
   async run(input, call) {
-    const task = call.workspace.tasks.get(input.id)
+    const task = await call.workspace.tasks.reach(input.id)
     if (input.input === undefined && call.body === undefined && !input.eof) {
       throw new Fault('bad_request', 'input is missing (also taken: data, stdin); accepted is a string, or eof true', {
         details: { field: 'input' },
@@ -97,7 +97,7 @@ export const execDelete = operation({
       'the answer comes when they are gone. A daemon that made a session of its own (setsid) lives on. For a finished command it only removes the record (and ends what it left running). ' +
       'Read the output with exec_get first if it is still wanted.',
   },
-  statuses: [404],
+  statuses: [404, 409],
   example: { id: '17' },
   async run(input, call) {
     const { survived, survivors } = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
@@ -144,13 +144,13 @@ export const execAttach = operation({
   output: Type.Object({}),
   aliases: { id: 'task_id' },
   routes: [{ method: 'GET', path: '/exec/stream', answers: 'text/event-stream' }],
-  statuses: [404],
+  statuses: [404, 409],
   remarks:
     'Events as of POST /exec/stream, without `task_id`. A finished command answers with one `output` event (stdout and ' +
     'stderr as text) and `exit`; `gap` says how many bytes are no longer kept.',
   example: { task_id: '17' },
   async run(input, call) {
-    const task = call.workspace.tasks.get(input.task_id)
+    const task = await call.workspace.tasks.reach(input.task_id)
     if (task.end !== undefined && input.replay === 'output') return outputStream(task)
     return taskStream(task, { signal: call.signal })
   },

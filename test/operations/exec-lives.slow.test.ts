@@ -93,6 +93,16 @@ t.test('what runs on after a kill is listed, told of, ended by DELETE, and not r
     stdout: '',
     stdout_truncated: true,
   })
+  for (const [method, path] of [
+    ['POST', `/exec/${one.id}/input`],
+    ['POST', `/exec/${one.id}/input?eof=true`],
+    ['GET', `/exec/stream?task_id=${one.id}`],
+    ['DELETE', `/exec/${one.id}?keep_process=true`],
+  ] as const) {
+    const reply = await second.call(method, path, method === 'POST' ? { text: 'x' } : undefined)
+    t.match(reply, { status: 409, body: { code: 'conflict', error: /before the daemon was killed/ } }, path)
+  }
+  t.ok(runs(one.pid), 'none of them ended it')
   const { body: detail } = await second.call('GET', '/health/detail')
   t.match(detail.problems.join(), new RegExp(`2 commands of an earlier life .*${one.id}, ${two.id}`))
   t.match(detail.counts, { execs_orphaned: 2 })

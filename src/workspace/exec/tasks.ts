@@ -48,6 +48,8 @@ export interface Tasks extends AsyncDisposable {
   start(request: TaskRequest): Promise<Task>
   /** Throws not_found. */
   get(id: string): Task
+  /** The same, for those who want its pipes; throws conflict of a command of an earlier life, which has none. */
+  reach(id: string): Promise<Task>
   /** Oldest first. */
   list(): Task[]
   /** What still runs of the daemon's earlier lives. */
@@ -126,11 +128,23 @@ class TaskTable implements Tasks {
     })
   }
 
+  async reach(id: string): Promise<Task> {
+    await this.#refuseOrphan(id, 'its stdin and output went with that life')
+    return this.get(id)
+  }
+
+  async #refuseOrphan(id: string, why: string): Promise<void> {
+    if (this.#known.has(id) || (await this.earlier.get(id)) === undefined) return
+    const sentence = `task ${quote(id)} runs on from before the daemon was killed: ${why}; exec_delete ends it`
+    throw new Fault('conflict', sentence, { details: { id, status: 'orphaned' } })
+  }
+
   list(): Task[] {
     return [...this.#known.values()]
   }
 
   async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<Removal> {
+    if (keepProcess) await this.#refuseOrphan(id, 'it is listed for as long as it runs')
     const orphan = this.#known.has(id) || keepProcess ? undefined : await this.earlier.end(id)
     if (orphan !== undefined) return orphan
     const task = this.get(id)
