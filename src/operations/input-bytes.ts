@@ -5,10 +5,20 @@ import { Fault } from '../base/fault.ts'
 export function inputBytes(input: string | Uint8Array, base64: boolean): Uint8Array {
   if (!base64) return typeof input === 'string' ? Buffer.from(input) : input
   const coded = (typeof input === 'string' ? input : Buffer.from(input).toString('latin1')).replace(/\s/g, '')
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(coded)) {
-    throw new Fault('bad_request', 'input is not base64, which base64 true announces', { details: { field: 'input' } })
+  const problem = base64Problem(coded)
+  if (problem !== undefined) {
+    throw new Fault('bad_request', `input ${problem}; accepted is base64 where base64 is true`, {
+      details: { field: 'input' },
+    })
   }
   return Buffer.from(coded, 'base64')
+}
+
+/** Both alphabets, with padding or without. A last group of one character is what a text that was cut short ends in. */
+function base64Problem(coded: string): string | undefined {
+  const digits = /^([A-Za-z0-9+/_-]*)={0,2}$/.exec(coded)?.[1]
+  if (digits === undefined) return 'has characters that base64 has not'
+  return digits.length % 4 === 1 ? `ends in a group of one character, after ${digits.length - 1} others` : undefined
 }
 
 /** The whole body; throws payload_too_large above `limit`. */

@@ -40,6 +40,7 @@ t.test('a JSON object with a known field is fields, any other body is typed as i
     [{ input: null }, 400],
     [{ base64: true }, 400],
     [{ input: '%', base64: true }, 400],
+    [{ input: 'dGhyZ', base64: true }, 400],
     [{ input: 'x'.repeat(1_100_000) }, 413],
     ['y'.repeat(1_100_000), 413],
     ['z'.repeat(3_000_000), 413],
