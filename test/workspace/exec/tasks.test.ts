@@ -76,6 +76,10 @@ function pidState(pid: number): string | undefined {
   }
 }
 
+function sessionOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\) /, '').split(' ')[3])
+}
+
 t.test('closing ends every group, refuses new ones and lets go of held pipes', async (t) => {
   const children = openChildren()
   const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment: { PATH }, marks: marksIn(t) })
@@ -90,6 +94,7 @@ t.test('closing ends every group, refuses new ones and lets go of held pipes', a
   const pids = [stubborn.pid, forgotten.pid, childOf(stubborn), childOf(survivor)]
   t.same(pids.map(runs), [true, true, true, true])
   const away = childOf(escaped)
+  await until('setsid has left the session', () => sessionOf(away) === away)
   const closing = tasks[Symbol.asyncDispose]()
   await t.rejects(tasks.start(request('exit 0')), { code: 'unavailable' })
   await closing
