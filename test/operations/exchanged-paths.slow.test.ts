@@ -3,12 +3,13 @@
 // a temporary file. The daemon runs in a mount namespace of its own, whose /boot is the test's.
 
 import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, chownSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { startDaemon, type Daemon } from '../support/daemon.ts'
+import { startDaemon, type Daemon, type Reply } from '../support/daemon.ts'
 import { ground, NO_MOUNTS, NO_ROOT } from '../support/mounting.ts'
 import { archive, member } from '../support/tar-writer.ts'
 
@@ -197,4 +198,36 @@ t.test('a new directory is exchanged for a link before it gets its permissions',
   const upload = () =>
     daemon.call('POST', `/files/transfer/upload?dest=${place}`, bytes, { 'content-type': 'application/x-tar' })
   await attacked(t, { name: 'upload', call: upload, ...attack })
+})
+
+t.test('a directory is exchanged with a link to one of root while the tree around it is read', { skip }, async (t) => {
+  const { daemon, dir, foreign } = await openYard(t)
+  const tree = join(dir, 'tree')
+  const inner = join(tree, 'inner')
+  const own = ownDirectory(t, tree)
+  for (const name of ['inner', 'inner/sub']) nobodys(own(name))
+  for (const name of ['inner/file', 'inner/sub/file']) nobodys(own(name), 'own')
+  mkdirSync(join(foreign, 'sub'))
+  for (const name of ['file', 'sub/file', 'sub/roots-name'])
+    writeFileSync(join(foreign, name), 'SECRET', { mode: 0o600 })
+  chmodSync(foreign, 0o700)
+  symlinkSync(foreign, join(dir, 'link'))
+  await exchanger(t, 'exchange', inner, join(dir, 'link'))
+  const hash = createHash('sha256').update('SECRET').digest('hex')
+  const reads: Record<string, () => Promise<Reply>> = {
+    list: () => daemon.call('GET', `/files?path=${tree}&nested=true&include_content=true&include_hash=true`),
+    stream: () => daemon.call('GET', `/files/stream?path=${tree}&include_content=true`),
+    names: () => daemon.call('GET', `/files/search/files?path=${tree}&q=name`),
+    download: () => daemon.call('POST', '/files/transfer/download', { paths: [tree], format: 'tar' }),
+  }
+  for (const [name, read] of Object.entries(reads)) {
+    let breaks = 0
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { body } = await read()
+      const text = typeof body === 'string' ? body : JSON.stringify(body)
+      if (['SECRET', hash, 'roots-name'].some((one) => text.includes(one))) breaks++
+    }
+    t.comment(`${name}: ${ATTEMPTS} attempts, ${breaks} breaks`)
+    t.equal(breaks, 0, `${name} holds nothing of root's`)
+  }
 })

@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, rea
 import { isUtf8 } from 'node:buffer'
 import { Fault, quote } from '../../base/fault.ts'
 import { below, type Item, type Location } from '../walk/directory.ts'
-import { pathOfOpened, Withheld } from '../walk/left-out.ts'
+import { pathOfOpened, Withheld, type Refuses } from '../walk/left-out.ts'
 import { Ground, type Directory } from '../walk/ground.ts'
 import { BLOCK, headerOf, padding, type MemberType, type Name } from './pack-header.ts'
 import type { PackJob, PackRoot } from './pack-job.ts'
@@ -29,6 +29,8 @@ export class PackWalk {
   readonly remarks = new Remarks()
   readonly #tape: Tape
   #withheld: Withheld | undefined
+  /** Of the directory at hand. */
+  #refuses: Refuses | undefined
   readonly #linked = new Map<string, Linked>()
 
   constructor(tape: Tape) {
@@ -44,6 +46,7 @@ export class PackWalk {
 
   *#root(root: PackRoot, { excludes, leftOut }: Pick<PackJob, 'excludes' | 'leftOut'>): Generator<void, void> {
     const { path, name, fd } = root
+    this.#refuses = undefined
     const location = { path, raw: fd === undefined ? undefined : Buffer.from(pathOfOpened(fd)) }
     const member = { path: name, raw: undefined }
     const stats = fd === undefined ? lstatSync(path, { bigint: true }) : fstatSync(fd, { bigint: true })
@@ -62,6 +65,7 @@ export class PackWalk {
   *#children(ground: Ground, directory: Directory, name: Name): Generator<void, void> {
     for (const item of ground.enter(directory)) {
       if (!ground.admits(directory, item)) continue
+      this.#refuses = ground.refusesIn(directory)
       const location = below(directory, item)
       const member = below(name, item)
       if (item.kind !== 'directory') yield* this.#leaf(item, location, member)
@@ -106,6 +110,7 @@ export class PackWalk {
     try {
       const stats = fstatSync(fd, { bigint: true })
       if (this.#withheld?.has(stats) === true) return
+      if (this.#refuses?.(fd) === true) return this.remarks.skip('vanished', location.path)
       const first = this.#linkedTo(stats, member)
       if (!stats.isFile()) this.remarks.skip('vanished', location.path)
       else if (first !== undefined) yield* this.#head('Link', member, stats, { link: first })

@@ -2,7 +2,7 @@
 // be opened and told apart (contract 16, reliability F-16); a very large directory is read piece by piece,
 // so that memory does not grow with it (F-18).
 
-import { withDirectory, type Withheld } from './left-out.ts'
+import { isFirm, withDirectory, type Refuses } from './left-out.ts'
 import { lstatSync, opendirSync, readdirSync, statSync, type Dir, type Dirent } from 'node:fs'
 
 export type Kind = 'file' | 'directory' | 'symlink' | Special
@@ -38,13 +38,22 @@ export interface Reading {
   readonly large: boolean
   /** Tells the directory from another of the same name. */
   readonly inode: number
+  /** No other user may exchange what is in it. */
+  readonly firm: boolean
 }
 
-/** Reads the directory; throws the system's error. Only the root of a walk may be a symbolic link. */
-export function readDirectory({ path, raw }: Location, root = false, withheld?: Withheld): Reading {
+/** Reads the directory; throws the system's error. Only the root of a walk may be a symbolic link, and is not asked for. */
+export function readDirectory({ path, raw }: Location, root = false, refuses?: Refuses): Reading {
   const where = raw ?? path
-  if (withheld === undefined) return readAt(where, root)
-  return withDirectory(where, withheld, (opened) => readAt(opened, true, true)) ?? { items: [], large: false, inode: 0 }
+  if (refuses === undefined) return readAt(where, root)
+  return (
+    withDirectory(where, refuses, (opened) => readAt(opened, true, true)) ?? {
+      items: [],
+      large: false,
+      inode: 0,
+      firm: false,
+    }
+  )
 }
 
 /** `now`: the path holds only for this call, so that what is read later is opened in it. */
@@ -52,17 +61,18 @@ function readAt(where: string | Buffer, root: boolean, now = false): Reading {
   const stats = root ? statSync(where) : lstatSync(where)
   // What has become a link since its parent was read is not followed.
   const inode = stats.ino
-  if (stats.isSymbolicLink()) return { items: [], large: false, inode }
+  if (stats.isSymbolicLink()) return { items: [], large: false, inode, firm: false }
+  const firm = isFirm(stats)
   if (stats.size > LARGE_DIRECTORY) {
     const opened = now ? openPieces(where) : undefined
-    return { items: readInPieces(() => opened ?? openPieces(where)), large: true, inode }
+    return { items: readInPieces(() => opened ?? openPieces(where)), large: true, inode, firm }
   }
   const items: Item[] = []
   for (const entry of readdirSync(where, { withFileTypes: true })) {
-    if (entry.name.includes('\uFFFD')) return { items: readRaw(where), large: false, inode }
+    if (entry.name.includes('\uFFFD')) return { items: readRaw(where), large: false, inode, firm }
     items.push({ name: entry.name, kind: kindOf(entry), raw: undefined })
   }
-  return { items, large: false, inode }
+  return { items, large: false, inode, firm }
 }
 
 /** A path below a location, keeping bytes where either part needs them. */

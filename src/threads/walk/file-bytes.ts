@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
-import { pathOfOpened, type Withheld } from './left-out.ts'
+import { pathOfOpened, type Refuses } from './left-out.ts'
 import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
@@ -64,9 +64,9 @@ function readUpTo(fd: number, size: number, limit: number): Buffer | undefined {
 export type Skipped = 'binary' | 'oversize' | 'budget' | 'unreadable'
 
 /** The content of a regular file that is text and fits `budget` bytes, or why not. */
-export function readContent(path: string | Buffer, budget: number, withheld?: Withheld): Buffer | Skipped {
+export function readContent(path: string | Buffer, budget: number, refuses?: Refuses): Buffer | Skipped {
   const read = (fd: number, { size }: Stats): Buffer | Skipped =>
-    withheld?.opened(fd) === true ? 'unreadable' : contentOf(fd, size, budget)
+    refuses?.(fd) === true ? 'unreadable' : contentOf(fd, size, budget)
   try {
     return withRegular(path, FLAGS | NO_LINK, read) ?? 'unreadable'
   } catch {
@@ -87,12 +87,12 @@ function contentOf(fd: number, size: number, budget: number): Buffer | Skipped {
 /** SHA-256 of the open regular file, in steps; each `yield` is a point where the walk may rest. */
 export function* hashSteps(
   path: string | Buffer,
-  { follow = false, withheld }: { follow?: boolean; withheld?: Withheld | undefined } = {},
+  { follow = false, refuses }: { follow?: boolean; refuses?: Refuses | undefined } = {},
 ): Generator<void, string> {
   const fd = openSync(path, follow ? FLAGS : FLAGS | NO_LINK)
   try {
     const stats = fstatSync(fd)
-    if (!stats.isFile() || withheld?.opened(fd) === true) throw notRegular(path)
+    if (!stats.isFile() || refuses?.(fd) === true) throw notRegular(path)
     const hash = createHash('sha256')
     const chunk = Buffer.allocUnsafe(Math.min(HASH_CHUNK, Math.max(4096, stats.size + 1)))
     for (;;) {

@@ -7,7 +7,7 @@ import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 import { below, readDirectory, type Item, type Location } from './directory.ts'
 import { GitRules } from './git-rules.ts'
 import { isIgnored, rulesOfGlobs, within, type Place, type Scope } from './ignore-rules.ts'
-import { pathOfOpened, Withheld } from './left-out.ts'
+import { Bounds, pathOfOpened, Withheld, type Refuses } from './left-out.ts'
 import { forbiddenToWalks, isWithin } from './mounts.ts'
 import type { RuleChoice } from './walk-job.ts'
 
@@ -26,6 +26,8 @@ export class Directory implements Location, Place {
   readonly depth: number
   /** Ignore rules in force; complete once the directory has been entered. */
   scope: Scope | undefined
+  /** No other user may exchange the directories on the way; once it has been entered: nor what is in it. */
+  firm: boolean
   readonly #parent: Directory | readonly string[]
   readonly #name: string
   #segments: readonly string[] | undefined
@@ -37,6 +39,7 @@ export class Directory implements Location, Place {
     this.#name = name
     this.depth = parent instanceof Directory ? parent.depth + 1 : 0
     this.scope = parent instanceof Directory ? parent.scope : undefined
+    this.firm = parent instanceof Directory && parent.firm
   }
 
   /** Of the real path; made only for the few rules that look at more than a name. */
@@ -55,6 +58,7 @@ export class Ground {
   readonly #git: GitRules | undefined
   readonly #patterns: Scope | undefined
   readonly #forbidden: ReadonlySet<string>
+  readonly #bounds: Bounds
   readonly #real: string
   #work = 0
 
@@ -64,10 +68,12 @@ export class Ground {
     this.withheld = judged === undefined ? undefined : new Withheld(judged)
     const where = judged === undefined ? path : pathOfOpened(judged.fd)
     this.#real = openRoot(where, path)
+    this.#bounds = new Bounds(where)
     const segments = this.#real === '/' ? [] : this.#real.slice(1).split('/')
     this.root = new Directory({ path, raw: judged === undefined ? undefined : Buffer.from(where) }, '', segments)
     this.#patterns = within(rulesOfGlobs(rules.patterns), segments.length, undefined)
     this.#git = rules.gitignore ? new GitRules(rules.home, (file) => this.complain(file)) : undefined
+    this.root.firm = this.#bounds.firm
     this.root.scope = this.#git?.above(this.#real)
     this.#forbidden = forbiddenToWalks()
   }
@@ -75,7 +81,10 @@ export class Ground {
   /** The entries of a directory before ignore rules, which are in force once this returns. */
   enter(directory: Directory): Iterable<Item> {
     try {
-      const reading = readDirectory(directory, directory.depth === 0, this.withheld)
+      // The root was judged and is where the bounds are: without withheld places there is nothing to ask.
+      const refuses = directory.depth === 0 && this.withheld === undefined ? undefined : this.refusesIn(directory)
+      const reading = readDirectory(directory, directory.depth === 0, refuses)
+      directory.firm &&= reading.firm
       if (this.#git !== undefined) this.#takeRules(this.#git, directory, reading.large ? undefined : reading.items)
       return reading.large ? this.#guarded(reading.items, directory) : reading.items
     } catch (error) {
@@ -112,6 +121,13 @@ export class Ground {
   /** True where the kernel makes the files: they are not read. */
   isPseudo(directory: Directory): boolean {
     return isWithin(this.#forbidden, `/${directory.segments.join('/')}`)
+  }
+
+  /** Asked of what is in a directory when it is open, before it is read; undefined: all may be. */
+  refusesIn({ firm }: Directory): Refuses | undefined {
+    const [withheld, bounds] = [this.withheld, this.#bounds]
+    if (firm || bounds.open) return withheld === undefined ? undefined : (fd) => withheld.opened(fd)
+    return (fd) => withheld?.opened(fd) === true || bounds.leaves(fd)
   }
 
   complain(path: string): void {

@@ -2,7 +2,17 @@
 // Files and directories are told by identity where they are opened, and entries by path before that, so that
 // neither a link nor a second name shows what is withheld.
 
-import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  type BigIntStats,
+  type Stats,
+} from 'node:fs'
+import { errnoOf } from '../../base/fault.ts'
 
 export interface LeftOut {
   /** `dev:ino` in decimal, of directories and files and of all below them, all names of a file included. */
@@ -56,13 +66,26 @@ const { O_DIRECTORY, O_NOFOLLOW } = constants
 /** open(2), linux/fcntl.h; the same on x64 and arm64. Node does not name it. */
 export const O_PATH = 0o10000000
 
-/** Runs `read` with a path of the opened directory; undefined where that is withheld or has become a link. */
-export function withDirectory<T>(where: string | Buffer, withheld: Withheld, read: (path: string) => T): T | undefined {
-  const fd = openSync(where, O_PATH | O_DIRECTORY | (isOpened(where) ? 0 : O_NOFOLLOW))
+/** Whether something that is open is not to be read. */
+export type Refuses = (fd: number) => boolean
+
+/** Runs `read` with a path of the opened directory; undefined where that is refused or has become a link. */
+export function withDirectory<T>(where: string | Buffer, refuses: Refuses, read: (path: string) => T): T | undefined {
+  const fd = openUnlessLink(where)
+  if (fd === undefined) return undefined
   try {
-    return withheld.opened(fd) ? undefined : read(`/proc/self/fd/${fd}`)
+    return refuses(fd) ? undefined : read(`/proc/self/fd/${fd}`)
   } finally {
     closeSync(fd)
+  }
+}
+
+function openUnlessLink(where: string | Buffer): number | undefined {
+  try {
+    return openSync(where, O_PATH | O_DIRECTORY | (isOpened(where) ? 0 : O_NOFOLLOW))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
   }
 }
 
@@ -74,4 +97,71 @@ function isOpened(where: string | Buffer): boolean {
 /** A path that leads to what is open. */
 export function pathOfOpened(fd: number): string {
   return `/proc/self/fd/${fd}`
+}
+
+/**
+ * The tree below a directory, as the kernel tells where something open lies. A walk goes on by paths; where another user
+ * exchanges a directory on the way for a link, those lead out of the tree, and what is read there is not his.
+ * Asking costs a third of a listing, so it is asked only below directories that others may change.
+ */
+export class Bounds {
+  readonly #root: string | undefined
+  readonly #below: string
+  /** No other user may exchange the root or a directory above it. */
+  readonly firm: boolean
+
+  /** `root`: a path of the directory that the walk begins in. */
+  constructor(root: string) {
+    this.#root = whereIs(root)
+    this.#below = `${this.#root}/`
+    // By a path with links the walk would go through directories that are not looked at here.
+    const plain = isOpened(root) || Buffer.from(root).toString('latin1') === this.#root
+    this.firm = this.open || (plain && isFirmWay(this.#root ?? '/'))
+  }
+
+  /** Everything is inside: there is nothing above, or no /proc that would tell. */
+  get open(): boolean {
+    return this.#root === undefined || this.#root === '/'
+  }
+
+  leaves(fd: number): boolean {
+    if (this.open) return false
+    const at = readlinkSync(pathOfOpened(fd), 'latin1')
+    return at !== this.#root && !at.startsWith(this.#below)
+  }
+}
+
+/** One character a byte. */
+function whereIs(directory: string): string | undefined {
+  const fd = openSync(directory, O_PATH | O_DIRECTORY)
+  try {
+    return readlinkSync(pathOfOpened(fd), 'latin1')
+  } catch {
+    return undefined // /proc is not mounted
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const OURS: ReadonlySet<number> = new Set([0, process.geteuid?.() ?? 0])
+const STICKY = 0o1000
+
+/** Whether a directory's entries are changed by root and the daemon's own user alone; an ACL shows as the group's. */
+export function isFirm({ uid, mode }: Pick<Stats, 'uid' | 'mode'>): boolean {
+  return OURS.has(uid) && (mode & 0o022) === 0
+}
+
+/** The same of every directory above `path`; in one like /tmp, what is root's or ours stays where it is. */
+function isFirmWay(path: string): boolean {
+  const parts = path.split('/')
+  try {
+    return parts.slice(1).every((_, index) => {
+      const above = lstatSync(Buffer.from(parts.slice(0, index + 1).join('/') || '/', 'latin1'))
+      if (isFirm(above)) return true
+      if (!OURS.has(above.uid) || (above.mode & STICKY) === 0) return false
+      return OURS.has(lstatSync(Buffer.from(parts.slice(0, index + 2).join('/'), 'latin1')).uid)
+    })
+  } catch {
+    return false
+  }
 }

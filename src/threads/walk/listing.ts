@@ -241,8 +241,8 @@ export class Listing {
     }
     if (item.kind !== 'file' || (!this.#job.content && !this.#job.hash)) return text
     if (this.#ground.isPseudo(directory)) return `${text},"content_skipped":"pseudo_filesystem"`
-    if (this.#job.content) text += this.#contentPart(location)
-    if (this.#job.hash) text += yield* this.#hashPart(location)
+    if (this.#job.content) text += this.#contentPart(directory, location)
+    if (this.#job.hash) text += yield* this.#hashPart(directory, location)
     return text
   }
 
@@ -256,8 +256,8 @@ export class Listing {
     }
   }
 
-  #contentPart(location: Location): string {
-    const content = readContent(location.raw ?? location.path, this.#budget, this.#ground.withheld)
+  #contentPart(directory: Directory, location: Location): string {
+    const content = readContent(location.raw ?? location.path, this.#budget, this.#ground.refusesIn(directory))
     if (typeof content === 'string') {
       if (content === 'unreadable') this.#ground.complain(location.path)
       return `,"content_skipped":"${content}"`
@@ -266,9 +266,10 @@ export class Listing {
     return contentPart(content)
   }
 
-  *#hashPart(location: Location): Generator<void, string> {
+  *#hashPart(directory: Directory, location: Location): Generator<void, string> {
+    const refuses = this.#ground.refusesIn(directory)
     try {
-      return `,"hash":"${yield* hashSteps(location.raw ?? location.path, { withheld: this.#ground.withheld })}"`
+      return `,"hash":"${yield* hashSteps(location.raw ?? location.path, { refuses })}"`
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') this.#ground.complain(location.path)
       return ''
