@@ -63,6 +63,8 @@ export interface TextFormat<I> {
   readonly most?: Readonly<Record<string, number>>
   /** The tool that shows what is left out; this one unless given. */
   readonly more?: string
+  /** The tool whose command shows the rest of a line that is too long. */
+  readonly moreOfLine?: string
 }
 
 /** Fields of an input or of an answer, by name. */
@@ -79,6 +81,8 @@ export interface Fit {
   readonly cut?: (came: Fields, room: number) => Fields
   /** What a shortened answer says besides: that something is missing, and the call that gets it. */
   readonly marks?: (short: Fields, asked: Fields, came: Fields) => Fields
+  /** What an answer that was not shortened says besides, where the operation's own limits left something out. */
+  readonly rest?: (came: Fields, asked: Fields) => Fields
 }
 
 /** MCP annotations (mcp.md 4.3). */

@@ -17,7 +17,7 @@ const AT_ONCE = { wait_seconds: 0 }
 const MARKS = 400
 
 export const runFit: Fit = { cut: cutOutput, marks: callForRest }
-export const getFit: Fit = { less: lessOutput, cut: cutOutput, marks: callForRest }
+export const getFit: Fit = { less: lessOutput, cut: cutOutput, marks: callForRest, rest: restOfRange }
 
 function lessOutput(came: Fields, asked: Fields, share: number): Fields | undefined {
   const [offset, next] = [countIn(came, 'offset'), countIn(came, 'next_offset')]
@@ -87,20 +87,38 @@ function shortCommand(came: Fields): Fields {
 }
 
 /** What lies behind the beginning that is shown, of the first stream that has more. */
-function callForRest(short: Fields): Fields {
-  const id = textIn(short, 'id')
-  const range = countIn(short, 'next_offset')
-  if (range !== undefined) {
+function callForRest(short: Fields, asked: Fields): Fields {
+  if (countIn(short, 'next_offset') !== undefined) {
     const stream = 'stdout' in short ? 'stdout' : 'stderr'
-    return { [`${stream}_truncated`]: true, next: nextPart(id, stream, range) }
+    return { [`${stream}_truncated`]: true, ...restOfRange(short, asked) }
   }
+  const id = textIn(short, 'id')
   const stream = STREAMS.find((one) => short[`${one}_truncated`] === true)
   if (stream === undefined) return {}
   const shown = leastBytes(textIn(short, stream), short[`${stream}_lossy`] === true)
-  return { next: nextPart(id, stream, (countIn(short, `${stream}_offset`) ?? 0) + shown) }
+  return { next: nextPart({ id, stream, offset: (countIn(short, `${stream}_offset`) ?? 0) + shown }) }
 }
 
-function nextPart(id: string, stream: Stream, offset: number): object {
-  const path = `/exec/${encodeURIComponent(id)}?stream=${stream}&offset=${offset}`
-  return { tool: 'exec_get', arguments: { id, stream, offset }, path }
+/** A range that ends before what is there: a client that follows the calls reaches the end, in the form it asked for. */
+function restOfRange(came: Fields, { limit, encoding }: Fields): Fields {
+  const [from, offset, total] = [countIn(came, 'offset'), countIn(came, 'next_offset'), countIn(came, 'total')]
+  // Where nothing came, there is only the beginning of a character: the same call would bring no more.
+  if (offset === undefined || total === undefined || offset >= total || offset === from) return {}
+  const stream = 'stdout' in came ? 'stdout' : 'stderr'
+  const form = { ...(limit !== undefined && { limit }), ...(encoding !== undefined && { encoding }) }
+  return { next: nextPart({ id: textIn(came, 'id'), stream, offset, ...form }) }
+}
+
+interface PartAsked {
+  readonly id: string
+  readonly stream: Stream
+  readonly offset: number
+  readonly limit?: unknown
+  readonly encoding?: unknown
+}
+
+function nextPart(args: PartAsked): object {
+  const { id, ...query } = args
+  const fields = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
+  return { tool: 'exec_get', arguments: args, path: `/exec/${encodeURIComponent(id)}?${fields.join('&')}` }
 }

@@ -58,6 +58,8 @@ export const nextCall = optional(
         wait_seconds: optional(Type.Number()),
         stream: optional(Type.String()),
         offset: optional(Type.Integer()),
+        limit: optional(Type.Integer()),
+        encoding: optional(Type.String()),
       }),
       path: Type.String({ description: 'The same call over REST' }),
     },

@@ -2,7 +2,7 @@
 // line that is longer than that, its rest is had by a command.
 
 import type { Fields, Fit } from '../operation.ts'
-import { askedCount, bytesIn, countIn, textIn } from './fit-fields.ts'
+import { askedCount, bytesIn, countIn, isSet, textIn } from './fit-fields.ts'
 
 /** The least that max_bytes can be. */
 const LEAST = 16
@@ -20,7 +20,7 @@ export const readFit: Fit = {
     const path = textIn(short, 'path')
     const first = countIn(short, 'start_line') ?? 1
     if (short['line_cut'] === true) {
-      const shown = byteCount(short)
+      const shown = leastBytes(short, isSet(asked['with_line_numbers']) ? `${first}\t` : '')
       const script = `tail -n +${first} -- "$1" | tail -c +${shown + 1}`
       const command = ['sh', '-c', script, 'sh', path]
       return { content_truncated: true, next: { tool: 'exec_run', arguments: { command } } }
@@ -32,8 +32,13 @@ export const readFit: Fit = {
   },
 }
 
-function byteCount(short: Fields): number {
+/**
+ * Of the file, in what is shown of a line: without the number before it, and with one byte for each character that
+ * stands for what was not UTF-8. Never more than there are, so that the rest begins with what is shown or hides nothing.
+ */
+function leastBytes(short: Fields, number: string): number {
   const content = textIn(short, 'content')
   if (short['encoding'] === 'base64') return Buffer.from(content, 'base64').byteLength
-  return Buffer.byteLength(content)
+  const bytes = Buffer.byteLength(content) - number.length
+  return short['lossy'] === true ? bytes - 2 * (content.split('\ufffd').length - 1) : bytes
 }

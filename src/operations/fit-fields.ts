@@ -25,3 +25,8 @@ export function bytesIn(fields: Fields, name: string): number {
   if (value instanceof JsonText) return Math.max(0, value.byteLength - 2)
   return typeof value === 'string' ? Buffer.byteLength(value) : 0
 }
+
+/** A flag may have come as a string or a number. */
+export function isSet(value: unknown): boolean {
+  return value === true || value === 'true' || value === 1 || value === '1'
+}

@@ -1,12 +1,12 @@
 // A listing that is too long for one message is made anew with fewer entries: a list loses its end, a tree what is
-// deepest. The call that is named reads the list on, or lists the first directory that was left out.
+// deepest. The call that is named reads the list on; a tree, whose gaps are in many places, is read on as one list.
 
 import type { Fields, Fit } from '../operation.ts'
-import { askedCount, bytesIn, countIn, textIn } from './fit-fields.ts'
+import { askedCount, bytesIn, countIn, isSet, textIn } from './fit-fields.ts'
 
 export const listFit: Fit = {
   less(came, asked, share) {
-    const contents = asked['include_content'] === true || asked['include_content'] === 'true'
+    const contents = isSet(asked['include_content'])
     const budget = Math.min(bytesIn(came, 'entries'), askedCount(asked, 'max_content_budget') ?? Infinity)
     // Contents give first: an entry without its content still says what there is.
     if (contents && budget * share >= 1024) return { max_content_budget: Math.floor(budget * share * share) }
@@ -20,11 +20,12 @@ export const listFit: Fit = {
   },
 }
 
-/** The arguments of the listing that goes on where `short` was cut. */
-export function nextList(short: Fields, asked: Fields): Fields {
-  const place = textIn(short, 'cut_at')
-  if (place !== '' && place !== textIn(short, 'path')) return { ...asked, path: place }
-  const { nested: _, ...flat } = asked
-  const onward = { ...(place === '' ? asked : flat), path: textIn(short, 'path') }
-  return { ...onward, offset: (askedCount(asked, 'offset') ?? 0) + (countIn(short, 'count') ?? 0) }
+/**
+ * The arguments of the listing that goes on where `short` was cut. Many directories of a tree are cut at once, each marked
+ * `truncated`; a call for one of them would not lead to the others, so the whole is told as a list, which has an order.
+ */
+function nextList(short: Fields, asked: Fields): Fields {
+  const path = textIn(short, 'path')
+  if (isSet(asked['nested']) && !isSet(asked['flatten'])) return { ...asked, path, flatten: true, offset: 0 }
+  return { ...asked, path, offset: (askedCount(asked, 'offset') ?? 0) + (countIn(short, 'count') ?? 0) }
 }

@@ -2,12 +2,13 @@
 // say so in the fields that say it for max_results too.
 
 import { posix } from 'node:path'
+import { jsonOf } from '../base/json-of.ts'
 import { jsonBytes } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
 import { countIn, textIn } from './fit-fields.ts'
 
 /** For the counts, and for the marks. */
-const MARKS = 300
+const MARKS = 1000
 
 export const namesFit: Fit = {
   less(came, _asked, share) {
@@ -19,11 +20,69 @@ export const namesFit: Fit = {
 export const matchesFit: Fit = {
   cut: cutMatches,
   marks(short, asked, came) {
-    const shown = countIn(short, 'total_matches') ?? 0
-    const left = (came['matches'] as readonly { path: string }[])[shown] // the operation's own output
-    if (left === undefined) return {}
-    return { capped: true, next: { tool: 'search_content', arguments: { ...asked, path: left.path } } }
+    const all = matchesIn(came)
+    const shown = matchesIn(short).length
+    if (shown >= all.length) return {}
+    return { capped: true, ...onward(short, { asked, all, shown, more: came['capped'] === true }) }
   },
+}
+
+interface Match {
+  readonly path: string
+  readonly line_number: number
+}
+
+interface Cut {
+  readonly asked: Fields
+  readonly all: readonly Match[]
+  readonly shown: number
+  /** There are lines beyond `all`. */
+  readonly more: boolean
+}
+
+/** As many as a search takes. */
+const MOST_PATTERNS = 1000
+/** Of what is shown: the lines are what was asked for. */
+const PATTERNS_SHARE = 0.25
+
+/**
+ * The next call leaves out the files that are here in full. A file that is too long for a message by itself is left out
+ * too, and a warning names the call that reads on in it; where it is the only one, that is the next call.
+ */
+function onward(short: Fields, { asked, all, shown, more }: Cut): Fields {
+  const root = textIn(short, 'path')
+  const split = all[shown]?.path
+  const files = [...new Set(all.slice(0, shown).map(({ path }) => path))]
+  const full = files.filter((path) => path !== split)
+  const onIn = (path: string, line: number) => ({ tool: 'file_read', arguments: { path, start_line: line } })
+  const last = all[shown - 1]
+  const alone = full.length === 0 && last !== undefined && last.path === split ? last : undefined
+  if (alone !== undefined && !more && all.every(({ path }) => path === alone.path)) {
+    return { next: onIn(alone.path, alone.line_number + 1) }
+  }
+  const done = (alone === undefined ? full : files).map((path) => patternOf(root, path))
+  const given = asked['ignore_patterns']
+  const patterns = [...(Array.isArray(given) ? (given as unknown[]) : []), ...done]
+  // One string of patterns has its own way of being read, and some names are no pattern.
+  if (typeof given === 'string' || done.length === 0 || done.includes('') || patterns.length > MOST_PATTERNS) return {}
+  if (jsonBytes(patterns) > jsonBytes(short) * PATTERNS_SHARE) return {}
+  const next = { tool: 'search_content', arguments: { ...asked, path: root, ignore_patterns: patterns } }
+  if (alone === undefined) return { next }
+  const call = jsonOf(onIn(alone.path, alone.line_number + 1).arguments)
+  const told = `${posix.relative(root, alone.path)}: its lines after ${alone.line_number} are not here; file_read ${call} shows them`
+  return { next, warnings: [...((short['warnings'] ?? []) as readonly string[]), told] } // the operation's own output
+}
+
+function matchesIn(fields: Fields): readonly Match[] {
+  return (fields['matches'] ?? []) as readonly Match[] // the operation's own output
+}
+
+/** Matches this file alone; empty where there is none that does. */
+function patternOf(root: string, path: string): string {
+  const below = posix.relative(root, path)
+  // oxlint-disable-next-line no-control-regex -- a name may hold line breaks
+  if (below === '' || /[\n\r\0\ufffd]/.test(below)) return ''
+  return `/${below.replace(/[\\*?[\]{}!#]/g, '\\$&').replace(/ $/, '\\ ')}`
 }
 
 /** Both lists have the same lines, one of them by file; `matches` has the order. */

@@ -1,7 +1,7 @@
 // A result of MCP is never longer than its budget: 900,000 bytes of message and 400,000 of text, unless the caller takes
 // more. What is longer comes cut, is still the JSON of the tool, says so, and names the call that reads on.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
@@ -50,6 +50,12 @@ async function tool(t: Test, name: string, args: object, query = ''): Promise<an
   for (const field of schemas.get(name)?.required ?? []) t.ok(field in structuredContent, `${label}: ${field}`)
   return structuredContent
 }
+
+interface Found {
+  readonly matches: readonly { readonly path: string; readonly line_number: number }[]
+}
+
+const lineNames = ({ matches }: Found) => matches.map(({ path, line_number }) => `${path}:${line_number}`)
 
 const follow = (t: Test, { tool: name, arguments: args }: { tool: string; arguments: object }) => tool(t, name, args)
 
@@ -146,7 +152,7 @@ t.test('a listing: a list is read on, a tree keeps its top', async (t) => {
     tree.entries.map(({ name }: { name: string }) => name),
     ['aa', 'flat', 'zz'],
   )
-  t.match(tree, { truncated: true, cut_at: path, next: { tool: 'file_list', arguments: { path } } })
+  t.match(tree, { truncated: true, cut_at: path, next: { tool: 'file_list', arguments: { path: directory } } })
   t.equal(tree.entries[1].truncated, true)
   t.ok(tree.entries[1].children.length > 100)
   writeFileSync(join(directory, 'aa', 'big.txt'), 'x'.repeat(600_000))
@@ -162,7 +168,13 @@ t.test('searches', async (t) => {
   t.equal(found.matches.length, found.total_matches)
   const lines = Object.values<object[]>(found.results).reduce((sum, some) => sum + some.length, 0)
   t.equal(lines, found.total_matches)
-  t.match(await follow(t, found.next), { total_files: 1, total_matches: 100 })
+  const seen = new Set(lineNames(found))
+  for (let next = found.next; next !== undefined;) {
+    const part = await follow(t, next)
+    for (const line of lineNames(part)) seen.add(line)
+    next = part.next
+  }
+  t.equal(seen.size, 3000, 'the calls that are named lead to every line')
   const deep = join(directory, ...Array.from({ length: 8 }, () => 'd'.repeat(200)))
   mkdirSync(deep, { recursive: true })
   for (let i = 0; i < 400; i++) writeFileSync(join(deep, `needle-${i}`), '')
@@ -237,4 +249,82 @@ t.test('an image that is too long for a result in the format text is told, not s
   t.match(JSON.stringify(body.result.content), /too large for one result/)
   const json = await tool(t, 'file_read', { path, encoding: 'auto' })
   t.equal(json.content_truncated, true)
+})
+
+t.test('who follows the calls that are named reaches the end, whatever was cut', async (t) => {
+  const directory = t.testdir({})
+  const run = await tool(t, 'exec_run', { command: ['seq', '300000'] })
+  let output: string = run.stdout
+  for (let next = run.next; next !== undefined;) {
+    const part = await follow(t, next)
+    output += part.stdout
+    next = part.next
+  }
+  t.equal(output, Array.from({ length: 300_000 }, (_, i) => `${i + 1}\n`).join(''))
+  const exact = await tool(t, 'exec_get', { id: run.id, stream: 'stdout', offset: 0, limit: 300, encoding: 'base64' })
+  t.match(exact.next.arguments, { offset: 300, limit: 300, encoding: 'base64' })
+  t.equal((await follow(t, exact.next)).encoding, 'base64')
+
+  for (const name of ['a', 'b[1]', 'c d ', '!e', '#f']) {
+    for (const inner of ['', 'in']) {
+      const place = join(directory, 'tree', name, inner)
+      mkdirSync(place, { recursive: true })
+      for (let i = 0; i < 200; i++) writeFileSync(join(place, `needle ${i} ${'n'.repeat(90)}`), 'needle\n'.repeat(5))
+    }
+  }
+  const root = join(directory, 'tree')
+  for (const query of ['', '?max_result_bytes=65536']) {
+    const names = new Set<string>()
+    for (let next: object | undefined = { path: root, nested: 'true' }; next !== undefined;) {
+      const part: { entries: Entry[]; next?: { arguments: object } } = await tool(t, 'file_list', next, query)
+      for (const name of namesIn(part.entries)) names.add(name)
+      next = part.next?.arguments
+    }
+    t.equal(names.size, 10 + 2000, `every entry of the tree ${query}`)
+  }
+})
+
+interface Entry {
+  readonly path: string
+  readonly children?: readonly Entry[]
+}
+
+const namesIn = (entries: readonly Entry[]): string[] =>
+  entries.flatMap(({ path, children }) => [path, ...namesIn(children ?? [])])
+
+t.test('the rest of a line begins where what is shown ends, with numbers and without', async (t) => {
+  const directory = t.testdir({})
+  const path = join(directory, 'line')
+  writeFileSync(path, Array.from({ length: 150_000 }, (_, i) => `${i} `).join(''))
+  const all = readFileSync(path, 'utf8')
+  for (const with_line_numbers of [true, 'true', false]) {
+    const first = await tool(t, 'file_read', { path, with_line_numbers })
+    const shown = first.content.replace(/^1\t/, '')
+    const rest = await follow(t, first.next)
+    t.ok(all.startsWith(shown + rest.stdout.slice(0, 1000)), `${with_line_numbers}`)
+  }
+  writeFileSync(path, Buffer.from('\xe9 '.repeat(300_000), 'latin1'))
+  const lossy = await tool(t, 'file_read', { path })
+  const from = Number(/\+(\d+)$/.exec(lossy.next.arguments.command[2])?.[1]) - 1
+  t.ok(from <= 2 * (lossy.content.length / 2), `nothing between is hidden: ${from}`)
+})
+
+t.test('a file with more matches than fit does not hide those of other files', async (t) => {
+  const directory = t.testdir({ 'a [1].txt': 'needle\n'.repeat(2000), 'b.txt': 'needle\n', 'c.txt': 'needle\n' })
+  const files = new Set<string>()
+  for (let next: object | undefined = { q: 'needle', path: directory, max_results: 5000 }; next !== undefined;) {
+    const part: Found & { next?: { tool: string; arguments: object } } = await tool(
+      t,
+      'search_content',
+      next,
+      '?max_result_bytes=16384',
+    )
+    for (const { path } of part.matches) files.add(path)
+    next = part.next?.tool === 'search_content' ? part.next.arguments : undefined
+  }
+  t.equal(files.size, 3)
+  const path = join(directory, 'a [1].txt')
+  const one = await tool(t, 'search_content', { q: 'needle', path, max_results: 5000 }, '?max_result_bytes=16384')
+  const line = one.matches.at(-1).line_number
+  t.match(one.next, { tool: 'file_read', arguments: { path, start_line: line + 1 } })
 })

@@ -23,8 +23,10 @@ export interface Asking {
 const SHARE = 0.85
 const MOST_TRIES = 8
 
-/** `came` itself where it is short enough. */
-export async function fitted(came: Fields, asking: Asking): Promise<Fields> {
+/** The answer itself where it is short enough, with the call for what it leaves out by its own limits. */
+export async function fitted(answer: Fields, asking: Asking): Promise<Fields> {
+  const rest = asking.op.tool?.fit?.rest?.(answer, asking.asked) ?? {}
+  const came = Object.keys(rest).length === 0 ? answer : { ...answer, ...rest }
   const over = await excess(came, asking.budget, asking.structured)
   if (over <= 1) return came
   return (await askedForLess(came, over, asking)) ?? (await cutToFit(plainBody(came), asking))
