@@ -90,6 +90,7 @@ export const fileRead = operation({
     fit: readFit,
     text: {
       form: 'file',
+      moreOfLine: 'exec_run',
       defaults: { with_line_numbers: true, encoding: 'auto', max_bytes: 40_000 },
       most: { max_bytes: 100_000 },
     },

@@ -361,3 +361,47 @@ t.test('the scope of a JWT narrows tools and routes, and no choice widens it', a
   t.equal(await rest('POST', '/watchers', { path: '/tmp' }), 403)
   t.equal(await rest('GET', '/exec/1'), 403)
 })
+
+t.test(
+  'the rest of a long line, and of a terminal from an offset on, is had by the calls that are named',
+  async (t) => {
+    const { call } = await connect(t)
+    const path = join(t.testdir({}), 'line')
+    const line = Array.from({ length: 20_000 }, (_, i) => `é${i} `).join('')
+    writeFileSync(path, `first\n${line}\nlast\n`)
+    const read = await call('file_read', { path, start_line: 2 })
+    const text = read.content[0]?.text ?? ''
+    const begin = /^2\t(.*)… \[line cut\]$/m.exec(text)?.[1] ?? ''
+    const next = /\[line 2 goes on: exec_run (\{.*\})\]$/m.exec(text)?.[1] ?? '{}'
+    const rest = (await call('exec_run', JSON.parse(next) as object)).content[0]?.text ?? ''
+    t.ok(line.startsWith(begin + (rest.split('\n')[2] ?? '?')), 'it begins where the line was cut')
+    t.match(rest, /left out: bytes .*exec_get/)
+
+    const script = 'seq 30000; exec sleep 60'
+    const opened = await call('terminal_create', { command: ['sh', '-c', script], scrollback_size: 262_144 })
+    const id = String(facts(opened)['id'])
+    const seen: string[] = []
+    for (let args: object | undefined = { id, from: 0, wait_seconds: 20 }; args !== undefined;) {
+      const shown: string = (await call('terminal_scrollback', args)).content[0]?.text ?? ''
+      seen.push(...shown.split('\n').filter((one) => /^\d+$/.test(one)))
+      const named: string | undefined = /\[(?:[\d,]+ more bytes|what follows): terminal_scrollback (\{.*\})\]$/.exec(
+        shown,
+      )?.[1]
+      args = seen.at(-1) === '30000' || named === undefined ? undefined : (JSON.parse(named) as object)
+    }
+    t.equal(seen.at(-1), '30000')
+    t.ok(new Set(seen).size >= 30_000, `nothing is left out: ${new Set(seen).size}`)
+    const end = (await call('terminal_scrollback', { id })).content[0]?.text ?? ''
+    t.match(end, /\[bytes 0-\d+ are left out: terminal_scrollback \{"id":"\d+","from":0\}\]/)
+    await call('terminal_delete', { id })
+  },
+)
+
+t.test('an extension may come as a glob', async (t) => {
+  const { call } = await connect(t)
+  const path = t.testdir({ 'a.py': '', 'b.md': '', 'c.tar.gz': '' })
+  for (const include_ext of ['*.py', ['*.py'], '["*.py"]', '.py']) {
+    const { content } = await call('file_list', { path, include_ext })
+    t.match(content[0]?.text, /^1 entry below .*\na\.py/, JSON.stringify(include_ext))
+  }
+})

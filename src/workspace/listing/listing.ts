@@ -122,7 +122,8 @@ export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: 
 }
 
 function dotted(extension: string): string {
-  return extension.startsWith('.') ? extension : `.${extension}`
+  const bare = extension.replace(/^\*(?=\.)/, '')
+  return bare.startsWith('.') ? bare : `.${bare}`
 }
 
 function remarks(summary: Summary, nested: boolean): Remarks {

@@ -23,7 +23,7 @@ export function fileView(subject: Subject): View {
   return body['encoding'] === 'base64' ? exactView(body, path, size) : linesView(subject, path, size)
 }
 
-function linesView({ body, asked, more }: Subject, path: string, size: number): View {
+function linesView({ body, asked, more, moreOfLine }: Subject, path: string, size: number): View {
   const all = textOf(body, 'content').split('\n')
   if (all.at(-1) === '') all.pop()
   const lines = all.map(shortened)
@@ -32,11 +32,22 @@ function linesView({ body, asked, more }: Subject, path: string, size: number): 
   const last = first + fit - 1
   const total = countOf(body, 'total_lines')
   const next = fit < lines.length ? last + 1 : countOf(body, 'next_line')
+  const long = lines.slice(0, fit).findIndex((line, i) => line !== all[i] || (i === 0 && body['line_cut'] === true))
   const lossy = body['lossy'] === true ? ' It is not UTF-8: do not write it back from here.' : ''
   return textView(
-    [`${path}: ${shownOf(first, last, total, size)}${lossy}`, lines.slice(0, fit).join('\n'), rest()],
+    [`${path}: ${shownOf(first, last, total, size)}${lossy}`, lines.slice(0, fit).join('\n'), restOfLine(), rest()],
     TOLD,
   )
+
+  /** Characters, as a number before the line is no part of the file; in lines, as each is cut for a model again. */
+  function restOfLine(): string | undefined {
+    if (long === -1 || moreOfLine === undefined) return undefined
+    const line = first + long
+    const number = [false, 'false', 0, '0'].some((no) => no === asked['with_line_numbers']) ? '' : `${line}\t`
+    const shown = Array.from(cutAt(all[long] ?? '', LINE_CHARACTERS)).length - number.length
+    const script = `LC_ALL=C.UTF-8 sed -n '${line}{s/^.\\{${shown}\\}//;s/.\\{1000\\}/&\\n/g;p;q}' -- "$1"`
+    return `[line ${line} goes on: ${call(moreOfLine, { command: ['sh', '-c', script, 'sh', path] })}]`
+  }
 
   function rest(): string | undefined {
     if (next === undefined) return undefined
@@ -62,13 +73,15 @@ function exactView(body: Body, path: string, size: number): View {
   const content = textOf(body, 'content')
   const shown = cutAt(content, ROOM - (ROOM % 4))
   const cut =
-    shown.length < content.length ? `[cut after ${grouped((shown.length / 4) * 3)} bytes: ask for fewer lines]` : ''
+    shown.length < content.length
+      ? `[cut after ${grouped((shown.length / 4) * 3)} bytes of what was read; max_bytes of ${(ROOM >> 2) * 3} or fewer lines are shown whole]`
+      : ''
   return textView([`${path}: ${counted(size, 'byte')} in all, as base64.`, shown, cut], TOLD)
 }
 
 function shortened(line: string): string {
   if (line.length <= LINE_CHARACTERS) return line
-  return `${cutAt(line, LINE_CHARACTERS)}… [line cut: ${grouped(line.length - LINE_CHARACTERS)} more characters read]`
+  return `${cutAt(line, LINE_CHARACTERS)}… [line cut]`
 }
 
 function fitting(lines: readonly string[]): number {

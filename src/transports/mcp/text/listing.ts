@@ -41,10 +41,15 @@ export function listingView({ body, asked, more }: Subject): View {
 function onward(shown: readonly Line[], { cut, path, asked }: { cut: string; path: string; asked: Body }): object {
   if (cut !== path) return { ...asked, path: cut }
   const { nested, flatten, ...rest } = asked
-  const tree = nested === true && flatten !== true
+  const tree = isSet(nested) && !isSet(flatten)
   const kept = tree ? rest : asked
   const told = tree ? shown.filter(({ depth }) => depth === 0).length : shown.length
   return { ...kept, path, offset: (countOf(asked, 'offset') ?? 0) + told }
+}
+
+/** A flag may have come as a string or a number. */
+function isSet(value: unknown): boolean {
+  return value === true || value === 'true' || value === 1 || value === '1'
 }
 
 function linesOf(entries: unknown, place: string): Line[] {

@@ -1,9 +1,9 @@
-// What a terminal printed, for a model: cleaned lines, the newest where there are too many, and the call that
-// shows what follows. A program that draws with the cursor is shown as what it printed, not as its screen.
+// What a terminal printed, for a model: cleaned lines, the newest where there are too many, or from an offset
+// on the oldest, and the calls for what is left out and what follows. A program that draws with the cursor is shown as what it printed, not as its screen.
 
 import { fitting, joined, linesOf } from './output-lines.ts'
 import { grouped, HINT_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, textOf, textView, type Subject, type View } from './view.ts'
+import { call, countOf, textOf, textView, type Body, type Subject, type View } from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 
@@ -12,21 +12,56 @@ export function screenView({ body, asked, more }: Subject): View {
   const next = countOf(body, 'next') ?? 0
   const gap = countOf(body, 'gap_bytes') ?? 0
   const exact = body['encoding'] !== 'text'
-  const lines = exact
-    ? []
-    : linesOf({ text: textOf(body, 'scrollback'), from, lossy: body['lossy'] === true, to: next })
-  const shown = lines.slice(lines.length - fitting(lines.toReversed(), ROOM))
-  const begin = shown[0]?.from ?? from
+  const onward = asked['from'] !== undefined && asked['from'] !== null
+  const { text, begin, end } = (exact ? bytesShown : linesShown)(body, { from, next, onward })
   const alive = body['alive'] === true
   const state = alive ? 'The terminal is alive.' : `The terminal has ended with code ${String(body['exit_code'])}.`
-  const follow = { ...asked, from: next, wait_seconds: 20 }
+  const follow = { ...asked, from: end, ...(end === next && { wait_seconds: 20 }) }
+  const { bytes: _, ...all } = asked
   return textView(
     [
-      `${state} Bytes ${begin}-${next} of what it printed${exact ? ', as base64' : ''}:`,
+      `${state} Bytes ${begin}-${end} of what it printed${exact ? ', as base64' : ''}:`,
       gap > 0 ? `[${grouped(gap)} bytes before ${from} are no longer kept]` : '',
-      exact ? textOf(body, 'scrollback').slice(0, ROOM) : joined(shown),
-      alive ? `[what follows: ${call(more, follow)}]` : undefined,
+      begin > from ? `[bytes ${from}-${begin} are left out: ${call(more, { ...all, from })}]` : '',
+      text,
+      end < next ? `[${grouped(next - end)} more bytes: ${call(more, follow)}]` : '',
+      alive && end === next ? `[what follows: ${call(more, follow)}]` : '',
     ],
     ['success', 'scrollback'],
   )
+}
+
+interface Range {
+  readonly from: number
+  readonly next: number
+  /** The client reads on from an offset, so the beginning is shown. */
+  readonly onward: boolean
+}
+
+interface Shown {
+  readonly text: string
+  readonly begin: number
+  readonly end: number
+}
+
+function linesShown(body: Body, { from, next, onward }: Range): Shown {
+  const stretch = { text: textOf(body, 'scrollback'), from, lossy: body['lossy'] === true }
+  if (onward) {
+    const lines = linesOf(stretch)
+    const shown = lines.slice(0, fitting(lines, ROOM))
+    return { text: joined(shown), begin: from, end: shown.length === lines.length ? next : (shown.at(-1)?.to ?? from) }
+  }
+  const lines = linesOf({ ...stretch, to: next })
+  const shown = lines.slice(lines.length - fitting(lines.toReversed(), ROOM))
+  return { text: joined(shown), begin: shown.length === lines.length ? from : (shown[0]?.from ?? from), end: next }
+}
+
+/** Whole groups of four characters, which are three bytes. */
+function bytesShown(body: Body, { from, next, onward }: Range): Shown {
+  const text = textOf(body, 'scrollback')
+  const groups = Math.floor(ROOM / 4)
+  if (text.length <= groups * 4) return { text, begin: from, end: next }
+  const skipped = onward ? 0 : Math.ceil(text.length / 4) - groups
+  const begin = from + skipped * 3
+  return { text: text.slice(skipped * 4, (skipped + groups) * 4), begin, end: onward ? begin + groups * 3 : next }
 }

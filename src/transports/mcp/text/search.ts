@@ -7,6 +7,10 @@ import { countOf, textOf, textView, type Subject, type View } from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 
+/** What max_results can be at most in this format. */
+const MOST_MATCHES = 1000
+const MOST_PATHS = 2000
+
 interface Match {
   readonly line: number
   readonly text: string
@@ -34,7 +38,8 @@ export function matchesView({ body }: Subject): View {
     body['timed_out'] === true
       ? '[the time was up before all was searched: narrow path or file_types, or raise timeout]'
       : ''
-  const more = body['capped'] === true ? '[there are more: narrow path or file_types, or raise max_results]' : ''
+  const most = (countOf(body, 'total_matches') ?? 0) < MOST_MATCHES ? ', or raise max_results' : ''
+  const more = body['capped'] === true ? `[there are more: narrow path or file_types${most}]` : ''
   const cut =
     told < groups.length ? `[cut: ${told} of ${counted(files, 'file')} shown in full; narrow path or file_types]` : ''
   const warnings = ((body['warnings'] ?? []) as readonly string[])
@@ -74,6 +79,7 @@ export function pathsView({ body }: Subject): View {
   const shown = over === -1 ? files : files.slice(0, over)
   const found = `${counted(countOf(body, 'total_files') ?? files.length, 'file')} under ${textOf(body, 'path')}.`
   const cut = shown.length < files.length ? `[cut: ${shown.length} shown; narrow path or q]` : ''
-  const more = body['truncated'] === true ? '[there are more: narrow path or q, or raise max_results]' : ''
+  const most = files.length < MOST_PATHS ? ', or raise max_results' : ''
+  const more = body['truncated'] === true ? `[there are more: narrow path or q${most}]` : ''
   return textView([found, ...shown, cut, more], ['success', 'files'])
 }

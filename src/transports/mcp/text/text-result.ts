@@ -63,7 +63,8 @@ export function textResult(op: Operation, body: object, { asked, structured, bud
     const content = [{ type: 'text', text: JSON.stringify(fitting) }] as const
     return structured ? { content, structuredContent: fitting } : { content }
   }
-  const { content, told } = VIEWS[form]({ body: plain, asked, more: op.tool?.text?.more ?? op.name })
+  const { more = op.name, moreOfLine } = op.tool?.text ?? {}
+  const { content, told } = VIEWS[form]({ body: plain, asked, more, moreOfLine })
   const facts = Object.fromEntries(Object.entries(plain).filter(([field]) => !told.includes(field)))
   return { content: content.map((block) => withinBudget(block, budget)), _meta: { [FACTS_KEY]: shortFacts(facts) } }
 }

@@ -12,6 +12,8 @@ export interface Subject {
   readonly asked: Body
   /** The tool that shows the rest. */
   readonly more: string
+  /** The tool whose command shows the rest of a long line. */
+  readonly moreOfLine?: string | undefined
 }
 
 export type Block =

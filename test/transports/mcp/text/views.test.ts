@@ -69,7 +69,7 @@ t.test('a long file stops at a line and says where it goes on; a long line is cu
   t.match(text, `${Number(next) - 1}\tline\n[`)
   t.match(text, `/f: lines 11-${Number(next) - 1} of 20,000`)
   const minified = shown(fileView, { path: '/f', content: `1\t${'x'.repeat(50_000)}`, size: 50_000, total_lines: 1 })
-  t.match(minified, /x… \[line cut: 48,002 more characters read\]$/)
+  t.match(minified, /x… \[line cut\]$/)
 })
 
 t.test('search results, as grep shows them', async (t) => {
