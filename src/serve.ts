@@ -41,6 +41,9 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const log = openLog(config.logLevel, outlet)
   endOnDefects(log)
   stack.use(holdRandom(fillRandom))
+  // Node cannot start a thread in a directory that has been removed, and people remove and clone projects anew. This one
+  // stays, and no mount is kept busy; commands and relative paths begin in the configured directory.
+  process.chdir('/')
   const service = stack.use(openService(config.environment, log))
   for (const problem of assets.problems) log.warn(problem)
   for (const { name, meant } of config.misspelt) log.warn('unknown_variable', { name, did_you_mean: meant })

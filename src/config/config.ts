@@ -103,7 +103,7 @@ export function loadConfig(line: CommandLine): Config {
     return typeof value === 'string' ? value : undefined
   }
   const path = given('config', 'RUNTIME_CONFIG')
-  const file = path === undefined ? {} : readConfigFile(path)
+  const file = path === undefined ? {} : withAbsoluteKeys(readConfigFile(path))
   const toolsets = line.flags['toolsets']
   const home = [env['HOME'] ?? '', accountHome()].find(isAbsolute) ?? '/'
   const workdir = given('workdir', 'RUNTIME_WORKDIR') ?? file.workdir
@@ -111,7 +111,7 @@ export function loadConfig(line: CommandLine): Config {
     host: given('host', 'RUNTIME_HOST') ?? file.host ?? '127.0.0.1',
     port: readPort(given('port', 'RUNTIME_PORT')) ?? file.port ?? 9990,
     addressGiven: line.flags['host'] !== undefined || line.flags['port'] !== undefined,
-    tokenFile: given('token-file', 'RUNTIME_TOKEN_FILE') ?? file.token_file,
+    tokenFile: absolute(given('token-file', 'RUNTIME_TOKEN_FILE') ?? file.token_file),
     tokenSeed: credentialOf(env['CREDENTIALS_DIRECTORY']),
     // A flag beats the environment: with --token-file the variable does not count.
     token: line.flags['token-file'] === undefined ? token : undefined,
@@ -120,7 +120,7 @@ export function loadConfig(line: CommandLine): Config {
     conformancePort: readConformancePort(line.flags['conformance-port']),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
     accessLog: line.flags['access-log'] === true || (readSwitch('RUNTIME_ACCESS_LOG', env) ?? file.access_log ?? false),
-    configFile: path,
+    configFile: absolute(path),
     stateDirectory: directoryOf(env['STATE_DIRECTORY'], env['XDG_STATE_HOME'], join(home, '.local', 'state')),
     cacheDirectory: directoryOf(env['CACHE_DIRECTORY'], env['XDG_CACHE_HOME'], join(home, '.cache')),
     environment,
@@ -134,9 +134,24 @@ function credentialOf(directory: string | undefined): string | undefined {
   return directory === undefined || !isAbsolute(directory) ? undefined : join(directory, 'token')
 }
 
+/** The daemon leaves the directory that it was started in, and files named from there are read again later. */
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path)
+}
+
+function withAbsoluteKeys(file: ConfigFile): ConfigFile {
+  const { jwt } = file
+  if (jwt === undefined) return file
+  const keys = { secret_file: absolute(jwt.secret_file), jwks_file: absolute(jwt.jwks_file) }
+  return {
+    ...file,
+    jwt: { ...jwt, ...Object.fromEntries(Object.entries(keys).filter(([, path]) => path !== undefined)) },
+  }
+}
+
 /** systemd's directory as it is, else ours below the user's. */
 function directoryOf(systemd: string | undefined, xdg: string | undefined, fallback: string): string {
-  if (systemd !== undefined && systemd !== '') return systemd.split(':')[0] ?? systemd
+  if (systemd !== undefined && systemd !== '') return resolve(systemd.split(':')[0] ?? systemd)
   return join(xdg !== undefined && isAbsolute(xdg) ? xdg : fallback, 'workspace-runtime')
 }
 
