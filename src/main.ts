@@ -5,6 +5,7 @@ import type { Setup } from './commands/doctor.ts'
 import { type CommandLine, type Config, loadConfig, readCommandLine } from './config/config.ts'
 import { StartError } from './base/start-error.ts'
 import { loadToken, tokenSources } from './config/token-store.ts'
+import { mayNotAnswer } from './workspace/files/first-look.ts'
 
 const USAGE = `workspace-runtime: files, search and commands of this machine over REST and MCP
 
@@ -41,7 +42,7 @@ async function run(args: readonly string[]): Promise<void> {
   if (line.flags['help'] === true) return print(USAGE)
   if (line.flags['version'] === true) return print(versions())
   const command = line.words.join(' ')
-  if (command === '' || command === 'serve') return await start(loadConfig(line))
+  if (command === '' || command === 'serve') return await start(loadConfig(line, mayNotAnswer))
   if (line.words[0] === 'token') return await token(line)
   if (command === 'status') return await status(line)
   if (command === 'doctor') return await doctor(line)
@@ -61,13 +62,13 @@ async function token(line: CommandLine): Promise<void> {
   const { tokenCommand } = await import('./commands/token.ts')
   const tell = (text: string): void => void process.stderr.write(`workspace-runtime: ${text}\n`)
   const console = { input: process.stdin, print, tell }
-  process.exitCode = await tokenCommand(line.words.slice(1), tokenSources(loadConfig(line)), console)
+  process.exitCode = await tokenCommand(line.words.slice(1), tokenSources(loadConfig(line, mayNotAnswer)), console)
 }
 
 async function status(line: CommandLine): Promise<void> {
   const { status: tell } = await import('./commands/status.ts')
   const { checkToken } = await import('./commands/token-check.ts')
-  const config = loadConfig(line)
+  const config = loadConfig(line, mayNotAnswer)
   const token = async (): Promise<string | undefined> =>
     config.clientToken ?? (await checkToken(tokenSources(config))).token
   const { findDaemon } = await import('./commands/local-daemon.ts')
@@ -83,7 +84,7 @@ async function doctor(line: CommandLine): Promise<void> {
 /** A configuration that cannot be used is a finding too. */
 function setupOf(line: CommandLine): Setup | StartError {
   try {
-    const config = loadConfig(line)
+    const config = loadConfig(line, mayNotAnswer)
     return {
       ...config,
       tokens: tokenSources(config),
@@ -116,7 +117,7 @@ async function endpointOn(line: CommandLine, config: Config): Promise<string> {
 /** The token is read again when the one in use is refused. */
 async function stdio(line: CommandLine): Promise<void> {
   const { stdio: bridge } = await import('./commands/stdio.ts')
-  const config = loadConfig(line)
+  const config = loadConfig(line, mayNotAnswer)
   const reload = (): Promise<string> => tokenOf(config)
   return await bridge({ url: await endpointOn(line, config), token: await reload(), reload })
 }
@@ -126,7 +127,7 @@ async function connect(client: string, line: CommandLine): Promise<void> {
   const { CLIENT_NAMES, snippetFor, stdioCommand, TOKEN_VARIABLE } = await import('./commands/connect.ts')
   const unknown = new StartError(`there is no client ${JSON.stringify(client)}; there are: ${CLIENT_NAMES.join(', ')}`)
   if (!CLIENT_NAMES.includes(client)) throw unknown
-  const config = loadConfig(line)
+  const config = loadConfig(line, mayNotAnswer)
   const snippet = snippetFor(client, {
     url: await endpointOn(line, config),
     stdio: stdioCommand(line.flags, config.environment, process),

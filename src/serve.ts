@@ -3,7 +3,7 @@
 
 import { isatty } from 'node:tty'
 import type { Assets } from './base/assets.ts'
-import type { Config } from './config/config.ts'
+import { unusableWorkdir, type Config } from './config/config.ts'
 import { keepAddress } from './config/address-file.ts'
 import { openDaemon, type Daemon } from './daemon.ts'
 import { reachable } from './transports/origin.ts'
@@ -23,6 +23,7 @@ import { exitAtNextSignal, nextSignal } from './base/signals.ts'
 import { loadToken, tokenSources, type LoadedToken } from './config/token-store.ts'
 import { openTokenWatch } from './config/token-watch.ts'
 import type { FrontDoor } from './transports/server.ts'
+import { canBeEntered, mayNotAnswer } from './workspace/files/first-look.ts'
 import { openWorkspace } from './workspace/workspace.ts'
 
 /** What runs may go on for this long after the first signal (reliability C-01: exit within 15 s). */
@@ -47,6 +48,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const service = stack.use(openService(config.environment, log))
   for (const problem of assets.problems) log.warn(problem)
   for (const { name, meant } of config.misspelt) log.warn('unknown_variable', { name, did_you_mean: meant })
+  await lookAtWorkdir(config, log)
   const sources = tokenSources(config)
   const token = await loadToken(sources)
   const workspace = stack.use(await openWorkspace({ ...workspaceOptions(config), groups: service.groups }))
@@ -73,6 +75,14 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   await stack.disposeAsync()
   clearTimeout(force)
   process.exit(0)
+}
+
+/** One on a file system of others is looked at here, with a limit: the daemon starts without an answer too. */
+async function lookAtWorkdir({ workdir, workdirChosen }: Config, log: Log): Promise<void> {
+  if (!mayNotAnswer(workdir)) return
+  const usable = await canBeEntered(workdir)
+  if (usable === false && workdirChosen) throw unusableWorkdir(workdir)
+  if (usable !== true) log.warn('workdir_not_usable', { workdir, answers: usable === false })
 }
 
 /** From this machine: every address of it is reached over loopback. */

@@ -27,6 +27,8 @@ export interface Config {
   /** From WORKSPACE_RUNTIME_TOKEN: what a command shows to a daemon; no daemon takes it for its own. */
   readonly clientToken: string | undefined
   readonly workdir: string
+  /** The operator named it. */
+  readonly workdirChosen: boolean
   /** Port of the listener that the public MCP suite is run against; undefined: there is none. */
   readonly conformancePort: number | undefined
   readonly logLevel: LogLevel
@@ -88,8 +90,11 @@ export function readCommandLine(args: readonly string[]): CommandLine {
 /** Threads of Node's file calls: four, its default, are soon all taken by one slow disk (reliability Z-06). */
 const FILE_THREADS = '16'
 
+/** True of a path whose file system may never answer: it is taken as it is, since a look would keep this thread. */
+export type Unseen = (path: string) => boolean
+
 /** Composes the configuration. Removes RUNTIME_TOKEN from the environment: no child shall find it (A-11). */
-export function loadConfig(line: CommandLine): Config {
+export function loadConfig(line: CommandLine, unseen: Unseen = () => false): Config {
   const env = process.env
   const token = env['RUNTIME_TOKEN']
   delete env['RUNTIME_TOKEN']
@@ -116,7 +121,8 @@ export function loadConfig(line: CommandLine): Config {
     // A flag beats the environment: with --token-file the variable does not count.
     token: line.flags['token-file'] === undefined ? token : undefined,
     clientToken: env['WORKSPACE_RUNTIME_TOKEN'] === '' ? undefined : env['WORKSPACE_RUNTIME_TOKEN'],
-    workdir: workdir === undefined ? defaultWorkdir(home) : checkedWorkdir(workdir),
+    workdir: workdir === undefined ? defaultWorkdir(home, unseen) : checkedWorkdir(workdir, unseen),
+    workdirChosen: workdir !== undefined,
     conformancePort: readConformancePort(line.flags['conformance-port']),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
     accessLog: line.flags['access-log'] === true || (readSwitch('RUNTIME_ACCESS_LOG', env) ?? file.access_log ?? false),
@@ -252,10 +258,10 @@ function readLevel(text: string | undefined): LogLevel | undefined {
 }
 
 /** Where the daemon was started, unless that is `/`: then `/root` if it can be entered, else the home directory. */
-function defaultWorkdir(home: string): string {
+function defaultWorkdir(home: string, unseen: Unseen): string {
   const started = startedIn()
   const found = [started === '/' ? '' : started, '/root', home, accountHome()]
-  return found.find((path) => isAbsolute(path) && usable(path)) ?? '/'
+  return found.find((path) => isAbsolute(path) && (unseen(path) || usable(path))) ?? '/'
 }
 
 /** Empty where that folder is gone. */
@@ -285,8 +291,12 @@ function usable(path: string): boolean {
   }
 }
 
-function checkedWorkdir(path: string): string {
-  if (!usable(resolve(path)))
-    throw new StartError(`the working directory ${path} is not a directory that can be entered`)
-  return resolve(path)
+function checkedWorkdir(path: string, unseen: Unseen): string {
+  const absolute = resolve(path)
+  if (!unseen(absolute) && !usable(absolute)) throw unusableWorkdir(path)
+  return absolute
+}
+
+export function unusableWorkdir(path: string): StartError {
+  return new StartError(`the working directory ${path} is not a directory that can be entered`)
 }

@@ -118,6 +118,30 @@ t.test('a start that waits for a mount that does not answer', { skip: NO_STUCK_M
     for (const reply of await Promise.all(asked)) t.match(reply, { status: 504, body: { code: 'timeout' } })
   })
 
+  t.test('the default working directory on a mount that did not answer before the daemon was there', async (t) => {
+    const here = ground(t)
+    const stuck = stuckMount(here)
+    const daemon = await startDaemon(t, { args: ['--workdir', join(stuck.point, 'below')], cwd: '/' })
+    t.match(daemon.stderr(), /workdir_not_usable/)
+    const asked = ['/exec', '/terminals'].map((path) => daemon.call('POST', path, { command: ['true'] }))
+    await servedUntil(t, daemon, Promise.all(asked))
+    for (const reply of await Promise.all(asked)) t.match(reply, { status: 504, body: { code: 'timeout' } })
+    stuck.letGo()
+    mkdirSync(join(stuck.point, 'below'))
+    await until('commands start in it', async () => {
+      return (await daemon.call('POST', '/exec', { command: ['true'] })).status === 200
+    })
+    t.equal(await daemon.stop(), 0)
+  })
+
+  t.test('a working directory on a mount that answers is looked at as any other', async (t) => {
+    const fading = fadingMount(ground(t), 1000)
+    const daemon = await startDaemon(t, { args: ['--workdir', fading.point], cwd: '/' })
+    t.notMatch(daemon.stderr(), /workdir_not_usable/)
+    t.equal(await daemon.stop(), 0)
+    await t.rejects(startDaemon(t, { args: ['--workdir', join(fading.point, 'none')], cwd: '/' }), /can be entered/)
+  })
+
   t.test('the daemon stops in time all the same', async (t) => {
     const stuck = stuckMount(ground(t))
     const daemon = await startDaemon(t)
