@@ -52,7 +52,8 @@ const INIT = 26
 const ACCESS = 34
 
 function serve(fd: number, times: number): void {
-  const request = Buffer.alloc(128 * 1024)
+  // Above max_write: the kernel refuses to fill a smaller one (EINVAL), and nothing would ever be answered.
+  const request = Buffer.alloc(256 * 1024)
   let left = times
   const next = (): void =>
     read(fd, request, 0, request.length, null, (error) => {
