@@ -11,6 +11,8 @@ import {
   readFileSync,
   rmSync,
   writeFileSync,
+  symlinkSync,
+  readlinkSync,
 } from 'node:fs'
 import { request, type ClientRequest } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -106,6 +108,23 @@ t.test('an archive of directories alone is fine', async (t) => {
     archive(member({ name: 'd/', type: '5' })),
   )
   t.match(reply, { status: 200, body: { files_extracted: 0, directories: 1 } })
+})
+
+t.test('a symbolic link says any text, also one that no name could be', async (t) => {
+  const daemon = await startDaemon(t)
+  const from = join(daemon.directory, 'from')
+  mkdirSync(join(from, 't'), { recursive: true })
+  const texts = { name: 'l'.repeat(300), way: `sub/${'m'.repeat(256)}/x` }
+  for (const [name, text] of Object.entries(texts)) symlinkSync(text, join(from, 't', name))
+  const download = await daemon.call('POST', '/files/transfer/download', { paths: [join(from, 't')] })
+  t.equal(download.status, 200)
+  const { status, body } = await upload(daemon, 'out', execFileSync('tar', ['-czf', '-', 't'], { cwd: from }))
+  t.match({ status, body }, { status: 200, body: { files_extracted: 2 } })
+  for (const [name, text] of Object.entries(texts)) {
+    t.equal(readlinkSync(join(daemon.directory, 'out/t', name)), text)
+  }
+  const back = archive(member({ name: 'l', type: '2', linkName: `${'n'.repeat(60)}/../../f` }))
+  t.match(await upload(daemon, 'back', back), { status: 400 }, 'it still leads back from no directory')
 })
 
 /** Sends the first half of a file that replaces `old`, and resolves when that half is being written. */

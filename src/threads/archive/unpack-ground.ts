@@ -171,6 +171,8 @@ export class Ground implements Disposable {
     } catch (error) {
       const code = errnoOf(error)
       if (code === 'ENOTDIR' || code === 'ELOOP') return this.#notDirectory(path, name, make !== undefined)
+      // A link may say any text of up to 4095 bytes; no entry can have so long a name, so it leads nowhere.
+      if (code === 'ENAMETOOLONG' && make === undefined) return 'nothing'
       if (code !== 'ENOENT') throw error
       if (make === undefined) return 'nothing'
     }
