@@ -1,7 +1,7 @@
 // A mount that never answers (reliability Z-06): a FUSE file system whose server is this test, which reads no request.
 // Calls into it hang until it lets go; all others go on.
 
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startDaemon, type Reply } from '../support/daemon.ts'
@@ -103,6 +103,35 @@ t.test(
       stuck.letGo()
       for (const reply of await Promise.all([first, ...more])) t.not(reply?.status, 500, JSON.stringify(reply?.body))
     }
+    t.equal(await daemon.stop(), 0)
+  },
+)
+
+t.test(
+  'walks that wait in a mount which does not answer take no place of those elsewhere',
+  { skip: NO_STUCK_MOUNTS },
+  async (t) => {
+    const place = ground(t)
+    const stuck = stuckMount(place)
+    const daemon = await startDaemon(t)
+    mkdirSync(join(daemon.directory, 'tree'))
+    writeFileSync(join(daemon.directory, 'tree/file'), 'here')
+    const tree = join(daemon.directory, 'tree')
+    let over = 0
+    const hung = Array.from({ length: 24 }, async (_, index): Promise<Reply | undefined> => {
+      const ways = [`/files?path=${stuck.point}`, `/files?path=${place.dir}&nested=true`]
+      ways.push(`/files/search/files?q=x&path=${stuck.point}`)
+      const reply = await daemon.call('GET', ways[index % ways.length] ?? '').catch(() => undefined)
+      over++
+      return reply
+    })
+    for (let round = 0; round < 5; round++) {
+      t.match(await daemon.call('GET', `/files?path=${tree}`), { status: 200, body: { count: 1 } })
+      t.match(await daemon.call('GET', `/files/search/files?q=file&path=${tree}`), { body: { files: ['file'] } })
+    }
+    t.equal(over, 0, 'the others wait')
+    stuck.letGo()
+    for (const reply of await Promise.all(hung)) t.not(reply?.status, 500, JSON.stringify(reply?.body))
     t.equal(await daemon.stop(), 0)
   },
 )

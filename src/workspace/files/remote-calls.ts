@@ -39,6 +39,12 @@ async function turn(path: string): Promise<void> {
   await promise
 }
 
+/** Whether a walk that begins at `path` may come to such a mount. */
+export function leadsToRemote(path: string): boolean {
+  const below = path === '/' ? '/' : `${path}/`
+  return [...remoteMountsNow()].some((mount) => mount.startsWith(below)) || isRemote(path)
+}
+
 /** Where the root itself is such a mount there is nothing elsewhere to be kept from. */
 export function isRemote(path: string): boolean {
   const mounts = remoteMountsNow()

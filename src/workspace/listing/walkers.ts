@@ -1,5 +1,5 @@
-// The tree walkers: at most two threads for all walks of the daemon, started when needed and ended when
-// idle. A walk is pulled: two batches are asked for in advance, the next when one is taken, so memory per
+// The tree walkers: at most two threads for all walks of the daemon, and two more for those that may come to a file
+// system which does not answer; started when needed and ended when idle. A walk is pulled: two batches are asked for in advance, the next when one is taken, so memory per
 // walk is bounded and a reader that stops stops its walk. An aborted walk is released at once.
 
 import { availableParallelism } from 'node:os'
@@ -8,6 +8,7 @@ import { EVERYTHING, type Access } from '../files/access.ts'
 import { judgedJob } from './judged-job.ts'
 import { ReplyMemory } from './reply-memory.ts'
 import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
+import { leadsToRemote } from '../files/remote-calls.ts'
 import { PulledWalk, type Walk } from './pulled-walk.ts'
 import { WalkerThread } from './walker-thread.ts'
 
@@ -56,6 +57,8 @@ class WalkerPool implements Walkers {
   readonly #idle: number
   readonly #memory: ReplyMemory
   readonly #members = new Set<WalkerThread>()
+  /** Those of walks that may come to a mount which asks somebody else; a thread that waits there takes no other's place. */
+  readonly #far = new Set<WalkerThread>()
   #closed = false
 
   constructor(options: WalkerOptions) {
@@ -67,7 +70,7 @@ class WalkerPool implements Walkers {
   }
 
   get running(): number {
-    return [...this.#members].reduce((sum, { busy }) => sum + busy, 0)
+    return [...this.#members, ...this.#far].reduce((sum, { busy }) => sum + busy, 0)
   }
 
   async open(job: Job, signal: AbortSignal, access: Access = EVERYTHING): Promise<Walk> {
@@ -76,7 +79,11 @@ class WalkerPool implements Walkers {
     const over = (): void => void judged?.root.close()
     try {
       signal.throwIfAborted()
-      const walk = new PulledWalk(this.#choose(), judged?.job ?? job, { signal, over })
+      const walk = new PulledWalk(
+        this.#choose(leadsToRemote(job.path) ? this.#far : this.#members),
+        judged?.job ?? job,
+        { signal, over },
+      )
       await walk.opened
       return walk
     } catch (error) {
@@ -105,15 +112,16 @@ class WalkerPool implements Walkers {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    const members = [...this.#members]
+    const members = [...this.#members, ...this.#far]
     this.#members.clear()
+    this.#far.clear()
     await Promise.all(members.map((member) => member.end(new Fault('unavailable', 'the daemon is shutting down'))))
   }
 
   /** The least busy thread that answers; a new one while there are fewer than allowed. */
-  #choose(): WalkerThread {
+  #choose(from: Set<WalkerThread>): WalkerThread {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is shutting down')
-    const members = [...this.#members]
+    const members = [...from]
     const walks = this.running
     if (walks >= this.#limit) {
       const sentence = `${walks} listings and searches are running; accepted are ${this.#limit} at once`
@@ -125,8 +133,8 @@ class WalkerPool implements Walkers {
     if (members.length - usable.length >= STUCK_THREADS) {
       throw new Fault('unavailable', 'earlier walks hang in a file system that does not answer', { retryAfter: 10 })
     }
-    const member = new WalkerThread(this.#idle, () => this.#members.delete(member))
-    this.#members.add(member)
+    const member = new WalkerThread(this.#idle, () => from.delete(member))
+    from.add(member)
     return member
   }
 }
