@@ -50,9 +50,19 @@ function* textsOf(name: string, value: unknown): Generator<readonly [place: stri
 
 /** A list: an array as it stands, the JSON text of an array of strings, or one string with commas. */
 export function readList(name: string, value: unknown): unknown {
-  const items = typeof value === 'string' ? (arrayIn(value) ?? splitList(value)) : value
+  const items = typeof value === 'string' ? (arrayIn(value) ?? splitList(unlikeArray(name, value))) : value
   if (Array.isArray(items)) refuseNul(name, items, 'which no name can have')
   return items
+}
+
+/**
+ * An array with single quotes or a comma at its end, as other languages write it, is no JSON. Split at commas it would
+ * be names or globs that match nothing, and an empty answer reads like a fact.
+ */
+function unlikeArray(name: string, text: string): string {
+  if (!/^\s*\[\s*(['"])[^]*\1\s*,?\s*\]\s*$/.test(text)) return text
+  const sentence = `${name} is ${quote(text)}, which is an array in another notation than JSON; accepted is an array, its JSON text (["a","b"]), or one string, which is split at commas`
+  throw bad(name, sentence, text)
 }
 
 /** A command: an array of arguments, the JSON text of one, or one string. */

@@ -129,3 +129,17 @@ t.test('half a character is refused at every door, and nothing is done', async (
   }
   t.strictSame(readdirSync(directory), [])
 })
+
+t.test('an array in the notation of another language is refused by name, not split into globs', async (t) => {
+  const path = place(t)
+  for (const list of ["['*.py']", "['py', 'js']", '["py",]']) {
+    for (const field of ['include_ext', 'ignore_patterns']) {
+      const query = new URLSearchParams({ path, [field]: list })
+      const refused = await daemon.call('GET', `/files?${query.toString()}`)
+      t.match(refused, { status: 400, body: { code: 'bad_request', details: { field } } }, `${field} ${list}`)
+      t.match(refused.body.message, /another notation than JSON; accepted is an array, its JSON text/)
+    }
+  }
+  const asGlob = new URLSearchParams({ path, ignore_patterns: `['"]*` })
+  t.equal((await daemon.call('GET', `/files?${asGlob.toString()}`)).status, 200, 'a glob of brackets stays one')
+})
