@@ -171,7 +171,7 @@ async function identify(
   const verdict = pending instanceof Promise ? await pending : pending
   if (verdict.ok) {
     underWay.begin(response, verdict.caller)
-    connections.know(request.socket, verdict.caller.id)
+    connections.know(request.socket, verdict.caller)
     delete exchange.headers['connection'] // it would be a stranger's
     return verdict.caller
   }

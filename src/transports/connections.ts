@@ -4,6 +4,8 @@
 // presented a credential is left alone as long as any stranger is there.
 
 import { isIPv6, type Socket } from 'node:net'
+import type { Caller } from '../caller.ts'
+import { Shares } from './connection-shares.ts'
 
 export interface Connections extends Disposable {
   /** A new connection. It is closed at once where nothing can give way to it. */
@@ -12,11 +14,17 @@ export interface Connections extends Disposable {
   begin(socket: Socket): boolean
   /** The exchange is over; for a WebSocket that never is. */
   end(socket: Socket): void
-  /** The client has presented a valid credential. */
-  know(socket: Socket, credential: string): void
+  /**
+   * The client has presented a valid credential. Throws `rate_limited` where that one has its share of connections and
+   * uses them all: the connection stays a stranger's.
+   */
+  know(socket: Socket, caller: Holder): void
   /** True while an exchange is under way. */
   busy(socket: Socket): boolean
 }
+
+/** Whom a connection counts for. */
+export type Holder = Pick<Caller, 'id' | 'scopes'>
 
 /** More have no use: a gateway has some hundreds. About 14 KiB each. */
 const MOST = 16_384
@@ -88,6 +96,7 @@ function openArrivals(): (socket: Socket) => void {
 
 export function openConnections(most: number): Connections {
   const arrive = openArrivals()
+  const shares = new Shares<Entry>(most)
   const entries = new Map<Socket, Entry>()
   const strangers = new Strangers(Math.min(MOST_STRANGERS, Math.ceil(most / 2)))
   let sweeping: NodeJS.Timeout | undefined
@@ -96,6 +105,7 @@ export function openConnections(most: number): Connections {
   const forget = (entry: Entry): void => {
     entries.delete(entry.socket)
     strangers.delete(entry)
+    shares.delete(entry)
   }
   const close = (entry: Entry | undefined): boolean => {
     if (entry === undefined) return false
@@ -118,15 +128,8 @@ export function openConnections(most: number): Connections {
       const full = entries.size >= most
       if (full && !close(strangers.oldest()) && !close(longestIdle(entries.values()))) return void socket.destroy()
       const network = networkOf(socket.remoteAddress ?? '')
-      const entry: Entry = {
-        socket,
-        network,
-        since: now,
-        busy: 0,
-        answers: 0,
-        idleSince: now,
-        credential: undefined,
-      }
+      const begun = { busy: 0, answers: 0, idleSince: now, credential: undefined }
+      const entry: Entry = { socket, network, since: now, ...begun }
       entries.set(socket, entry)
       strangers.add(entry)
       socket.once('close', () => forget(entry))
@@ -146,11 +149,14 @@ export function openConnections(most: number): Connections {
       entry.busy--
       entry.idleSince = performance.now()
     },
-    know(socket, credential) {
+    know(socket, caller) {
       const entry = entries.get(socket)
-      if (entry === undefined) return
-      if (entry.credential === undefined) strangers.delete(entry)
-      entry.credential = credential
+      if (entry === undefined || entry.credential === caller.id) return
+      if (entry.credential !== undefined) strangers.add(entry)
+      entry.credential = undefined
+      shares.add(entry, caller, close)
+      strangers.delete(entry)
+      entry.credential = caller.id
     },
     busy: (socket) => (entries.get(socket)?.busy ?? 0) > 0,
     [Symbol.dispose]: () => clearInterval(sweeping),

@@ -83,7 +83,7 @@ export function openUpgrades(
       return answer(socket, refusalOfStranger(verdict, requestId), requestId)
     }
     connections.begin(request.socket) // for as long as it lives
-    connections.know(request.socket, verdict.caller.id)
+    connections.know(request.socket, verdict.caller)
     if (socket.destroyed) return 0
     const place = parts.targets.resolve(path)
     if (place.remote !== undefined) throw new Fault('not_supported', 'sockets of other runtimes are not passed on')

@@ -1,10 +1,13 @@
 // Connections of strangers, idle or busy, keep nobody out who may call: they are capped below the limit of open files
 // and give way, and one connection is answered one request in a turn.
 
+import { writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { mostConnections } from '../../src/transports/connections.ts'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+import { HS256, jwtOf } from '../support/jwt.ts'
 import { rawExchange } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 
@@ -29,7 +32,10 @@ class Client {
   async ask(request: string): Promise<number> {
     this.text = ''
     this.socket.write(request)
-    await until('an answer', () => !this.open || /\r\n\r\n./s.test(this.text))
+    await until(
+      'an answer',
+      () => !this.open || /\r\n\r\n./s.test(this.text) || /^HTTP\/1.1 101 [^]*\r\n\r\n/.test(this.text),
+    )
     return Number(/^HTTP\/1\.1 (\d+)/.exec(this.text)?.[1] ?? 0)
   }
 }
@@ -99,6 +105,55 @@ t.test('one credential with all connections does not keep another call out', { t
   }
   t.ok(clients.at(-1)?.open)
   t.ok(clients.filter(({ open }) => open).length <= most, 'the idle ones that came first have given way')
+})
+
+const upgrade = (token: string): string =>
+  [
+    'GET /ws?mode=shared HTTP/1.1',
+    'Host: localhost',
+    `Authorization: Bearer ${token}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    '\r\n',
+  ].join('\r\n')
+
+async function statusesOf(t: Test, port: number, requests: readonly string[]): Promise<Map<number, Client[]>> {
+  const all = new Map<number, Client[]>()
+  for (const request of requests) {
+    const client = new Client(t, port)
+    const status = await client.ask(request)
+    all.set(status, [...(all.get(status) ?? []), client])
+  }
+  return all
+}
+
+t.test('connections that are in use leave places to other credentials', { timeout: 90_000 }, async (t) => {
+  const secret = join(t.testdir(), 'secret')
+  await writeFile(secret, HS256)
+  const daemon = await startDaemon(t, { wrapper, config: { jwt: { secret_file: secret } } })
+  const most = await mostOf(daemon)
+  const exp = Math.floor(Date.now() / 1000) + 600
+  const limited = Array.from({ length: most }, (_, n) => upgrade(jwtOf({ sub: `s${n % 7}`, scope: 'watch', exp })))
+  const held = await statusesOf(t, daemon.port, limited)
+  t.equal(held.get(101)?.length, most / 2, 'limited scopes: half of the places together')
+  t.equal(held.get(429)?.length, most / 2)
+  t.match(held.get(429)?.[0]?.text, /^retry-after: \d+\r[^]*"code":"rate_limited"/im)
+  t.equal(await new Client(t, daemon.port).ask(known('/runtime', 'Connection: close')), 200)
+  const [one] = held.get(101) ?? []
+  one?.socket.destroy()
+  await until('a place is free again', async () => {
+    const status = await new Client(t, daemon.port).ask(limited[0] ?? '')
+    return status === 101
+  })
+  for (const { socket } of held.get(101) ?? []) socket.destroy()
+  const full = await statusesOf(t, daemon.port, Array<string>(most).fill(upgrade(TOKEN)))
+  t.equal(full.get(101)?.length, (most * 3) / 4, 'one credential: three quarters')
+  const other = `Authorization: Bearer ${jwtOf({ sub: 'other', exp })}`
+  const request = known('/runtime', 'Connection: close').replace(/Authorization: .*/, other)
+  for (let i = 0; i < 5; i++) t.equal(await new Client(t, daemon.port).ask(request), 200, 'another owner')
+  for (const { socket } of full.get(101) ?? []) t.notOk(socket.destroyed, 'none gave way')
 })
 
 t.test('a stranger gets some answers on one connection, who may call any number', { timeout: 60_000 }, async (t) => {
