@@ -171,5 +171,8 @@ export const searchInit = operation({
       '503 with the same reason. Nothing is downloaded.',
   },
   example: {},
-  run: ({ install }, { workspace }) => workspace.search.status(install),
+  async run({ install }, { workspace }) {
+    const { lacking: _, ...status } = await workspace.search.status(install)
+    return status
+  },
 })

@@ -2,7 +2,7 @@
 // as the unit starts it, with the niceness and the score of runtime.service, inside a control group that contains
 // what the commands do. It goes on answering, and what it started can be ended.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -82,9 +82,8 @@ t.test(
     const line = 'for i in 1 2 3; do tail /dev/zero & done; cat /proc/self/oom_score_adj; wait; echo over'
     const many = await daemon.call('POST', '/exec', { command: ['sh', '-c', line], timeout_seconds: 600 })
     t.match(many.body, { stdout: /over\n$/, exit_code: 0 })
-    // Lowering a score takes CAP_SYS_RESOURCE; without it both are what they were, and the largest is killed.
-    const lowered = readFileSync(`/proc/${daemon.pid}/oom_score_adj`, 'latin1').trim() === OOM_SCORE
-    t.match(many.body, { stdout: lowered ? /^100\n/ : /^0\n/ })
+    // Lowering the daemon's score takes CAP_SYS_RESOURCE; raising that of a command takes nothing.
+    t.match(many.body, { stdout: /^100\n/ })
     t.match(await daemon.call('POST', '/exec', { command: ['echo', 'back'] }), { body: { stdout: 'back\n' } })
     t.equal(await daemon.stop(), 0)
   },

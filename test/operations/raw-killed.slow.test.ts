@@ -41,6 +41,10 @@ async function writeOn(daemon: Daemon, writer: Writer): Promise<void> {
       () => 'cut' as const,
     )
     if (status === 'cut') return
+    if (status === 503) {
+      writer.begun-- // JSON bodies share a room: this one was refused, and nothing was begun
+      continue
+    }
     if (status !== 201) throw new Error(`${writer.path}: ${status}`)
     writer.standing = write
   }

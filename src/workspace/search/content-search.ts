@@ -3,7 +3,7 @@
 // within its own deadline; whatever a search started is gone when its promise settles.
 
 import { proveProgram } from '../../base/assets.ts'
-import { Fault } from '../../base/fault.ts'
+import { Fault, faultOfExhaustion } from '../../base/fault.ts'
 import { folded } from '../../threads/walk/fold.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { Walkers } from '../listing/walkers.ts'
@@ -27,6 +27,8 @@ export interface SearchStatus {
   /** Absent: no search can be run. */
   readonly engine?: 'ripgrep'
   readonly message?: string
+  /** What the machine lacks at the moment, where that is why: a search may find it soon. */
+  readonly lacking?: Fault | undefined
 }
 
 export interface ContentSearch {
@@ -64,7 +66,8 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
   /** What could not be run once may run now: a cache directory that was full, a program that was put there. */
   const usable = async (): Promise<Ripgrep> => {
     const { installed } = await status()
-    const { engine, message } = installed ? await status() : await status(true)
+    const { engine, message, lacking } = installed ? await status() : await status(true)
+    if (lacking !== undefined) throw lacking
     if (engine === undefined || ripgrep === undefined) throw new Fault('unavailable', message ?? 'ripgrep does not run')
     return ripgrep
   }
@@ -109,7 +112,8 @@ async function findStatus(ripgrep: Ripgrep | undefined): Promise<SearchStatus> {
     return { installed: true, path: ripgrep.binary, version, engine: 'ripgrep' }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { installed: false, message: `${unavailable}: ripgrep does not run here: ${reason}` }
+    const message = `${unavailable}: ripgrep does not run here: ${reason}`
+    return { installed: false, message, lacking: faultOfExhaustion(error) }
   }
 }
 
