@@ -1,7 +1,7 @@
 // A credential with limited scopes stays outside of the daemon's own files, through every door that takes a path
 // and by whatever name. Rows are doors, columns what is ours; each cell is 403, or what was left out.
 
-import { link, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { link, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
@@ -155,4 +155,28 @@ t.test('what the owner watches of the daemon is told to no narrow credential', a
   const { text } = await callerOf(daemon, 'watch').rest('GET', question)
   t.ok(text.includes(join(root, 'free')))
   t.notOk(text.includes(join(state, 'token')))
+})
+
+t.test('a link between other links on the way to the state directory stays where it is', async (t) => {
+  const top = t.testdir({
+    home: {},
+    keys: {},
+    work: {},
+    links: { middle: t.fixture('symlink', '../home'), first: t.fixture('symlink', 'middle') },
+  })
+  const secret = join(top, 'keys/secret')
+  await writeFile(secret, HS256)
+  const daemon = await startDaemon(t, {
+    config: { jwt: { secret_file: secret } },
+    env: { XDG_STATE_HOME: join(top, 'links/first') },
+    cwd: join(top, 'work'),
+  })
+  const writer = callerOf(daemon, 'files:write')
+  for (const link of ['links/first', 'links/middle']) {
+    const path = join(top, link)
+    const gone = await writer.rest('DELETE', `/files/delete?path=${encodeURIComponent(path)}`)
+    const moved = await writer.rest('POST', '/files/move', { path, to: join(top, 'work/elsewhere') })
+    t.strictSame([gone.status, moved.status], [403, 403], link)
+    t.ok((await lstat(path)).isSymbolicLink(), `${link} is still there`)
+  }
 })

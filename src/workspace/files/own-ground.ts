@@ -6,7 +6,7 @@
 
 import { fstat, readFileSync, type BigIntStats } from 'node:fs'
 import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Fault, quote } from '../../base/fault.ts'
 import type { Access, LeftOut, Reach } from './access.ts'
@@ -174,24 +174,27 @@ async function look(own: OwnPaths): Promise<Ground> {
   return { mounts, places, ids, paths: [...new Set([...visible, ...processes, ...configured])] }
 }
 
-/** A configured path without links above it, and where the links that it stands for lead, one by one. */
+/**
+ * The place that a configured path leads to, and the way to each link that it goes through, one after the other: who
+ * replaces any of them decides what the path leads to.
+ */
 async function namesOf(path: string): Promise<string[]> {
+  if ((await realpath(path).catch(() => undefined)) === path) return [path]
   const names: string[] = []
-  let at = path
-  while (names.length < MOST_LINKS) {
-    at = join(await existing(dirname(at)), basename(at))
-    names.push(at)
-    const to = await readlink(at).catch(() => undefined)
-    if (to === undefined) break
-    at = resolve(dirname(at), to)
+  const ahead = path.split('/')
+  let at = '/'
+  for (let step = ahead.shift(); step !== undefined; step = ahead.shift()) {
+    const here = join(at, step)
+    const to = names.length < MOST_LINKS ? await readlink(here).catch(() => undefined) : undefined
+    if (to === undefined) {
+      at = here
+      continue
+    }
+    names.push(join(here, ...ahead))
+    ahead.unshift(...to.split('/'))
+    if (to.startsWith('/')) at = '/'
   }
-  return names
-}
-
-/** The directory without links; of one that is not there yet, as far as it is. */
-async function existing(directory: string): Promise<string> {
-  if (directory === '/') return directory
-  return await realpath(directory).catch(async () => join(await existing(dirname(directory)), basename(directory)))
+  return [...names, at]
 }
 
 async function processPaths(mounts: readonly Mount[]): Promise<string[]> {

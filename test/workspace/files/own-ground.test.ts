@@ -109,6 +109,22 @@ t.test('what reaches everything below is refused above our ground, and names tha
   await t.rejects(access.judgeEntry(keys.fd, 'v1', join(top, 'keys/v1')), { code: 'forbidden' })
 })
 
+t.test('every link on the way to our ground is ours to replace', async (t) => {
+  const { top, state } = await openPlace(t)
+  await mkdir(join(top, 'mid'))
+  await symlink('../home', join(top, 'mid/link'))
+  await symlink(join(top, 'mid/link'), join(top, 'first'))
+  const access = withoutOwnGround({ directories: [join(top, 'first/state')], files: [] })
+  await using above = await open(top)
+  await using mid = await open(join(top, 'mid'))
+  await t.rejects(access.judgeEntry(above.fd, 'first', join(top, 'first')), { code: 'forbidden' })
+  await t.rejects(access.judgeEntry(mid.fd, 'link', join(top, 'mid/link')), { code: 'forbidden' })
+  await t.rejects(access.judgeEntry(above.fd, 'mid', join(top, 'mid')), { code: 'forbidden' })
+  await t.rejects(access.judgeEntry(above.fd, 'home', join(top, 'home')), { code: 'forbidden' })
+  t.equal(await opens(access, join(state, 'token')), 'forbidden')
+  await access.judgeEntry(mid.fd, 'other', join(top, 'mid/other'))
+})
+
 t.test('a walk learns every name of what it leaves out', async (t) => {
   const { top, state, access } = await openPlace(t)
   await link(join(state, 'token'), join(top, 'second-name'))
