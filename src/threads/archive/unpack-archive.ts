@@ -146,6 +146,9 @@ export class UnpackArchive implements MemberSink, Disposable {
       if (withheld?.covers(path) === true || (fd !== undefined && withheld?.opened(fd) === true))
         throw refusal(WITHHELD, 'forbidden')
     }
+    const judgePlace = (path: string): void => {
+      if (withheld?.reaches(path) === true) throw refusal(WITHHELD, 'forbidden')
+    }
     const fd = openDest(this.#job.dest, (at, missing) => judge(pathOf(at, missing), at))
     const directories = new MadeDirectories()
     const written = this.#stack.use(new WrittenFileSystems())
@@ -154,9 +157,9 @@ export class UnpackArchive implements MemberSink, Disposable {
       if (this.#job.durable) written.add(device, at)
     }
     const ground = this.#stack.use(
-      new Ground(fd, { made: (parts, made) => directories.made(parts, made), crossed, judge }),
+      new Ground(fd, { made: (parts, made) => directories.made(parts, made), crossed, judge, judgePlace }),
     )
-    const scout = this.#stack.use(new Ground(openAgain(fd), { made: () => {}, crossed: () => {}, judge }))
+    const scout = this.#stack.use(new Ground(openAgain(fd), { made: () => {}, crossed: () => {}, judge, judgePlace }))
     const journal = this.#stack.use(new UnpackJournal(this.#job.journal))
     const tree = new UnpackTree({ ground, scout, directories, journal, allowance: this.#allowance })
     this.#opened = { ground, directories, written, journal, tree }

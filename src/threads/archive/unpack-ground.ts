@@ -34,6 +34,8 @@ export interface GroundHooks {
   crossed(device: number, fd: number): void
   /** Refuses a path that is withheld, or what is open as `fd` there. */
   judge(path: string, fd?: number): void
+  /** Refuses a path that is withheld or that the way to something withheld leads through: it would be replaced. */
+  judgePlace(path: string): void
 }
 
 /** What one name turned out to be. */
@@ -75,6 +77,11 @@ export class Ground implements Disposable {
   /** Refuses `name` where the last way ended, if it is withheld. */
   judge(name: string): void {
     this.#hooks.judge(this.pathOf(name))
+  }
+
+  /** Refuses to put a file or a link at `name` where the last way ended, if what is withheld goes with it. */
+  judgePlace(name: string): void {
+    this.#hooks.judgePlace(this.pathOf(name))
   }
 
   /** Goes to a directory, making what is missing; its descriptor is good until the next way. */

@@ -70,7 +70,7 @@ export class UnpackTree {
     const above = parts.slice(0, -1)
     directories.relieve(ground, above)
     const parent = ground.enter(above)
-    ground.judge(name)
+    ground.judgePlace(name)
     if (member.type === 'file') this.#openFile(parent, name, member)
     else if (member.type === 'symlink') this.#symbolicLink(parent, name, member)
     else this.#hardLink(parent, name, member)

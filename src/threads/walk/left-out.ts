@@ -53,6 +53,11 @@ export class Withheld {
     return this.#bytes.some((one) => path === one || path.startsWith(`${one}/`))
   }
 
+  /** The same, and whether anything withheld lies below it, be it by way of a link. */
+  reaches(path: string): boolean {
+    return this.covers(path) || this.#bytes.some((one) => path === '/' || one.startsWith(`${path}/`))
+  }
+
   opened(fd: number): boolean {
     return this.has(fstatSync(fd, { bigint: true }))
   }
