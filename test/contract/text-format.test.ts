@@ -8,6 +8,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import t, { type Test } from 'tap'
 import { HS256, jwtOf } from '../support/jwt.ts'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+import { until } from '../support/until.ts'
 
 interface Result {
   readonly content: readonly { type: string; text: string; data?: string; mimeType?: string }[]
@@ -380,6 +381,10 @@ t.test(
     const script = 'seq 30000; exec sleep 60'
     const opened = await call('terminal_create', { command: ['sh', '-c', script], scrollback_size: 262_144 })
     const id = String(facts(opened)['id'])
+    // Where a read meets the end of what there is so far, a line stands in two answers; so all of it is printed first.
+    await until('all is printed', async () =>
+      ((await call('terminal_scrollback', { id })).content[0]?.text ?? '').includes('\n30000\n'),
+    )
     const seen: string[] = []
     for (let args: object | undefined = { id, from: 0, wait_seconds: 20 }; args !== undefined;) {
       const shown: string = (await call('terminal_scrollback', args)).content[0]?.text ?? ''
