@@ -28,7 +28,7 @@ import { openWorkspace } from './workspace/workspace.ts'
 
 /** What runs may go on for this long after the first signal (reliability C-01: exit within 15 s). */
 const GRACE_MS = 10_000
-/** After that everything is closed by force; what still hangs then is left behind. */
+/** After that everything is closed by force; what still hangs then is left behind, except commands and terminals: they are killed. */
 const FORCE_MS = 4_000
 
 /** Serves until a signal; ends the process. Throws StartError for what the operator must change. */
@@ -67,6 +67,8 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   stack.use(openHeapTrim())
   const first = await signal
   exitAtNextSignal(first)
+  // Also where a second signal, or the force below, leaves no time to end them in order.
+  process.on('exit', () => workspace.children.killSessions())
   process.on('exit', leaveStandingThreads)
   log.info('stopping', { signal: first })
   service.stopping(GRACE_MS + FORCE_MS)

@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import t from 'tap'
 import { COMMAND, startDaemon, TOKEN } from './support/daemon.ts'
+import { runs } from './support/exec.ts'
 import { until } from './support/until.ts'
 
 interface Ended {
@@ -264,7 +265,15 @@ t.test('C-01 a second signal ends at once', async (t) => {
     () => (answered = true),
     () => undefined,
   )
-  await until('the command runs', async () => (await daemon.call('GET', '/exec')).body.tasks.length === 1)
+  const stubborn = new Set<number>()
+  for (const line of [
+    'trap "" TERM HUP; echo begun; sleep 300',
+    'set -m; trap "" TERM; sleep 300 & echo begun; wait',
+  ]) {
+    const { body } = await daemon.call('POST', '/exec', { command: ['bash', '-c', line], background: true })
+    stubborn.add(body.guest_pid)
+  }
+  await until('all run', async () => (await daemon.call('GET', '/exec')).body.tasks.length === 3)
   daemon.process.kill('SIGTERM')
   await until('it stops', async () => {
     const reply = await daemon.call('GET', '/health').catch(() => undefined)
@@ -272,6 +281,7 @@ t.test('C-01 a second signal ends at once', async (t) => {
   })
   t.equal(await daemon.stop('SIGINT'), 1, 'not the code of an orderly end')
   await running
+  await until('the stubborn ones are gone too', () => [...stubborn].every((pid) => !runs(pid)))
   t.notOk(answered, 'and it waits for no call')
 })
 

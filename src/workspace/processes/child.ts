@@ -18,6 +18,7 @@ import { openChildStart, type ChildStart, type ChildStartOptions } from './child
 import { FarCalls, type FarCallsOptions } from './far-calls.ts'
 import { Leader } from './leader.ts'
 import { Orphans } from './orphans.ts'
+import { killSessions } from './session.ts'
 import { checkStrings, reasonOf, type ProgramOptions } from './program-path.ts'
 import { answerLater, answerNow, groundOf, type Ground, type Touched } from './start-ground.ts'
 import { endStuckStarts } from './stuck-starts.ts'
@@ -45,6 +46,8 @@ export interface Children extends AsyncDisposable {
   spawnOn(terminal: string, options: ProgramOptions): Leader | Promise<Leader>
   /** Children not yet released, or released while they still run. */
   readonly size: number
+  /** KILL to the session of each child, at once: for an end of the daemon that waits for nothing more. */
+  killSessions(): void
 }
 
 /** Opens the one place that starts processes and hears of their ends. Main thread only; one per daemon. */
@@ -89,6 +92,10 @@ class ChildTable implements Children {
 
   get size(): number {
     return this.#held.size
+  }
+
+  killSessions(): void {
+    killSessions(new Set(this.#held.keys()))
   }
 
   spawn(options: SpawnOptions): Child | Promise<Child> {

@@ -16,6 +16,27 @@ export function membersOf(session: number): readonly ProcessEntry[] | undefined 
   }
 }
 
+/** How often it is looked again for what was made during the look before. */
+const LOOKS = 5
+
+/** KILL to every process of these sessions, whose leaders' numbers are certainly ours, in as few looks as it takes. */
+export function killSessions(sessions: ReadonlySet<number>): void {
+  for (const leader of sessions) sendTo(leader, 'SIGKILL')
+  for (let look = 0; look < LOOKS; look++) {
+    const left = sessions.size === 0 ? [] : livingOf(sessions)
+    if (left.length === 0 || !sendToAll(left, 'SIGKILL')) return
+  }
+}
+
+/** None where nobody can look now. */
+function livingOf(sessions: ReadonlySet<number>): readonly ProcessEntry[] {
+  try {
+    return [...processes()].filter((one) => sessions.has(one.session) && !isDead(one))
+  } catch {
+    return []
+  }
+}
+
 /** Signals each process group of the members once, besides the session's own; false where nobody got it. */
 export function signalGroups(members: readonly ProcessEntry[], signal: SessionSignal): boolean {
   return sendToAll(
