@@ -77,6 +77,11 @@ export class Client implements Disposable {
     })
   }
 
+  /** False from the first close frame of either side on. */
+  get isOpen(): boolean {
+    return !this.#gone && this.#socket.readyState === this.#socket.OPEN
+  }
+
   get mode(): SocketOptions['mode'] {
     return this.#parts.options.mode
   }

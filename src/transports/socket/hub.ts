@@ -77,7 +77,9 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     for (const client of clients.keys()) client.tick()
   }
   const rivals = (id: string): Client[] =>
-    [...clients].flatMap(([client, caller]) => (caller.id === id && client.mode === 'replace' ? [client] : []))
+    [...clients].flatMap(([client, caller]) =>
+      caller.id === id && client.mode === 'replace' && client.isOpen ? [client] : [],
+    )
   const left = (client: Client, id: string): void => {
     clients.delete(client)
     viewing.delete(client)
