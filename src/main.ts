@@ -1,5 +1,7 @@
 // The command line, to one call each. Composes nothing, decides nothing.
 
+import { resolve } from 'node:path'
+import { isSea } from 'node:sea'
 import { buildFacts, openAssets } from './base/assets.ts'
 import type { Setup } from './commands/doctor.ts'
 import { type CommandLine, type Config, loadConfig, readCommandLine } from './config/config.ts'
@@ -96,6 +98,11 @@ function setupOf(line: CommandLine): Setup | StartError {
   }
 }
 
+/** The executable, whatever name it was started by; else Node and this file. */
+function ownProgram(): readonly [string, ...string[]] {
+  return isSea() ? [process.execPath] : [process.execPath, resolve(process.argv[1] ?? '')]
+}
+
 async function tokenOf(config: Config): Promise<string> {
   return config.clientToken ?? (await loadToken(tokenSources(config))).token
 }
@@ -130,7 +137,7 @@ async function connect(client: string, line: CommandLine): Promise<void> {
   const config = loadConfig(line, mayNotAnswer)
   const snippet = snippetFor(client, {
     url: await endpointOn(line, config),
-    stdio: stdioCommand(line.flags, config.environment, process),
+    stdio: stdioCommand(line.flags, config.environment, ownProgram()),
     token: line.flags['with-token'] === true ? await tokenOf(config) : undefined,
   })
   if (snippet === undefined) throw unknown

@@ -146,20 +146,22 @@ const LEADING = { url: false, host: false, port: false, 'token-file': true, conf
 /** Variables that do so, and that a client which starts programs does not have. */
 const LEADING_VARIABLES = ['STATE_DIRECTORY', 'XDG_STATE_HOME']
 
-/** The command line that starts `stdio` as this process was started, for the daemon that its flags mean. */
+/**
+ * The command line that starts `stdio` for the daemon that the flags mean. `program`: how this process was started, by
+ * absolute paths.
+ */
 export function stdioCommand(
   flags: Readonly<Record<string, string | boolean | undefined>>,
   environment: Readonly<Record<string, string>>,
-  { argv, execPath }: Pick<NodeJS.Process, 'argv' | 'execPath'>,
+  program: readonly [string, ...string[]],
 ): readonly [string, ...string[]] {
-  const [, script = execPath] = argv
   const args = Object.entries(LEADING).flatMap(([name, isFile]) => {
     const value = flags[name]
     return typeof value === 'string' ? [`--${name}`, isFile ? resolve(value) : value] : []
   })
   const set = LEADING_VARIABLES.flatMap((name) => (environment[name] ? [`${name}=${environment[name]}`] : []))
-  const command = [...(script === execPath ? [execPath] : [execPath, script]), 'stdio', ...args] as const
-  return set.length === 0 ? [execPath, ...command.slice(1)] : ['env', ...set, ...command]
+  const [first, ...rest] = program
+  return set.length === 0 ? [first, ...rest, 'stdio', ...args] : ['env', ...set, ...program, 'stdio', ...args]
 }
 
 /** Words as a POSIX shell takes them. */

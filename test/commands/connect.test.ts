@@ -1,15 +1,18 @@
 // The snippets for MCP clients: those of the README are those that `connect` prints, and each is parsed as its
 // client does and connects an SDK client to a daemon, by the URL and the headers it names or by the program it starts.
 
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import t from 'tap'
 import { CLIENT_NAMES, endpointUrl, snippetFor } from '../../src/commands/connect.ts'
 import { runCommand } from '../support/command.ts'
-import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+import { COMMAND, startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
 
 interface Parsed {
   readonly url: string
@@ -122,6 +125,16 @@ t.test('connect finds the daemon on its port, prints no token, and what it print
   }
   const open = await runCommand(['connect', 'codex', '--with-token'], env)
   t.match(open.stdout, `Authorization = "Bearer ${token}"`)
+})
+
+t.test('the program is named by its absolute path, however it was started', async (t) => {
+  const [command = '', ...args] = COMMAND
+  const near = [command, ...args].map((word) => (word.startsWith('/') ? relative(ROOT, word) : word))
+  const [program = '', ...rest] = near.map((word, index) => (index === 0 ? `./${word}` : word))
+  const env = { HOME: t.testdir(), PATH: process.env['PATH'] ?? '' }
+  const { stdout } = spawnSync(program, [...rest, 'connect', 'claude-desktop'], { cwd: ROOT, env, encoding: 'utf8' })
+  const shown = started(entryOf(stdout, 'mcpServers'))
+  t.strictSame([shown.command, ...shown.args], [command, ...args, 'stdio'])
 })
 
 t.test('--url is an endpoint, in the format text unless it names another', async (t) => {
