@@ -7,6 +7,7 @@ import { choice, content, flag, optional, Type } from '../schema.ts'
 import { outputStream, taskStream } from './exec-frames.ts'
 import { entryOf, orphanEntry, taskEntry, taskId } from './exec-task.ts'
 import { inputBytes } from './input-bytes.ts'
+import { removalFields, removalReply } from './removal.ts'
 
 export const execList = operation({
   name: 'exec_list',
@@ -79,14 +80,7 @@ export const execDelete = operation({
   }),
   output: Type.Object({
     id: Type.String(),
-    survived: optional(
-      Type.Boolean({ description: 'Something lives on: SIGKILL did not end it, or it had left the session (setsid)' }),
-    ),
-    survivors: optional(
-      Type.Array(Type.Object({ pid: Type.Integer(), name: Type.String(), session: Type.Integer() }), {
-        description: 'Those that had made a session of their own, 20 at most',
-      }),
-    ),
+    ...removalFields,
   }),
   aliases: { task_id: 'id' },
   routes: [{ method: 'DELETE', path: '/exec/:id' }],
@@ -100,9 +94,8 @@ export const execDelete = operation({
   statuses: [404, 409],
   example: { id: '17' },
   async run(input, call) {
-    const { survived, survivors } = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
-    const named = survivors.length === 0 ? {} : { survivors: [...survivors] }
-    return { id: input.id, ...(survived ? { survived } : {}), ...named }
+    const removal = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
+    return { id: input.id, ...removalReply(removal) }
   },
 })
 

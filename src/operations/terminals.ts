@@ -18,6 +18,7 @@ import {
 } from './terminal-report.ts'
 import { scrollbackFit } from './terminal-fit.ts'
 import { refuseWithheld } from '../workspace/files/access.ts'
+import { removalFields, removalReply } from './removal.ts'
 
 /** Longest wait of one call: below the minute after which clients give up (mcp.md). */
 const MOST_WAIT_SECONDS = 50
@@ -175,7 +176,7 @@ export const terminalDelete = operation({
   input: Type.Object({ id: terminalId }),
   output: Type.Object({
     terminal_id: Type.String(),
-    survived: optional(Type.Boolean({ description: 'Some of its processes did not even end by SIGKILL' })),
+    ...removalFields,
   }),
   aliases: { terminal_id: 'id' },
   routes: [{ method: 'DELETE', path: '/terminals/:id' }],
@@ -189,8 +190,7 @@ export const terminalDelete = operation({
   statuses: [404],
   example: { id: '1' },
   async run(input, call) {
-    const { survived } = await call.workspace.terminals.delete(input.id)
-    return { terminal_id: input.id, ...(survived ? { survived } : {}) }
+    return { terminal_id: input.id, ...removalReply(await call.workspace.terminals.delete(input.id)) }
   },
 })
 

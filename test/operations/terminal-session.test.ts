@@ -56,7 +56,7 @@ t.test('what an ended program has left behind is ended with its terminal', async
   t.same(membersOf(pid), [])
 })
 
-t.test('a session of its own lives on', async (t) => {
+t.test('a session of its own lives on, and is named', async (t) => {
   const daemon = await startDaemon(t)
   const { id, pid } = await open(daemon, 'setsid sh -c "echo left: $$ >&2; echo pid \\$\\$; exec sleep 701"; sleep 702')
   const printed = async (): Promise<string> =>
@@ -66,9 +66,12 @@ t.test('a session of its own lives on', async (t) => {
   t.teardown(() => {
     if (runs(left)) process.kill(left, 'SIGKILL')
   })
-  await daemon.call('DELETE', `/terminals/${id}`)
+  await until('it is the last program', () => readFileSync(`/proc/${left}/comm`, 'utf8') === 'sleep\n')
+  const { body } = await daemon.call('DELETE', `/terminals/${id}`)
   t.same(membersOf(pid), [])
   t.ok(runs(left))
+  t.match(body, { survived: true, survivors: [{ pid: left, name: 'sleep' }] })
+  t.equal(body.survivors.length, 1)
 })
 
 t.test('the daemon stops: nothing is left of its terminals', async (t) => {

@@ -36,7 +36,7 @@ export function toolFailure(fault: Fault, requestId: string): ToolResult {
   return { content: [{ type: 'text', text: jsonOf(body) }], isError: true, _meta: { [FACTS_KEY]: body } }
 }
 
-/** For bare callers: what they said wrong is -32602, everything else -32603. */
+/** For bare callers: arguments that cannot be read are -32602; what fails on the machine as it is, -32603. */
 export function bareFailure(fault: Fault, requestId: string): Refusal {
   const code = fault.code === 'bad_request' ? RPC.invalidParams : RPC.failed
   const { code: name, details, request_id } = faultBody(fault, requestId)

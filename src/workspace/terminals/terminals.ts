@@ -8,7 +8,9 @@ import { openPty, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Children } from '../processes/child.ts'
 import type { Leader } from '../processes/leader.ts'
 import { planCommand } from '../exec/command.ts'
+import type { Removal } from '../exec/earlier-life.ts'
 import type { TaskMarks } from '../exec/task-marks.ts'
+import { awayFrom, startedAt } from '../processes/mark.ts'
 import { Reader } from './reader.ts'
 import { checkedWindow, nextId, scrollbackSize, USUAL_WINDOW } from './sizes.ts'
 import { Terminal } from './terminal.ts'
@@ -52,8 +54,11 @@ export interface Terminals extends AsyncDisposable {
   get(id: number | string): Terminal
   /** Oldest first. */
   list(): Terminal[]
-  /** Forgets it at once and hangs it up; resolves when its session is gone, or has survived SIGKILL. Throws not_found. */
-  delete(id: number | string): Promise<{ readonly survived: boolean }>
+  /**
+   * Forgets it at once and hangs it up; resolves when its session is gone, or has survived SIGKILL, with what had made a
+   * session of its own before. Throws not_found.
+   */
+  delete(id: number | string): Promise<Removal>
   /** Hears of every terminal created from now on, before anything it writes is told to anybody. */
   onCreated(listener: (terminal: Terminal) => void): Disposable
 }
@@ -70,6 +75,8 @@ class TerminalTable implements Terminals {
   readonly #known = new Map<number, Terminal>()
   /** No longer known, but alive or followed: their ids mean them still. */
   readonly #leaving = new Set<Terminal>()
+  /** By which what a terminal started is found, once it has left the session. */
+  readonly #markIds = new WeakMap<Terminal, string>()
   /** Ids of those whose program another thread is starting. */
   readonly #starting = new Set<number>()
   #last = 0
@@ -95,9 +102,12 @@ class TerminalTable implements Terminals {
     const id = this.#admit()
     const cwd = request.cwd ?? this.#options.workdir
     const pty = openPair(window)
-    const start = this.#start(pty, argv, { ...request, cwd }, (child) => {
+    const given = this.#options.marks?.next()
+    const start = this.#start(pty, argv, { ...request, cwd, env: { ...request.env, ...given?.variables } }, (child) => {
       const spec = { id, command, cwd, window, scrollback: scrollbackSize(request.scrollbackSize) }
-      return this.#keep(new Terminal(spec, child, pty, this.#reader))
+      const terminal = this.#keep(new Terminal(spec, child, pty, this.#reader))
+      if (given !== undefined) this.#markIds.set(terminal, given.id)
+      return terminal
     })
     return start instanceof Promise ? this.#awaited(id, start) : start
   }
@@ -137,10 +147,15 @@ class TerminalTable implements Terminals {
     return [...this.#known.values()]
   }
 
-  async delete(id: number | string): Promise<{ readonly survived: boolean }> {
+  async delete(id: number | string): Promise<Removal> {
     const terminal = this.get(id)
     this.#forget(terminal)
-    return await terminal.close()
+    const since = startedAt(terminal.pid)
+    const { survived } = await terminal.close()
+    const markId = this.#markIds.get(terminal)
+    const mark = markId === undefined ? undefined : this.#options.marks?.markOf(markId)
+    const survivors = mark === undefined ? [] : await awayFrom(terminal.pid, mark, since)
+    return { survived: survived || survivors.length > 0, survivors }
   }
 
   onCreated(listener: (terminal: Terminal) => void): Disposable {
@@ -196,7 +211,7 @@ class TerminalTable implements Terminals {
       const child = this.#options.children.spawnOn(pty.path, {
         argv,
         cwd,
-        env: { ...inherited, TERM: 'xterm-256color', PWD: cwd, ...env, ...this.#options.marks?.next().variables },
+        env: { ...inherited, TERM: 'xterm-256color', PWD: cwd, ...env },
       })
       return child instanceof Promise ? made(child).catch(failed) : make(child)
     } catch (error) {

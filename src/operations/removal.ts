@@ -1,0 +1,21 @@
+// What the end of a command or a terminal answers about processes of it that live on.
+
+import { Type } from 'typebox'
+import { optional } from '../schema.ts'
+import type { Removal } from '../workspace/exec/earlier-life.ts'
+
+/** Fields of the answer; absent where nothing lives on. */
+export const removalFields = {
+  survived: optional(
+    Type.Boolean({ description: 'Something lives on: SIGKILL did not end it, or it had left the session (setsid)' }),
+  ),
+  survivors: optional(
+    Type.Array(Type.Object({ pid: Type.Integer(), name: Type.String(), session: Type.Integer() }), {
+      description: 'Those that had made a session of their own, 20 at most',
+    }),
+  ),
+}
+
+export function removalReply({ survived, survivors }: Removal) {
+  return { ...(survived ? { survived } : {}), ...(survivors.length === 0 ? {} : { survivors: [...survivors] }) }
+}
