@@ -271,7 +271,7 @@ export const fileDelete = operation({
     hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
     description:
       'Delete a file or remove a directory with everything below it, without a way back. A symbolic link is removed, not its target. ' +
-      `Refused for the system directories themselves (${PROTECTED.join(' ')}) and for a tree that a file system is mounted in. ` +
+      `Refused for the system directories themselves (${PROTECTED.join(' ')}), the working directory and a tree that a file system is mounted in. ` +
       'A path that does not exist is an error.',
     text: { form: 'deleted' },
     async confirm(input, { access }) {
@@ -282,7 +282,8 @@ export const fileDelete = operation({
   statuses: [404, 409],
   example: { path: '/app/old' },
   async run(input, call) {
-    await removePath(input.path, { writer: call.workspace.writer, access: call.access }, call.signal)
+    const { access, signal, workspace } = call
+    await removePath(input.path, { writer: workspace.writer, access, workdir: workspace.workdir }, signal)
     return { path: input.path }
   },
 })

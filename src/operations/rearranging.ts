@@ -60,7 +60,7 @@ export const fileMove = operation({
       'Move or rename a file, symbolic link or directory. to is the complete new path, not a directory to move into. ' +
       'Refused where something is there already; overwrite: true replaces a file, never a directory. Missing parent directories are made ' +
       'unless create_dirs is false. Within one file system it happens in one step. Refused for the system directories ' +
-      `(${PROTECTED.join(' ')}) and for mount points.`,
+      `(${PROTECTED.join(' ')}), the working directory and mount points.`,
     defaults: MAKES_PARENTS,
     confirm,
   },

@@ -82,7 +82,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const shell = loginShell(environment, user, runs)
   const { workdir } = options
   const writer = stack.use(await openFileWriter({ stateDirectory: options.stateDirectory, durable: options.durable }))
-  const mover = stack.use(openMover({ writer, durable: options.durable }))
+  const mover = stack.use(openMover({ writer, durable: options.durable, workdir }))
   const children = stack.use(openChildren({ groups: options.groups, files: options.files ?? parentFiles() }))
   const marks = new TaskMarks(join(options.stateDirectory, 'exec'))
   const tasks = stack.use(openTasks(children, { limit: options.execs, workdir, environment, marks }))

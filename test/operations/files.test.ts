@@ -27,7 +27,7 @@ async function caller(t: Test) {
     await writer[Symbol.asyncDispose]()
     await walkers[Symbol.asyncDispose]()
   })
-  const workspace = { writer, walkers } as unknown as Workspace // the only parts that files use
+  const workspace = { writer, walkers, workdir: '/nowhere' } as unknown as Workspace // the only parts that files use
   const call: Call = { workspace, access: EVERYTHING, signal: new AbortController().signal }
   async function ask<I extends TObject, O extends TObject>(op: Operation<I, O>, raw: Raw, mcp = false) {
     const rules = { unknown: 'report', ...(mcp && op.tool?.defaults ? { defaults: op.tool.defaults } : {}) } as const

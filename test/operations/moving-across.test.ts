@@ -136,7 +136,7 @@ async function kit(t: Test): Promise<Kit> {
       if (++turns === 2) between()
       return writer.alone(entries, act)
     }
-    await using mover = openMover({ writer: { journal: writer.journal, alone }, durable: false })
+    await using mover = openMover({ writer: { journal: writer.journal, alone }, durable: false, workdir: '/nowhere' })
     const request = { path, to, overwrite: false, createDirs: false, ...more }
     return await mover.move(request, new AbortController().signal)
   }

@@ -14,6 +14,7 @@ import { notRegular, specialType } from './regular-file.ts'
 import { findEnds, makeParents, sameName, type Ends, type Relocation } from './relocation.ts'
 import { copyBeside, moveByCopy } from './relocated-copy.ts'
 import type { CopyTally } from './tree-copy.ts'
+import { refuseWorkdir } from './working-directory.ts'
 
 export type { Relocation } from './relocation.ts'
 
@@ -31,6 +32,8 @@ type CopyTurn = (work: () => Promise<CopyTally>) => Promise<CopyTally>
 interface Means {
   readonly writer: Pick<FileWriter, 'journal' | 'alone'>
   readonly durable: boolean
+  /** Not moved itself. */
+  readonly workdir: string
 }
 
 export function openMover(means: Means): Mover {
@@ -86,6 +89,7 @@ async function move(request: Relocation, task: Task): Promise<CopyTally | undefi
   const { source, what } = ends
   refuseProtected(source.real, path, 'moved')
   if (what.isDirectory()) await refuseSameAsProtected(what, path, 'moved')
+  await refuseWorkdir(task.means.workdir, { path, real: source.real, stats: what }, 'moved')
   await refuseMount(path, (point) => point === source.real)
   const { durable, writer } = task.means
   using name = await makeParents(request, ends, durable)

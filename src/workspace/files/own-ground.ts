@@ -178,7 +178,7 @@ async function look(own: OwnPaths): Promise<Ground> {
  * The place that a configured path leads to, and the way to each link that it goes through, one after the other: who
  * replaces any of them decides what the path leads to.
  */
-async function namesOf(path: string): Promise<string[]> {
+export async function namesOf(path: string): Promise<string[]> {
   if ((await realpath(path).catch(() => undefined)) === path) return [path]
   const names: string[] = []
   const ahead = path.split('/')

@@ -1,7 +1,7 @@
 // Deleting a path (contract 2 and 16, reliability F-19 and F-20): a directory goes with all below it, a link
-// goes without what it points at. The system's own directories are refused (protected.ts), and so is a tree that
-// something is mounted in, before anything is touched. Its parent and a directory itself are opened first, and what is
-// open is judged and removed.
+// goes without what it points at. The system's own directories (protected.ts) and the working directory are refused,
+// and so is a tree that something is mounted in, before anything is touched. Its parent and a directory itself are
+// opened first, and what is open is judged and removed.
 
 import { rmdir, unlink } from 'node:fs/promises'
 import { Fault, quote } from '../../base/fault.ts'
@@ -14,21 +14,25 @@ import { mountPoints } from './mounts.ts'
 import { remoteCall } from './remote-calls.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'
 import { emptyDirectory } from './tree-removal.ts'
+import { refuseWorkdir } from './working-directory.ts'
 
 /** Who deletes, and with whom it takes turns. */
 export interface Remover {
   readonly writer: Pick<FileWriter, 'alone'>
   /** Not given: everything. */
   readonly access?: Access
+  /** Not deleted itself. */
+  readonly workdir: string
 }
 
 export async function removePath(path: string, remover: Remover, signal: AbortSignal): Promise<void> {
-  const { writer, access = EVERYTHING } = remover
+  const { writer, access = EVERYTHING, workdir } = remover
   refuseProtected(path, path, 'deleted')
   try {
     using entry = await holdEntry(path, { access, path })
     refuseProtected(entry.real, path, 'deleted')
     const stats = await lookAt(entry)
+    if (stats !== undefined) await refuseWorkdir(workdir, { path, real: entry.real, stats }, 'deleted')
     if (stats?.isDirectory() !== true)
       return await writer.alone([entry], () => remoteCall(entry.real, () => unlink(entry.way)))
     await using stack = await openStack(entry.way)

@@ -105,7 +105,7 @@ t.test('Z-01 the last descriptor goes to somebody else just before the file is m
       setFileLimit(0, { ...own, soft: 0n })
       return await act()
     })
-  await using mover = openMover({ writer: { ...writer, alone }, durable: true })
+  await using mover = openMover({ writer: { ...writer, alone }, durable: true, workdir: '/nowhere' })
   await write(join(dir, 'file'), 'content')
   const request = { path: join(dir, 'file'), to: join(dir, 'moved'), overwrite: false, createDirs: false }
   const moved = await mover.move(request, new AbortController().signal).then(

@@ -33,7 +33,7 @@ async function movers(t: Test, durable = false) {
   const { dir } = place
   const stateDirectory = join(dir, '.state')
   const writer = await openFileWriter({ stateDirectory, durable })
-  const mover = openMover({ writer, durable })
+  const mover = openMover({ writer, durable, workdir: '/nowhere' })
   place.undo.push(async () => {
     await mover[Symbol.asyncDispose]()
     await writer[Symbol.asyncDispose]()
@@ -301,7 +301,7 @@ t.test('F-13 a conditional write cannot bring back what was moved or deleted mea
   const { signal } = new AbortController()
   const acts = {
     moved: (path: string) => move(path, `${path} elsewhere`),
-    deleted: (path: string) => removePath(path, { writer }, signal),
+    deleted: (path: string) => removePath(path, { writer, workdir: '/nowhere' }, signal),
   }
   for (const [name, act] of Object.entries(acts)) {
     const path = join(dir, name)
@@ -341,7 +341,7 @@ t.test('F-21 what was written to a file while it was copied is not lost', { skip
     if (++turns === 2) writeFileSync(at('log'), 'new') // the copy is complete then, and has no name yet
     return writer.alone(paths, act)
   }
-  const mover = openMover({ writer: { journal: writer.journal, alone }, durable: false })
+  const mover = openMover({ writer: { journal: writer.journal, alone }, durable: false, workdir: '/nowhere' })
   const moved = mover.move(request('log', join(disk, 'log')), new AbortController().signal)
   await refused(t, moved, 'conflict', /changed while it was copied; nothing was moved/)
   t.equal(readFileSync(at('log'), 'utf8'), 'new')
