@@ -83,11 +83,13 @@ t.test('siginfo_t and struct rusage are read where the kernel writes them', asyn
 })
 
 t.test('waitid: peeking keeps the zombie, reaping lets it go; CPU time and memory are the child’s', async (t) => {
+  const stdin = openPipe()
   const pipe = openPipe()
-  const output = { stdin: '/dev/null', stdout: pipe.writer, stderr: pipe.writer }
-  const argv = ['sh', '-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; exit 7']
+  const output = { stdin: stdin.reader, stdout: pipe.writer, stderr: pipe.writer }
+  const argv = ['sh', '-c', 'read x; i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; exit 7']
   const pid = startProgram({ path: '/bin/sh', argv, environment: [], cwd: '/', ...output })
   t.equal(reap(pid), false, 'still runs')
+  writeSync(stdin.writer, '\n')
   await until('the loop has ended', () => peekEnding(pid) !== undefined)
   const ending = peekEnding(pid)
   t.match(ending, { code: 7, signal: undefined })
@@ -98,8 +100,7 @@ t.test('waitid: peeking keeps the zombie, reaping lets it go; CPU time and memor
   t.notOk(existsSync(`/proc/${pid}`))
   t.equal(reap(pid), false, 'no longer a child')
   t.throws(() => peekEnding(pid), { code: 'ECHILD' })
-  closeSync(pipe.reader)
-  closeSync(pipe.writer)
+  for (const fd of [stdin.reader, stdin.writer, pipe.reader, pipe.writer]) closeSync(fd)
 })
 
 t.test('prlimit reads and sets the limit of another process', async (t) => {

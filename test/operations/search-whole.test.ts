@@ -63,6 +63,20 @@ t.test('a stray NUL byte late in a file hides none of its lines', async (t) => {
   })
 })
 
+t.test('warnings come in the order of the files, whichever was searched first', async (t) => {
+  const daemon = await shared
+  const root = scratch(t)
+  const names = Array.from({ length: 16 }, (_, i) => `${String.fromCodePoint(97 + i)}.log`)
+  // The first files are the longest, so that another thread has left its file earlier.
+  const text = (i: number) => numbers.repeat(i < 2 ? 40 : 1)
+  for (const [i, name] of names.entries()) put(join(root, name), `needle\n${text(i)}\0\nneedle\n`)
+  for (const more of [{}, { file_types: 'log' }]) {
+    const { body } = await search(daemon, { q: 'needle', path: root, ...more })
+    const named = (body.warnings as string[]).map((warning) => warning.split(':')[0])
+    t.strictSame(named, names, JSON.stringify(more))
+  }
+})
+
 t.test("files whose names decode to one text are told apart, without each other's lines", async (t) => {
   const daemon = await shared
   const root = scratch(t)

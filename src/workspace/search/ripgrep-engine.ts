@@ -19,6 +19,7 @@ import { RuleCheck } from './rule-check.ts'
 import { fileReadAlike, hasPlaces, patternReadAlike } from './rule-dialect.ts'
 import { BINARY_PROBE, commandLines, noteLate, searchAsText, type Late, type Search } from './searched-files.ts'
 import { fileKey } from './file-names.ts'
+import { order } from './search-result.ts'
 import { whileWanted } from './while-wanted.ts'
 
 export type { Ripgrep }
@@ -140,7 +141,7 @@ async function noteSilent(plan: ContentSearchPlan, { remarks }: Outcome, late: M
   }
 }
 
-/** Searches the files with a stray NUL byte to their end. */
+/** Searches the files with a stray NUL byte to their end. ripgrep's threads name them in any order, we by their paths. */
 async function searchLate(
   plan: ContentSearchPlan,
   late: ReadonlyMap<string, Late>,
@@ -148,17 +149,19 @@ async function searchLate(
 ): Promise<void> {
   const { collector } = plan
   if (late.size === 0 || collector.capped) return
-  for (const operands of commandLines([...late.values()].slice(0, MOST_LATE))) {
+  const ordered = [...late].toSorted(([, a], [, b]) => order(a.path, b.path))
+  const files = ordered.map(([, file]) => file)
+  for (const operands of commandLines(files.slice(0, MOST_LATE))) {
     await settle(plan, await searchAsText(plan, operands, signal), signal)
     if (collector.capped) break
   }
-  for (const [file, { path, offset }] of late) {
+  for (const [file, { path, offset }] of ordered) {
     if (collector.countIn(file) === 0) continue
     collector.warn(`${path}: has a NUL byte at offset ${offset}; it was searched as text, to its end`)
   }
   const left = late.size - MOST_LATE
   if (left <= 0) return
-  const [first] = [...late.values()].slice(MOST_LATE)
+  const [first] = files.slice(MOST_LATE)
   collector.cap(`${first?.path ?? ''}${left > 1 ? ` and ${left - 1} more files` : ''}: not searched behind a NUL byte`)
 }
 
@@ -176,7 +179,8 @@ const RECORD_SIZE = `${RECORD_BYTES / 1024 / 1024} MiB`
 function judge({ collector }: ContentSearchPlan, { exit, complete, remarks }: Outcome): void {
   const { said } = remarks
   if (complete) {
-    for (const line of said.split('\n')) if (line !== '') collector.warn(line.replace(/^rg: (?:\.\/)?/, ''))
+    // In the order of the files: ripgrep's threads speak in any.
+    for (const line of said.split('\n').toSorted()) if (line !== '') collector.warn(line.replace(/^rg: (?:\.\/)?/, ''))
     if (remarks.cut) collector.warn('ripgrep said more than is kept')
     return
   }

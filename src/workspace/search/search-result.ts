@@ -243,6 +243,6 @@ function compare(a: LineRecord, b: LineRecord): number {
   return order(a.path, b.path) || order(a.pathBytes ?? '', b.pathBytes ?? '')
 }
 
-function order(a: string, b: string): number {
+export function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
