@@ -11,6 +11,7 @@ import { FIXTURE_ONLY, STATELESS_FIXTURE_CHECKS } from './conformance/fixture-on
 import { inspect } from './conformance/inspector.ts'
 import { longCalls } from './conformance/long-calls.ts'
 import { failedChecks, PACKAGE, runSet, SETS, type Run } from './conformance/suite.ts'
+import { startConformanceServer } from '../test/support/conformance-server.ts'
 import { startDaemon, TOKEN } from '../test/support/daemon.ts'
 
 /** What the lock file names must be what is installed. */
@@ -99,13 +100,12 @@ try {
   // The suite comes from the proxy's address, and its Origin must be one of ours.
   const config = { cors: { origins: proxy.origins } }
   const owner = { teardown: (close: () => Promise<void>) => closing.push(close) }
-  const daemon = await startDaemon(owner, { args: ['--conformance-port', '0'], config })
+  const daemon = await startDaemon(owner, { config })
   proxy.target(daemon.port)
-  const url = /conformance fixture on (http:\S+?),/.exec(daemon.stderr())?.[1]
-  if (url === undefined) throw new Error(`the fixture does not listen: ${daemon.stderr()}`)
+  await using server = await startConformanceServer()
   const long = longCalls(new URL('/mcp', daemon.url), TOKEN)
   long.catch(() => undefined) // it is awaited below, after the suite
-  await fixture(url)
+  await fixture(server.url)
   await product(proxy.url)
   for (const { what, problem } of await inspect(new URL('/mcp', daemon.url), TOKEN)) {
     console.log(`${what}${problem === undefined ? '' : ': FAILED'}`)

@@ -6,10 +6,9 @@ import { catalog, catalogWith, resourceKinds } from './catalog.ts'
 import type { Caller } from './caller.ts'
 import type { Config } from './config/config.ts'
 import { configSchema } from './config/config-schema.ts'
-import { openConformanceListener } from './conformance.ts'
 import type { Daemon } from './daemon.ts'
 import { errnoOf } from './base/fault.ts'
-import { openGate, type Gate } from './invoke.ts'
+import { openGate } from './invoke.ts'
 import type { Log } from './base/log.ts'
 import { noDesktop } from './operations/desktop.ts'
 import { credentialOptions, gateLimits, promptSource, rulesFor, serverRules, toolsetsOf } from './settings.ts'
@@ -17,11 +16,10 @@ import { StartError } from './base/start-error.ts'
 import { jwtAdvice } from './transports/credentials/jwt-advice.ts'
 import { openCredentials, type Credentials } from './transports/credentials/credentials.ts'
 import { describing } from './transports/description/description.ts'
-import { openJsonReader, type JsonReader } from './transports/json-reader.ts'
+import { openJsonReader } from './transports/json-reader.ts'
 import { mcpEndpoint } from './transports/mcp/endpoint.ts'
 import { instructions } from './transports/mcp/instructions.ts'
 import { openProduct } from './transports/mcp/product.ts'
-import { isLoopback } from './transports/origin.ts'
 import { openProxy, type Proxy } from './transports/proxy/proxy.ts'
 import { isProxied } from './transports/proxy/target.ts'
 import { openServer, type FrontDoor, type ServerParts } from './transports/server.ts'
@@ -39,8 +37,6 @@ export interface DoorParts {
   /** A listening socket that the service manager has handed over. */
   readonly listener: number | undefined
   readonly log: Log
-  /** Tells the operator a line. */
-  readonly say: (line: string) => void
 }
 
 export interface Doors extends AsyncDisposable {
@@ -92,7 +88,6 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
     sockets: () => sockets.size,
     connections: () => front.connections(),
   })
-  await openFixture(config, stack, { gate, json, proxy, parts })
   const opened = stack.move()
   return {
     front,
@@ -165,24 +160,4 @@ async function listen(parts: ServerParts, config: Config, listener: number | und
       throw new StartError(`port ${config.port} may not be used by this user; choose one above 1023 with --port`)
     throw error
   }
-}
-
-interface FixtureParts {
-  readonly gate: Gate
-  readonly json: JsonReader
-  readonly proxy: Proxy
-  readonly parts: DoorParts
-}
-
-/** Where a flag asks for it, the listener of the public MCP suite; the proxy leads to it no more than to us. */
-async function openFixture(
-  { host, conformancePort }: Config,
-  stack: AsyncDisposableStack,
-  { gate, json, proxy, parts: { log, say } }: FixtureParts,
-): Promise<void> {
-  if (conformancePort === undefined) return
-  if (!isLoopback(host)) throw new StartError('--conformance-port is only for a daemon bound to loopback')
-  const { version } = buildFacts()
-  const fixture = stack.use(await openConformanceListener(conformancePort, { gate, json, log, version, say }))
-  proxy.refusePort(fixture.address.port)
 }

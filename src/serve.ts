@@ -53,7 +53,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const token = await loadToken(sources)
   const workspace = stack.use(await openWorkspace({ ...workspaceOptions(config), groups: service.groups }))
   const daemon = stack.use(daemonOf(config, assets, log))
-  const parts = { workspace, daemon, token: token.token, listener: service.listener, log, say }
+  const parts = { workspace, daemon, token: token.token, listener: service.listener, log }
   const doors = stack.use(await openDoors(config, parts))
   const address = await keepAddress(config.stateDirectory, reachedAt(doors.front))
   if (address !== undefined) stack.use(address)

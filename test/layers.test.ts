@@ -53,7 +53,6 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'serve.ts': 'top',
   'doors.ts': 'top',
   'settings.ts': 'top',
-  'conformance.ts': 'top',
   'invoke.ts': 'invoke',
   'intake.ts': 'invoke',
   'field-reading.ts': 'invoke',

@@ -30,7 +30,6 @@ export interface Config {
   /** The operator named it. */
   readonly workdirChosen: boolean
   /** Port of the listener that the public MCP suite is run against; undefined: there is none. */
-  readonly conformancePort: number | undefined
   readonly logLevel: LogLevel
   /** Whether every request is logged. */
   readonly accessLog: boolean
@@ -57,7 +56,6 @@ const FLAGS = {
   toolsets: { type: 'string' },
   url: { type: 'string' },
   'with-token': { type: 'boolean' },
-  'conformance-port': { type: 'string' },
   json: { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -75,7 +73,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     return { words: positionals, flags: values }
   } catch (error) {
     const name = /'(?:-\w, )?(--?[^'\s]+)/.exec(String(error))?.[1] ?? ''
-    const known = Object.keys(FLAGS).filter((flag) => flag !== 'conformance-port' || name === `--${flag}`) // a hidden one
+    const known = Object.keys(FLAGS)
     if (known.some((flag) => name === `--${flag}`)) {
       const valued = FLAGS[name.slice(2) as keyof typeof FLAGS].type === 'string' // one of the known
       throw new StartError(valued ? `${name} needs a value: ${name}=VALUE; see --help` : `${name} takes no value`)
@@ -123,7 +121,6 @@ export function loadConfig(line: CommandLine, unseen: Unseen = () => false): Con
     clientToken: env['WORKSPACE_RUNTIME_TOKEN'] === '' ? undefined : env['WORKSPACE_RUNTIME_TOKEN'],
     workdir: workdir === undefined ? defaultWorkdir(home, unseen) : checkedWorkdir(workdir, unseen),
     workdirChosen: workdir !== undefined,
-    conformancePort: readConformancePort(line.flags['conformance-port']),
     logLevel: readLevel(given('log-level', 'RUNTIME_LOG_LEVEL')) ?? file.log_level ?? 'info',
     accessLog: line.flags['access-log'] === true || (readSwitch('RUNTIME_ACCESS_LOG', env) ?? file.access_log ?? false),
     configFile: absolute(path),
@@ -231,13 +228,6 @@ function readPort(text: string | undefined): number | undefined {
     throw new StartError(`the port is ${JSON.stringify(text)}; accepted is a number from 0 to 65535`)
   }
   return Number(text)
-}
-
-/** The listener has no credential, so it has one address, 127.0.0.1, and never the product's port. */
-function readConformancePort(value: string | boolean | undefined): number | undefined {
-  if (typeof value !== 'string') return undefined
-  if (value === '9990') throw new StartError('--conformance-port is 9990, which is the port of the daemon itself')
-  return readPort(value)
 }
 
 /** A variable that is on or off; an empty one is as good as none. */

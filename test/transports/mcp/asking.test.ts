@@ -2,7 +2,7 @@
 // result that the call comes back with. Tried with the fixture of the public suite.
 
 import t from 'tap'
-import { openFixture } from '../../../src/transports/mcp/fixture/fixture.ts'
+import { openFixture } from '../../conformance/server/fixture.ts'
 import { openStream } from '../../support/events.ts'
 import { LEGACY, listen, META, modern, post } from './fixture.ts'
 

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { MOST_STREAMS } from '../../../src/transports/mcp/listen.ts'
-import { openBell, plainRegistry } from '../../../src/transports/mcp/plain-registry.ts'
+import { openBell, plainRegistry } from '../../conformance/server/plain-registry.ts'
 import { openStream } from '../../support/events.ts'
 import { listen, modern, post } from './fixture.ts'
 

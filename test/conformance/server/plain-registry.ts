@@ -1,9 +1,9 @@
 // A registry made of plain values: each tool, prompt and resource is what it is called and a function that
 // answers. The fixture of the public suite is such a registry.
 
-import { handlerRefusal, RPC } from './errors.ts'
-import { isObject, type Params } from './json-rpc.ts'
-import { pageOf } from './paging.ts'
+import { handlerRefusal, RPC } from '../../../src/transports/mcp/errors.ts'
+import { isObject, type Params } from '../../../src/transports/mcp/json-rpc.ts'
+import { pageOf } from '../../../src/transports/mcp/paging.ts'
 import type {
   Change,
   ChangeSource,
@@ -12,8 +12,8 @@ import type {
   ResourceDescription,
   TemplateDescription,
   Wish,
-} from './registry.ts'
-import { NeedsAbility, NeedsInput, type Talk } from './talk.ts'
+} from '../../../src/transports/mcp/registry.ts'
+import { NeedsAbility, NeedsInput, type Talk } from '../../../src/transports/mcp/talk.ts'
 
 type Asking = NeedsInput | NeedsAbility
 
