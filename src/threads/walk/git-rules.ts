@@ -23,6 +23,7 @@ export class GitRules {
   readonly #home: GitHome
   /** Texts of what more than one repository is told by. */
   readonly #shared = new Map<string, string>()
+  #silenceTold = false
 
   constructor(home: GitHome, complain: Complaint) {
     this.#complain = complain
@@ -58,6 +59,8 @@ export class GitRules {
 
   /** The user's own excludes, which hold below `base`. */
   #outermost(base: string, repository: string | undefined): Scope | undefined {
+    if (this.#home.silent !== undefined && !this.#silenceTold) this.#complain(this.#home.silent)
+    this.#silenceTold = true
     const path = this.#answer(excludesFile(this.#home, repository))
     return within(parseRules(path === undefined ? '' : this.#readOnce(path)), depthOf(base), undefined)
   }

@@ -51,6 +51,8 @@ export interface RuleChoice {
 export interface GitHome {
   readonly home: string | undefined
   readonly configHome: string | undefined
+  /** A file of the user's own that is not read, since its file system does not answer. */
+  readonly silent?: string | undefined
 }
 
 /** A name search: contract 3, /files/search/files. */

@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { Fault } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
+import { GitHomeLook } from './git-home.ts'
 import { judgedJob } from './judged-job.ts'
 import { ReplyMemory } from './reply-memory.ts'
 import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
@@ -36,6 +37,8 @@ export interface Gathered {
 
 export interface Walkers extends AsyncDisposable {
   readonly home: GitHome
+  /** The same as far as it can be read now. */
+  readableHome(): Promise<GitHome>
   /** Listings and searches by name in progress. */
   readonly running: number
   /** Starts a walk; rejects with the Fault of a root that cannot be walked. */
@@ -52,6 +55,7 @@ export function openWalkers(options: WalkerOptions): Walkers {
 
 class WalkerPool implements Walkers {
   readonly home: GitHome
+  readonly #homeLook: GitHomeLook
   readonly #threads: number
   readonly #limit: number
   readonly #idle: number
@@ -63,6 +67,7 @@ class WalkerPool implements Walkers {
 
   constructor(options: WalkerOptions) {
     this.home = options.home
+    this.#homeLook = new GitHomeLook(options.home)
     this.#threads = options.threads ?? Math.min(2, availableParallelism())
     this.#limit = options.walks ?? 64
     this.#idle = options.idle ?? 60_000
@@ -73,8 +78,13 @@ class WalkerPool implements Walkers {
     return [...this.#members, ...this.#far].reduce((sum, { busy }) => sum + busy, 0)
   }
 
-  async open(job: Job, signal: AbortSignal, access: Access = EVERYTHING): Promise<Walk> {
+  async readableHome(): Promise<GitHome> {
+    return await this.#homeLook.now()
+  }
+
+  async open(asked: Job, signal: AbortSignal, access: Access = EVERYTHING): Promise<Walk> {
     signal.throwIfAborted()
+    const job = await this.#withHome(asked)
     const judged = access.everything ? undefined : await judgedJob(job, access)
     const over = (): void => void judged?.root.close()
     try {
@@ -90,6 +100,12 @@ class WalkerPool implements Walkers {
       over()
       throw error
     }
+  }
+
+  async #withHome(job: Job): Promise<Job> {
+    if (job.kind === 'hash' || !job.rules.gitignore) return job
+    const home = await this.readableHome()
+    return home === this.home ? job : { ...job, rules: { ...job.rules, home } }
   }
 
   async gather(job: Job, signal: AbortSignal, access?: Access): Promise<Gathered> {

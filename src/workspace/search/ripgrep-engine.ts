@@ -77,11 +77,13 @@ export async function searchWithRipgrep(plan: ContentSearchPlan, signal: AbortSi
 /** The file of the user's own rules, for ripgrep; or that ripgrep is not asked to decide. */
 type Excludes = { readonly file: string | undefined } | 'ours'
 
-async function excludesOf({ query, target, walkers }: ContentSearchPlan): Promise<Excludes> {
+async function excludesOf({ query, target, walkers, collector }: ContentSearchPlan): Promise<Excludes> {
   // With types ripgrep says a word about each file of another type.
   if (query.fileTypes.length > 0 || !query.ignorePatterns.every(patternReadAlike)) return 'ours'
   if (!query.ignoreRules) return { file: undefined }
-  const path = await ownExcludes(walkers.home, target.repository)
+  const home = await walkers.readableHome()
+  if (home.silent !== undefined) collector.warn(`${home.silent}: its file system does not answer; it was not read`)
+  const path = await ownExcludes(home, target.repository)
   const text = path === undefined ? undefined : await readRuleText(path)
   if (text === undefined) return { file: undefined }
   // ripgrep takes a place in them for one below the searched directory, git for one below each repository.
