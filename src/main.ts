@@ -4,7 +4,24 @@ import { resolve } from 'node:path'
 import { isSea } from 'node:sea'
 import { buildFacts, openAssets } from './base/assets.ts'
 import type { Setup } from './commands/doctor.ts'
-import { type CommandLine, type Config, loadConfig, readCommandLine } from './config/config.ts'
+import { fileCallStands, leave } from './commands/leave.ts'
+import {
+  cachePlace,
+  configPlace,
+  localTemporary,
+  neededPlaces,
+  silentAmong,
+  usedPlaces,
+  type NamedPlace,
+} from './commands/silent-places.ts'
+import {
+  chooseFileThreads,
+  configFileOf,
+  loadConfig,
+  readCommandLine,
+  type CommandLine,
+  type Config,
+} from './config/config.ts'
 import { StartError } from './base/start-error.ts'
 import { loadToken, tokenSources } from './config/token-store.ts'
 import { mayNotAnswer } from './workspace/files/first-look.ts'
@@ -44,7 +61,7 @@ async function run(args: readonly string[]): Promise<void> {
   if (line.flags['help'] === true) return print(USAGE)
   if (line.flags['version'] === true) return print(versions())
   const command = line.words.join(' ')
-  if (command === '' || command === 'serve') return await start(loadConfig(line, mayNotAnswer))
+  if (command === '' || command === 'serve') return await start(line)
   if (line.words[0] === 'token') return await token(line)
   if (command === 'status') return await status(line)
   if (command === 'doctor') return await doctor(line)
@@ -54,23 +71,53 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 /** What must be files is unpacked first: the modules behind `serve` load the native library. */
-async function start(config: Config): Promise<void> {
-  const assets = openAssets({ directory: config.cacheDirectory })
+async function start(line: CommandLine): Promise<void> {
+  const config = await configured(line)
+  const [silent] = await silentAmong(cachePlace(config))
+  const directory = silent === undefined ? config.cacheDirectory : undefined
+  const opened = openAssets({ directory, temporary: directory === undefined ? localTemporary() : undefined })
+  const problems = silent === undefined ? [] : [`${silent.says}: own parts are unpacked elsewhere; ${silent.todo}`]
+  const assets = {
+    problems: [...problems, ...opened.problems],
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  }
   const { serve } = await import('./serve.ts')
   return await serve(config, assets)
 }
+
+/** The configuration, once every place that it needs has answered. */
+async function configured(line: CommandLine, needed: (config: Config) => readonly NamedPlace[] = neededPlaces) {
+  chooseFileThreads()
+  await mustAnswer(configPlace(configFileOf(line)))
+  const config = loadConfig(line, mayNotAnswer)
+  await mustAnswer(needed(config))
+  return config
+}
+
+async function mustAnswer(places: readonly NamedPlace[]): Promise<void> {
+  const [silent] = await silentAmong(places)
+  if (silent !== undefined) throw new StartError(`${silent.says}; ${silent.todo}`)
+}
+
+/** A command that is told where the daemon is, and with which token, reads no file of it. */
+const asClient =
+  ({ flags }: CommandLine) =>
+  (config: Config): readonly NamedPlace[] =>
+    (config.addressGiven || typeof flags['url'] === 'string') && config.clientToken !== undefined
+      ? []
+      : neededPlaces(config)
 
 async function token(line: CommandLine): Promise<void> {
   const { tokenCommand } = await import('./commands/token.ts')
   const tell = (text: string): void => void process.stderr.write(`workspace-runtime: ${text}\n`)
   const console = { input: process.stdin, print, tell }
-  process.exitCode = await tokenCommand(line.words.slice(1), tokenSources(loadConfig(line, mayNotAnswer)), console)
+  process.exitCode = await tokenCommand(line.words.slice(1), tokenSources(await configured(line)), console)
 }
 
 async function status(line: CommandLine): Promise<void> {
   const { status: tell } = await import('./commands/status.ts')
   const { checkToken } = await import('./commands/token-check.ts')
-  const config = loadConfig(line, mayNotAnswer)
+  const config = await configured(line, asClient(line))
   const token = async (): Promise<string | undefined> =>
     config.clientToken ?? (await checkToken(tokenSources(config))).token
   const { findDaemon } = await import('./commands/local-daemon.ts')
@@ -80,15 +127,16 @@ async function status(line: CommandLine): Promise<void> {
 
 async function doctor(line: CommandLine): Promise<void> {
   const { doctor: examine } = await import('./commands/doctor.ts')
-  process.exitCode = await examine({ setup: setupOf(line), json: line.flags['json'] === true, print })
+  process.exitCode = await examine({ setup: await setupOf(line), json: line.flags['json'] === true, print })
 }
 
 /** A configuration that cannot be used is a finding too. */
-function setupOf(line: CommandLine): Setup | StartError {
+async function setupOf(line: CommandLine): Promise<Setup | StartError> {
   try {
-    const config = loadConfig(line, mayNotAnswer)
+    const config = await configured(line, () => [])
     return {
       ...config,
+      silent: await silentAmong([...neededPlaces(config), ...cachePlace(config), ...usedPlaces(config)]),
       tokens: tokenSources(config),
       jwt: async () => (await import('./settings.ts')).jwtOptions(config),
     }
@@ -124,7 +172,7 @@ async function endpointOn(line: CommandLine, config: Config): Promise<string> {
 /** The token is read again when the one in use is refused. */
 async function stdio(line: CommandLine): Promise<void> {
   const { stdio: bridge } = await import('./commands/stdio.ts')
-  const config = loadConfig(line, mayNotAnswer)
+  const config = await configured(line, asClient(line))
   const reload = (): Promise<string> => tokenOf(config)
   return await bridge({ url: await endpointOn(line, config), token: await reload(), reload })
 }
@@ -134,7 +182,7 @@ async function connect(client: string, line: CommandLine): Promise<void> {
   const { CLIENT_NAMES, snippetFor, stdioCommand, TOKEN_VARIABLE } = await import('./commands/connect.ts')
   const unknown = new StartError(`there is no client ${JSON.stringify(client)}; there are: ${CLIENT_NAMES.join(', ')}`)
   if (!CLIENT_NAMES.includes(client)) throw unknown
-  const config = loadConfig(line, mayNotAnswer)
+  const config = await configured(line, asClient(line))
   const snippet = snippetFor(client, {
     url: await endpointOn(line, config),
     stdio: stdioCommand(line.flags, config.environment, ownProgram()),
@@ -158,10 +206,15 @@ function print(text: string): void {
   process.stdout.write(text)
 }
 
-run(process.argv.slice(2)).catch((error: unknown) => {
+async function refuse(error: unknown): Promise<void> {
   const wrong = error instanceof StartError
   process.stderr.write(
     `workspace-runtime: ${wrong ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
   )
-  process.exit(wrong ? error.exitCode : 1)
-})
+  await leave(wrong ? error.exitCode : 1)
+}
+
+run(process.argv.slice(2))
+  // A call that stands would keep the process.
+  .then(() => (fileCallStands() ? leave(Number(process.exitCode ?? 0)) : undefined))
+  .catch(refuse)

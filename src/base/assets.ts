@@ -53,6 +53,12 @@ const built: Built | undefined = typeof BUILT === 'undefined' ? undefined : BUIL
 
 const PATHS = 'workspace-runtime unpacked paths'
 
+export interface AssetPlaces {
+  readonly directory: string | undefined
+  /** The system's temporary directory unless given. */
+  readonly temporary?: string | undefined
+}
+
 export interface Assets extends Disposable {
   /** Parts that could not be unpacked anywhere, one sentence each; what needs them fails or does without. */
   readonly problems: readonly string[]
@@ -60,13 +66,13 @@ export interface Assets extends Disposable {
 
 /**
  * Makes the unpacked parts available; main calls it before anything else starts. `directory` is the private
- * cache; where it cannot be used, one below the system's temporary directory is made and removed at the end.
+ * cache; where there is none or it cannot be used, one is made in `temporary` and removed at the end.
  * Without ripgrep we serve (search has its own engine), without the native library nothing can be started.
  */
-export function openAssets(options: { readonly directory: string }): Assets {
+export function openAssets(options: AssetPlaces): Assets {
   if (built === undefined) return { problems: [], [Symbol.dispose]: () => {} }
   const packed = built.parts.map(packedOf)
-  const { paths, problems, temporary } = unpackAll(options.directory, packed)
+  const { paths, problems, temporary } = unpackAll(options.directory, packed, options.temporary)
   const dispose = (): void => {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
   }
@@ -91,13 +97,15 @@ export function proveProgram(path: string): void {
 
 /** Unpacks into `directory`, and what fails there into a temporary one. Exported for its test. */
 export function unpackAll(
-  directory: string,
+  directory: string | undefined,
   packed: readonly Packed[],
+  beside = tmpdir(),
 ): { paths: Record<string, string>; problems: string[]; temporary: string | undefined } {
   const paths: Record<string, string> = {}
   const problems: string[] = []
   let temporary: string | undefined
-  const places = [() => directory, () => (temporary ??= mkdtempSync(join(tmpdir(), 'workspace-runtime-')))]
+  const ours = (): string => (temporary ??= mkdtempSync(join(beside, 'workspace-runtime-')))
+  const places = directory === undefined ? [ours] : [() => directory, ours]
   for (const part of packed) {
     const reasons: string[] = []
     for (const place of places) {

@@ -11,9 +11,12 @@ import { placeChecks, type Places } from './doctor/place.ts'
 import { portCheck } from './doctor/port.ts'
 import { programChecks } from './doctor/programs.ts'
 import { findDaemon, type Address } from './local-daemon.ts'
+import { localTemporary, type SilentPlace } from './silent-places.ts'
 
 export interface Setup extends Places, Address, JwtSetup {
   readonly cacheDirectory: string
+  /** What of it does not answer: it is not looked at again. */
+  readonly silent: readonly SilentPlace[]
   readonly addressGiven: boolean
   readonly environment: Readonly<Record<string, string>>
 }
@@ -39,23 +42,34 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
     const todo = 'correct it; what depends on it is checked then'
     return [fail('configuration', setup.message, todo), ...(await results(machineChecks))]
   }
-  using assets = unpacked(setup.cacheDirectory)
-  const token = async (): Promise<string | undefined> => (await checkToken(setup.tokens)).token
+  const { silent, tokens } = setup
+  const isSilent = (path: string | undefined): boolean => silent.some((one) => one.path === path)
+  using assets = unpacked(isSilent(setup.cacheDirectory) ? undefined : setup.cacheDirectory, silent)
+  const kept = [setup.stateDirectory, tokens.file, tokens.credential]
+  const token = async (): Promise<string | undefined> =>
+    kept.some(isSilent) ? tokens.fromEnvironment : (await checkToken(tokens)).token
+  const address = isSilent(setup.stateDirectory) ? { host: setup.host, port: setup.port } : await findDaemon(setup)
   const { finding } = assets
   const native = finding.state === 'fail' ? [] : [watchingCheck, ...programChecks(setup.environment)]
   return [
     ok('configuration', 'can be used'),
-    ...(await results([portCheck(await findDaemon(setup), token), ...placeChecks(setup)])),
-    ...(await jwtFindings(setup)),
+    ...(await results([portCheck(address, token), ...placeChecks(setup)], silent)),
+    ...(silent.some(({ what }) => what.includes('jwt')) ? [] : await jwtFindings(setup)),
+    ...silent.filter(({ what }) => what.includes('jwt')).map(({ says, todo }) => fail('jwt', says, todo)),
     finding,
     ...(await results([...machineChecks, ...native])),
   ]
 }
 
 /** One after the other: they are few, and some look at the same things. */
-async function results(checks: readonly Check[]): Promise<readonly Finding[]> {
+async function results(checks: readonly Check[], silent: readonly SilentPlace[] = []): Promise<readonly Finding[]> {
   const findings: Finding[] = []
-  for (const { what, look } of checks) {
+  for (const { what, look, needs = [] } of checks) {
+    const missing = silent.find(({ path }) => needs.includes(path))
+    if (missing !== undefined) {
+      findings.push(fail(what, missing.says, missing.todo))
+      continue
+    }
     try {
       findings.push(await look())
     } catch (error) {
@@ -67,12 +81,18 @@ async function results(checks: readonly Check[]): Promise<readonly Finding[]> {
 }
 
 /** The parts of the executable that must be files. */
-function unpacked(directory: string): { readonly finding: Finding } & Disposable {
+function unpacked(
+  directory: string | undefined,
+  silent: readonly SilentPlace[],
+): { readonly finding: Finding } & Disposable {
   const what = 'own parts'
   const todo = 'set XDG_CACHE_HOME to a folder where files may be written and executed'
   try {
-    const assets = openAssets({ directory })
-    const [problem] = assets.problems
+    const assets = openAssets({ directory, temporary: directory === undefined ? localTemporary() : undefined })
+    const problem =
+      directory === undefined
+        ? silent.find(({ what: cache }) => cache === 'the cache directory')?.says
+        : assets.problems[0]
     const finding: Finding =
       problem === undefined ? ok(what, 'are in place') : { what, state: 'warn', says: problem, todo }
     return { finding, [Symbol.dispose]: () => assets[Symbol.dispose]() }

@@ -88,6 +88,22 @@ export function readCommandLine(args: readonly string[]): CommandLine {
 /** Threads of Node's file calls: four, its default, are soon all taken by one slow disk (reliability Z-06). */
 const FILE_THREADS = '16'
 
+/** That the number of threads is ours, and not for the environment of commands. */
+let threadsAreOurs = false
+
+/** To be called before the first file call that is made on one of those threads. */
+export function chooseFileThreads(): void {
+  if (process.env['UV_THREADPOOL_SIZE'] !== undefined) return
+  process.env['UV_THREADPOOL_SIZE'] = FILE_THREADS
+  threadsAreOurs = true
+}
+
+/** The configuration file that the command line or the environment names. */
+export function configFileOf({ flags }: CommandLine): string | undefined {
+  const path = flags['config'] ?? process.env['RUNTIME_CONFIG']
+  return typeof path === 'string' && path !== '' ? resolve(path) : undefined
+}
+
 /** True of a path whose file system may never answer: it is taken as it is, since a look would keep this thread. */
 export type Unseen = (path: string) => boolean
 
@@ -97,8 +113,9 @@ export function loadConfig(line: CommandLine, unseen: Unseen = () => false): Con
   const token = env['RUNTIME_TOKEN']
   delete env['RUNTIME_TOKEN']
   if (token !== undefined) eraseInitialVariable('RUNTIME_TOKEN')
-  const environment = { ...env } as Readonly<Record<string, string>> // a copy has no undefined values
-  env['UV_THREADPOOL_SIZE'] ??= FILE_THREADS
+  chooseFileThreads()
+  const { UV_THREADPOOL_SIZE: threads, ...others } = env as Readonly<Record<string, string>> // a copy has no undefined values
+  const environment = threadsAreOurs || threads === undefined ? others : { ...others, UV_THREADPOOL_SIZE: threads }
   const given = (flag: string, variable: string): string | undefined => {
     const [value, name] = flag in line.flags ? [line.flags[flag], `--${flag}`] : [env[variable], variable]
     // An empty address would be every address, an empty folder the one the daemon happens to be started in.

@@ -13,6 +13,8 @@ export interface Finding {
 /** A group of checks; each is called once, and whatever one throws is a finding. */
 export interface Check {
   readonly what: string
+  /** Paths that it looks at: where one does not answer, that is the finding. */
+  readonly needs?: readonly string[]
   readonly look: () => Finding | Promise<Finding>
 }
 

@@ -17,12 +17,15 @@ export interface Places {
 }
 
 export function placeChecks({ stateDirectory, workdir, tokens }: Places): readonly Check[] {
+  const state = [stateDirectory]
+  const kept = [...state, tokens.file, tokens.credential].filter((path) => path !== undefined)
+  const ofToken = tokens.fromEnvironment === undefined ? kept : []
   return [
-    { what: 'token', look: () => tokenFinding(tokens) },
-    { what: 'state directory', look: () => stateFinding(stateDirectory, tokens) },
-    { what: 'left commands', look: async () => await leftFinding(stateDirectory) },
-    { what: 'workdir', look: () => workdirFinding(workdir) },
-    { what: 'temporary files', look: temporaryFinding },
+    { what: 'token', needs: ofToken, look: () => tokenFinding(tokens) },
+    { what: 'state directory', needs: state, look: () => stateFinding(stateDirectory, tokens) },
+    { what: 'left commands', needs: state, look: async () => await leftFinding(stateDirectory) },
+    { what: 'workdir', needs: [workdir], look: () => workdirFinding(workdir) },
+    { what: 'temporary files', needs: [tmpdir()], look: temporaryFinding },
     { what: '/proc', look: procFinding },
   ]
 }
