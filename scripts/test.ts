@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { mendQueue } from './queued-events.ts'
 import { runFiles } from './run-file.ts'
 import { QuietTime, slowness } from './slowness.ts'
 import { type Suite, suitesFor, testFiles } from './suites.ts'
@@ -135,6 +136,7 @@ function chosenSuites(): Suite[] {
   }
 }
 
+mendQueue()
 const allowed = allowedSkips()
 const mayBeSkipped = ({ name }: TestResult) => [name, ...rowsOf(name)].some((key) => Object.hasOwn(allowed, key))
 const files: FileResult[] = []

@@ -2,17 +2,17 @@
 // the frames of /ws, one by asking watcher_get. Both accounts equal the disk, also after an overflow.
 
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { Ledger, scratch, write, type Told } from '../support/account.ts'
 import { startDaemon, type Daemon } from '../support/daemon.ts'
+import { NO_SYSCTL, withShortQueue } from '../support/short-queue.ts'
 import { until } from '../support/until.ts'
 import { view } from '../support/viewer.ts'
 
 const FILES = 10_000
-const QUEUE = '/proc/sys/fs/inotify/max_queued_events'
 
 /** What one client was told. */
 interface Client {
@@ -56,8 +56,8 @@ interface Watched {
   readonly end: () => Promise<void>
 }
 
-/** A daemon that watches `root`, and its two clients; `create` makes the watcher. */
-async function watched(t: Test, root: string): Promise<Watched> {
+/** A daemon that watches `root`, and its two clients. `queue` surrounds the request that makes the watcher. */
+async function watched(t: Test, root: string, queue: typeof withShortQueue = (work) => work()): Promise<Watched> {
   const daemon = await startDaemon(t)
   const viewer = await view(t, `ws://127.0.0.1:${daemon.port}/ws`)
   const socket = told(root)
@@ -69,7 +69,7 @@ async function watched(t: Test, root: string): Promise<Watched> {
     if (frame.type === 'overflow') socket.breaks.push(frame.message ?? '')
     if (frame.resync === true) resyncs++
   })
-  const { status, body } = await daemon.call('POST', '/watchers', { path: root })
+  const { status, body } = await queue(() => daemon.call('POST', '/watchers', { path: root }))
   t.equal(status, 201)
   const polling = poll(daemon, body.id, body.cursor, polled)
   return {
@@ -121,28 +121,16 @@ t.test('issue 3, show 3: random changes, moves in and out: both accounts equal t
   await end()
 })
 
-/** Kernel queues that are opened during `work` are short, where this process may say so. */
-async function withShortQueue<T>(t: Test, work: () => Promise<T>): Promise<T> {
-  const before = readFileSync(QUEUE)
-  try {
-    writeFileSync(QUEUE, '64')
-  } catch {
-    t.comment(`${QUEUE} may not be written here: the queue keeps its ${before.toString().trim()} events`)
-    return await work()
-  }
-  try {
-    return await work()
-  } finally {
-    writeFileSync(QUEUE, before)
-  }
-}
-
 t.test('W-02 the queue overflows while the daemon stands still: announced, both accounts equal the disk', async (t) => {
   const root = scratch(t)
   for (let i = 0; i < 100; i++) writeFileSync(join(root, `before-${i}`), 'old')
-  const { daemon, socket, polled, resyncs, settled, end } = await withShortQueue(t, () => watched(t, root))
+  const { daemon, socket, polled, resyncs, settled, end } = await watched(
+    t,
+    root,
+    NO_SYSCTL ? undefined : withShortQueue,
+  )
   daemon.process.kill('SIGSTOP')
-  // More than a queue of 16,384 events, the kernel's default, can hold.
+  // More than a queue of 16,384 events, the kernel's default, can hold, where the setting may not be written.
   await write('create', root, FILES)
   await write('rename', root, FILES)
   for (let i = 0; i < 50; i++) writeFileSync(join(root, `before-${i}`), 'changed meanwhile')

@@ -1,37 +1,16 @@
 // What happens when more happens than can be carried: the kernel's queue overflows, the main loop is blocked,
 // a listener takes nothing. It is announced, memory stays bounded, and the account ends equal to the disk.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Account, scratch, watch, watchersOf, write, writeBlocking } from '../../support/account.ts'
+import { NO_SYSCTL, withShortQueue } from '../../support/short-queue.ts'
 
-const QUEUE = '/proc/sys/fs/inotify/max_queued_events'
-const NO_SYSCTL: string | false = mayLower() ? false : `${QUEUE} may not be written here`
-
-function mayLower(): boolean {
-  try {
-    writeFileSync(QUEUE, readFileSync(QUEUE))
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Kernel queues opened during `work` hold 64 events. */
-async function withShortQueue<T>(work: () => Promise<T>): Promise<T> {
-  const before = readFileSync(QUEUE)
-  writeFileSync(QUEUE, '64')
-  try {
-    return await work()
-  } finally {
-    writeFileSync(QUEUE, before)
-  }
-}
-
-async function account(t: Test, root: string): Promise<Account> {
+/** `queue` surrounds the making of the watcher. */
+async function account(t: Test, root: string, queue: typeof withShortQueue = (work) => work()): Promise<Account> {
   const watchers = watchersOf(t)
-  return new Account(t, watchers, await watch(watchers, root))
+  return new Account(t, watchers, await queue(() => watch(watchers, root)))
 }
 
 /** An overflow, its differences, and a ready that ends them. */
@@ -58,7 +37,7 @@ t.test(
   async (t) => {
     const root = scratch(t)
     writeFileSync(join(root, 'before'), '')
-    const told = await withShortQueue(() => account(t, root))
+    const told = await account(t, root, withShortQueue)
     await write('create', root, 10_000)
     await write('rename', root, 10_000)
     await told.settled()
@@ -74,7 +53,7 @@ for (const seed of [11, 12]) {
     const tree = join(root, 'tree')
     for (const path of [tree, join(root, 'outside')]) mkdirSync(path, { recursive: true })
     await write('random', root, 1500, seed)
-    const told = await withShortQueue(() => account(t, tree))
+    const told = await account(t, tree, withShortQueue)
     await write('random', root, 2000, seed + 100)
     await told.settled()
     t.pass(`${told.overflows.length} overflows`)
