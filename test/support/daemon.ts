@@ -1,9 +1,9 @@
-// A daemon of its own for a test: started as a process on a free port with a fresh state directory, stopped
-// and awaited at the test's end. RUNTIME_UNDER_TEST names an executable to start instead of the sources.
+// A daemon of its own for a test: started as a process on a free port with a fresh state directory and an empty home,
+// stopped and awaited at the test's end. RUNTIME_UNDER_TEST names an executable to start instead of the sources.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -127,6 +127,9 @@ function launch(directory: string, options: DaemonOptions): { child: ChildProces
     writeFileSync(file, JSON.stringify(options.config))
     args.push('--config', file)
   }
+  // Not the home of this machine: its login scripts would run in the shells, and what a killed one leaves would stay.
+  const home = join(directory, 'home')
+  mkdirSync(home)
   const [command = '', ...rest] = [...(options.wrapper ?? []), ...(options.fromSources ? sources() : COMMAND), ...args]
   const child = spawn(command, rest, {
     cwd: options.cwd ?? directory,
@@ -134,6 +137,8 @@ function launch(directory: string, options: DaemonOptions): { child: ChildProces
       ...process.env,
       NODE_COMPILE_CACHE: undefined, // the test runner's
       RUNTIME_TOKEN: TOKEN,
+      HOME: home,
+      XDG_CONFIG_HOME: undefined,
       XDG_STATE_HOME: join(directory, 'state'),
       XDG_CACHE_HOME: CACHE,
       ...options.env,

@@ -1,9 +1,7 @@
 // Exec operations over real processes without a transport: a workspace that has tasks only, and the way an
 // operation is called by the gate.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { takeIn } from '../../src/intake.ts'
 import { JsonText, jsonPieces } from '../../src/base/json-text.ts'
@@ -15,6 +13,7 @@ import { TaskMarks } from '../../src/workspace/exec/task-marks.ts'
 import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/exec/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 import { EVERYTHING } from '../../src/workspace/files/access.ts'
+import { ownDirectory, type Owner } from './own-directory.ts'
 
 /** Every field an exec operation answers with. */
 export interface Answer {
@@ -43,6 +42,8 @@ type More = Partial<Call> & { readonly fixed?: object }
 
 export interface Bench {
   readonly tasks: Tasks
+  /** The home of the commands: empty, and gone with the test. */
+  readonly home: string
   /** Runs an operation on raw input, as the gate does. Rendered parts come back as values. */
   readonly run: (op: unknown, raw?: Record<string, unknown>, more?: More) => Promise<Answer>
   /** The same for an operation that streams. */
@@ -50,14 +51,13 @@ export interface Bench {
 }
 
 /** Ids and marks of a state directory of their own, which goes with the test. */
-export function marksIn(t: { teardown(handler: () => unknown): unknown }): TaskMarks {
-  const directory = mkdtempSync(join(tmpdir(), 'marks-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  return new TaskMarks(directory)
+export function marksIn(t: Owner): TaskMarks {
+  return new TaskMarks(ownDirectory(t, 'marks-'))
 }
 
 export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
-  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/root', LANG: 'C.UTF-8' }
+  const home = ownDirectory(t, 'home-')
+  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8' }
   const children = openChildren(CHILD_START)
   const tasks = openTasks(children, { limit: 50, workdir: '/tmp', environment, marks: marksIn(t), ...options })
   t.teardown(async () => {
@@ -73,6 +73,7 @@ export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
   }
   return {
     tasks,
+    home,
     async run(op, raw = {}, more = {}) {
       const value = await call(op, raw, more)
       if (value instanceof EventStream) throw new Error('a stream came where a value was expected')

@@ -6,11 +6,13 @@ import { openChildren } from '../../src/workspace/processes/child.ts'
 import type { Terminal } from '../../src/workspace/terminals/terminal.ts'
 import { openTerminals, type TerminalsOptions } from '../../src/workspace/terminals/terminals.ts'
 import { terminalsHere, type TerminalsHere } from './here.ts'
+import { ownDirectory } from './own-directory.ts'
 import { until } from './until.ts'
 
 export function openTestTerminals(t: Test, more: Partial<TerminalsOptions> = {}): TerminalsHere {
   const children = openChildren()
-  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', COLUMNS: '7' }
+  const home = ownDirectory(t, 'home-')
+  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', COLUMNS: '7' }
   const options = { children, limit: 10, workdir: '/tmp', environment, shell: '/bin/sh', ...more }
   const terminals = terminalsHere(openTerminals(options))
   t.teardown(async () => {
