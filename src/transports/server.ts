@@ -26,6 +26,14 @@ export interface ServerRules extends AnsweringRules {
   readonly allowedHosts: readonly string[]
   /** Most connections at once. */
   readonly connections: number
+  /** How long a client may take over its headers; absent: 10 to 15 s (H-01). */
+  readonly headerTime?: HeaderTime
+}
+
+export interface HeaderTime {
+  readonly mostMs: number
+  /** How often Node looks for connections that have taken longer. */
+  readonly checkMs: number
 }
 
 export interface FrontDoor extends AsyncDisposable {
@@ -38,16 +46,15 @@ export interface FrontDoor extends AsyncDisposable {
 
 /** Issue: gateways close idle connections after 60 s; ours live longer, so that they never race (H-12). */
 const KEEP_ALIVE_MS = 75_000
-const HEADERS_MS = 10_000
-/** How often Node looks for connections past their header time (H-01: closed by 10 + 5 s). */
-const CHECK_MS = 5_000
+const HEADER_TIME: HeaderTime = { mostMs: 10_000, checkMs: 5_000 }
 
 export async function openServer(parts: ServerParts, rules: ServerRules): Promise<FrontDoor> {
+  const { headerTime = HEADER_TIME } = rules
   const server = createServer({
-    headersTimeout: HEADERS_MS,
+    headersTimeout: headerTime.mostMs,
     requestTimeout: 0, // long uploads and streams; bodies have a watch of their own (H-02)
     keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: CHECK_MS,
+    connectionsCheckingInterval: headerTime.checkMs,
     maxHeaderSize: 16 * 1024,
     noDelay: true,
     optimizeEmptyRequests: true, // no stream is set up and ended for a body that was not announced
