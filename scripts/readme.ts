@@ -28,14 +28,15 @@ const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 const code = (text: string) => `\`${text}\``
 
-function fieldText({ name, required, aliases, schema }: Field): string {
+function fieldText({ name, required, aliases, schema, instead }: Field): string {
   const { default: value, enum: choices, minimum, maximum } = schema as FieldSchema
-  const also = aliases.length === 0 ? '' : ` (or ${aliases.map(code).join(', ')})`
+  const others = [...aliases, ...(instead === undefined ? [] : [instead.of])]
+  const also = others.length === 0 ? '' : ` (or ${others.map(code).join(', ')})`
   const words = choices === undefined ? '' : ` ${choices.map((word) => code(String(word))).join('/')}`
   const empty = Array.isArray(value) && value.length === 0
   const fallback = value === undefined || empty ? '' : ` = ${code(JSON.stringify(value))}`
   const bounds = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? '' : ` ${minimum ?? ''}–${maximum}`
-  return `${required ? `**${code(name)}**` : code(name)}${also}${words}${bounds}${fallback}`
+  return `${required || instead?.needed === true ? `**${code(name)}**` : code(name)}${also}${words}${bounds}${fallback}`
 }
 
 /** The route, and what it answers where that is never JSON. */
@@ -45,7 +46,9 @@ function routeText({ route, answers }: Endpoint): string {
 }
 
 function row(op: Operation): string {
-  const fields = fieldsOf(op).map(fieldText).join(', ')
+  const all = fieldsOf(op)
+  const own = all.filter(({ name }) => all.every(({ instead }) => instead?.of !== name))
+  const fields = own.map(fieldText).join(', ')
   const routes = endpointsOf([op]).map(routeText).join('<br>')
   const toolset = op.tool?.toolset === undefined ? '' : ` (toolset ${code(op.tool.toolset)})`
   const tool = op.tool === undefined ? '' : `${code(op.name)}${toolset}`

@@ -5,10 +5,12 @@
 import { posix } from 'node:path'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { bytesOfText } from './base/bytes-text.ts'
 import { Fault, quote } from './base/fault.ts'
 import { nearest } from './base/nearest.ts'
 import { asText, bad, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
 import type { Operation } from './operation.ts'
+import { readPathBytes } from './path-bytes.ts'
 import { PATH_BYTES, type Kind } from './schema.ts'
 
 export interface Intake<I> {
@@ -57,10 +59,19 @@ export function takeIn<I extends TObject>(
   if (ignored.length > 0 && rules.unknown === 'refuse') throw unknownField(op, ignored[0] ?? '')
 
   const input: Record<string, unknown> = {}
+  const exact = readPathBytes(fields, given)
   for (const [name, field] of Object.entries(fields)) {
+    if (field.kind === 'path_bytes') continue
     const fixed = rules.fixed?.[name as keyof Static<I>]
     const came = given.has(name) ? given.get(name) : rules.defaults?.[name as keyof Static<I>]
-    const value = fixed ?? (came === undefined ? field.default : readWhole(name, field, came, workdir))
+    const bytes = exact.get(name)
+    const value =
+      fixed ??
+      (bytes !== undefined
+        ? readPath(`${name}_base64`, bytes, workdir)
+        : came === undefined
+          ? field.default
+          : readWhole(name, field, came, workdir))
     if (value !== undefined) input[name] = value
   }
   if (Object.keys(fields).length > 0 && !validator(op.input).Check(withoutBytes(fields, input)))
@@ -112,6 +123,8 @@ function readField(name: string, field: Field, value: unknown, workdir: string):
       return readEnvironment(name, value)
     case 'id':
       return typeof value === 'number' ? String(value) : value
+    case 'path_bytes':
+      return value
     case undefined:
       return readScalar(field.type, value)
   }
@@ -148,7 +161,7 @@ function readPath(name: string, value: unknown, workdir: string): unknown {
     )
   }
   const path = posix.resolve(workdir, value)
-  const bytes = Math.max(Buffer.byteLength(value), Buffer.byteLength(path))
+  const bytes = Math.max(bytesOfText(value).length, bytesOfText(path).length)
   if (bytes > PATH_BYTES) throw bad(name, `${name} is ${bytes} bytes long; ${wanted}`, undefined)
   return path
 }
@@ -171,6 +184,7 @@ function firstFailure(
   for (const name of (op.input.required ?? []) as readonly string[]) {
     if (!(name in input)) {
       const others = Object.entries(op.aliases ?? {}).flatMap(([alias, of]) => (of === name ? [alias] : []))
+      if (Object.hasOwn(fields, `${name}_base64`)) others.push(`${name}_base64`)
       const also = others.length === 0 ? '' : ` (also taken: ${others.join(', ')})`
       return bad(name, `${name} is missing${also}; accepted is ${expectation(fields[name])}`, undefined)
     }
@@ -209,6 +223,8 @@ export function expectation(field: Field | undefined): string {
       return 'an id, a string'
     case 'content':
       return 'a string'
+    case 'path_bytes':
+      return 'base64 of the bytes of a path'
     case undefined:
   }
   if (field.type === 'integer' || field.type === 'number') {

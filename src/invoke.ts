@@ -5,6 +5,7 @@ import { mayUse, type Caller } from './caller.ts'
 import { errnoOf, Fault, faultOfExhaustion } from './base/fault.ts'
 import type { Daemon } from './daemon.ts'
 import { takeIn, type IntakeRules } from './intake.ts'
+import { tellPathBytes } from './path-bytes.ts'
 import type { Log } from './base/log.ts'
 import { ByteStream, EventStream, type Call, type Operation } from './operation.ts'
 import type { Outcome } from './base/tally.ts'
@@ -130,7 +131,10 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
         const value = await op.run(input, { ...callOf(workspace, request, daemon), body })
         const begun = elapsed()
         if (!(value instanceof EventStream || value instanceof ByteStream)) over('2xx', begun)
-        return { value: whileInside(value, { over: (outcome) => over(outcome, begun), failed, left }), ignored }
+        return {
+          value: whileInside(tellPathBytes(value), { over: (outcome) => over(outcome, begun), failed, left }),
+          ignored,
+        }
       } catch (error) {
         const fault = failed(error)
         over(left() ? 'left' : fault.status < 500 ? '4xx' : '5xx')

@@ -5,7 +5,7 @@
 import { Type, type TSchema } from 'typebox'
 
 /** How a raw value is read before it is checked. */
-export type Kind = 'path' | 'paths' | 'list' | 'argv' | 'content' | 'id' | 'env'
+export type Kind = 'path' | 'path_bytes' | 'paths' | 'list' | 'argv' | 'content' | 'id' | 'env'
 
 /** Longest path taken, in bytes (PATH_MAX less the final NUL). */
 export const PATH_BYTES = 4095
@@ -16,6 +16,22 @@ const WHERE = 'Absolute, or relative to the working directory.'
 /** A path: absolute or below the working directory, without NUL, at most 4,095 bytes; read, it is absolute and normal. */
 export const path = (description: string, more: { default?: string } = {}) =>
   Type.String({ kind: 'path', minLength: 1, description: `${description} ${WHERE}`, ...more })
+
+/**
+ * Beside a path field: its bytes, for a name that is not UTF-8. The field is called `<path field>_base64`, a caller gives
+ * one of the two, and read it is the path field, as text that holds such bytes (base/bytes-text.ts).
+ */
+export const pathBytes = (of = 'path') =>
+  Type.Optional(
+    Type.String({
+      kind: 'path_bytes',
+      description: `Instead of ${of}, for a name that is not UTF-8: base64 of the bytes.`,
+    }),
+  )
+
+/** In answers: the bytes of such a path, beside its text, which has U+FFFD for what is not UTF-8. */
+export const toldBytes = (of = 'path') =>
+  Type.Optional(Type.String({ description: `Bytes of a ${of} that is not UTF-8, in base64.` }))
 
 /** Paths, each as above: an array, the JSON text of one, or one as a string; a comma is part of a name. */
 export const paths = (description: string) =>

@@ -56,6 +56,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'invoke.ts': 'invoke',
   'intake.ts': 'invoke',
   'field-reading.ts': 'invoke',
+  'path-bytes.ts': 'invoke',
   'catalog.ts': 'catalog',
   'caller.ts': 'operation',
   'daemon.ts': 'operation',
@@ -178,6 +179,22 @@ t.test('what one module may touch is touched by no other', async (t) => {
     [],
     'workers are started by assets.ts',
   )
+})
+
+t.test('a path goes to the system by the one door that keeps its bytes', async (t) => {
+  const door = await import('../src/base/path-calls.ts')
+  for (const { path, code } of sources.filter((one) => one.path.startsWith('src/workspace/files/'))) {
+    for (const [, names = ''] of code.matchAll(/import \{([^}]*)\} from 'node:fs(?:\/promises)?'/g)) {
+      const past = names.split(',').filter((name) => Object.hasOwn(door, name.trim()))
+      // What reads our own descriptors by number is exact in any form.
+      const allowed = path.endsWith('/judged-open.ts') ? ['readlinkSync'] : []
+      t.strictSame(
+        past.filter((name) => !allowed.includes(name.trim())),
+        [],
+        `${path} goes past path-calls.ts`,
+      )
+    }
+  }
 })
 
 t.test('what the sources import is installed without the packages of the tests', async (t) => {

@@ -2,6 +2,8 @@
 // names the field, what came and what is accepted. The list carries the HTTP status of each code
 // (contract 0 and 17); the JSON-RPC forms are derived in transports/mcp.
 
+import { bytesOfText, shownText } from './bytes-text.ts'
+
 export const FAULT_STATUS = {
   bad_request: 400,
   not_regular: 400,
@@ -57,9 +59,9 @@ export class Fault extends Error {
       cause?: unknown
     } = {},
   ) {
-    super(sentence, more.cause === undefined ? undefined : { cause: more.cause })
+    super(shownText(sentence), more.cause === undefined ? undefined : { cause: more.cause })
     this.code = code
-    this.details = more.details
+    this.details = more.details && told(more.details)
     this.retryAfter = more.retryAfter
     this.headers = more.headers ?? NO_HEADERS
   }
@@ -67,6 +69,21 @@ export class Fault extends Error {
   get status(): number {
     return FAULT_STATUS[this.code]
   }
+}
+
+/** A byte that is no UTF-8, as paths hold it (bytes-text.ts). */
+const BYTE = /[\udc80-\udcff]/u
+
+/** As they may leave: of a path that is not UTF-8 the text for people, and its bytes beside it. */
+function told(details: FaultDetails): FaultDetails {
+  const fields = Object.entries(details)
+  if (!fields.some(([, value]) => typeof value === 'string' && !value.isWellFormed())) return details
+  const exact = ([name, value]: readonly [string, unknown]): (readonly [string, unknown])[] => {
+    if (typeof value !== 'string' || value.isWellFormed()) return [[name, value]]
+    const bytes = [`${name}_base64`, bytesOfText(value).toString('base64')] as const
+    return BYTE.test(value) ? [[name, shownText(value)], bytes] : [[name, shownText(value)]]
+  }
+  return Object.fromEntries(fields.flatMap(exact))
 }
 
 /** The codes of system calls that say something about the caller's request rather than about us. */
@@ -154,7 +171,7 @@ export function quote(value: unknown): string {
 /** The JSON of `value`, given up once it is longer than `room`: what came may be megabytes, or very deep. */
 function sketch(value: unknown, room: number): string {
   if (value instanceof Uint8Array) return JSON.stringify(LONG_TEXT)
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, Math.max(room, 0) + 1))
+  if (typeof value === 'string') return JSON.stringify(shownText(value.slice(0, Math.max(room, 0) + 1)))
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
   const [begin, end] = Array.isArray(value) ? '[]' : '{}'
   let text = begin ?? ''

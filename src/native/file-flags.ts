@@ -1,6 +1,7 @@
 // Flags of a file that keep even root from removing it (statx(2), chattr(1)): Node's stat leaves them out. By number,
 // since older C libraries lack the function. struct statx is the same on every architecture.
 
+import { bytesOfText } from '../base/bytes-text.ts'
 import { libc } from './libc.ts'
 
 const SYS_STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 }
@@ -23,7 +24,7 @@ export type FileFlag = 'immutable' | 'append-only'
 export function fileFlag(path: Buffer | string): FileFlag | undefined {
   const number = SYS_STATX[process.arch]
   if (number === undefined) return undefined
-  const ended = Buffer.concat([Buffer.from(path), Buffer.alloc(1)])
+  const ended = Buffer.concat([typeof path === 'string' ? bytesOfText(path) : path, Buffer.alloc(1)])
   if (Number(syscall5(number, AT_FDCWD, ended, AT_SYMLINK_NOFOLLOW, 0, answer)) !== 0) return undefined
   const attributes = answer.readUInt32LE(STATX.attributes)
   if ((attributes & STATX_ATTR_IMMUTABLE) !== 0) return 'immutable'

@@ -4,7 +4,7 @@
 // open is close-on-exec.
 
 import { constants } from 'node:os'
-import { bytesOfText } from './bytes-text.ts'
+import { bytesOfText } from '../base/bytes-text.ts'
 import { addressOf, libc, systemError } from './libc.ts'
 
 /** Both C libraries need 336 and 80 bytes; the rest is room for their future. */

@@ -1,10 +1,11 @@
 // Extended attributes, which hold ACLs too: a file that replaces another takes them over (reliability F-10).
 // The calls are synchronous; on local disks they take microseconds.
 
+import { bytesOfText } from '../base/bytes-text.ts'
 import { checked, errnoName, lastErrno, libc, systemError } from './libc.ts'
 
-const listxattr = libc.func('long listxattr(const char *path, void *names, size_t size)')
-const getxattr = libc.func('long getxattr(const char *path, const char *name, void *value, size_t size)')
+const listxattr = libc.func('long listxattr(const void *path, void *names, size_t size)')
+const getxattr = libc.func('long getxattr(const void *path, const char *name, void *value, size_t size)')
 const fsetxattr = libc.func('int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)')
 
 /** XATTR_LIST_MAX and XATTR_SIZE_MAX of the kernel. */
@@ -18,10 +19,11 @@ let names: Buffer | undefined
 let value: Buffer | undefined
 
 /**
- * Gives the open file the attributes of the file at `path`. Throws where one cannot be set, so that the
+ * Gives the open file the attributes of the file at `from`. Throws where one cannot be set, so that the
  * caller can choose a way that keeps them; file systems without attributes have none to carry.
  */
-export function copyAttributes(path: string, fd: number): void {
+export function copyAttributes(from: string, fd: number): void {
+  const path = ended(from)
   names ??= Buffer.alloc(LIST_BYTES)
   const listed = Number(listxattr(path, names, LIST_BYTES))
   if (listed === -1) {
@@ -40,6 +42,10 @@ export function copyAttributes(path: string, fd: number): void {
 /** The text of one attribute; undefined where there is none, or where it may not be read. */
 export function attributeOf(path: string, name: string): string | undefined {
   value ??= Buffer.alloc(VALUE_BYTES)
-  const length = Number(getxattr(path, name, value, VALUE_BYTES))
+  const length = Number(getxattr(ended(path), name, value, VALUE_BYTES))
   return length === -1 ? undefined : value.toString('utf8', 0, length)
+}
+
+function ended(path: string): Buffer {
+  return Buffer.concat([bytesOfText(path), Buffer.alloc(1)])
 }

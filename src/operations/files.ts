@@ -2,7 +2,7 @@
 // model see them. Listing is in list.ts.
 
 import { operation, type Call } from '../operation.ts'
-import { choice, content, flag, optional, path, restCall, Type, whole } from '../schema.ts'
+import { choice, content, flag, optional, path, pathBytes, restCall, toldBytes, Type, whole } from '../schema.ts'
 import { makeDirectories } from '../workspace/files/directory.ts'
 import { statPath } from '../workspace/files/file-facts.ts'
 import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
@@ -32,6 +32,7 @@ export const fileRead = operation({
   scope: 'files:read',
   input: Type.Object({
     path: path('The file.'),
+    path_base64: pathBytes(),
     start_line: optional(
       whole('First line, from 1. Negative: counted from the end, -100 are the last 100 lines.', {
         minimum: -MOST_LINES,
@@ -58,6 +59,7 @@ export const fileRead = operation({
   }),
   output: Type.Object({
     path: Type.String(),
+    path_base64: toldBytes(),
     content: Type.String(),
     size: Type.Integer({ description: 'Bytes of the whole file.' }),
     lines: Type.Integer({ description: 'Lines returned.' }),
@@ -124,6 +126,7 @@ export const fileWrite = operation({
   scope: 'files:write',
   input: Type.Object({
     path: path('The file. A symbolic link is followed.'),
+    path_base64: pathBytes(),
     content: content('The whole new content; with append, what is added.'),
     create_dirs: flag('Makes missing parent directories.', false),
     append: flag('Adds to the end instead of replacing.', false),
@@ -143,6 +146,7 @@ export const fileWrite = operation({
   }),
   output: Type.Object({
     path: Type.String(),
+    path_base64: toldBytes(),
     size: Type.Integer({ description: 'Bytes of the file afterwards.' }),
     atomic: optional(
       Type.Boolean({
@@ -197,9 +201,10 @@ export const fileMkdir = operation({
   scope: 'files:write',
   input: Type.Object({
     path: path('The directory.'),
+    path_base64: pathBytes(),
     mode: { ...mode('Permissions in octal.'), default: '0755' },
   }),
-  output: Type.Object({ path: Type.String() }),
+  output: Type.Object({ path: Type.String(), path_base64: toldBytes() }),
   routes: [{ method: 'POST', path: '/files/mkdir', status: 201 }],
   tool: {
     hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
@@ -222,11 +227,15 @@ export const fileStat = operation({
   scope: 'files:read',
   input: Type.Object({
     path: path('The file, directory or link.'),
+    path_base64: pathBytes(),
     hash: flag('Adds the SHA-256 of a regular file in hexadecimal.', false),
   }),
   output: Type.Object({
     path: Type.String(),
+    path_base64: toldBytes(),
     name: Type.String(),
+    name_base64: toldBytes('name'),
+    lossy_name: optional(Type.Boolean({ description: 'true: the name is not UTF-8.' })),
     type: choice('A link is not followed.', ['file', 'directory', 'symlink'], 'file'),
     size: Type.Integer({ description: 'Bytes; 0 for a link.' }),
     modified: Type.String({ description: 'ISO 8601, UTC.' }),
@@ -236,6 +245,7 @@ export const fileStat = operation({
     gid: Type.Integer(),
     extension: optional(Type.String({ description: 'With its dot; absent where the name has none.' })),
     symlink_target: optional(Type.String()),
+    symlink_target_base64: toldBytes('target'),
     special: optional(Type.String({ description: 'fifo, socket, block_device or character_device, where it is one.' })),
     hash: optional(Type.String()),
   }),
@@ -261,8 +271,11 @@ export const fileDelete = operation({
   title: 'Delete a file or directory',
   summary: 'Deletes a file, a link, or a directory with everything below it.',
   scope: 'files:write',
-  input: Type.Object({ path: path('What is deleted. Of a link, the link itself.') }),
-  output: Type.Object({ path: Type.String() }),
+  input: Type.Object({
+    path: path('What is deleted. Of a link, the link itself.'),
+    path_base64: pathBytes(),
+  }),
+  output: Type.Object({ path: Type.String(), path_base64: toldBytes() }),
   routes: [
     { method: 'DELETE', path: '/files/delete' },
     { method: 'POST', path: '/files/delete' },

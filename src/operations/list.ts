@@ -1,12 +1,13 @@
 // Listing of directories: as one reply, and as a stream of lines (contract 2).
 
 import { EventStream, operation } from '../operation.ts'
-import { flag, list, optional, path, restCall, text, Type, whole } from '../schema.ts'
+import { flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'
 import { listFit } from './list-fit.ts'
 import { CONTENT_BUDGET, ENTRY_CAP, listFiles, streamFiles } from '../workspace/listing/listing.ts'
 
 const input = Type.Object({
   path: path('Directory to list.', { default: '/' }),
+  path_base64: pathBytes(),
   nested: flag('Also what lies below, as a tree of `children` unless `flatten` is set.', false),
   flatten: flag('With `nested`: one flat array instead of a tree.', false),
   light: flag('Only name, path and type.', false),
@@ -44,6 +45,7 @@ const listInput = Type.Object({
 const entry = Type.Object({
   name: Type.String(),
   path: Type.String(),
+  path_base64: toldBytes(),
   type: Type.Unsafe<'file' | 'directory' | 'symlink'>({ type: 'string', enum: ['file', 'directory', 'symlink'] }),
   size: optional(Type.Integer({ description: 'Bytes; absent in light listings' })),
   modified: optional(Type.String({ description: 'ISO 8601; absent in light listings' })),
@@ -75,6 +77,7 @@ export const fileList = operation({
   input: listInput,
   output: Type.Object({
     path: Type.String(),
+    path_base64: toldBytes(),
     entries: Type.Array(entry),
     count: Type.Integer({ description: 'All entries, nested ones too' }),
     ...remarks,

@@ -5,7 +5,7 @@
 import { basename } from 'node:path'
 import { Fault } from '../base/fault.ts'
 import { ByteStream, operation } from '../operation.ts'
-import { flag, optional, path, text, Type } from '../schema.ts'
+import { flag, optional, path, pathBytes, text, toldBytes, Type } from '../schema.ts'
 import { matchesStrongly, matchesWeakly, readTags } from '../workspace/files/entity-tag.ts'
 import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
 import { tagCondition, tagFault } from '../workspace/files/precondition.ts'
@@ -32,6 +32,7 @@ export const fileRawRead = operation({
   scope: 'files:read',
   input: Type.Object({
     path: path('The file. A symbolic link is followed.'),
+    path_base64: pathBytes(),
     range: header('One range of bytes such as "bytes=0-99"; of several, the whole file is sent.'),
     if_range: header('An entity tag: the range counts only while the file has it.'),
     if_match: header('Entity tags, or "*": without one of them the answer is 412.'),
@@ -114,6 +115,7 @@ export const fileRawWrite = operation({
   scope: 'files:write',
   input: Type.Object({
     path: path('The file. A symbolic link is followed.'),
+    path_base64: pathBytes(),
     create_dirs: flag('Makes missing parent directories.', false),
     mode: optional(
       Type.String({
@@ -130,6 +132,7 @@ export const fileRawWrite = operation({
   }),
   output: Type.Object({
     path: Type.String(),
+    path_base64: toldBytes(),
     size: Type.Integer({ description: 'Bytes of the file.' }),
     etag: Type.String({ description: 'Entity tag of the file as written, with its quotes.' }),
     created: Type.Boolean({ description: 'true: there was no such file before.' }),

@@ -2,7 +2,7 @@
 
 import type { Static } from 'typebox'
 import { operation, type Call, type Tool } from '../operation.ts'
-import { flag, optional, path, Type } from '../schema.ts'
+import { flag, optional, path, pathBytes, toldBytes, Type } from '../schema.ts'
 import { MODE_PATTERN, readMode, writeMode } from '../workspace/files/file-mode.ts'
 import { setPermissions } from '../workspace/files/permissions.ts'
 import { PROTECTED } from '../workspace/files/protected.ts'
@@ -15,7 +15,9 @@ const MAKES_PARENTS = { create_dirs: true }
 const relocation = (what: string) =>
   Type.Object({
     path: path(`What is ${what}. Of a symbolic link, the link itself.`),
+    path_base64: pathBytes(),
     to: path('Its new path, its name included. Nothing may be there, except a file with overwrite.'),
+    to_base64: pathBytes('to'),
     overwrite: flag('Replaces a file at the new path, in one step. A directory is never replaced.', false),
     create_dirs: flag('Makes missing parent directories of the new path.', false),
   })
@@ -28,6 +30,13 @@ const tally = {
   links: count('Symbolic links copied as such'),
   bytes: count('Bytes of the files'),
   skipped: count('FIFOs, sockets, devices and directories of /proc and its kin, which are not copied'),
+}
+
+const ends = {
+  path: Type.String(),
+  path_base64: toldBytes(),
+  to: Type.String(),
+  to_base64: toldBytes('to'),
 }
 
 type Relocated = Static<ReturnType<typeof relocation>>
@@ -47,8 +56,7 @@ export const fileMove = operation({
   scope: 'files:write',
   input: relocation('moved'),
   output: Type.Object({
-    path: Type.String(),
-    to: Type.String(),
+    ...ends,
     copied: optional(Type.Object(tally, { description: 'Present where it went to another file system.' })),
   }),
   aliases: { destination: 'to' },
@@ -78,7 +86,7 @@ export const fileCopy = operation({
   summary: 'Copies a file, link or directory with everything below it; the copy appears whole or not at all.',
   scope: 'files:write',
   input: relocation('copied'),
-  output: Type.Object({ path: Type.String(), to: Type.String(), ...tally }),
+  output: Type.Object({ ...ends, ...tally }),
   aliases: { destination: 'to' },
   routes: [{ method: 'POST', path: '/files/copy' }],
   tool: {
@@ -109,12 +117,14 @@ export const fileChmod = operation({
   scope: 'files:write',
   input: Type.Object({
     path: path('The file or directory; a symbolic link is refused.'),
+    path_base64: pathBytes(),
     mode: octal('Permissions in octal, such as "0755".'),
     recursive: flag('Of a directory: sets them of everything below it too. Links are passed over.', false),
     directory_mode: optional(octal('Permissions of directories, where they differ: those need x to be entered.')),
   }),
   output: Type.Object({
     path: Type.String(),
+    path_base64: toldBytes(),
     mode: Type.String({ description: 'As it was set, such as "0755".' }),
     changed: count('Files and directories whose permissions were set'),
   }),

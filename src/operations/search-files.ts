@@ -1,7 +1,7 @@
 // Search of file names (contract 3).
 
 import { operation } from '../operation.ts'
-import { flag, list, optional, path, text, Type, whole } from '../schema.ts'
+import { flag, list, optional, path, pathBytes, text, toldBytes, Type, whole } from '../schema.ts'
 import { namesFit } from './search-fit.ts'
 import { searchNames } from '../workspace/listing/name-search.ts'
 
@@ -16,6 +16,7 @@ export const searchFiles = operation({
       { minLength: 1, maxLength: 1000 },
     ),
     path: path('Directory to search.', { default: '/' }),
+    path_base64: pathBytes(),
     case_sensitive: flag('Upper and lower case differ.', false),
     include_hidden: flag('Also files and directories whose name begins with a dot.', false),
     no_gitignore: flag('Also what git ignores.', false),
@@ -26,6 +27,7 @@ export const searchFiles = operation({
   output: Type.Object({
     query: Type.String(),
     path: Type.String(),
+    path_base64: toldBytes(),
     files: Type.Array(Type.String(), { description: 'Relative to `path`, sorted' }),
     total_files: Type.Integer({ description: 'Paths returned' }),
     lossy_names: optional(

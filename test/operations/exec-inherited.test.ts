@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { bytesOfText, textOfBytes } from '../../src/native/bytes-text.ts'
+import { bytesOfText, textOfBytes } from '../../src/base/bytes-text.ts'
 import { startDaemon, type Daemon } from '../support/daemon.ts'
 
 const outputOf = async (daemon: Daemon, line: string, more: object = {}): Promise<string> =>

@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
 import { isUtf8 } from 'node:buffer'
 import { Fault, quote } from '../../base/fault.ts'
-import { below, type Item, type Location } from '../walk/directory.ts'
+import { below, rootLocation, type Item, type Location } from '../walk/directory.ts'
 import { pathOfOpened, Withheld, type Refuses } from '../walk/left-out.ts'
 import { Ground, type Directory } from '../walk/ground.ts'
 import { BLOCK, headerOf, padding, type MemberType, type Name } from './pack-header.ts'
@@ -47,11 +47,14 @@ export class PackWalk {
   *#root(root: PackRoot, { excludes, leftOut }: Pick<PackJob, 'excludes' | 'leftOut'>): Generator<void, void> {
     const { path, name, fd } = root
     this.#refuses = undefined
-    const location = { path, raw: fd === undefined ? undefined : Buffer.from(pathOfOpened(fd)) }
-    const member = { path: name, raw: undefined }
-    const stats = fd === undefined ? lstatSync(path, { bigint: true }) : fstatSync(fd, { bigint: true })
-    if (stats.isSymbolicLink()) return yield* this.#link({ path, raw: undefined }, member)
-    if (leftOut !== undefined && fd === undefined) return this.remarks.skip('vanished', path) // a link when it was judged
+    const named = rootLocation(path)
+    const location = fd === undefined ? named : { ...named, raw: Buffer.from(pathOfOpened(fd)) }
+    const member = rootLocation(name)
+    const where = named.raw ?? named.path
+    const stats = fd === undefined ? lstatSync(where, { bigint: true }) : fstatSync(fd, { bigint: true })
+    if (stats.isSymbolicLink()) return yield* this.#link(named, member)
+    // It was a link when it was judged.
+    if (leftOut !== undefined && fd === undefined) return this.remarks.skip('vanished', named.path)
     if (!stats.isDirectory()) return yield* this.#file(location, member, fd === undefined ? FLAGS : FLAGS & ~O_NOFOLLOW)
     // Of the root directory itself there is no member: what is unpacked has a root of its own.
     if (path !== '/') yield* this.#head('Directory', member, stats)

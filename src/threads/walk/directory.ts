@@ -2,6 +2,7 @@
 // be opened and told apart (contract 16, reliability F-16); a very large directory is read piece by piece,
 // so that memory does not grow with it (F-18).
 
+import { bytesOfText, shownText } from '../../base/bytes-text.ts'
 import { isFirm, withDirectory, type Refuses } from './left-out.ts'
 import { lstatSync, opendirSync, readdirSync, statSync, type Dir, type Dirent } from 'node:fs'
 
@@ -73,6 +74,11 @@ function readAt(where: string | Buffer, root: boolean, now = false): Reading {
     items.push({ name: entry.name, kind: kindOf(entry), raw: undefined })
   }
   return { items, large: false, inode, firm }
+}
+
+/** Where a walk begins: a path that may hold bytes which are no UTF-8. */
+export function rootLocation(path: string): Location {
+  return path.isWellFormed() ? { path, raw: undefined } : { path: shownText(path), raw: bytesOfText(path) }
 }
 
 /** A path below a location, keeping bytes where either part needs them. */

@@ -30,11 +30,16 @@ const TYPE: Readonly<Record<Kind, string>> = {
   character_device: '"type":"file","special":"character_device"',
 }
 
-/** The fields every entry has; no closing brace yet. `inside` is the directory's path and a slash, escaped. */
-export function entryHead(item: Item, inside: string): string {
+/**
+ * The fields every entry has; no closing brace yet. `inside` is the directory's path and a slash, escaped; `bytes` those
+ * of the entry's path, where that is not UTF-8.
+ */
+export function entryHead(item: Item, inside: string, bytes: Buffer | undefined): string {
   const name = jsonInside(item.name)
   const head = `{"name":"${name}","path":"${inside}${name}",${TYPE[item.kind]}`
-  return item.raw === undefined ? head : `${head},"lossy_name":true,"name_base64":"${item.raw.toString('base64')}"`
+  if (bytes === undefined) return head
+  const told = `${head},"path_base64":"${bytes.toString('base64')}"`
+  return item.raw === undefined ? told : `${told},"lossy_name":true,"name_base64":"${item.raw.toString('base64')}"`
 }
 
 /** `extension`, for files that have one. */

@@ -3,7 +3,8 @@
 // (reliability F-01, F-02).
 
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, readSync, type Stats } from 'node:fs'
+import { openSync } from '../../base/path-calls.ts'
 import { pathOfOpened, type Refuses } from './left-out.ts'
 import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 

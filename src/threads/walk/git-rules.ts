@@ -3,7 +3,7 @@
 // with `.git` in it is the root of its own repository: what applies outside it does not apply inside.
 
 import { dirname, join } from 'node:path'
-import { existsSync } from 'node:fs'
+import { existsSync } from '../../base/path-calls.ts'
 import { readSmallFile } from './file-bytes.ts'
 import { excludesFile, gitDirectories, type Reading } from './git-config.ts'
 import { parseRules, within, type Scope } from './ignore-rules.ts'

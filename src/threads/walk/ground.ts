@@ -2,9 +2,11 @@
 // enter, which entries the ignore rules leave out, and what it could not read. Links are never followed
 // below the root (contract 14), unreadable places are counted and named, and the walk rests in time.
 
-import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
+import { constants } from 'node:fs'
+import { accessSync, existsSync, realpathSync, statSync } from '../../base/path-calls.ts'
+import { shownText } from '../../base/bytes-text.ts'
 import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
-import { below, readDirectory, type Item, type Location } from './directory.ts'
+import { below, readDirectory, relative, rootLocation, type Item, type Location } from './directory.ts'
 import { GitRules } from './git-rules.ts'
 import { isIgnored, rulesOfGlobs, within, type Place, type Scope } from './ignore-rules.ts'
 import { Bounds, pathOfOpened, Withheld, type Refuses } from './left-out.ts'
@@ -18,6 +20,8 @@ const RULE = 1 / 16
 /** Paths of unreadable places that the answer names. */
 const NAMED_ERRORS = 10
 
+const SLASH = 0x2f
+
 /** A directory that a walk has entered or is going to. */
 export class Directory implements Location, Place {
   readonly path: string
@@ -28,6 +32,8 @@ export class Directory implements Location, Place {
   scope: Scope | undefined
   /** No other user may exchange the directories on the way; once it has been entered: nor what is in it. */
   firm: boolean
+  /** Its path is not UTF-8. */
+  lossy: boolean
   readonly #parent: Directory | readonly string[]
   readonly #name: string
   #segments: readonly string[] | undefined
@@ -40,6 +46,7 @@ export class Directory implements Location, Place {
     this.depth = parent instanceof Directory ? parent.depth + 1 : 0
     this.scope = parent instanceof Directory ? parent.scope : undefined
     this.firm = parent instanceof Directory && parent.firm
+    this.lossy = parent instanceof Directory && parent.lossy
   }
 
   /** Of the real path; made only for the few rules that look at more than a name. */
@@ -60,6 +67,8 @@ export class Ground {
   readonly #forbidden: ReadonlySet<string>
   readonly #bounds: Bounds
   readonly #real: string
+  /** The root's path as it was asked for. */
+  readonly #told: Buffer
   #work = 0
 
   /** Throws the Fault of a root that is missing, not a directory, or closed to us. */
@@ -70,7 +79,10 @@ export class Ground {
     this.#real = openRoot(where, path)
     this.#bounds = new Bounds(where)
     const segments = this.#real === '/' ? [] : this.#real.slice(1).split('/')
-    this.root = new Directory({ path, raw: judged === undefined ? undefined : Buffer.from(where) }, '', segments)
+    const root = rootLocation(path)
+    this.#told = root.raw ?? Buffer.from(path)
+    this.root = new Directory(judged === undefined ? root : { ...root, raw: Buffer.from(where) }, '', segments)
+    this.root.lossy = root.raw !== undefined
     this.#patterns = within(rulesOfGlobs(rules.patterns), segments.length, undefined)
     this.#git = rules.gitignore ? new GitRules(rules.home, (file) => this.complain(file)) : undefined
     this.root.firm = this.#bounds.firm
@@ -114,6 +126,7 @@ export class Ground {
   descend(directory: Directory, item: Item): Directory | undefined {
     const location = below(directory, item)
     const child = new Directory(location, item.name, directory)
+    child.lossy ||= item.raw !== undefined
     if (!this.#maybeForbidden(item.name)) return child
     return this.#forbidden.has(`/${child.segments.join('/')}`) ? undefined : child
   }
@@ -130,9 +143,17 @@ export class Ground {
     return (fd) => withheld?.opened(fd) === true || bounds.leaves(fd)
   }
 
+  /** The bytes of an entry's path, where that is not UTF-8. */
+  bytesOf(directory: Directory, item: Item): Buffer | undefined {
+    if (item.raw === undefined && !directory.lossy) return undefined
+    const { path, raw } = relative(this.root, below(directory, item))
+    const slash = this.#told.at(-1) === SLASH ? '' : '/'
+    return Buffer.concat([this.#told, Buffer.from(slash), raw ?? Buffer.from(path)])
+  }
+
   complain(path: string): void {
     this.errors++
-    if (this.unreadable.length < NAMED_ERRORS) this.unreadable.push(path)
+    if (this.unreadable.length < NAMED_ERRORS) this.unreadable.push(shownText(path))
   }
 
   /** Notes a failure, unless it only says that the entry is gone by now. */

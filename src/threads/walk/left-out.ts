@@ -2,16 +2,9 @@
 // Files and directories are told by identity where they are opened, and entries by path before that, so that
 // neither a link nor a second name shows what is withheld.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readlinkSync,
-  type BigIntStats,
-  type Stats,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, readlinkSync, type BigIntStats, type Stats } from 'node:fs'
+import { bytesOfText, textOfBytes } from '../../base/bytes-text.ts'
+import { lstatSync, openSync } from '../../base/path-calls.ts'
 import { errnoOf } from '../../base/fault.ts'
 
 export interface LeftOut {
@@ -30,14 +23,14 @@ export interface Judged extends LeftOut {
 export class Withheld {
   readonly #ids: ReadonlySet<string>
   readonly #bytes: readonly string[]
-  /** Decoded as names of entries are. */
+  /** Decoded as names of entries are, and as paths are that callers name. */
   readonly #paths: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
 
   constructor({ ids, paths }: LeftOut) {
     this.#ids = ids
     this.#bytes = paths
-    this.#paths = new Set(paths.map((path) => Buffer.from(path, 'latin1').toString('utf8')))
+    this.#paths = new Set(paths.flatMap((path) => decodings(Buffer.from(path, 'latin1'))))
     this.#names = new Set([...this.#paths].map((path) => path.slice(path.lastIndexOf('/') + 1)))
   }
 
@@ -65,6 +58,10 @@ export class Withheld {
   has({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): boolean {
     return this.#ids.has(`${dev}:${ino}`)
   }
+}
+
+function decodings(bytes: Buffer): string[] {
+  return [bytes.toString('utf8'), textOfBytes(bytes)]
 }
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
@@ -120,7 +117,7 @@ export class Bounds {
     this.#root = whereIs(root)
     this.#below = `${this.#root}/`
     // By a path with links the walk would go through directories that are not looked at here.
-    const plain = isOpened(root) || Buffer.from(root).toString('latin1') === this.#root
+    const plain = isOpened(root) || bytesOfText(root).toString('latin1') === this.#root
     this.firm = this.open || (plain && isFirmWay(this.#root ?? '/'))
   }
 

@@ -2,7 +2,7 @@
 // directory; the tree form keeps a frame for every directory that is open. A generator rests at each
 // `yield`; nothing of it is on the call stack, so depth has no limit but the file system's.
 
-import { lstatSync } from 'node:fs'
+import { lstatSync } from '../../base/path-calls.ts'
 import { below, type Item, type Location } from './directory.ts'
 import { extensionOf, isCodeFile } from './code-files.ts'
 import { contentPart, entryHead, extensionPart, jsonInside, statPart } from './entry.ts'
@@ -80,7 +80,9 @@ export class Listing {
         if (this.#job.shape === 'lines' && !this.#ground.admits(directory, item)) continue
         if (this.#shows(directory, item) && !this.#skips()) {
           if (this.#full()) break
-          const text = this.#quick() ? this.#light(item, inside) : yield* this.#entry(directory, item, inside)
+          const text = this.#quick()
+            ? this.#light(directory, item, inside)
+            : yield* this.#entry(directory, item, inside)
           if (text !== undefined) this.#put(text, '}')
         }
         const child = this.#enterable(directory, item)
@@ -103,7 +105,9 @@ export class Listing {
       if (this.#ground.tired || this.#output.full) yield
       if (!this.#shows(frame.directory, item) || this.#full()) continue
       const inside = insideOf(frame.directory)
-      const text = this.#quick() ? this.#light(item, inside) : yield* this.#entry(frame.directory, item, inside)
+      const text = this.#quick()
+        ? this.#light(frame.directory, item, inside)
+        : yield* this.#entry(frame.directory, item, inside)
       if (text === undefined) continue
       const child = this.#enterable(frame.directory, item)
       this.#put(text, child === undefined ? '}' : ',"children":[')
@@ -131,7 +135,7 @@ export class Listing {
           if (of !== undefined) of.cut = true
           break
         }
-        const text = this.#quick() ? this.#light(item, inside) : yield* this.#entry(directory, item, inside)
+        const text = this.#quick() ? this.#light(directory, item, inside) : yield* this.#entry(directory, item, inside)
         if (text === undefined) continue
         this.#count++
         const child = this.#enterable(directory, item)
@@ -225,15 +229,15 @@ export class Listing {
     return this.#job.light && !this.#job.hash && !this.#job.content
   }
 
-  #light(item: Item, inside: string): string {
-    const head = entryHead(item, inside)
+  #light(directory: Directory, item: Item, inside: string): string {
+    const head = entryHead(item, inside, this.#ground.bytesOf(directory, item))
     return this.#job.extensions ? head + extensionPart(item) : head
   }
 
   /** The entry but for its closing brace, or undefined where it is gone by now. */
   *#entry(directory: Directory, item: Item, inside: string): Generator<void, string | undefined> {
     const location = below(directory, item)
-    let text = this.#light(item, inside)
+    let text = this.#light(directory, item, inside)
     if (!this.#job.light) {
       const part = this.#statPart(item, location)
       if (part === undefined) return undefined

@@ -12,6 +12,8 @@ export interface Field {
   readonly required: boolean
   /** Its other names (contract 12). */
   readonly aliases: readonly string[]
+  /** The field that may come in place of this one; `needed`: one of the two must. */
+  readonly instead?: { readonly of: string; readonly needed: boolean }
 }
 
 export interface Parameter extends Field {
@@ -47,7 +49,10 @@ export function fieldsOf(op: Operation): readonly Field[] {
   return Object.entries(op.input.properties).map(([name, declared]) => {
     const schema = fieldSchema(declared)
     const aliases = Object.entries(op.aliases ?? {}).flatMap(([alias, of]) => (of === name ? [alias] : []))
-    return { name, schema, required: required.has(name) && schema['default'] === undefined, aliases }
+    const needed = required.has(name) && schema['default'] === undefined
+    const bytes = `${name}_base64`
+    if (!Object.hasOwn(op.input.properties, bytes)) return { name, schema, required: needed, aliases }
+    return { name, schema, required: false, aliases, instead: { of: bytes, needed } }
   })
 }
 

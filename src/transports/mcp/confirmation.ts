@@ -2,6 +2,7 @@
 // client shows it, and only an accepted answer that belongs to this very call lets it run. Clients that
 // cannot be asked are not: then the call runs as it does without the setting.
 
+import { shownText } from '../../base/bytes-text.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Gate, Request } from '../../invoke.ts'
 import type { Operation } from '../../operation.ts'
@@ -35,7 +36,8 @@ async function questionOf(op: Operation, request: Request, gate: Gate): Promise<
   const asking: Operation = {
     ...op,
     run: async (input, call) => {
-      question = await confirm(input, call)
+      const asked = await confirm(input, call)
+      question = asked && shownText(asked)
       return {}
     },
   }

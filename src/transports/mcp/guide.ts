@@ -10,6 +10,7 @@ const RULES = `- Paths are absolute.
 - A command that fails is an answer with its exit code, not an error of the tool.
 - What runs longer than a moment: start it in the background, then ask for its output by its id, as often as needed.
 - Long answers are cut and say so; ask for the rest with the ranges and offsets they name.
+- A path whose name is not UTF-8 has path_base64 beside it in answers: send path_base64 in place of path, as file tools take it.
 - Commands, terminals and watchers are known by ids. An id that is not known any more has ended: list to see what there is.`
 
 /** `said`: what the workspace's own files say, marked as theirs. */

@@ -101,7 +101,8 @@ function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>)
   const properties: Record<string, object> = {}
   const required: string[] = []
   for (const [name, declared] of Object.entries(op.input.properties)) {
-    if (hidden.has(name)) continue
+    // Taken as other names of a field are, and told of in the guide: a listing is read by models before each task.
+    if (hidden.has(name) || ('kind' in declared && declared.kind === 'path_bytes')) continue
     const field = plainSchema(declared)
     if (defaults[name] !== undefined) field['default'] = defaults[name]
     properties[name] = withStatedDefault(field)

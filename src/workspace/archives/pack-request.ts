@@ -3,8 +3,9 @@
 // name in it.
 
 import { constants } from 'node:fs'
-import { access as mayRead, lstat, readFile, realpath } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { access as mayRead, lstat, realpath } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import type { PackRoot } from '../../threads/archive/pack-job.ts'
 import { pseudoMounts } from '../../threads/walk/mounts.ts'

@@ -3,8 +3,10 @@
 // outside, and no path gets longer than the kernel takes (reliability F-19). A few directories are open at a time;
 // the way back up to one that is not is "..", checked to be where we came from.
 
-import { constants, existsSync, readFileSync } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import { constants, readFileSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { existsSync, open } from '../../base/path-calls.ts'
+import { bytesOfText } from '../../base/bytes-text.ts'
 import { Fault } from '../../base/fault.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
@@ -81,7 +83,10 @@ export async function openStack(path: string): Promise<DirectoryStack> {
 }
 
 function entryOf(directory: FileHandle, name: Buffer | string): Buffer {
-  return Buffer.concat([Buffer.from(`/proc/self/fd/${directory.fd}/`), Buffer.from(name)])
+  return Buffer.concat([
+    Buffer.from(`/proc/self/fd/${directory.fd}/`),
+    typeof name === 'string' ? bytesOfText(name) : name,
+  ])
 }
 
 /** proc(5), fdinfo: 20 µs, without a question to the file system. */

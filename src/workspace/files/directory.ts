@@ -4,9 +4,9 @@
 // something else in its place meanwhile gets neither a link followed nor a mode changed.
 
 import { constants, fchmod, fstat, type Stats } from 'node:fs'
-import { chmod, mkdir, opendir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
+import { chmod, mkdir, opendir } from '../../base/path-calls.ts'
 import { isJustMade, type Making } from '../../base/just-made.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'

@@ -3,7 +3,8 @@
 // daemon's user and has no set-id bits, unless it is a move: then owner, attributes and all bits go along.
 
 import { constants, type BigIntStats } from 'node:fs'
-import { copyFile, open, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { copyFile, open } from '../../base/path-calls.ts'
 import { errnoOf } from '../../base/fault.ts'
 import { nextData } from '../../native/sparse.ts'
 import { setFileTimes, setFileTimesElsewhere } from '../../native/times.ts'

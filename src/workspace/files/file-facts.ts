@@ -1,9 +1,9 @@
 // What a path is, without following a last symbolic link (contract 2, stat): the answer of stat, made of
 // one lstat and, for a link, one readlink.
 
-import { lstat, readlink } from 'node:fs/promises'
-import { lstatSync, type Stats } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { basename } from 'node:path'
+import { lstat, lstatSync, readlink } from '../../base/path-calls.ts'
 import { extensionOf, isCodeFile } from '../listing/code-files.ts'
 import { writeMode } from './file-mode.ts'
 import { EVERYTHING, type Access } from './access.ts'

@@ -5,11 +5,11 @@
 // with openat2(2) and RESOLVE_NO_SYMLINKS takes 7 µs and leaves a gap; /proc/self/fd adds 2 µs to a call, and the *at
 // calls would spare those but give Node no file handle. Without /proc, entries are reached by the resolved path.
 
-import { close, closeSync, constants, fstat, fstatSync, fsync, lstatSync, open, openSync, readlinkSync } from 'node:fs'
+import { close, closeSync, constants, fstat, fstatSync, fsync } from 'node:fs'
 import type { BigIntStats, Stats } from 'node:fs'
-import { lstat, realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
+import { lstat, lstatSync, openElsewhere, openSync, readlinkSync, realpath } from '../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import { EVERYTHING, type Access, type Reach } from './access.ts'
 import { onlyLocal } from './mounts.ts'
@@ -20,7 +20,6 @@ const { O_DIRECTORY, O_NONBLOCK, O_RDONLY } = constants
 /** Opens nothing, so needs no permission to read. Not among Node's constants; the same on x64 and arm64. */
 const O_PATH = 0o10000000
 
-const openElsewhere = promisify(open)
 const syncElsewhere = promisify(fsync)
 const statOpen = promisify(fstat)
 

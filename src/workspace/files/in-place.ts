@@ -4,7 +4,8 @@
 // new content stands.
 
 import { constants, type BigIntStats, type Stats } from 'node:fs'
-import { open, unlink, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { open, unlink } from '../../base/path-calls.ts'
 import { errnoOf } from '../../base/fault.ts'
 import { setFileTimes, setFileTimesElsewhere } from '../../native/times.ts'
 import { tagOf } from './entity-tag.ts'

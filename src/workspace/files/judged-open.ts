@@ -4,7 +4,9 @@
 // below a directory that is withheld, is refused before it tells whether anything is there.
 
 import { constants, readlinkSync } from 'node:fs'
-import { open, readlink, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { textOfBytes } from '../../base/bytes-text.ts'
+import { open, readlink } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import { O_PATH } from '../../threads/walk/left-out.ts'
 import { remoteCall } from './remote-calls.ts'
@@ -35,9 +37,10 @@ export async function openPath(path: string | Buffer, keepLink = false): Promise
   return await open(path, O_PATH | (keepLink ? O_NOFOLLOW : 0))
 }
 
-/** The path of what is open, as the kernel has it now; latin1 keeps every byte. */
-export function kernelPath(fd: number, encoding: 'utf8' | 'latin1' = 'utf8'): string {
-  return readlinkSync(`/proc/self/fd/${fd}`, encoding)
+/** The path of what is open, as the kernel has it now: in the form of our paths, or latin1, one character a byte. */
+export function kernelPath(fd: number, form: 'path' | 'latin1' = 'path'): string {
+  const bytes = readlinkSync(`/proc/self/fd/${fd}`, 'buffer')
+  return form === 'latin1' ? bytes.toString('latin1') : textOfBytes(bytes)
 }
 
 async function judged(handle: FileHandle, path: string, judge: Judge): Promise<FileHandle> {

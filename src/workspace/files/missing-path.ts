@@ -1,8 +1,9 @@
 // What to say when a path does not exist: how far it does, and the name that was probably meant, so that a
 // model corrects itself in one step (mcp.md 4.3). Looking for it is bounded.
 
-import { opendir, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { opendir, readlink, stat } from '../../base/path-calls.ts'
+import { textOfBytes } from '../../base/bytes-text.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { nearest } from '../../base/nearest.ts'
 
@@ -59,8 +60,10 @@ async function deepestDirectory(path: string): Promise<string> {
 async function someNames(directory: string): Promise<string[]> {
   const names: string[] = []
   try {
-    for await (const entry of await opendir(directory)) {
-      if (names.push(entry.name) >= MOST_NAMES) break
+    // Names that are not UTF-8 exist. The types know no such encoding.
+    const options = { encoding: 'buffer' as BufferEncoding }
+    for await (const { name } of await opendir(directory, options)) {
+      if (names.push(textOfBytes(Buffer.from(name))) >= MOST_NAMES) break
     }
   } catch {
     // A hint is not worth a second failure.

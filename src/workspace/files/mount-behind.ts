@@ -2,8 +2,8 @@
 // stops at the first mount point that is wanted. Looking at the file itself could wait for ever (stat(2) on a
 // network file system whose server has gone).
 
-import { lstatSync, readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
+import { lstatSync, readlinkSync } from '../../base/path-calls.ts'
 
 /** Links followed at most, as the kernel has it. */
 const MOST_LINKS = 40

@@ -1,16 +1,18 @@
 // Where file systems are mounted and of what kind, from /proc/self/mountinfo: a bind mount of the same device
 // shows nowhere else.
 
-import { openSync, readFileSync, readSync } from 'node:fs'
+import { readFileSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
+import { textOfBytes } from '../../base/bytes-text.ts'
+import { openSync } from '../../base/path-calls.ts'
 import { POLLERR, pollReadable } from '../../native/libc.ts'
 import { mountBehind } from './mount-behind.ts'
 
 /** The mount points, or none where /proc is not there. */
 export async function mountPoints(): Promise<string[]> {
   try {
-    return parseMountPoints(await readFile('/proc/self/mountinfo', 'utf8'))
+    return parseMountPoints(textOfBytes(await readFile('/proc/self/mountinfo')))
   } catch {
     return []
   }
@@ -155,7 +157,7 @@ function wholeText(fd: number): string {
   for (let at = 0; ;) {
     const part = Buffer.allocUnsafe(READ_BYTES)
     const length = readSync(fd, part, 0, READ_BYTES, at)
-    if (length === 0) return Buffer.concat(parts).toString()
+    if (length === 0) return textOfBytes(Buffer.concat(parts))
     parts.push(part.subarray(0, length))
     at += length
   }

@@ -3,7 +3,7 @@
 // removed. What is copied appears whole or not at all. Killed at any moment, the source is complete or the
 // destination is, and what is left over goes at the next start. Both parents are held open throughout.
 
-import { stat, unlink } from 'node:fs/promises'
+import { stat, unlink } from '../../base/path-calls.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import type { FileWriter } from './file-writer.ts'
 import { lookAt } from './held-directory.ts'

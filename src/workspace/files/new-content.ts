@@ -2,7 +2,8 @@
 // or a temporary file into which a stream was received. It can be written to where it belongs in any order.
 
 import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { open } from '../../base/path-calls.ts'
 import { giveBack } from '../../base/spent-memory.ts'
 import { openAside, type TemporaryFile } from './temporary-file.ts'
 import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'

@@ -3,7 +3,7 @@
 // the first goes (files) or an empty directory is made to be replaced (directories).
 
 import type { Stats } from 'node:fs'
-import { link, mkdir, rename, rmdir, unlink } from 'node:fs/promises'
+import { link, mkdir, rename, rmdir, unlink } from '../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { renameNoReplace } from '../../native/rename.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'

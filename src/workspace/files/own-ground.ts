@@ -5,9 +5,11 @@
 // case), and, where a file has several names, by the identity of the files that are ours.
 
 import { fstat, readFileSync, type BigIntStats } from 'node:fs'
-import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { lstat, readlink, realpath, stat } from '../../base/path-calls.ts'
+import { bytesOfText } from '../../base/bytes-text.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import type { Access, LeftOut, Reach } from './access.ts'
 import { kernelPath, openJudged, openPath } from './judged-open.ts'
@@ -49,11 +51,11 @@ export function withoutOwnGround(own: OwnPaths): Access {
     async judgeEntry(parent, name, path, reach = 'tree') {
       await judge(parent, path)
       const ground = await look(own)
-      const at = join(kernelPath(parent, 'latin1'), Buffer.from(name).toString('latin1'))
+      const at = join(kernelPath(parent, 'latin1'), bytesOf(name).toString('latin1'))
       const mount = mountOf(ground.mounts, at)
       if (mount === undefined || isPlaced(placeOn(mount, at), ground)) throw refused(path)
       if (reach === 'tree' && holdsOwn(at, ground)) throw refused(path)
-      const step = Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), Buffer.from(name)])
+      const step = Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), bytesOf(name)])
       await using entry = await openPath(step, true).catch(() => undefined)
       if (entry !== undefined) await judge(entry.fd, path, reach)
     },
@@ -66,6 +68,10 @@ export function withoutOwnGround(own: OwnPaths): Access {
     },
     leftOut: async () => await leftOut(await look(own), own),
   }
+}
+
+function bytesOf(name: string | Buffer): Buffer {
+  return typeof name === 'string' ? bytesOfText(name) : name
 }
 
 function refused(path: string): Fault {
@@ -162,7 +168,7 @@ async function look(own: OwnPaths): Promise<Ground> {
   const mounts = await mountsNow()
   const configured = [...own.directories, ...own.files].map((path) => resolve(path))
   const named = (await Promise.all(configured.map(namesOf))).flat()
-  const names = named.map((path) => Buffer.from(path).toString('latin1'))
+  const names = named.map((path) => bytesOfText(path).toString('latin1'))
   const places = names.flatMap((path) => {
     const mount = mountOf(mounts, path)
     return mount === undefined ? [] : [placeOn(mount, path)]

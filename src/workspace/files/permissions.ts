@@ -3,7 +3,7 @@
 // in between; devices and FIFOs are not opened either.
 
 import { constants, type Stats } from 'node:fs'
-import { chmod, open } from 'node:fs/promises'
+import { chmod, open } from '../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'

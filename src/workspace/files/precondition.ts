@@ -1,7 +1,7 @@
 // What must hold of a file for it to be written (RFC 9110 13.1; contract 17): asked early, so that nothing is
 // received in vain, and again when nobody else in the daemon can write it any more.
 
-import { stat } from 'node:fs/promises'
+import { stat } from '../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { matchesStrongly, matchesWeakly, readTags, tagOf } from './entity-tag.ts'
 import { remoteCall } from './remote-calls.ts'

@@ -2,7 +2,7 @@
 // recognised by name and by identity, so that neither a link, nor /proc/self/root, nor a bind mount of "/" leads
 // to them. What lies below them is as any other.
 
-import { stat } from 'node:fs/promises'
+import { stat } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 
 /** Exactly these. */

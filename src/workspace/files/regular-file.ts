@@ -3,7 +3,8 @@
 // block, should one have taken the file's place in between; `fstat` then decides on what was really opened.
 
 import { constants, type Stats } from 'node:fs'
-import { open, realpath, stat, statfs, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { open, realpath, stat, statfs } from '../../base/path-calls.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'

@@ -4,7 +4,7 @@
 // where it stands, file by file, as mv(1) does: the destination is complete by then.
 
 import type { Stats } from 'node:fs'
-import { link, open, rename } from 'node:fs/promises'
+import { link, open, rename } from '../../base/path-calls.ts'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { flushFileSystem } from '../../native/sync.ts'
 import type { FileWriter } from './file-writer.ts'

@@ -2,8 +2,8 @@
 // so that such a move is refused with nothing changed. The kernel has the last word; what it alone knows (security
 // modules, root without its capabilities) shows only when the source is put away, and is undone there.
 
-import { accessSync, constants, statSync, type BigIntStats, type Stats } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
+import { constants, type BigIntStats, type Stats } from 'node:fs'
+import { access, accessSync, stat, statSync } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import { fileFlag, type FileFlag } from '../../native/file-flags.ts'
 import { isLocalDevice, onlyLocal } from './mounts.ts'

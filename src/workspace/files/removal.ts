@@ -3,7 +3,7 @@
 // and so is a tree that something is mounted in, before anything is touched. Its parent and a directory itself are
 // opened first, and what is open is judged and removed.
 
-import { rmdir, unlink } from 'node:fs/promises'
+import { rmdir, unlink } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { openStack, type DirectoryStack } from './directory-stack.ts'

@@ -4,8 +4,9 @@
 // cannot be read is as if it were not there. The operator's configuration may name any file or folder outright.
 
 import { constants } from 'node:fs'
-import { readdir, realpath } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
+import { realpath } from '../../base/path-calls.ts'
 import type { Access } from './access.ts'
 import { kernelPath } from './judged-open.ts'
 import { isWithin } from './mount-table.ts'

@@ -1,7 +1,7 @@
 // A place beside where something is to appear: of random name, in the journal before it is made and out of it once
 // it is gone, so that neither a failure nor a kill leaves a part of it behind (reliability F-06, F-21).
 
-import { rename, rmdir, unlink } from 'node:fs/promises'
+import { rename, rmdir, unlink } from '../../base/path-calls.ts'
 import { errnoOf } from '../../base/fault.ts'
 import { openStack } from './directory-stack.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'

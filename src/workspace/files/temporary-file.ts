@@ -4,8 +4,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { open, rename, unlink } from '../../base/path-calls.ts'
+import { bytesOfText, textOfBytes } from '../../base/bytes-text.ts'
 import { errnoOf } from '../../base/fault.ts'
 import { holdEntry, type HeldEntry } from './held-directory.ts'
 import { remoteCall } from './remote-calls.ts'
@@ -64,10 +66,10 @@ export async function openAside(stateDirectory: string, journal: WriteJournal): 
 
 /** `.<name>.<random>~`: hidden, and ending as contract 17 has it. */
 export function temporaryBeside({ directory, name }: HeldEntry): HeldEntry {
-  const bytes = Buffer.from(name)
+  const bytes = bytesOfText(name)
   let end = Math.min(bytes.byteLength, NAME_BYTES)
   while (end < bytes.byteLength && ((bytes[end] ?? 0) & 0xc0) === 0x80) end-- // not in the middle of a character
-  return directory.entry(`.${bytes.toString('utf8', 0, end)}.${randomBytes(8).toString('hex')}~`)
+  return directory.entry(`.${textOfBytes(bytes.subarray(0, end))}.${randomBytes(8).toString('hex')}~`)
 }
 
 /** False only where the file could not be removed: then it stays in the journal for the next start. */

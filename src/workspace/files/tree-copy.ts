@@ -3,7 +3,9 @@
 // left out and counted, and so is what the kernel shows as files (/proc and its kin) below a tree that holds it.
 
 import { constants, type BigIntStats } from 'node:fs'
-import { link, lchown, lstat, lutimes, mkdir, open, readlink, symlink, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { lchown, link, lstat, lutimes, mkdir, open, readlink, symlink } from '../../base/path-calls.ts'
+import { bytesOfText } from '../../base/bytes-text.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { setLinkTimesElsewhere, setPathTimes } from '../../native/times.ts'
 import { pseudoDevices } from './pseudo-devices.ts'
@@ -141,7 +143,7 @@ class Copy {
   }
 
   async #link(from: Buffer | string, stats: BigIntStats, to: Buffer | string): Promise<void> {
-    await symlink(await readlink(from, { encoding: 'buffer' }), to)
+    await symlink(await readlink(from), to)
     if (this.#manner.whole && process.geteuid?.() === 0) await lchown(to, Number(stats.uid), Number(stats.gid))
     await keepLinkTimes(to, stats)
     this.tally.links++
@@ -186,7 +188,7 @@ class Copy {
 
 /** To the nanosecond where it can be had. */
 async function keepLinkTimes(link: Buffer | string, stats: BigIntStats): Promise<void> {
-  const path = Buffer.from(link)
+  const path = typeof link === 'string' ? bytesOfText(link) : link
   if (onlyLocal()) return setPathTimes(path, stats, false)
   if (await setLinkTimesElsewhere(path, stats)) return
   await lutimes(link, Number(stats.atimeNs) / 1e9, Number(stats.mtimeNs) / 1e9) // it says what is wrong

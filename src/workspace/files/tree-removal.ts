@@ -1,7 +1,7 @@
 // Empties a directory of any depth and width in bounded memory (reliability F-19), without ever being led
 // outside (directory-stack.ts). What another file system holds is left, with what leads there.
 
-import { opendir, rmdir, unlink } from 'node:fs/promises'
+import { opendir, rmdir, unlink } from '../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import type { DirectoryStack } from './directory-stack.ts'
 

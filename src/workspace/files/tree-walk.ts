@@ -2,7 +2,7 @@
 // directory, whole, before the next. No recursion, and a path is never longer than a name (directory-stack.ts).
 // What disappears meanwhile is passed over.
 
-import { opendir } from 'node:fs/promises'
+import { opendir } from '../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import type { DirectoryStack } from './directory-stack.ts'
 

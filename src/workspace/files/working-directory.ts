@@ -2,8 +2,8 @@
 // means what is in it, and commands and terminals start there. Recognised by its path, by each link that the path goes
 // through, and by the identity of the directories on its way, so that no other name of one of them leads round this.
 
-import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { stat } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import { isWithin } from './mount-table.ts'
 import { namesOf } from './own-ground.ts'

@@ -6,8 +6,9 @@
 // the background, since a large tree would hold up the start.
 
 import { constants } from 'node:fs'
-import { open, readdir, readFile, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { readdir, readFile, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { open, rename, rm, rmdir, unlink } from '../../base/path-calls.ts'
 import { makeWithParents } from '../../base/make-directories.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
 import { openStack } from './directory-stack.ts'

@@ -3,8 +3,8 @@
 // file is in is held open from then on (held-directory.ts): what was looked at is what is written.
 
 import type { Stats } from 'node:fs'
-import { readlink, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { readlink, stat } from '../../base/path-calls.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import type { Access } from './access.ts'
 import { makeAndHold } from './directory.ts'

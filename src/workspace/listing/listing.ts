@@ -1,6 +1,7 @@
 // Listings (contract 2): a request becomes a walk, and the walk's batches, rendered by the walker, become
 // the reply or the stream. Nothing here looks at an entry.
 
+import { bytesOfText, shownText } from '../../base/bytes-text.ts'
 import { Fault } from '../../base/fault.ts'
 import { JsonText } from '../../base/json-text.ts'
 import { folded } from '../../threads/walk/fold.ts'
@@ -80,7 +81,9 @@ export async function streamFiles(
 
 async function* frames(walk: Walk, request: ListRequest, signal: AbortSignal): AsyncGenerator<ListFrame> {
   await using _ = walk
-  yield { event: 'start', data: { path: request.path } }
+  const { path } = request
+  const bytes = path.isWellFormed() ? {} : { path_base64: bytesOfText(path).toString('base64') }
+  yield { event: 'start', data: { path: shownText(path), ...bytes } }
   try {
     for await (const { bytes, end } of walk) {
       if (bytes.byteLength > 0) yield { rendered: bytes }

@@ -1,5 +1,6 @@
 // Search of file names (contract 3, /files/search/files) as a walk; no ripgrep is needed for it.
 
+import { bytesOfText } from '../../base/bytes-text.ts'
 import { JsonText } from '../../base/json-text.ts'
 import { compileGlob } from '../../threads/walk/glob.ts'
 import { ALTERNATIVES, expandBraces, expandPatterns } from '../../threads/walk/pattern-list.ts'
@@ -48,7 +49,7 @@ export async function searchNames(walkers: Walkers, request: NameRequest, signal
 }
 
 function absolute(root: string, { path, bytes }: LossyName): { path: string; path_base64: string } {
-  const prefix = Buffer.from(root === '/' ? '/' : `${root}/`)
+  const prefix = bytesOfText(root === '/' ? '/' : `${root}/`)
   return { path, path_base64: Buffer.concat([prefix, Buffer.from(bytes, 'base64')]).toString('base64') }
 }
 

@@ -2,7 +2,7 @@
 // before Node raised its own limit. Read once, at the start.
 
 import { readFileSync } from 'node:fs'
-import { textOfBytes } from '../../native/bytes-text.ts'
+import { textOfBytes } from '../../base/bytes-text.ts'
 
 /** The environment with every variable whose bytes are no UTF-8 as they were; those that are, are left alone. */
 export function exactEnvironment(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -1,7 +1,7 @@
 // A content search for a caller that is not allowed everything: ripgrep starts in what was opened and judged, is
 // told which places to leave out, and of what it has found nothing is told that is withheld under another name.
 
-import { stat } from 'node:fs/promises'
+import { stat } from '../../base/path-calls.ts'
 import { Withheld } from '../../threads/walk/left-out.ts'
 import type { Access } from '../files/access.ts'
 import { faultOfPath } from '../files/missing-path.ts'

@@ -3,8 +3,8 @@
 // more, as text. What it says about single files becomes warnings; what it says before it has begun is about
 // the query, and the caller's to mend.
 
-import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { realpath } from '../../base/path-calls.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Access } from '../files/access.ts'
 import type { Walkers } from '../listing/walkers.ts'

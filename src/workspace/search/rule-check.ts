@@ -2,8 +2,8 @@
 // at while ripgrep runs, a few files at a time. Rules that the two read differently are rare, so the answer
 // mostly is yes; where it is no, the search is done over with the files that our own walk admits.
 
-import { lstat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { lstat } from '../../base/path-calls.ts'
 import { gitDirectories } from '../../threads/walk/git-config.ts'
 import { fileReadAlike } from './rule-dialect.ts'
 import { MOST_FILES } from './ripgrep-remarks.ts'

@@ -2,8 +2,9 @@
 // to be searched alone, or nothing that can be searched. Nothing is opened, so a FIFO cannot block.
 
 import type { Stats } from 'node:fs'
-import { access, constants, lstat, realpath, stat } from 'node:fs/promises'
+import { constants } from 'node:fs/promises'
 import { posix } from 'node:path'
+import { access, lstat, realpath, stat } from '../../base/path-calls.ts'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { remoteCall } from '../files/remote-calls.ts'
 import type { SearchTarget } from './content-query.ts'

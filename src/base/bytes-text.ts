@@ -1,5 +1,6 @@
-// Text that may hold bytes which are no UTF-8, as environments do: such a byte is the lone half character U+DC80 to
-// U+DCFF, one each, which no valid text has. What callers send is refused if it holds half characters.
+// Text that may hold bytes which are no UTF-8, as environments and paths do: such a byte is the lone half character
+// U+DC80 to U+DCFF, one each, which no valid text has. So the text has its bytes and no others, and texts are compared,
+// joined and cut at "/" like any. What callers send is refused if it holds half characters, and none leaves the daemon.
 
 const ESCAPE = 0xdc00
 
@@ -36,4 +37,9 @@ export function bytesOfText(text: string): Buffer {
 
 function escapedByte(half: string): Buffer {
   return Buffer.of(half.charCodeAt(0) - ESCAPE)
+}
+
+/** The text for people: U+FFFD stands for what is not UTF-8. */
+export function shownText(text: string): string {
+  return text.isWellFormed() ? text : bytesOfText(text).toString()
 }
