@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { isSea } from 'node:sea'
 import { buildFacts, openAssets } from './base/assets.ts'
 import type { Setup } from './commands/doctor.ts'
-import { fileCallStands, leave } from './commands/leave.ts'
+import { leave } from './commands/leave.ts'
 import {
   cachePlace,
   configPlace,
@@ -24,7 +24,7 @@ import {
 } from './config/config.ts'
 import { StartError } from './base/start-error.ts'
 import { loadToken, tokenSources } from './config/token-store.ts'
-import { mayNotAnswer } from './workspace/files/first-look.ts'
+import { aLookStands, mayNotAnswer } from './workspace/files/first-look.ts'
 
 const USAGE = `workspace-runtime: files, search and commands of this machine over REST and MCP
 
@@ -215,6 +215,6 @@ async function refuse(error: unknown): Promise<void> {
 }
 
 run(process.argv.slice(2))
-  // A call that stands would keep the process.
-  .then(() => (fileCallStands() ? leave(Number(process.exitCode ?? 0)) : undefined))
+  // A look that stands would keep the process.
+  .then(() => (aLookStands() ? leave(Number(process.exitCode ?? 0)) : undefined))
   .catch(refuse)

@@ -2,7 +2,6 @@
 // order.
 
 import { isatty } from 'node:tty'
-import { fileCallStands } from './commands/leave.ts'
 import type { Assets } from './base/assets.ts'
 import { unusableWorkdir, type Config } from './config/config.ts'
 import { keepAddress } from './config/address-file.ts'
@@ -98,7 +97,7 @@ function reachedAt({ address }: FrontDoor): string {
  * as long as that takes, so it is left standing: the kernel ends it with the process.
  */
 function leaveStandingThreads(code: number): void {
-  if (fileCallStands()) exitAtOnce(code)
+  if (process.getActiveResourcesInfo().some((one) => one.startsWith('FSReq'))) exitAtOnce(code)
 }
 
 function urlOf({ address }: FrontDoor): string {

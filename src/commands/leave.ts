@@ -2,15 +2,11 @@
 // answer: then the process ends without that, and the kernel takes the thread with it.
 
 import { openAssets } from '../base/assets.ts'
+import { aLookStands } from '../workspace/files/first-look.ts'
 import { localTemporary } from './silent-places.ts'
 
-/** True while a file call is under way that has not come back. */
-export function fileCallStands(): boolean {
-  return process.getActiveResourcesInfo().some((one) => one.startsWith('FSReq'))
-}
-
 export async function leave(code: number): Promise<never> {
-  if (!fileCallStands()) process.exit(code)
+  if (!aLookStands()) process.exit(code)
   try {
     const exitAtOnce = await unpackedExit()
     exitAtOnce(code)
@@ -21,8 +17,10 @@ export async function leave(code: number): Promise<never> {
   return await new Promise<never>(() => {})
 }
 
-/** The library is in memory from here on, so that its file may go. */
+/** The library is loaded by a first call, so that its file may go before the last one. */
 async function unpackedExit(): Promise<(code: number) => void> {
   using _ = openAssets({ directory: undefined, temporary: localTemporary() })
-  return (await import('../native/process.ts')).exitAtOnce
+  const { exitAtOnce, fileLimit } = await import('../native/process.ts')
+  fileLimit(0)
+  return exitAtOnce
 }

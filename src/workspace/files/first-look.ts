@@ -41,8 +41,17 @@ export async function silentMount(path: string): Promise<string | undefined> {
   return (await inTime(looked)) === undefined ? mount : undefined
 }
 
+/** Looks that have not come back: each keeps a thread, which Node would join at its exit. */
+let standing = 0
+
+export function aLookStands(): boolean {
+  return standing > 0
+}
+
 /** Undefined where it is not known in time. */
 async function inTime<T>(known: Promise<T>): Promise<T | undefined> {
+  standing++
+  void known.finally(() => standing--)
   const { promise: late, resolve } = Promise.withResolvers<undefined>()
   const timer = setTimeout(() => resolve(undefined), PATIENCE_MS)
   try {
