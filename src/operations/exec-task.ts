@@ -4,6 +4,7 @@
 import type { Static } from 'typebox'
 import type { Rendered } from '../operation.ts'
 import { id, optional, Type } from '../schema.ts'
+import { removalFields, removalReply } from './removal.ts'
 import { outputText } from '../workspace/exec/output-text.ts'
 import type { Orphan } from '../workspace/exec/earlier-life.ts'
 import type { Task } from '../workspace/exec/task.ts'
@@ -39,6 +40,7 @@ const fields = {
   exec_mode: text('As requested'),
   timed_out: yes('timeout_seconds passed'),
   signal: optional(text('The signal that ended it, such as SIGKILL')),
+  ...removalFields,
   stdio_held: yes('A process that outlived the command still holds its stdout or stderr; it lives on'),
   cpu_user_ms: optional(Type.Number({ description: 'CPU time in the program' })),
   cpu_system_ms: optional(Type.Number({ description: 'CPU time in the kernel' })),
@@ -118,12 +120,13 @@ function peakMemory(bytes: number): { max_rss_bytes?: number } {
 }
 
 /** The marks of an end that is out of the ordinary. */
-function endingOf(task: Task): { timed_out?: true; signal?: string; stdio_held?: true } {
-  const { end } = task
+function endingOf({ end }: Task) {
+  const survivors = end?.survivors ?? []
   return {
-    ...(end?.timedOut === true ? { timed_out: true } : {}),
+    ...removalReply({ survived: end?.undying === true || survivors.length > 0, survivors }),
+    ...(end?.timedOut === true ? ({ timed_out: true } as const) : {}),
     ...(end?.signal === undefined ? {} : { signal: end.signal }),
-    ...(end?.stdioHeld === true ? { stdio_held: true } : {}),
+    ...(end?.stdioHeld === true ? ({ stdio_held: true } as const) : {}),
   }
 }
 

@@ -105,7 +105,10 @@ export const execDeleteAll = operation({
   summary: 'Ends every command and forgets all of them.',
   scope: 'exec',
   input: Type.Object({}),
-  output: Type.Object({ deleted: Type.Integer({ description: 'Commands that were there', minimum: 0 }) }),
+  output: Type.Object({
+    deleted: Type.Integer({ description: 'Commands that were there', minimum: 0 }),
+    ...removalFields,
+  }),
   routes: [{ method: 'DELETE', path: '/exec' }],
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
@@ -118,7 +121,10 @@ export const execDeleteAll = operation({
     },
   },
   example: {},
-  run: async (_input, call) => ({ deleted: await call.workspace.tasks.deleteAll() }),
+  async run(_input, call) {
+    const removal = await call.workspace.tasks.deleteAll()
+    return { deleted: removal.deleted, ...removalReply(removal) }
+  },
 })
 
 export const execAttach = operation({

@@ -163,6 +163,16 @@ t.test('commands: short, long with its middle reachable, running on', async (t) 
   t.match(gone.content[0]?.text, new RegExp(`^Task "${id}" is unknown`))
 })
 
+t.test('what a timed-out command left in a session of its own is named', async (t) => {
+  const { call } = await connect(t)
+  const line = 'setsid sleep 701 >/dev/null 2>&1 & sleep 704'
+  const result = await call('exec_run', { command: ['sh', '-c', line], timeout_seconds: 0.5 })
+  const text = result.content[0]?.text ?? ''
+  const pid = Number(/ Some of its processes live on: sleep \(pid (\d+)\)\./.exec(text)?.[1])
+  t.ok(pid, text)
+  process.kill(pid, 'SIGKILL')
+})
+
 t.test('searches and lists stay short', async (t) => {
   const { call } = await connect(t)
   const files = Object.fromEntries(

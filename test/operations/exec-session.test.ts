@@ -3,11 +3,12 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { startDaemon, type Daemon } from '../support/daemon.ts'
+import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { pidIn, runs } from '../support/exec.ts'
 import { until } from '../support/until.ts'
 
 const daemon = await startDaemon(t)
+const HEADERS = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` }
 
 /** Ends what a test may leave. */
 function endLater(pid: number): void {
@@ -90,6 +91,80 @@ t.test('setsid leaves the command, and lives', async (t) => {
   endLater(away)
   await daemon.call('DELETE', `/exec/${body.id}`)
   t.ok(runs(away))
+})
+
+/** Leaves its session, ignores TERM or not, and tells its number. */
+const LEAVES = 'setsid sleep 701 >/dev/null 2>&1 & echo $!; sleep 704'
+const LEAVES_UNENDING = `trap "" TERM; ${LEAVES}; sleep 705`
+
+for (const [name, line, code] of [
+  ['SIGTERM', LEAVES, 124],
+  ['SIGKILL', LEAVES_UNENDING, 137],
+] as const) {
+  t.test(`a timeout that takes ${name} names what had left the session, in every answer`, async (t) => {
+    const { body } = await daemon.call('POST', '/exec', { command: ['sh', '-c', line], timeout_seconds: 0.5 })
+    const pid = pidIn(body.stdout)
+    endLater(pid)
+    const named = { survived: true, survivors: [{ pid, name: 'sleep', session: pid }] }
+    t.match(body, { ...named, timed_out: true, exit_code: code })
+    t.match((await daemon.call('GET', `/exec/${body.id}`)).body, named)
+    const { tasks } = (await daemon.call('GET', '/exec')).body
+    t.match(
+      tasks.find(({ id }: { id: string }) => id === body.id),
+      named,
+    )
+    const stream = await fetch(`${daemon.url}/exec/stream?task_id=${body.id}`, { headers: HEADERS })
+    t.match(await stream.text(), new RegExp(`"survivors":\\[\\{"pid":${pid},`))
+    t.match((await daemon.call('DELETE', `/exec/${body.id}`)).body, named)
+  })
+}
+
+t.test('a timeout names what had left the session in the exit event', async (t) => {
+  const asked = { command: ['sh', '-c', LEAVES], timeout_seconds: 0.5 }
+  const stream = await fetch(`${daemon.url}/exec/stream`, {
+    method: 'POST',
+    headers: HEADERS,
+    body: JSON.stringify(asked),
+  })
+  const exit = JSON.parse((await stream.text()).match(/event: exit\ndata: (.*)/)?.[1] ?? '{}')
+  t.match(exit, { timed_out: true, survived: true, survivors: [{ name: 'sleep' }] })
+  endLater(exit.survivors[0].pid)
+})
+
+t.test('a command that its leaving client ends says later what lives on', async (t) => {
+  const leaving = new AbortController()
+  const body = JSON.stringify({ command: ['sh', '-c', LEAVES], kill_on_disconnect: true })
+  const last = async () => (await daemon.call('GET', '/exec')).body.tasks.at(-1)
+  const id = (await last())?.id
+  const gone = fetch(`${daemon.url}/exec`, { method: 'POST', headers: HEADERS, body, signal: leaving.signal })
+  await until('it has left', async () => {
+    const now = await last()
+    return now !== undefined && now.id !== id && /^\d/.test((await daemon.call('GET', `/exec/${now.id}`)).body.stdout)
+  })
+  leaving.abort()
+  await t.rejects(gone)
+  await until('it has ended', async () => (await last()).status === 'failed')
+  const ended = await last()
+  t.match(ended, { survived: true, survivors: [{ name: 'sleep' }] })
+  endLater(ended.survivors[0].pid)
+})
+
+t.test('DELETE of all commands names what had left their sessions', async (t) => {
+  const one = await startDaemon(t)
+  const commands = [await start(one, ['sh', '-c', LEAVES]), await start(one, ['sh', '-c', LEAVES])]
+  const done = await one.call('POST', '/exec', { command: ['sh', '-c', 'setsid sleep 701 >/dev/null 2>&1 & echo $!'] })
+  const pids = [pidIn(done.body.stdout)]
+  for (const { id } of commands) {
+    const output = async () => (await one.call('GET', `/exec/${id}`)).body.stdout
+    await until('it has left', async () => /^\d/.test(await output()))
+    pids.push(pidIn(await output()))
+  }
+  for (const pid of pids) endLater(pid)
+  const { body } = await one.call('DELETE', '/exec')
+  t.match(body, { success: true, deleted: 3, survived: true })
+  const inOrder = (all: readonly number[]): number[] => all.toSorted((a, b) => a - b)
+  t.same(inOrder(body.survivors.map(({ pid }: { pid: number }) => pid)), inOrder(pids))
+  t.same((await one.call('DELETE', '/exec')).body, { success: true, deleted: 0 })
 })
 
 t.test('the daemon’s stop ends all groups of all commands', async (t) => {

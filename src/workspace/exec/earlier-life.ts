@@ -23,12 +23,24 @@ export interface Orphan {
 
 /** Ids in one sentence. */
 const MOST_NAMED = 10
+
 /** What is left of a deleted command. */
 export interface Removal {
   /** Something of it lives on: not even SIGKILL ended it, or it had made a session of its own. */
   readonly survived: boolean
   /** Those of the second kind. */
   readonly survivors: readonly Survivor[]
+}
+
+/** As many survivors as the answer of one end names. */
+const MOST_SURVIVORS = 20
+
+/** What is left of several. */
+export function together(removals: readonly (Removal | undefined)[]): Removal {
+  return {
+    survived: removals.some((one) => one?.survived === true || (one?.survivors.length ?? 0) > 0),
+    survivors: removals.flatMap((one) => one?.survivors ?? []).slice(0, MOST_SURVIVORS),
+  }
 }
 
 /** Of the start time in /proc/<pid>/stat: what every Linux answers for sysconf(_SC_CLK_TCK). */
@@ -93,7 +105,7 @@ export class EarlierLife {
     if (members === undefined || first === undefined) return undefined
     this.#ended.add(id)
     const { survived } = await endSession(new LeftSession(members.map(({ entry }) => entry)))
-    const survivors = await awayFrom(first.entry.session, first.mark, 0)
+    const survivors = await awayFrom([{ session: first.entry.session, mark: first.mark }], 0)
     return { survived: survived || survivors.length > 0, survivors }
   }
 

@@ -3,6 +3,7 @@
 // Data first, then the exit (reliability E-14).
 
 import type { Child, ChildExit } from '../processes/child.ts'
+import { awayFrom, startedAt, type Mark, type MarkedCommand, type Survivor } from '../processes/mark.ts'
 import { endSession, type SessionEnd } from './task-end.ts'
 import { INPUT_STALL_MS, TaskInput } from './task-input.ts'
 import { TaskLog, type LogReader } from './task-log.ts'
@@ -29,6 +30,8 @@ export interface TaskStart extends TaskSpec {
   readonly stdin: string | Uint8Array | undefined
   /** stdin stays open after that, for `input`. */
   readonly openStdin: boolean
+  /** By which what left its session is found; undefined where it was given none. */
+  readonly mark?: Mark | undefined
 }
 
 export type TaskStatus = 'running' | 'exited' | 'failed'
@@ -42,6 +45,10 @@ export interface TaskEnd {
   /** Somebody outlived the process and holds its stdout or stderr. */
   readonly stdioHeld: boolean
   readonly error: string | undefined
+  /** It was ended, and not even SIGKILL ended all of it. */
+  readonly undying: boolean
+  /** It was ended, and these live on: they had left its session before. */
+  readonly survivors: readonly Survivor[]
   readonly at: Date
   readonly exit: ChildExit
 }
@@ -66,13 +73,18 @@ export class Task {
   readonly #input: TaskInput
   readonly #timer: NodeJS.Timeout | undefined
   readonly #undying = Promise.withResolvers<ChildExit>()
+  /** What finds that which left its session; empty where it was given no mark. */
+  readonly marked: readonly MarkedCommand[]
   #end: TaskEnd | undefined
   #ending: Promise<SessionEnd> | undefined
   #timedOut = false
+  /** When its first process started, in ticks; looked up when it is ended. 0: not known. */
+  #began = 0
   #released = false
 
   constructor(id: string, start: TaskStart, child: Child, budget: OutputBudget) {
-    const { whole, stdin, openStdin, ...spec } = start
+    const { whole, stdin, openStdin, mark, ...spec } = start
+    this.marked = mark === undefined ? [] : [{ session: child.pid, mark }]
     this.id = id
     this.spec = spec
     this.pid = child.pid
@@ -172,7 +184,14 @@ export class Task {
     this.#pipes.close()
   }
 
+  /** What has left its session and lives; none where nobody can look. */
+  away(): Promise<readonly Survivor[]> {
+    return awayFrom(this.marked, this.#began)
+  }
+
   async #endSession(): Promise<SessionEnd> {
+    // The number is its own until the session is gone.
+    this.#began = startedAt(this.pid)
     const end = await endSession(this.#child)
     if (end.survived) this.#undying.resolve(UNDYING)
     return end
@@ -199,7 +218,9 @@ export class Task {
     const ended = await this.#ending
     this.#log.endPacing()
     const stdioHeld = await this.#pipes.drain()
-    this.#end = { ...outcomeOf(exit, this.#timedOut, ended, this.spec), stdioHeld, at: new Date(), exit }
+    const survivors = ended === undefined ? [] : await this.away()
+    const outcome = outcomeOf(exit, this.#timedOut, ended, this.spec)
+    this.#end = { ...outcome, undying: ended?.survived === true, survivors, stdioHeld, at: new Date(), exit }
     this.#log.end()
     return this.#end
   }

@@ -4,9 +4,9 @@
 
 import { Fault, quote } from '../../base/fault.ts'
 import type { Children } from '../processes/child.ts'
-import { awayFrom, startedAt } from '../processes/mark.ts'
+import { awayFrom } from '../processes/mark.ts'
 import { planCommand } from './command.ts'
-import { EarlierLife, type Removal } from './earlier-life.ts'
+import { EarlierLife, together, type Removal } from './earlier-life.ts'
 import { SessionWatch } from './session-watch.ts'
 import { startable } from './script-file.ts'
 import { StartPace } from '../processes/start-pace.ts'
@@ -33,7 +33,7 @@ export interface TasksOptions {
   readonly scratch?: string
 }
 
-export interface TaskRequest extends Omit<TaskStart, 'cwd'> {
+export interface TaskRequest extends Omit<TaskStart, 'cwd' | 'mark'> {
   readonly cwd: string | undefined
   readonly env: Readonly<Record<string, string>> | undefined
 }
@@ -56,8 +56,8 @@ export interface Tasks extends AsyncDisposable {
   readonly earlier: EarlierLife
   /** Forgets the task at once and ends its session; resolves when that is gone, or has survived SIGKILL. */
   delete(id: string, options: { readonly keepProcess: boolean }): Promise<Removal>
-  /** The same for every task; resolves with their number. */
-  deleteAll(): Promise<number>
+  /** The same for every task; resolves with their number, and what is left of all of them. */
+  deleteAll(): Promise<Removal & { readonly deleted: number }>
 }
 
 export function openTasks(children: Children, options: TasksOptions): Tasks {
@@ -161,20 +161,23 @@ class TaskTable implements Tasks {
   }
 
   async #remove(task: Task): Promise<Removal> {
-    // A number of our own until it is left: what started before it is none of its children.
-    const since = startedAt(task.pid)
+    // Its own end has looked where this ends it; what an earlier end named may be gone by now.
+    const ended = task.end !== undefined
     const survived = await this.#leave(task)
-    const mark = this.#options.marks.markOf(task.id)
-    const survivors = mark === undefined ? [] : await awayFrom(task.pid, mark, since)
+    const survivors = ended ? await task.away() : (await task.finished).survivors
     return { survived: survived || survivors.length > 0, survivors }
   }
 
-  async deleteAll(): Promise<number> {
+  async deleteAll(): Promise<Removal & { readonly deleted: number }> {
     const tasks = this.list()
     for (const task of tasks) this.#forget(task)
     const orphans = await this.earlier.list()
-    await Promise.all([this.#leaveAll(tasks), ...orphans.map(({ id }) => this.earlier.end(id))])
-    return tasks.length + orphans.length
+    const ended = orphans.map(({ id }) => this.earlier.end(id))
+    const [survived, ...removals] = await Promise.all([this.#leaveAll(tasks), ...ended])
+    // One walk of /proc for all of them.
+    const marked = tasks.flatMap((task) => task.marked)
+    const left = { survived, survivors: await awayFrom(marked, 0) }
+    return { ...together([left, ...removals]), deleted: tasks.length + orphans.length }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -217,7 +220,7 @@ class TaskTable implements Tasks {
       await child[Symbol.asyncDispose]()
       this.#admit()
     }
-    const task = new Task(id, { ...start, cwd }, child, this.#budget)
+    const task = new Task(id, { ...start, cwd, mark: this.#options.marks.markOf(id) }, child, this.#budget)
     this.#known.set(task.id, task)
     this.#piped.add(task)
     void task.pipesEnded.then(() => this.#piped.delete(task))
@@ -257,10 +260,12 @@ class TaskTable implements Tasks {
     this.#known.delete(task.id)
   }
 
-  async #leaveAll(tasks: readonly Task[]): Promise<void> {
+  /** True when part of one survived. */
+  async #leaveAll(tasks: readonly Task[]): Promise<boolean> {
     // One walk of /proc for those that are gone, instead of one for each.
     await this.#sessions.look()
-    await Promise.allSettled(tasks.map((task) => this.#leave(task)))
+    const left = await Promise.allSettled(tasks.map((task) => this.#leave(task)))
+    return left.some((one) => one.status === 'fulfilled' && one.value)
   }
 
   /** Ends a forgotten task's session; true when part of it survived that. */

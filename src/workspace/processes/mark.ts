@@ -65,12 +65,22 @@ export interface Survivor {
 /** How many are named. */
 const MOST_NAMED = 20
 
-/** Those of the command with this mark that made a session of their own; `since`: when its first process started. */
-export async function awayFrom(session: number, from: Mark, since: number): Promise<Survivor[]> {
-  const marked = await markedProcesses(
-    (one) => one.session !== session && one.started >= since && one.pid !== process.pid,
-  )
-  const away = marked.filter(({ mark }) => markText(mark) === markText(from)).slice(0, MOST_NAMED)
+/** A command by the number of its session and its mark. */
+export interface MarkedCommand {
+  readonly session: number
+  readonly mark: Mark
+}
+
+/** Those of these commands that made a session of their own; `since`: when the first process of all started. */
+export async function awayFrom(commands: readonly MarkedCommand[], since: number): Promise<Survivor[]> {
+  if (commands.length === 0) return []
+  const sessions = new Map(commands.map(({ session, mark }) => [markText(mark), session]))
+  const marked = await markedProcesses((one) => one.started >= since && one.pid !== process.pid)
+  const left = ({ mark, entry }: Marked): boolean => {
+    const session = sessions.get(markText(mark))
+    return session !== undefined && session !== entry.session
+  }
+  const away = marked.filter(left).slice(0, MOST_NAMED)
   return await Promise.all(
     away.map(async ({ entry: { pid, session: own } }) => ({ pid, name: await nameOf(pid), session: own })),
   )

@@ -154,7 +154,7 @@ class TerminalTable implements Terminals {
     const { survived } = await terminal.close()
     const markId = this.#markIds.get(terminal)
     const mark = markId === undefined ? undefined : this.#options.marks?.markOf(markId)
-    const survivors = mark === undefined ? [] : await awayFrom(terminal.pid, mark, since)
+    const survivors = mark === undefined ? [] : await awayFrom([{ session: terminal.pid, mark }], since)
     return { survived: survived || survivors.length > 0, survivors }
   }
 

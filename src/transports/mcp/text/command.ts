@@ -3,7 +3,7 @@
 
 import { bothEnds, fitting, joined, lengthOf, linesOf, type OutputLine } from './output-lines.ts'
 import { cutAt, grouped, HINT_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, textOf, textView, type Body, type Subject, type View } from './view.ts'
+import { call, countOf, livesOn, textOf, textView, type Body, type Subject, type View } from './view.ts'
 
 type Stream = 'stdout' | 'stderr'
 
@@ -122,7 +122,7 @@ function stateOf(body: Body): string {
   const code = String(body['exit_code'])
   const held = body['stdio_held'] === true ? ' A process it left behind still holds its output.' : ''
   if (body['status'] === 'failed')
-    return `Command ${id} failed${time}: ${textOf(body, 'error')} (exit code ${code}).${held}`
+    return `Command ${id} failed${time}: ${textOf(body, 'error')} (exit code ${code}).${held}${livesOn(body)}`
   return `Command ${id} exited with code ${code}${time}.${held}`
 }
 

@@ -2,7 +2,7 @@
 // that a line does not tell are among the facts. Pure.
 
 import { counted, cutAt, grouped, HINT_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, named, textOf, textView, type Body, type Subject, type View } from './view.ts'
+import { call, countOf, livesOn, named, textOf, textView, type Body, type Subject, type View } from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 /** Characters of a command in a list. */
@@ -46,14 +46,7 @@ function changedTerminalView(body: Body): View {
   const id = String(body['terminal_id'] ?? body['id'])
   const [cols, rows] = [countOf(body, 'cols'), countOf(body, 'rows')]
   if (cols !== undefined) return textView([`Terminal ${id} has ${cols} columns and ${String(rows)} rows.`], ['success'])
-  return textView([`Terminal ${id} is closed and forgotten.${survivors(body)}`], ['success'])
-}
-
-/** Whatever form it has: that something lives on must not be missed. */
-function survivors(body: Body): string {
-  const { survived } = body
-  if (survived === undefined || survived === false || (Array.isArray(survived) && survived.length === 0)) return ''
-  return ` Some of its processes live on${survived === true ? '' : `: ${JSON.stringify(survived).slice(0, 500)}`}.`
+  return textView([`Terminal ${id} is closed and forgotten.${livesOn(body)}`], ['success'])
 }
 
 export function terminalsView({ body, more }: Subject): View {

@@ -47,6 +47,14 @@ export function named(text: string): string {
   return /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(text) ? jsonOf(text) : text
 }
 
+/** What of an ended command or terminal lives on must not be missed; empty where nothing does. */
+export function livesOn(body: Body): string {
+  if (body['survived'] !== true) return ''
+  const all = Array.isArray(body['survivors']) ? (body['survivors'] as readonly Body[]) : [] // the operation's own output
+  const names = all.map((one) => `${named(textOf(one, 'name'))} (pid ${String(one['pid'])})`)
+  return ` Some of its processes live on${names.length === 0 ? '' : `: ${names.join(', ')}`}.`
+}
+
 export function call(tool: string, args: object): string {
   return `${tool} ${JSON.stringify(args)}`
 }
