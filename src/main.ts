@@ -136,6 +136,7 @@ async function setupOf(line: CommandLine): Promise<Setup | StartError> {
     const config = await configured(line, () => [])
     return {
       ...config,
+      workdirGiven: line.flags['workdir'] !== undefined,
       silent: await silentAmong([...neededPlaces(config), ...cachePlace(config), ...usedPlaces(config)]),
       tokens: tokenSources(config),
       jwt: async () => (await import('./settings.ts')).jwtOptions(config),

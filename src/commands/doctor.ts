@@ -10,14 +10,16 @@ import { machineChecks, watchingCheck } from './doctor/machine.ts'
 import { placeChecks, type Places } from './doctor/place.ts'
 import { portCheck } from './doctor/port.ts'
 import { programChecks } from './doctor/programs.ts'
-import { findDaemon, type Address } from './local-daemon.ts'
-import { localTemporary, type SilentPlace } from './silent-places.ts'
+import { findDaemon, workdirAt, type Address } from './local-daemon.ts'
+import { localTemporary, silentAmong, workdirPlace, type SilentPlace } from './silent-places.ts'
 
 export interface Setup extends Places, Address, JwtSetup {
   readonly cacheDirectory: string
   /** What of it does not answer: it is not looked at again. */
   readonly silent: readonly SilentPlace[]
   readonly addressGiven: boolean
+  /** On this command line. */
+  readonly workdirGiven: boolean
   readonly environment: Readonly<Record<string, string>>
 }
 
@@ -49,17 +51,30 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
   const token = async (): Promise<string | undefined> =>
     kept.some(isSilent) ? tokens.fromEnvironment : (await checkToken(tokens)).token
   const address = isSilent(setup.stateDirectory) ? { host: setup.host, port: setup.port } : await findDaemon(setup)
+  const { runningWorkdir, silent: alsoSilent } = setup.workdirGiven ? NOT_ASKED : await running(address, token)
   const { finding } = assets
   const native = finding.state === 'fail' ? [] : [watchingCheck, ...programChecks(setup.environment)]
   return [
     ok('configuration', 'can be used'),
-    ...(await results([portCheck(address, token), ...placeChecks(setup)], silent)),
+    ...(await results(
+      [portCheck(address, token), ...placeChecks({ ...setup, runningWorkdir })],
+      [...silent, ...alsoSilent],
+    )),
     ...(silent.some(({ what }) => what.includes('jwt')) ? [] : await jwtFindings(setup)),
     ...silent.filter(({ what }) => what.includes('jwt')).map(({ says, todo }) => fail('jwt', says, todo)),
     finding,
     ...(await results([...machineChecks, ...native])),
   ]
 }
+
+/** What the running daemon tells of its working directory, and that directory where it does not answer. */
+async function running(address: Address, token: () => Promise<string | undefined>) {
+  const runningWorkdir = await workdirAt(address, await token())
+  const places = runningWorkdir === undefined ? [] : workdirPlace(runningWorkdir)
+  return { runningWorkdir, silent: await silentAmong(places) }
+}
+
+const NOT_ASKED = { runningWorkdir: undefined, silent: [] }
 
 /** One after the other: they are few, and some look at the same things. */
 async function results(checks: readonly Check[], silent: readonly SilentPlace[] = []): Promise<readonly Finding[]> {

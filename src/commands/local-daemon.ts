@@ -69,6 +69,17 @@ export async function askDaemon(address: Address, token: () => Promise<string | 
   }
 }
 
+/** Where the commands of the daemon start that answers there and takes this token; undefined where that is not told. */
+export async function workdirAt(address: Address, token: string | undefined): Promise<string | undefined> {
+  if (token === undefined || (await refusal(address)) !== undefined) return undefined
+  try {
+    const { workdir } = ((await get(address, '/runtime', token)) ?? {}) as { readonly workdir?: unknown }
+    return typeof workdir === 'string' ? workdir : undefined
+  } catch {
+    return undefined // another program's answer
+  }
+}
+
 /** The JSON of a success; undefined where it is none. */
 async function get(address: Address, path: string, token?: string): Promise<unknown> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }

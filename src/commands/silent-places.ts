@@ -54,9 +54,13 @@ export function neededPlaces(config: Configured): readonly NamedPlace[] {
 
 export function usedPlaces({ workdir }: Configured): readonly NamedPlace[] {
   return [
-    ...place('the working directory', workdir, 'name another one with --workdir'),
+    ...workdirPlace(workdir),
     ...place('the directory of temporary files', tmpdir(), 'name another one with TMPDIR'),
   ]
+}
+
+export function workdirPlace(workdir: string): readonly NamedPlace[] {
+  return place('the working directory', workdir, 'name another one with --workdir')
 }
 
 function place(what: string, path: string | undefined, todo: string): readonly NamedPlace[] {

@@ -1,7 +1,7 @@
 // `doctor` on a set-up that is well and on ones that are broken on purpose (issue 6, shows 4), and `status` of what
 // runs, what does not, and what is not ours.
 
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
@@ -208,4 +208,22 @@ t.test('the line for people', async (t) => {
     'workspace-runtime 1.2.3 on http://127.0.0.1:9990 (process 7): running for 1 d 3 h, 1 command, 2 terminals, 0 watchers, 64 MiB, event loop 12 % busy, 2 problems: one; two',
   )
   t.match(statusLine('u', { ...detail, uptime_seconds: 0.2, problems: [] }), 'running for 0 s')
+})
+
+t.test('the working directory is that of the running daemon, unless the command names one', async (t) => {
+  const dir = t.testdir({ work: {}, other: {} })
+  const daemon = await startDaemon(t, { args: ['--workdir', join(dir, 'work')] })
+  const env = { HOME: dir, RUNTIME_TOKEN: TOKEN }
+  const port = ['--port', String(daemon.port)]
+  const workdir = async (args: readonly string[], more = {}) =>
+    (await examine(args, { ...env, ...more })).finding('workdir')
+  const running = `${join(dir, 'work')} (of the running daemon)`
+  t.match(await workdir(port), { state: 'ok', says: running })
+  t.match(await workdir(port, { RUNTIME_WORKDIR: join(dir, 'other') }), { state: 'ok', says: running })
+  t.match(await workdir([...port, '--workdir', join(dir, 'other')]), { state: 'ok', says: join(dir, 'other') })
+  const unknown = await workdir(port, { RUNTIME_TOKEN: 'x'.repeat(40) })
+  t.match(unknown?.says, / \(of a daemon that is started here; --workdir names another\)$/, 'it is not told')
+  t.match(await workdir(['--port', '1'], { RUNTIME_WORKDIR: join(dir, 'other') }), { says: join(dir, 'other') })
+  rmdirSync(join(dir, 'work'))
+  t.match(await workdir(port), { state: 'fail', says: `${join(dir, 'work')} cannot be entered: ENOENT` })
 })

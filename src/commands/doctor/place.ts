@@ -12,11 +12,17 @@ import { fail, ok, warn, type Check, type Finding } from './finding.ts'
 
 export interface Places {
   readonly stateDirectory: string
+  /** Where a daemon begins that is started as this command was. */
   readonly workdir: string
+  /** False: it is the directory that this command was started in, which says nothing of a daemon started elsewhere. */
+  readonly workdirChosen: boolean
+  /** Of the daemon that runs; it counts where it is known. */
+  readonly runningWorkdir?: string | undefined
   readonly tokens: TokenSources
 }
 
-export function placeChecks({ stateDirectory, workdir, tokens }: Places): readonly Check[] {
+export function placeChecks(places: Places): readonly Check[] {
+  const { stateDirectory, tokens } = places
   const state = [stateDirectory]
   const kept = [...state, tokens.file, tokens.credential].filter((path) => path !== undefined)
   const ofToken = tokens.fromEnvironment === undefined ? kept : []
@@ -24,7 +30,7 @@ export function placeChecks({ stateDirectory, workdir, tokens }: Places): readon
     { what: 'token', needs: ofToken, look: () => tokenFinding(tokens) },
     { what: 'state directory', needs: state, look: () => stateFinding(stateDirectory, tokens) },
     { what: 'left commands', needs: state, look: async () => await leftFinding(stateDirectory) },
-    { what: 'workdir', needs: [workdir], look: () => workdirFinding(workdir) },
+    { what: 'workdir', needs: [places.runningWorkdir ?? places.workdir], look: () => workdirFinding(places) },
     { what: 'temporary files', needs: [tmpdir()], look: temporaryFinding },
     { what: '/proc', look: procFinding },
   ]
@@ -51,7 +57,8 @@ function stateFinding(directory: string, { fromEnvironment, file }: TokenSources
   return warn('state directory', `${says}; interrupted writes leave temporary files`, todo)
 }
 
-function workdirFinding(workdir: string): Finding {
+function workdirFinding({ workdir: begun, workdirChosen, runningWorkdir }: Places): Finding {
+  const workdir = runningWorkdir ?? begun
   try {
     accessSync(workdir, constants.X_OK | constants.R_OK)
     if (!statSync(workdir).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
@@ -63,7 +70,9 @@ function workdirFinding(workdir: string): Finding {
     )
   }
   const refused = unwritable(workdir)
-  if (refused === undefined) return ok('workdir', workdir)
+  const here = `${workdir} (of a daemon that is started here; --workdir names another)`
+  const whose = runningWorkdir === undefined ? (workdirChosen ? workdir : here) : `${workdir} (of the running daemon)`
+  if (refused === undefined) return ok('workdir', whose)
   return warn(
     'workdir',
     `${workdir} cannot be written: ${refused}`,
