@@ -15,7 +15,7 @@ const real = (description?: string) =>
 
 const counts = Type.Object(
   {
-    calls: whole('Calls in progress, this one and proxied exchanges among them'),
+    calls: whole('Calls in progress, this one, proxied exchanges and calls of other runtimes among them'),
     execs: whole('Commands that run'),
     execs_waiting: whole('Commands whose start waits for its turn'),
     execs_orphaned: whole('Commands that run on from before the daemon was killed'),

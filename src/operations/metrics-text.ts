@@ -50,7 +50,7 @@ function callFamilies({ calls, responses }: Daemon): Family[] {
   return [
     {
       name: `${PREFIX}calls_total`,
-      help: 'Calls of operations that have ended; 5xx: also those that failed after their answer had begun; left: the caller had gone.',
+      help: 'Calls of operations that have ended, and under runtime_forward those handed on to other runtimes; 5xx: also those that failed after their answer had begun; left: the caller had gone.',
       type: 'counter',
       values: [...calls.entries()].flatMap(([operation, counts]) => endedValues(operation, counts)),
     },
@@ -91,7 +91,7 @@ function latencies(calls: CallTally): Family {
 
 /** What the numbers of /health/detail are called here, and what they are. */
 const COUNTS = {
-  calls: ['calls_running', 'Calls in progress, proxied exchanges among them.'],
+  calls: ['calls_running', 'Calls in progress, proxied exchanges and calls of other runtimes among them.'],
   execs: ['execs_running', 'Commands that run.'],
   execs_waiting: ['execs_waiting', 'Commands whose start waits for its turn.'],
   terminals: ['terminals_alive', 'Terminals alive.'],

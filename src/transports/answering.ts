@@ -131,7 +131,7 @@ function openServing(parts: AnsweringParts, rules: AnsweringRules, around: Surro
     holdBody(request, exchange.response)
     const found = router.find(method, place.path)
     if (path !== place.path && found !== undefined && 'op' in found && found.route.rootOnly) throw notServed(path)
-    if (place.remote !== undefined) return await forward(place.remote, place.path, known)
+    if (place.remote !== undefined) return await forward(place.remote, place.path, known, parts)
     if (place.path === '/mcp') return await parts.mcp(known)
     if (found === undefined) {
       if (parts.upgrades(place.path, place.path === path) === undefined) throw notServed(path)

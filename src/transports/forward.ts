@@ -4,6 +4,10 @@
 
 import http, { type IncomingMessage } from 'node:http'
 import { errnoOf, Fault } from '../base/fault.ts'
+import type { Log } from '../base/log.ts'
+import type { Outcome } from '../base/tally.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Admission, Gate } from '../invoke.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
 import { askForBody } from './body.ts'
 import { carry } from './proxy/flow.ts'
@@ -30,16 +34,59 @@ const FOR_APPLICATIONS: ReadonlySet<string> = new Set(['cookie', 'origin'])
 
 const CONNECT_MS = 5_000
 
-/** Resolves when the reply has been passed on; throws unavailable while nothing has been sent. */
-export async function forward(remote: RemoteTarget, path: string, exchange: Exchange): Promise<void> {
-  const { request, response, query } = exchange
-  if (exchange.caller.scopes !== 'all') {
-    // The target would see a credential of ours that allows everything.
-    throw new Fault(
-      'forbidden',
-      'this credential is limited to some scopes, and other runtimes take unlimited ones only',
-    )
+/** Where a call of another runtime is counted. */
+export interface Accounting {
+  readonly gate: Gate
+  readonly log: Log
+  readonly daemon?: Daemon
+}
+
+/** One name for all of them: what is asked of another runtime is counted there by its own names. */
+const ADMISSION: Admission = { name: 'runtime_forward', scope: 'none' }
+
+/**
+ * A call of its caller for as long as it lasts, like one that is answered here. Resolves when the reply has been passed
+ * on; throws unavailable while nothing has been sent, and what the gate says.
+ */
+export async function forward(
+  remote: RemoteTarget,
+  path: string,
+  exchange: Exchange,
+  { gate, log, daemon }: Accounting,
+): Promise<void> {
+  const began = performance.now()
+  let leave: (() => void) | undefined
+  let outcome: Outcome = '5xx'
+  try {
+    refuseLimited(exchange)
+    leave = gate.enter(ADMISSION, exchange.caller)
+    await passOn(remote, path, exchange)
+    outcome = outcomeOf(exchange.response.statusCode)
+  } catch (error) {
+    const fault = error instanceof Fault ? error : undefined
+    if (fault !== undefined && !exchange.response.headersSent) outcome = outcomeOf(fault.status)
+    if (fault?.code === 'unavailable' && leave !== undefined)
+      log.warn('runtime_failed', { request_id: exchange.requestId, runtime: remote.id, reason: fault.message })
+    throw error
+  } finally {
+    leave?.()
+    if (exchange.signal.aborted) outcome = 'left'
+    daemon?.calls.count(ADMISSION.name, 'rest', outcome, (performance.now() - began) / 1000)
   }
+}
+
+function outcomeOf(status: number): Outcome {
+  return status >= 500 ? '5xx' : status >= 400 ? '4xx' : '2xx'
+}
+
+/** The target would see a credential of ours that allows everything. */
+function refuseLimited({ caller }: Exchange): void {
+  if (caller.scopes === 'all') return
+  throw new Fault('forbidden', 'this credential is limited to some scopes, and other runtimes take unlimited ones only')
+}
+
+async function passOn(remote: RemoteTarget, path: string, exchange: Exchange): Promise<void> {
+  const { request, response, query } = exchange
   const proxied = isProxied(path)
   const url = addressAt(remote, path, query)
   // Loaded only here: TLS takes a tenth of a start, and few daemons have such a target.
