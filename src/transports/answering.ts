@@ -97,7 +97,7 @@ export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, arou
     } finally {
       underWay.end(response)
       connections.end(request.socket)
-      if (!request.complete) whenSent(response, () => request.socket.destroySoon())
+      if (!request.complete) whenSent(response, () => endUnread(request))
       status ||= response.statusCode
       if (parts.daemon !== undefined && response.headersSent) parts.daemon.responses[responseClass(status)]++
       if (rules.accessLog) {
@@ -197,6 +197,11 @@ async function refuse(
   // A connection whose body was not read ends with the answer: its client must not send the next request on it.
   const last = response.req.complete ? {} : { connection: 'close' }
   await sendJson(response, status, refusalBody(body, response.req), { ...headers, ...more, ...last })
+}
+
+/** An answer in the first moment comes before Node has told the end of a request that has no body. */
+function endUnread({ complete, socket }: IncomingMessage): void {
+  if (!complete) socket.destroySoon()
 }
 
 /**

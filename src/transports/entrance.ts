@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { corsHeaders, hostsOf, originAllowed, originMatters, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
+import { answerOfServer, asksOfServer, refuseTarget } from './request-target.ts'
 
 /**
  * What MCP clients ask after a 401 to find an authorization server: the well-known documents, with the path of the
@@ -19,7 +20,7 @@ function isOAuthProbe(path: string): boolean {
   return DEFAULT_ENDPOINTS.has(path) || DISCOVERY.test(path)
 }
 
-/** Host, Origin, preflight and probes. True if the request goes on; false if it is answered already. */
+/** Request line, Host, Origin, preflight and probes. True if the request goes on; false if it is answered already. */
 export function passEntrance(
   request: IncomingMessage,
   response: ServerResponse,
@@ -27,6 +28,7 @@ export function passEntrance(
   origins: OriginRules,
   headers: Record<string, string>,
 ): boolean {
+  refuseTarget(request)
   const badHost = refuseHost(hostsOf(request.rawHeaders, request.url ?? ''), origins)
   if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
   const { origin } = request.headers
@@ -51,6 +53,10 @@ export function passEntrance(
       response.writeHead(204, headers).end()
       return false
     }
+  }
+  if (asksOfServer(request)) {
+    answerOfServer(response, headers)
+    return false
   }
   if (!proxied && isOAuthProbe(path))
     throw new Fault('not_found', 'this daemon takes its own bearer tokens; it has no OAuth endpoints')

@@ -87,7 +87,7 @@ export function splitTarget(target: string): { path: string; query: string } {
   const mark = local.indexOf('?')
   const path = mark < 0 ? local : local.slice(0, mark)
   return {
-    path: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path,
+    path: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path || '/', // RFC 9110 4.2.3
     query: mark < 0 ? '' : local.slice(mark + 1),
   }
 }

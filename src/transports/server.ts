@@ -86,6 +86,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   server.on('clientError', refuseMalformed)
   const upgrades = openUpgrades(parts, { origins, connections }, rules.accessLog)
   server.on('upgrade', upgrades.take)
+  server.on('connect', upgrades.take) // Node would close it without an answer; its target is refused there
   await listen(server, rules)
   // A connection that could not be taken (no free descriptor) is that connection's end, not ours (Z-01).
   server.on('error', (error) => parts.log.warn('connection_not_taken', { errno: errnoOf(error) }))

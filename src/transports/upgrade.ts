@@ -18,6 +18,7 @@ import { hostsOf, originAllowed, refuseHost, type OriginRules } from './origin.t
 import { isProxied } from './proxy/target.ts'
 import { takeToken } from './query-token.ts'
 import { newRequestId } from './request-id.ts'
+import { refuseTarget } from './request-target.ts'
 import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
@@ -69,6 +70,7 @@ export function openUpgrades(
 
   const serve = async (request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<number> => {
     const { path, query: text } = splitTarget(request.url ?? '/')
+    refuseTarget(request)
     refuseForeign(request, path, origins)
     const query = new URLSearchParams(text)
     // On /proxy a header counts alone (contract 18), the parameter being perhaps the application's.

@@ -3,6 +3,7 @@
 
 import t from 'tap'
 import { startDaemon, TOKEN } from '../support/daemon.ts'
+import { rawExchange } from '../support/raw-http.ts'
 
 const PAGE = 'https://app.example'
 const asks = (origin: string, more: Record<string, string> = {}) => ({
@@ -84,4 +85,11 @@ t.test('the star admits all, by name', async (t) => {
     t.equal(reply.headers.get('access-control-allow-origin'), origin)
     t.match(reply.headers.get('vary'), /Origin/)
   }
+})
+
+t.test('a preflight leaves the connection to the request that follows it', async (t) => {
+  const daemon = await startDaemon(t, { config: { cors: { origins: [PAGE] } } })
+  const lines = ['OPTIONS /files HTTP/1.1', 'Host: localhost', `Origin: ${PAGE}`, 'Access-Control-Request-Method: GET']
+  const { answers } = await rawExchange(daemon.port, `${lines.join('\r\n')}\r\n\r\n`.repeat(3), 3)
+  t.equal(answers, 3)
 })
