@@ -68,7 +68,7 @@ export function takeIn<I extends TObject>(
     const value =
       fixed ??
       (bytes !== undefined
-        ? readPath(`${name}_base64`, bytes, workdir)
+        ? readExact(`${name}_base64`, bytes, workdir)
         : came === undefined
           ? field.default
           : readWhole(name, field, came, workdir))
@@ -144,6 +144,10 @@ function readScalar(type: string | undefined, value: unknown): unknown {
     default:
       return value
   }
+}
+
+function readExact(name: string, came: string | readonly string[], workdir: string): unknown {
+  return typeof came === 'string' ? readPath(name, came, workdir) : came.map((one) => readPath(name, one, workdir))
 }
 
 /** Absolute and normalised; a relative path is below `workdir`. */

@@ -3,7 +3,7 @@
 // holds bytes (base/bytes-text.ts). Pure.
 
 import { shownText, bytesOfText, textOfBytes } from './base/bytes-text.ts'
-import { asText, bad } from './field-reading.ts'
+import { asText, bad, readItems } from './field-reading.ts'
 import type { Kind } from './schema.ts'
 
 const ENDING = '_base64'
@@ -14,25 +14,27 @@ const ACCEPTED = 'accepted is base64 of the bytes of one path'
 export function readPathBytes(
   fields: Readonly<Record<string, { readonly kind?: Kind }>>,
   given: ReadonlyMap<string, unknown>,
-): ReadonlyMap<string, string> {
-  const paths = new Map<string, string>()
+): ReadonlyMap<string, string | readonly string[]> {
+  const paths = new Map<string, string | readonly string[]>()
   for (const [name, came] of given) {
     if (fields[name]?.kind !== 'path_bytes') continue
     const path = name.slice(0, -ENDING.length)
     if (given.has(path)) throw bad(name, `${path} and ${name} are both given; accepted is one of them`, came)
-    paths.set(path, textOfBytes(decoded(name, asText(came))))
+    const coded = asText(came)
+    const several = fields[path]?.kind === 'paths'
+    paths.set(path, several ? readItems(coded).map((one) => decoded(name, one)) : decoded(name, coded))
   }
   return paths
 }
 
 /** Both alphabets, with padding or without; nothing else is passed over, since a path that is cut is another one. */
-function decoded(name: string, came: unknown): Buffer {
+function decoded(name: string, came: unknown): string {
   const digits = typeof came === 'string' ? /^([A-Za-z0-9+/_-]*)={0,2}$/.exec(came)?.[1] : undefined
   if (digits === undefined) throw bad(name, `${name} has what base64 has not; ${ACCEPTED}`, came)
   const bytes = Buffer.from(digits, 'base64')
   const whole = bytes.toString('base64url') === digits.replaceAll('+', '-').replaceAll('/', '_')
   if (!whole) throw bad(name, `${name} is cut: its last characters are no whole byte; ${ACCEPTED}`, came)
-  return bytes
+  return textOfBytes(bytes)
 }
 
 /** Fields of an answer whose bytes are told where their text cannot have them. */
@@ -40,8 +42,8 @@ const TOLD = ['path', 'to', 'name', 'symlink_target'] as const
 
 /** The answer as it may leave: each text is whole characters, and the bytes of paths stand beside it. */
 export function tellPathBytes(answer: object): object {
+  if (isWhole(answer)) return answer
   const halves = Object.entries(answer).filter(([, value]) => typeof value === 'string' && !value.isWellFormed())
-  if (halves.length === 0) return answer
   const told: Record<string, unknown> = { ...answer }
   for (const [name, value] of halves as [string, string][]) {
     told[name] = shownText(value)
@@ -49,4 +51,13 @@ export function tellPathBytes(answer: object): object {
     if (name === 'name') told['lossy_name'] = true
   }
   return told
+}
+
+/** Asked of each answer there is: nothing is made for it. */
+function isWhole(answer: object): boolean {
+  for (const name in answer) {
+    const value: unknown = answer[name as keyof typeof answer]
+    if (typeof value === 'string' && !value.isWellFormed()) return false
+  }
+  return true
 }

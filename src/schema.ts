@@ -29,6 +29,15 @@ export const pathBytes = (of = 'path') =>
     }),
   )
 
+/** The same of a field of paths: all of them in base64, an array. */
+export const pathsBytes = (of = 'paths') =>
+  Type.Optional(
+    Type.Array(Type.String(), {
+      kind: 'path_bytes',
+      description: `Instead of ${of}, for names that are not UTF-8: base64 of the bytes of each.`,
+    }),
+  )
+
 /** In answers: the bytes of such a path, beside its text, which has U+FFFD for what is not UTF-8. */
 export const toldBytes = (of = 'path') =>
   Type.Optional(Type.String({ description: `Bytes of a ${of} that is not UTF-8, in base64.` }))

@@ -77,13 +77,18 @@ const BYTE = /[\udc80-\udcff]/u
 /** As they may leave: of a path that is not UTF-8 the text for people, and its bytes beside it. */
 function told(details: FaultDetails): FaultDetails {
   const fields = Object.entries(details)
-  if (!fields.some(([, value]) => typeof value === 'string' && !value.isWellFormed())) return details
+  if (fields.every(([, value]) => isWhole(value))) return details
   const exact = ([name, value]: readonly [string, unknown]): (readonly [string, unknown])[] => {
+    if (Array.isArray(value)) return [[name, value.map((one) => (typeof one === 'string' ? shownText(one) : one))]]
     if (typeof value !== 'string' || value.isWellFormed()) return [[name, value]]
     const bytes = [`${name}_base64`, bytesOfText(value).toString('base64')] as const
     return BYTE.test(value) ? [[name, shownText(value)], bytes] : [[name, shownText(value)]]
   }
   return Object.fromEntries(fields.flatMap(exact))
+}
+
+function isWhole(value: unknown): boolean {
+  return Array.isArray(value) ? value.every(isWhole) : typeof value !== 'string' || value.isWellFormed()
 }
 
 /** The codes of system calls that say something about the caller's request rather than about us. */

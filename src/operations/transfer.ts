@@ -1,7 +1,7 @@
 // Archives out of the workspace (contract 4 and 17): what lies below some paths, as one stream.
 
 import { ByteStream, operation } from '../operation.ts'
-import { list, optional, paths, Type } from '../schema.ts'
+import { list, optional, paths, pathsBytes, Type } from '../schema.ts'
 import type { PackRemarks } from '../threads/archive/pack-job.ts'
 import { archiveName, chooseFormat, FORMATS, MEDIA_TYPES } from '../workspace/archives/archive-format.ts'
 import { contentDisposition } from './content-disposition.ts'
@@ -17,6 +17,7 @@ export const transferDownload = operation({
   scope: 'files:read',
   input: Type.Object({
     paths: paths('Files, directories and links to take, each under its base name; `/` gives `./etc` and so on.'),
+    paths_base64: pathsBytes(),
     exclude_patterns: list(
       'Globs in .gitignore syntax (braces too) of what to leave out below each path: `node_modules`, `*.log`, `src/gen`.',
     ),

@@ -56,6 +56,7 @@ const READING: readonly Go[] = [
   asked('/files/read?hash=true&'),
   asked('/files/stat?'),
   asked('/files/raw?'),
+  async (caller, coded) => await caller.rest('POST', '/files/transfer/download', { paths_base64: [coded] }),
   tool('file_read'),
   tool('file_stat'),
 ]

@@ -1,6 +1,7 @@
 // Files whose names are not UTF-8, named by base64 of the bytes of their path: read, changed and found over every door,
 // and two names that decoding makes alike are never taken for each other.
 
+import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -244,4 +245,30 @@ t.test('what is no base64 of a path is refused with the field, and so are two pa
       t.match(body['error'], sentence, name)
     }
   }
+})
+
+t.test('a download takes paths in bytes, and their members have the same names', async (t) => {
+  const daemon = await shared
+  const { bytes, coded } = three(t)
+  mkdirSync(bytes('d\xe4'))
+  writeFileSync(bytes('d\xe4/in\xff'), 'inner')
+  symlinkSync('gone', bytes('l\xff'))
+  const packed = async (body: object) => {
+    const reply = await fetch(`${daemon.url}/files/transfer/download`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...body, format: 'tar' }),
+    })
+    return { status: reply.status, tar: Buffer.from(await reply.arrayBuffer()) }
+  }
+  const { status, tar } = await packed({ paths_base64: [A, O, 'd\xe4', 'l\xff'].map(coded) })
+  t.equal(status, 200, tar.toString())
+  const listed = spawnSync('tar', ['-tf', '-', '--quoting-style=literal', '--show-transformed-names'], { input: tar })
+  const names = listed.stdout.toString('latin1').trimEnd().split('\n')
+  t.strictSame(new Set(names), new Set([A, O, 'd\xe4/', 'd\xe4/in\xff', 'l\xff']), listed.stderr.toString())
+  const [mixed, cut] = [{ paths: ['/tmp'], paths_base64: [coded(A)] }, { paths_base64: [coded(A), 'L3Rtc'] }]
+  t.match(await packed(mixed), { status: 400, tar: /paths and paths_base64 are both given/ })
+  t.match((await packed(cut)).status, 400)
+  t.match((await packed({ paths_base64: [coded('none\xff')] })).status, 404)
+  t.match((await packed({})).tar.toString(), /paths is missing \(also taken: paths_base64\)/)
 })

@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { access as mayRead, lstat, realpath } from '../../base/path-calls.ts'
+import { textOfBytes } from '../../base/bytes-text.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import type { PackRoot } from '../../threads/archive/pack-job.ts'
 import { pseudoMounts } from '../../threads/walk/mounts.ts'
@@ -31,7 +32,7 @@ export async function rootsOf(
     }
     byName.set(root.name, root)
   }
-  const mountinfo = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
+  const mountinfo = textOfBytes(await readFile('/proc/self/mountinfo').catch(() => Buffer.alloc(0)))
   const judged = access.everything ? roots : await judgedRoots(roots, access, stack)
   for (const { path } of roots) await remoteCall(path, () => refuseUnfit(path, mountinfo))
   return judged
