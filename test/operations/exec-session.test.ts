@@ -1,11 +1,14 @@
 // What belongs to a command is its session: timeout, DELETE and the daemon's stop end every process group of it,
 // and leave alone what made a session of its own.
 
-import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { pidIn, runs } from '../support/exec.ts'
+import { membersOf } from '../support/process-session.ts'
 import { until } from '../support/until.ts'
+
+// The tests wait for what the daemon gives a process between TERM and KILL: they do so beside each other.
+t.jobs = 6
 
 const daemon = await startDaemon(t)
 const HEADERS = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` }
@@ -20,20 +23,6 @@ function endLater(pid: number): void {
 async function start(one: Daemon, command: readonly string[], more: object = {}): Promise<{ id: string; pid: number }> {
   const { body } = await one.call('POST', '/exec', { command, background: true, ...more })
   return { id: body.id, pid: body.guest_pid }
-}
-
-/** Processes of a session that live, its leader among them. */
-function membersOf(session: number): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    try {
-      const fields = readFileSync(`/proc/${Number(name)}/stat`, 'latin1')
-        .replace(/^.*\) /, '')
-        .split(' ')
-      return Number(fields[3]) === session && fields[0] !== 'Z' ? [Number(name)] : []
-    } catch {
-      return []
-    }
-  })
 }
 
 /** Ways to a process group of its own that ordinary programs take. */

@@ -1,30 +1,22 @@
 // What belongs to a terminal is its session: DELETE and the daemon's stop end every process group of it, and leave alone
 // what made a session of its own.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { startDaemon, type Daemon } from '../support/daemon.ts'
 import { runs } from '../support/exec.ts'
+import { membersOf } from '../support/process-session.ts'
 import { until } from '../support/until.ts'
-
-/** Processes of a session that live, its leader among them. */
-function membersOf(session: number): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    try {
-      const fields = readFileSync(`/proc/${Number(name)}/stat`, 'latin1')
-        .replace(/^.*\) /, '')
-        .split(' ')
-      return Number(fields[3]) === session && fields[0] !== 'Z' ? [Number(name)] : []
-    } catch {
-      return []
-    }
-  })
-}
 
 async function open(daemon: Daemon, line: string, shell = ['sh', '-c']): Promise<{ id: string; pid: number }> {
   const { body } = await daemon.call('POST', '/terminals', { command: [...shell, line] })
   return { id: body.id, pid: body.pid }
 }
+
+// The tests wait for what the daemon gives a process between HUP and KILL: they do so beside each other.
+t.jobs = 6
+
+const shared = await startDaemon(t)
 
 /** Ways to a process group of its own, to a stop, and to be deaf to a hang-up. */
 const GROUPS = {
@@ -38,10 +30,9 @@ const GROUPS = {
 
 for (const [name, line] of Object.entries(GROUPS)) {
   t.test(`${name}: nothing is left after DELETE`, async (t) => {
-    const daemon = await startDaemon(t)
-    const { id, pid } = await open(daemon, line)
+    const { id, pid } = await open(shared, line)
     await until('it has started others', () => membersOf(pid).length > 1)
-    const { status, body } = await daemon.call('DELETE', `/terminals/${id}`)
+    const { status, body } = await shared.call('DELETE', `/terminals/${id}`)
     t.strictSame({ status, body }, { status: 200, body: { success: true, terminal_id: id } })
     t.same(membersOf(pid), [])
   })

@@ -1,62 +1,13 @@
 // What the daemon says while it runs, and that nobody who listens badly, or not at all, can stop it (reliability
 // C-07); what ends it; and that secrets are in no line (A-09).
 
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { COMMAND, startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
+import { MIB } from '../support/growth.ts'
+import { detail, flood, freePort, startBehind } from '../support/logging-daemon.ts'
 import { until } from '../support/until.ts'
-
-const MIB = 1024 * 1024
-/** Paths are logged, and a head may have 16 KiB. */
-const LONG_PATH = `/${'x'.repeat(14_000)}`
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
-
-const authorization = `Bearer ${TOKEN}`
-
-/** Requests that log `bytes` in all. */
-async function flood(url: string, bytes: number): Promise<void> {
-  const each = async (): Promise<void> => {
-    for (let left = bytes / 8; left > 0; left -= LONG_PATH.length) {
-      await (await fetch(url + LONG_PATH, { headers: { authorization } })).arrayBuffer()
-    }
-  }
-  await Promise.all(Array.from({ length: 8 }, each))
-}
-
-interface Detail {
-  readonly memory: { readonly anonymous_bytes: number }
-  readonly lost: { readonly log_lines_dropped: number }
-}
-
-const detail = async (url: string): Promise<Detail> =>
-  (await (await fetch(`${url}/health/detail`, { headers: { authorization } })).json()) as Detail
-
-/** A daemon behind a shell, which says where its stderr goes; the test cannot read it. */
-async function startBehind(t: Test, script: string): Promise<{ url: string; shell: ChildProcess }> {
-  const port = await freePort()
-  const home = t.testdir()
-  const args = ['--port', String(port), '--access-log']
-  const shell = spawn('sh', ['-c', script, 'sh', ...COMMAND, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: home, RUNTIME_TOKEN: TOKEN },
-    stdio: ['ignore', 'pipe', 'ignore'],
-    detached: true,
-  })
-  t.teardown(() => process.kill(-(shell.pid ?? 0), 'SIGKILL'))
-  const url = `http://127.0.0.1:${port}`
-  const answers = async () => (await fetch(`${url}/health`).catch(() => undefined))?.status === 200
-  await until('it serves', answers)
-  return { url, shell }
-}
 
 t.test('C-07 the log collector dies: it serves on', async (t) => {
   const { url, shell } = await startBehind(t, '"$@" 2>&1 >/dev/null | { echo $$; exec head -c 100 >/dev/null; }')

@@ -1,24 +1,12 @@
 // A terminal that prints without end while clients of /ws come and go (reliability P-06).
 
-import t, { type Test } from 'tap'
-import type { Terminal } from '../../../src/workspace/terminals/terminal.ts'
-import { openSocketServer, type SocketServer } from '../../support/socket-server.ts'
-import { openTestTerminals, script } from '../../support/terminals.ts'
+import t from 'tap'
+import { liveTerminals } from '../../support/live-terminals.ts'
 import { until } from '../../support/until.ts'
 import { view } from '../../support/viewer.ts'
 
-interface Live extends SocketServer {
-  readonly run: (line: string) => Terminal
-}
-
-async function live(t: Test): Promise<Live> {
-  const terminals = openTestTerminals(t)
-  const server = await openSocketServer(t, { live: { terminals } })
-  return { ...server, run: (line) => script(terminals, line) }
-}
-
 t.test('P-06 100 MiB without a newline while clients come and go: replays are bounded', async (t) => {
-  const { url, run } = await live(t)
+  const { url, run } = await liveTerminals(t)
   const size = 100 * 1024 * 1024
   const terminal = run(`yes "$(printf '\\033[12;40Hxyz')" | tr -d '\\n' | head -c ${size}`)
   const { id } = terminal

@@ -2,25 +2,13 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import type { Terminal } from '../../../src/workspace/terminals/terminal.ts'
-import { openSocketServer, type SocketServer } from '../../support/socket-server.ts'
-import { openTestTerminals, script } from '../../support/terminals.ts'
+import t from 'tap'
+import { liveTerminals } from '../../support/live-terminals.ts'
 import { until } from '../../support/until.ts'
 import { view } from '../../support/viewer.ts'
 
-interface Live extends SocketServer {
-  readonly run: (line: string) => Terminal
-}
-
-async function live(t: Test): Promise<Live> {
-  const terminals = openTestTerminals(t)
-  const server = await openSocketServer(t, { live: { terminals } })
-  return { ...server, run: (line) => script(terminals, line) }
-}
-
 t.test('type, resize, exit: a terminal as a client sees it', async (t) => {
-  const { url, run } = await live(t)
+  const { url, run } = await liveTerminals(t)
   const viewer = await view(t, url)
   const { id } = run('while read line; do stty size; echo "got $line"; test "$line" = end && exit 7; done')
   viewer.say({ channel: 'terminal', type: 'resize', id: String(id), cols: 99, rows: 33 })
@@ -35,7 +23,7 @@ t.test('type, resize, exit: a terminal as a client sees it', async (t) => {
 })
 
 t.test('P-08 print and exit at once, also while the client reads nothing: every byte, then the exit', async (t) => {
-  const { url, run } = await live(t)
+  const { url, run } = await liveTerminals(t)
   const viewer = await view(t, url)
   for (let round = 0; round < 60; round++) {
     const paused = round % 3 === 0
@@ -51,7 +39,7 @@ t.test('P-08 print and exit at once, also while the client reads nothing: every 
 })
 
 t.test('P-04 a client that stops reading and then leaves freezes nothing', async (t) => {
-  const { url, run } = await live(t)
+  const { url, run } = await liveTerminals(t)
   const done = join(t.testdir(), 'done')
   const viewer = await view(t, url)
   // More than the system keeps for a connection that nobody reads.
@@ -70,7 +58,7 @@ t.test('P-04 a client that stops reading and then leaves freezes nothing', async
 })
 
 t.test('P-05 200 disconnects at any byte: with offsets nothing is lost and nothing comes twice', async (t) => {
-  const { url, run } = await live(t)
+  const { url, run } = await liveTerminals(t)
   const rounds = 200
   const block = (i: number): string => Array.from({ length: 1000 }, (_, line) => `${i * 1000 + line}\r\n`).join('')
   const reference = Buffer.from(Array.from({ length: rounds }, (_, i) => block(i)).join(''))
@@ -100,7 +88,7 @@ t.test('P-05 200 disconnects at any byte: with offsets nothing is lost and nothi
 })
 
 t.test('X-07 one terminal floods: another answers, and a bad frame is answered, meanwhile', async (t) => {
-  const { url, run } = await live(t)
+  const { url, run } = await liveTerminals(t)
   const viewer = await view(t, url)
   viewer.onOutput = () => undefined
   const flood = run('yes | head -c 200000000')
