@@ -8,6 +8,7 @@ import { Compile } from 'typebox/compile'
 import { bytesOfText } from './base/bytes-text.ts'
 import { Fault, quote } from './base/fault.ts'
 import { nearest } from './base/nearest.ts'
+import { readExtensions } from './extension-reading.ts'
 import { asText, bad, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
 import type { Operation } from './operation.ts'
 import { readPathBytes } from './path-bytes.ts'
@@ -115,6 +116,8 @@ function readField(name: string, field: Field, value: unknown, workdir: string):
       return readItems(value).map((item) => readPath(name, item, workdir))
     case 'list':
       return readList(name, value)
+    case 'extensions':
+      return readExtensions(name, value)
     case 'argv':
       return readArgv(name, value)
     case 'content':
@@ -219,6 +222,8 @@ export function expectation(field: Field | undefined): string {
       return `an array of 1 to ${String(maxItems)} paths, absolute or below the working directory`
     case 'list':
       return `a list of at most ${String(maxItems)} strings, or one string, which is split at commas`
+    case 'extensions':
+      return `a list of at most ${String(maxItems)} file extensions, as in py, .py or *.py, or one string of them`
     case 'argv':
       return 'a command as an array of strings, or as one string'
     case 'env':

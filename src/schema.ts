@@ -5,7 +5,7 @@
 import { Type, type TSchema } from 'typebox'
 
 /** How a raw value is read before it is checked. */
-export type Kind = 'path' | 'path_bytes' | 'paths' | 'list' | 'argv' | 'content' | 'id' | 'env'
+export type Kind = 'path' | 'path_bytes' | 'paths' | 'list' | 'extensions' | 'argv' | 'content' | 'id' | 'env'
 
 /** Longest path taken, in bytes (PATH_MAX less the final NUL). */
 export const PATH_BYTES = 4095
@@ -74,6 +74,10 @@ export const number = (description: string, more: { minimum: number; maximum: nu
  */
 export const list = (description: string) =>
   Type.Array(Type.String(), { kind: 'list', description, maxItems: 1000, default: [] })
+
+/** File extensions: a list as above, each as in `py`, `.py` or `*.py`, several in one string; read, without the dot. */
+export const extensions = (description: string) =>
+  Type.Array(Type.String(), { kind: 'extensions', description, maxItems: 1000, default: [] })
 
 /** A command: an array of arguments, the JSON text of one, or one string (contract 12 row 1). */
 export const argv = (description: string) =>

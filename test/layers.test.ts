@@ -55,6 +55,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'settings.ts': 'top',
   'invoke.ts': 'invoke',
   'intake.ts': 'invoke',
+  'extension-reading.ts': 'invoke',
   'field-reading.ts': 'invoke',
   'path-bytes.ts': 'invoke',
   'catalog.ts': 'catalog',

@@ -1,7 +1,7 @@
 // Listing of directories: as one reply, and as a stream of lines (contract 2).
 
 import { EventStream, operation } from '../operation.ts'
-import { flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'
+import { extensions, flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'
 import { listFit } from './list-fit.ts'
 import { CONTENT_BUDGET, ENTRY_CAP, listFiles, streamFiles } from '../workspace/listing/listing.ts'
 
@@ -19,7 +19,7 @@ const input = Type.Object({
   no_gitignore: optional(Type.Boolean({ description: 'true: also what git ignores, whatever use_gitignore says.' })),
   max_depth: whole('Levels below `path`; 1 = direct children.', { minimum: 1, maximum: 1000, default: 20 }),
   path_filter: text('Only paths that contain this text, in any case.', { maxLength: 4096, default: '' }),
-  include_ext: list('Only files with these extensions, as in go, .go or *.go.'),
+  include_ext: extensions('Only files with these extensions, as in go, .go or *.go.'),
   ignore_patterns: list('Globs in .gitignore syntax (braces too), relative to `path`, to leave out.'),
   max_content_budget: whole('Bytes of content in one listing; larger values count as the default.', {
     minimum: 0,

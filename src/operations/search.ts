@@ -4,7 +4,7 @@
 import type { Static } from 'typebox'
 import { Fault, quote } from '../base/fault.ts'
 import { operation } from '../operation.ts'
-import { flag, list, number, optional, path, restCall, text, Type, whole } from '../schema.ts'
+import { extensions, flag, list, number, optional, path, restCall, text, Type, whole } from '../schema.ts'
 import { matchesFit } from './search-fit.ts'
 import { rulesWanted } from '../workspace/listing/rules-wanted.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'
@@ -51,7 +51,7 @@ const input = Type.Object({
     default: 10,
   }),
   context_lines: whole('Lines shown before and after each match.', { minimum: 0, maximum: 10, default: 0 }),
-  file_types: list('File extensions to search, in any case, such as go,js,py; empty: every file.'),
+  file_types: extensions('File extensions to search, in any case, such as go,js,py; empty: every file.'),
   include_hidden: flag('Search files and directories whose names begin with a dot.', false),
   no_gitignore: flag('Search what .gitignore rules leave out, too.', false),
   use_gitignore: optional(
@@ -135,7 +135,7 @@ export function contentQuery(asked: Static<typeof input>): ContentQuery {
     maxResults: asked.max_results,
     timeoutSeconds: asked.timeout,
     contextLines: asked.context_lines,
-    fileTypes: asked.file_types.map((type) => type.replace(/^\*?\.+/, '')).filter((type) => type !== ''),
+    fileTypes: asked.file_types,
     includeHidden: asked.include_hidden,
     ignoreRules: rulesWanted(asked),
     ignorePatterns: asked.ignore_patterns,

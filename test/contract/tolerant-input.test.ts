@@ -130,6 +130,61 @@ t.test('half a character is refused at every door, and nothing is done', async (
   t.strictSame(readdirSync(directory), [])
 })
 
+t.test('extensions are read as what they mean, in every spelling, or refused by name', async (t) => {
+  const path = t.testdir(
+    Object.fromEntries(
+      ['a.py', 'b.md', 'c.d.ts', 'd.ts', 'e.TAR.GZ', 'Makefile', '.py'].map((name) => [name, 'needle']),
+    ),
+  )
+  const listed = async (list: unknown): Promise<string[]> =>
+    names(await tool('file_list', { path, include_ext: list })).toSorted()
+  const searched = async (list: unknown): Promise<string[]> =>
+    Object.keys((await tool('search_content', { q: 'needle', path, file_types: list })).results).toSorted()
+  const two = [
+    'py md', 'py,md', 'py, md', '.py, .md', '.py .md', '*.py *.md', '*.py,*.md', '["*.py", ".md"]', 'py;md', 'py|md',
+    '*.{py,md}', '{py,md}', '.{py, md}', '**/*.py **/*.md', 'PY Md', ' py\tmd ', ['py md'], ['.py', '*.md'], ['*.{py,md}'],
+  ] // prettier-ignore
+  for (const list of two) {
+    t.strictSame(await listed(list), ['a.py', 'b.md'], JSON.stringify(list))
+    t.strictSame(
+      (await searched(list)).filter((name) => name !== '.py'),
+      ['a.py', 'b.md'],
+      JSON.stringify(list),
+    )
+  }
+  for (const list of ['*', '**', '*.*', ['*'], '["*"]', '*, py', '', [], ' , ']) {
+    t.equal((await listed(list)).length, 7, JSON.stringify(list))
+    t.equal((await searched(list)).length, 6, JSON.stringify(list))
+  }
+  t.strictSame(await listed('d.ts'), ['c.d.ts'])
+  t.strictSame(await listed('*.d.ts tar.gz'), ['c.d.ts', 'e.TAR.GZ'])
+  t.strictSame(await searched('*.d.ts tar.gz'), ['c.d.ts', 'e.TAR.GZ'])
+  t.strictSame(await listed('ts'), ['c.d.ts', 'd.ts'])
+  for (const [field, route] of [
+    ['include_ext', '/files?'],
+    ['include_ext', '/files/stream?'],
+    ['file_types', '/files/search?q=needle&'],
+  ] as const) {
+    for (const list of [
+      'src/*.py',
+      'p?',
+      '[ch]',
+      '*py',
+      'test.*',
+      '\\.py$',
+      '"py"',
+      '.',
+      '*.test.{ts,js}',
+      '!py',
+      '{py',
+    ]) {
+      const refused = await daemon.call('GET', route + new URLSearchParams({ path, [field]: list }).toString())
+      t.match(refused, { status: 400, body: { code: 'bad_request', details: { field } } }, `${field} ${list}`)
+      t.match(refused.body.message, /is no file extension; accepted are file extensions, as in py, \.py, \*\.py/)
+    }
+  }
+})
+
 t.test('an array in the notation of another language is refused by name, not split into globs', async (t) => {
   const path = place(t)
   for (const list of ["['*.py']", "['py', 'js']", '["py",]']) {

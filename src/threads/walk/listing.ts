@@ -193,7 +193,7 @@ export class Listing {
     if (codeOnly || extensions.length > 0) {
       if (item.kind === 'directory') return false
       if (codeOnly && !isCodeFile(item.name)) return false
-      if (extensions.length > 0 && !extensions.includes(folded(extensionOf(item.name)))) return false
+      if (extensions.length > 0 && !endsIn(item.name, extensions)) return false
     }
     return pathPart === '' || folded(below(directory, item).path).includes(pathPart)
   }
@@ -284,4 +284,12 @@ export class Listing {
 /** The directory's path and a slash, as they stand inside a JSON string. */
 function insideOf(directory: Directory): string {
   return jsonInside(directory.path === '/' ? '/' : `${directory.path}/`)
+}
+
+/** Whether one of the extensions is the name's: its last, or several together (`.d.ts`). */
+function endsIn(name: string, extensions: readonly string[]): boolean {
+  const last = folded(extensionOf(name))
+  if (last === '') return false
+  const whole = folded(name)
+  return extensions.some((one) => one === last || (whole.endsWith(one) && whole.length > one.length))
 }

@@ -114,7 +114,7 @@ export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: 
     filter: {
       codeOnly: request.code_files_only,
       pathPart: folded(request.path_filter),
-      extensions: request.include_ext.filter((one) => one !== '').map((one) => dotted(folded(one))),
+      extensions: request.include_ext.map((one) => dotted(folded(one))),
     },
     rules: {
       gitignore: rulesWanted(request),
@@ -125,8 +125,7 @@ export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: 
 }
 
 function dotted(extension: string): string {
-  const bare = extension.replace(/^\*(?=\.)/, '')
-  return bare.startsWith('.') ? bare : `.${bare}`
+  return extension.startsWith('.') ? extension : `.${extension}`
 }
 
 function remarks(summary: Summary, nested: boolean): Remarks {
