@@ -73,7 +73,7 @@ export function originMatters(method: string, path: string, upgrade: boolean): b
 
 /** Headers a page may send and read (contract 0, mcp.md 1.6). */
 const ALLOWED_HEADERS =
-  'Authorization, Content-Type, Accept, Range, If-Match, If-None-Match, If-Range, Content-Digest, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, X-MCP-Format, X-MCP-Toolsets, X-MCP-Readonly'
+  'Authorization, Content-Type, Accept, Range, If-Match, If-None-Match, If-Range, Content-Digest, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, X-MCP-Format, X-MCP-Toolsets, X-MCP-Readonly, X-MCP-Max-Result-Bytes, X-MCP-Cancel-On-Close'
 const EXPOSED_HEADERS =
   'WWW-Authenticate, Mcp-Session-Id, X-Request-Id, ETag, Last-Modified, Accept-Ranges, Content-Range, Content-Disposition, Content-Length, Retry-After'
 

@@ -34,6 +34,16 @@ t.test('preflights are answered before the credential is asked for', async (t) =
   t.equal(near.headers.get('access-control-allow-private-network'), 'true')
 })
 
+t.test('a page may send every header by which an MCP client chooses', async (t) => {
+  const daemon = await startDaemon(t, { config: { cors: { origins: [PAGE] } } })
+  const reply = await fetch(`${daemon.url}/mcp`, { method: 'OPTIONS', headers: asks(PAGE) })
+  const allowed = (reply.headers.get('access-control-allow-headers') ?? '').toLowerCase().split(', ')
+  const sent = ['format', 'toolsets', 'readonly', 'max-result-bytes', 'cancel-on-close'].map((name) => `x-mcp-${name}`)
+  for (const name of [...sent, 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'mcp-session-id']) {
+    t.ok(allowed.includes(name), name)
+  }
+})
+
 t.test('H-08 a page that is not on the list gets no allowance', async (t) => {
   const daemon = await startDaemon(t, { config: { cors: { origins: [PAGE] } } })
   for (const origin of ['https://evil.example', 'null', 'https://app.example.evil', 'http://app.example']) {
