@@ -41,7 +41,8 @@ const ws: PlainSchema = {
     summary: 'A WebSocket with the output and input of every terminal, and the events of every watcher.',
     description:
       'Binary frames are one byte, the id of a terminal, and raw bytes. Text frames are JSON with a `channel`: ' +
-      '`terminal`, `watcher` or `error`. A new client replaces the one before (close code 4000) unless `mode` is `shared`.',
+      '`terminal`, `watcher` or `error`. A new client closes older ones of its own credential (close code 4000) ' +
+      'unless `mode` is `shared`.',
     security: UPGRADE_SECURITY,
     parameters: [
       { name: 'mode', in: 'query', schema: { type: 'string', enum: ['replace', 'shared'], default: 'replace' } },
@@ -49,7 +50,7 @@ const ws: PlainSchema = {
         name: 'since',
         in: 'query',
         schema: text('Offsets up to which terminals have been read: only what follows is sent.'),
-        example: '1:77777,2:123',
+        example: '1:77777:LIFE,2:123',
       },
       {
         name: 'flow',

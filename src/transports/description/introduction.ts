@@ -14,7 +14,8 @@ const PAGE = `Files, search, commands, terminals, watchers and previews of one w
 
 **Fields** travel where each route says. A query field counts as one of the body too, and every method but GET takes a
 JSON body; a field that is in both is that of the body. A list is an array, a repeated key or one comma-separated string. \`true\`, \`false\` and numbers may be
-sent as strings. A field that means nothing is not an error: the reply names it in \`ignored\`. Paths are absolute.
+sent as strings. A field that means nothing is not an error: the reply names it in \`ignored\`. A path
+is absolute, or relative to the working directory that \`/runtime\` names.
 Some fields have other names too; where both are sent the other name wins.
 
 **Replies** are JSON objects with \`success: true\`. A failure has \`success: false\`, a sentence, and a \`code\` of a closed
