@@ -4,7 +4,20 @@
 import type { Static } from 'typebox'
 import { Fault, quote } from '../base/fault.ts'
 import { operation } from '../operation.ts'
-import { extensions, flag, list, number, optional, path, restCall, text, Type, whole } from '../schema.ts'
+import {
+  extensions,
+  flag,
+  list,
+  number,
+  optional,
+  path,
+  pathBytes,
+  restCall,
+  text,
+  toldBytes,
+  Type,
+  whole,
+} from '../schema.ts'
 import { matchesFit } from './search-fit.ts'
 import { rulesWanted } from '../workspace/listing/rules-wanted.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'
@@ -41,6 +54,7 @@ const input = Type.Object({
     maxLength: 1000,
   }),
   path: path('Directory or file to search.', { default: '/' }),
+  path_base64: pathBytes(),
   case_sensitive: flag('Distinguish upper and lower case.', false),
   regex: flag('Read q as a regular expression (Rust/RE2 syntax: no look-around, no back-references).', false),
   whole_word: flag('Match only where whole words match.', false),
@@ -69,6 +83,7 @@ export const searchContent = operation({
   output: Type.Object({
     query: Type.String(),
     path: Type.String(),
+    path_base64: toldBytes(),
     results: Type.Record(Type.String(), Type.Array(match), {
       description:
         'Matching lines by file; the keys are relative to path, or its base name where path is a file. Where names that are not UTF-8 would have one key, their bytes are told as \\xNN',

@@ -125,6 +125,24 @@ t.test('a walk of bytes leaves out what is ours, and tells the bytes of the rest
   t.match(inner.text, `"path_base64":"${bytes('work/w\xff/free\xfe').toString('base64')}"`)
 })
 
+t.test('a search of content by bytes finds nothing of ours', async (t) => {
+  const { daemon, bytes } = await openStand(t)
+  const searcher = callerOf(daemon, 'search')
+  const search = asked('/files/search?q=canary&use_gitignore=false&include_hidden=true&')
+  for (const path of [OURS[0], OURS[4], 'd\xe4/state/workspace-runtime']) {
+    const { status, text } = await search(searcher, bytes(path).toString('base64'))
+    t.equal(status, 403, text)
+  }
+  for (const path of ['d\xe4', 'work/by\xff']) {
+    const { status, text } = await search(searcher, bytes(path).toString('base64'))
+    t.equal(status, 200, text)
+    t.notMatch(text, CANARY)
+  }
+  const free = asked('/files/search?q=free&')
+  const found = await free(searcher, bytes('work/w\xff').toString('base64'))
+  t.match(found.text, bytes('work/w\xff/free\xfe').toString('base64'))
+})
+
 t.test('what is not ours is read, written and deleted with limited scopes too', async (t) => {
   const { daemon, bytes } = await openStand(t)
   const [reader, writer] = [callerOf(daemon, 'files:read'), callerOf(daemon, 'files:write')]

@@ -272,3 +272,30 @@ t.test('a download takes paths in bytes, and their members have the same names',
   t.match((await packed({ paths_base64: [coded('none\xff')] })).status, 404)
   t.match((await packed({})).tar.toString(), /paths is missing \(also taken: paths_base64\)/)
 })
+
+t.test('a search of content takes a directory or a file in bytes, and tells the bytes of each match', async (t) => {
+  const { directory, bytes, coded } = three(t)
+  mkdirSync(bytes('d\xe4'))
+  writeFileSync(bytes('d\xe4/plain.txt'), 'a needle\n')
+  writeFileSync(bytes('d\xe4/x\xff'), 'needle too\n')
+  writeFileSync(bytes('d\xe4/.gitignore'), 'left\n')
+  writeFileSync(bytes('d\xe4/left'), 'needle left out\n')
+  writeFileSync(join(directory, 'needle'), 'needle outside\n')
+  const below = { q: 'needle', path_base64: coded('d\xe4') }
+  await everywhere(t, get('/files/search', 'search_content', below), (body, door) => {
+    const matches = body['matches'] as { path: string; path_base64: string }[]
+    t.match(body, { path: `${directory}/d\ufffd`, path_base64: coded('d\xe4'), total_matches: 2 }, door)
+    t.strictSame(new Set(matches.map((one) => one.path_base64)), new Set(['d\xe4/plain.txt', 'd\xe4/x\xff'].map(coded)))
+    t.equal(matches.find(({ path }) => path.endsWith('plain.txt'))?.path, `${directory}/d\ufffd/plain.txt`)
+    t.strictSame(new Set(Object.keys(body['results'] as object)), new Set(['plain.txt', 'x\ufffd']))
+  })
+  for (const [name, content] of [
+    [A, 'A2'],
+    [O, 'O2'],
+  ] as const) {
+    await everywhere(t, get('/files/search', 'search_content', { q: '2', path_base64: coded(name) }), (body, door) => {
+      t.match(body, { matches: [{ path: `${directory}/n\ufffd.c`, path_base64: coded(name), text: content }] }, door)
+      t.strictSame(Object.keys(body['results'] as object), ['n\ufffd.c'], door)
+    })
+  }
+})

@@ -137,7 +137,8 @@ async function searchOnce(means: SearchMeans, asked: ContentQuery, ending: Endin
     return collector
   }
   const begin = async (): Promise<ResultCollector> =>
-    means.access.everything
+    // ripgrep is given text: below a path that is not UTF-8 it starts in what is open.
+    means.access.everything && asked.path.isWellFormed()
       ? await search(await whileWanted(searchTarget(asked.path), signal))
       : await searchJudged(asked.path, means.access, search)
   const nothing = { kind: 'directory' as const, directory: asked.path, name: '', repository: undefined, barred: [] }

@@ -3,6 +3,7 @@
 // seen and the last wanted one has its context, or the texts have used up their 8 MiB.
 
 import { posix } from 'node:path'
+import { bytesOfText, shownText } from '../../base/bytes-text.ts'
 import type { ContentQuery, SearchTarget } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'
 import { fileKey, shownNames } from './file-names.ts'
@@ -158,7 +159,7 @@ export class ResultCollector {
   }
 
   warn(warning: string): void {
-    if (this.#warnings.length < WARNINGS_TOLD) this.#warnings.push(warning)
+    if (this.#warnings.length < WARNINGS_TOLD) this.#warnings.push(shownText(warning))
     else this.#unsaid++
   }
 
@@ -175,7 +176,7 @@ export class ResultCollector {
     return {
       query: this.#query.pattern,
       path: this.#query.path,
-      results: Object.fromEntries([...byFile].map(([file, matches]) => [names.get(file) ?? file, matches])),
+      results: Object.fromEntries([...byFile].map(([file, matches]) => [shownText(names.get(file) ?? file), matches])),
       matches: found.map((one) => flatMatch(one, this.#target.directory)),
       total_matches: found.length,
       total_files: byFile.size,
@@ -224,18 +225,22 @@ export class ResultCollector {
 
 function flatMatch({ record, match }: Found, directory: string): FlatMatch {
   const { before: _before, after: _after, ...shown } = match
+  const at = posix.join(directory, record.path)
   const flat: FlatMatch = {
-    path: posix.join(directory, record.path),
+    path: shownText(at),
     line_number: record.line,
     ...shown,
     line: shown.text,
   }
-  if (record.pathBytes !== undefined) {
-    flat.lossy_name = true
-    const bytes = [Buffer.from(directory === '/' ? '/' : `${directory}/`), Buffer.from(record.pathBytes, 'base64')]
-    flat.path_base64 = Buffer.concat(bytes).toString('base64')
-  }
-  return flat
+  const bytes = bytesOf(at, directory, record)
+  if (bytes === undefined) return flat
+  return { ...flat, lossy_name: true, path_base64: bytes.toString('base64') }
+}
+
+/** Of a path that is not UTF-8. The directory is text that may hold bytes; what ripgrep says of a file comes as bytes. */
+function bytesOf(at: string, directory: string, { pathBytes }: LineRecord): Buffer | undefined {
+  if (pathBytes === undefined) return at.isWellFormed() ? undefined : bytesOfText(at)
+  return Buffer.concat([bytesOfText(directory === '/' ? '/' : `${directory}/`), Buffer.from(pathBytes, 'base64')])
 }
 
 /** Files in the order of their names, those of one text one after the other. */
