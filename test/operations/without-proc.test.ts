@@ -13,13 +13,14 @@ const EMPTY_PROC = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /proc
 const LONG = `: ${'x'.repeat(140_000)}\n`
 
 t.test('without /proc', { skip: NO_MOUNTS }, async (t) => {
+  t.jobs = 4 // they wait for what a process gets between TERM and KILL
   const daemon = await startDaemon(t, { wrapper: EMPTY_PROC })
   const background = async (line: string): Promise<{ id: string; pid: number }> => {
     const { body } = await daemon.call('POST', '/exec', { command: ['sh', '-c', line], background: true })
     return { id: body.id, pid: body.guest_pid }
   }
 
-  await t.test('health and metrics are told, less what is unknown', async (t) => {
+  void t.test('health and metrics are told, less what is unknown', async (t) => {
     const { status, body } = await daemon.call('GET', '/health/detail')
     t.equal(status, 200, JSON.stringify(body))
     t.equal(body.memory.resident_bytes, undefined)
@@ -29,7 +30,7 @@ t.test('without /proc', { skip: NO_MOUNTS }, async (t) => {
     t.notMatch(String(metrics.body), /NaN|undefined/)
   })
 
-  await t.test('a child that ignores TERM is killed by DELETE and by the timeout', async (t) => {
+  void t.test('a child that ignores TERM is killed by DELETE and by the timeout', async (t) => {
     const started = join(daemon.directory, 'started')
     const { id, pid } = await background(`(trap "" TERM; touch ${started}; sleep 811; sleep 812) & wait`)
     await until('it ignores TERM', () => existsSync(started))
@@ -45,7 +46,7 @@ t.test('without /proc', { skip: NO_MOUNTS }, async (t) => {
     t.match(late.body, { timed_out: true, status: 'failed', exit_code: 137 })
   })
 
-  await t.test('a terminal that ignores the hang-up is killed', async (t) => {
+  void t.test('a terminal that ignores the hang-up is killed', async (t) => {
     const opened = join(daemon.directory, 'opened')
     const command = ['sh', '-c', `trap "" HUP; touch ${opened}; sleep 814; sleep 815`]
     const { body } = await daemon.call('POST', '/terminals', { command })
@@ -54,11 +55,11 @@ t.test('without /proc', { skip: NO_MOUNTS }, async (t) => {
     await until('it is gone', () => !runs(body.pid))
   })
 
-  await t.test('a script longer than an argument runs, and leaves nothing behind', async (t) => {
+  void t.test('a script longer than an argument runs, and leaves nothing behind', async (t) => {
     const { body } = await daemon.call('POST', '/exec', { command: ['sh', '-c', `${LONG}echo done; exit 7`] })
     t.match(body, { exit_code: 7, stdout: 'done\n', stderr: '' })
   })
-  t.equal(await daemon.stop(), 0)
+  void t.test('it stops in order', { buffered: false }, async (t) => t.equal(await daemon.stop(), 0))
 })
 
 t.test('without /proc and without a temporary directory', { skip: NO_MOUNTS }, async (t) => {

@@ -6,6 +6,10 @@ import t from 'tap'
 import { until } from '../../support/until.ts'
 import { LEGACY, listen, META, modern, post, seen } from './fixture.ts'
 
+// They only wait: beside each other, but for those that count what the fixture has seen.
+t.jobs = 6
+const ALONE = { buffered: false }
+
 const call = (args: object, meta?: object, id: unknown = 'c') => ({
   jsonrpc: '2.0',
   id,
@@ -32,10 +36,8 @@ async function send(url: string, body: unknown, headers: Record<string, string>)
 
 t.test('with a token, after a second: headers and a comment, rising progress, the result last', async (t) => {
   await using server = await listen()
-  for (const [headers, meta] of [
-    [LEGACY, { progressToken: 'p' }],
-    [modern('tools/call', { name: 'wait' }).headers, { ...META, progressToken: 'p' }],
-  ] as const) {
+  const newer = modern('tools/call', { name: 'wait' }).headers
+  const look = async (headers: Record<string, string>, meta: object): Promise<void> => {
     const { response } = await send(server.url, call({ ms: 3000 }, meta), { ...headers, 'mcp-session-id': 's' })
     t.equal(response.statusCode, 200)
     t.match(response.headers, {
@@ -61,6 +63,7 @@ t.test('with a token, after a second: headers and a comment, rising progress, th
     )
     t.match(messages.at(-1), { id: 'c', result: { structuredContent: { waited: true } } })
   }
+  await Promise.all([look(LEGACY, { progressToken: 'p' }), look(newer, { ...META, progressToken: 'p' })])
 })
 
 t.test('a call that ends within a second is plain JSON, with a token too', async (t) => {
@@ -119,14 +122,15 @@ t.test('M-04 calls with one id and one token each get their own answer', async (
 
 t.test('who takes no stream gets JSON, however long it takes', async (t) => {
   await using server = await listen()
-  for (const headers of [{}, { 'mcp-protocol-version': '2025-11-25', accept: 'application/json' }]) {
+  const look = async (headers: Record<string, string>): Promise<void> => {
     const { response } = await send(server.url, call({ ms: 1200 }, { progressToken: 1 }), headers)
     t.match(response.headers['content-type'], /^application\/json/)
     t.match(JSON.parse(await text(response)), { id: 'c', result: {} })
   }
+  await Promise.all([look({}), look({ 'mcp-protocol-version': '2025-11-25', accept: 'application/json' })])
 })
 
-t.test('a refusal that has a status keeps it, with a token too', async (t) => {
+t.test('a refusal that has a status keeps it, with a token too', ALONE, async (t) => {
   await using server = await listen({ concurrency: 1, rate: 0 })
   const before = seen.started
   const waiting = await send(server.url, call({ ms: 60_000 }, { progressToken: 1 }), LEGACY)
@@ -139,7 +143,7 @@ t.test('a refusal that has a status keeps it, with a token too', async (t) => {
   t.match(read(await text(waiting.response)).messages.at(-1), { id: 'c', result: { isError: true } })
 })
 
-t.test('M-05 closing an open stream cancels in the modern era and not in the older one', async (t) => {
+t.test('M-05 closing an open stream cancels in the modern era and not in the older one', ALONE, async (t) => {
   await using server = await listen()
   const before = { ...seen }
   const older = await send(server.url, call({ ms: 1500 }, { progressToken: 1 }), LEGACY)

@@ -19,6 +19,9 @@ const LONG = { connectMs: 60_000, firstByteMs: 2_000 }
 const FORM = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'
 
+// They only wait: beside each other.
+t.jobs = 6
+
 interface Behind {
   readonly port: number
   readonly proxy: Proxy
