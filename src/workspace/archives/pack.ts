@@ -17,6 +17,7 @@ import {
 } from '../../threads/archive/pack-job.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
+import { leadsToRemote } from '../files/remote-calls.ts'
 import { Places } from './places.ts'
 import { rootsOf } from './pack-request.ts'
 
@@ -47,7 +48,9 @@ export interface Packers extends AsyncDisposable {
 }
 
 export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: PackerOptions = {}): Packers {
-  const places = new Places({ what: 'archives being made', limit, waiting, waitMs })
+  const near = new Places({ what: 'archives being made', limit, waiting, waitMs })
+  // A thread that comes to a file system which does not answer keeps its place until that does.
+  const far = new Places({ what: 'archives being made of mounted file systems', limit, waiting, waitMs })
   const running = new Set<Packer>()
   return {
     get running() {
@@ -58,10 +61,11 @@ export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: Packer
       await using stack = new AsyncDisposableStack()
       const roots = await rootsOf(paths, access, stack)
       const leftOut = access.everything ? undefined : await access.leftOut()
-      const leave = await places.enter(signal)
+      const isFar = paths.some(leadsToRemote)
+      const leave = await (isFar ? far : near).enter(signal)
       const memory = new SharedArrayBuffer(SLOTS * SLOT_BYTES)
       const opened = stack.move()
-      const packer = new Packer({ roots, format, excludes, leftOut, memory }, () => {
+      const packer = new Packer({ roots, format, excludes, leftOut, memory }, isFar ? PATIENCE_MS : undefined, () => {
         running.delete(packer)
         leave()
         void opened.disposeAsync()
@@ -70,11 +74,19 @@ export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: Packer
       return packer
     },
     async [Symbol.asyncDispose]() {
-      places.close()
+      near.close()
+      far.close()
       await Promise.all([...running].map((packer) => packer.end(new Fault('unavailable', 'the daemon is stopping'))))
     },
   }
 }
+
+/** A packer that has read so long and filled nothing stands in a file system that does not answer. */
+const PATIENCE_MS = 60_000
+const SILENT = new Fault(
+  'timeout',
+  `a mounted file system did not answer within ${PATIENCE_MS / 1000} s; the archive ends here`,
+)
 
 /** Names and headers are short-lived: with Node's own limit they pile up to tens of MiB before a look at them. */
 const HEAP = { maxYoungGenerationSizeMb: 4 }
@@ -88,12 +100,15 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
   readonly #slots: readonly Uint8Array[]
   readonly #filled: Filled[] = []
   readonly #over: () => void
+  readonly #patienceMs: number | undefined
   #ending: Promise<void> | undefined
   #lent: number | undefined
   #failure: { readonly reason: unknown } | undefined
   #wake: (() => void) | undefined
 
-  constructor(job: PackJob, over: () => void) {
+  /** `patienceMs`: where a thread may stand in the kernel, a reader waits so long for a chunk. */
+  constructor(job: PackJob, patienceMs: number | undefined, over: () => void) {
+    this.#patienceMs = patienceMs
     this.#over = over
     this.#slots = slotsOf(job.memory)
     this.#worker = startWorker('archive-packer', job, [], HEAP)
@@ -115,13 +130,17 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
       if (filled !== undefined) return { done: false, value: this.#chunk(filled) }
       if (this.#failure !== undefined) throw this.#failure.reason
       if (this.#ending !== undefined) return { done: true, value: undefined }
+      const timer =
+        this.#patienceMs === undefined ? undefined : setTimeout(() => void this.end(SILENT), this.#patienceMs)
       await new Promise<void>((wake) => (this.#wake = wake))
+      clearTimeout(timer)
     }
   }
 
   async return(): Promise<IteratorResult<Uint8Array, void>> {
     this.#filled.length = 0
-    await this.end()
+    const ended = this.end()
+    if (this.#patienceMs === undefined) await ended
     return { done: true, value: undefined }
   }
 

@@ -2,7 +2,7 @@
 // thread is told to stop before it is terminated, so that it takes back what is half done by itself.
 
 import type { Worker } from 'node:worker_threads'
-import { Fault } from '../../base/fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import {
   roomOf,
   type FromUnpacker,
@@ -16,12 +16,23 @@ import type { UnpackThreads } from './unpack-threads.ts'
 const ROOM_BYTES = 1024 * 1024
 
 /** After which a thread that was told to stop is terminated: it hangs in a file system that does not answer. */
-const STOP_MS = 2_000
+export const STOP_MS = 2_000
+/** A thread that has work, and says nothing for so long, stands in a file system that does not answer. */
+const PATIENCE_MS = 60_000
+
+export interface UnpackWait {
+  readonly signal: AbortSignal
+  /** What the work lies on, where that may not answer: then the thread is waited for with a limit of time. */
+  readonly mount: string | undefined
+}
 
 export class UnpackThread implements AsyncDisposable {
   readonly #threads: UnpackThreads
   readonly #worker: Worker
   readonly #signal: AbortSignal
+  readonly #mount: string | undefined
+  #timer: NodeJS.Timeout | undefined
+  readonly #ended = Promise.withResolvers<void>()
   readonly #outcome = Promise.withResolvers<Standing>()
   readonly #stopped = Promise.withResolvers<Standing | undefined>()
   readonly #onAbort = (): void => this.#over(this.#signal.reason)
@@ -29,6 +40,7 @@ export class UnpackThread implements AsyncDisposable {
   readonly #onError = (error: unknown): void => this.#gone(error)
   readonly #onExit = (): void => this.#gone(new Error('the unpacker ended without an answer'))
   #isOver = false
+  #finishing = false
   /** The thread has said how it ended, and can have another archive. */
   #isDone = false
   #room = ROOM_BYTES
@@ -36,7 +48,8 @@ export class UnpackThread implements AsyncDisposable {
   #wake: () => void = () => {}
 
   /** Once `signal` aborts, nothing more is taken. */
-  constructor(threads: UnpackThreads, job: UnpackJob, signal: AbortSignal) {
+  constructor(threads: UnpackThreads, job: UnpackJob, { signal, mount }: UnpackWait) {
+    this.#mount = mount
     this.#outcome.promise.catch(() => undefined) // `finish` tells; nobody may be waiting there yet
     this.#threads = threads
     this.#worker = threads.take()
@@ -70,6 +83,7 @@ export class UnpackThread implements AsyncDisposable {
 
   /** There is no more; resolves once everything is in its place, rejects with what was refused. */
   async finish(): Promise<Standing> {
+    this.#finishing = true
     this.#post({ type: 'end' })
     return await this.#outcome.promise
   }
@@ -85,18 +99,41 @@ export class UnpackThread implements AsyncDisposable {
     }
   }
 
+  /** Resolves once the thread is at rest or gone. */
+  get gone(): Promise<void> {
+    return this.#ended.promise
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer)
     this.#signal.removeEventListener('abort', this.#onAbort)
-    if (!this.#isDone) return void (await this.#worker.terminate())
+    if (!this.#isDone) {
+      const end = this.#worker.terminate().then(() => this.#ended.resolve())
+      return this.#mount === undefined ? await end : undefined
+    }
+    this.#ended.resolve()
     this.#worker.off('message', this.#onMessage).off('error', this.#onError).off('exit', this.#onExit)
     this.#threads.rest(this.#worker)
   }
 
   #post(message: ToUnpacker, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(message, transfer)
+    if (message.type !== 'stop') this.#expect()
+  }
+
+  /** A sign of the thread within the limit. */
+  #expect(): void {
+    const mount = this.#mount
+    if (mount === undefined || this.#timer !== undefined) return
+    const sentence = `the file system mounted at ${quote(mount)} did not answer within ${PATIENCE_MS / 1000} s`
+    this.#timer = setTimeout(() => this.#over(new Fault('timeout', sentence, { details: { mount } })), PATIENCE_MS)
   }
 
   #hear(message: FromUnpacker): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const owes = this.#finishing || this.#room + (message.type === 'taken' ? roomOf(message.bytes) : 0) < ROOM_BYTES
+    if (message.type === 'taken' && owes) this.#expect()
     this.#isDone ||= message.type !== 'taken'
     if (message.type === 'taken') {
       this.#room += roomOf(message.bytes)

@@ -2,15 +2,17 @@
 // as it uses it up and no faster (contract 17; reliability T-01 to T-05). However an upload ends, its thread is at
 // rest or gone, and its temporary file gone, when the answer is given; files that were complete stay.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
 import { BLOCK_BYTES } from '../../threads/archive/unpack-header.ts'
 import { reachedSentence, type Standing, type UnpackLimits } from '../../threads/archive/unpack-job.ts'
 import { checkBeginning } from '../../threads/archive/unpack-source.ts'
 import { EVERYTHING, type Access, type LeftOut } from '../files/access.ts'
 import { foresee } from '../files/held-directory.ts'
+import { mountOf } from '../files/remote-calls.ts'
 import { Places } from './places.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
-import { UnpackThread } from './unpack-thread.ts'
+import { STOP_MS, UnpackThread } from './unpack-thread.ts'
 import { UnpackThreads } from './unpack-threads.ts'
 
 export interface Unpacker extends AsyncDisposable {
@@ -38,10 +40,12 @@ export const UNPACK_LIMITS: UnpackLimits = {
 
 /** Threads at once, and bodies that wait for one: they wait in the kernel's buffers, not in ours. */
 const PLACES = { what: 'archives being unpacked', limit: 4, waiting: 16, waitMs: 30_000 }
+/** And those into file systems that may not answer, where a thread may keep its place for ever. */
+const FAR_PLACES = { ...PLACES, what: 'archives being unpacked on mounted file systems' }
 
 export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> {
   const journals = await openUnpackJournals(options.stateDirectory)
-  const places = new Places(PLACES)
+  const [near, far] = [new Places(PLACES), new Places(FAR_PLACES)]
   const threads = new UnpackThreads()
   const running = new Set<Promise<unknown>>()
   const stopping = new AbortController()
@@ -51,18 +55,23 @@ export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> 
       await foresee(dest, { access }, false)
       const leftOut = access.everything ? undefined : await access.leftOut()
       const begun = await beginning(body)
-      const leave = await places.enter(either)
-      const task = unpackOne({ dest, body: begun, signal: either, leftOut }, { journals, threads }, options)
+      const mount = mountOf(dest)
+      const leave = await (mount === undefined ? near : far).enter(either)
+      const task = unpackOne(
+        { dest, body: begun, signal: either, leftOut, mount, leave },
+        { journals, threads },
+        options,
+      )
       running.add(task)
       try {
         return await task
       } finally {
         running.delete(task)
-        leave()
       }
     },
     async [Symbol.asyncDispose]() {
-      places.close()
+      near.close()
+      far.close()
       stopping.abort(new Fault('unavailable', 'the daemon is stopping'))
       await Promise.allSettled(running)
       await threads[Symbol.asyncDispose]()
@@ -75,6 +84,10 @@ interface Upload {
   readonly body: AsyncIterable<Uint8Array>
   readonly signal: AbortSignal
   readonly leftOut: LeftOut | undefined
+  /** Where `dest` lies, if that may not answer. */
+  readonly mount: string | undefined
+  /** Gives the place back. */
+  readonly leave: () => void
 }
 
 /** The body again, once its first bytes say that it may be an archive: a thread is dear for what is none. */
@@ -113,14 +126,18 @@ interface Means {
 
 async function unpackOne(upload: Upload, { journals, threads }: Means, options: UnpackerOptions): Promise<Standing> {
   const journal = await journals.open()
+  let gone = Promise.resolve()
   try {
     const limits = { ...UNPACK_LIMITS, ...options.limits }
     const { dest, leftOut } = upload
     const job = { dest, durable: options.durable, journal, limits, leftOut }
-    await using thread = new UnpackThread(threads, job, upload.signal)
+    await using thread = new UnpackThread(threads, job, upload)
+    gone = thread.gone
     return await feed(thread, upload.body[Symbol.asyncIterator]())
   } finally {
-    await journals.close(journal)
+    // A thread that stands in the kernel keeps its place, and its notes, until it is back.
+    const settled = gone.then(() => journals.close(journal)).finally(upload.leave)
+    await Promise.race([settled, upload.mount === undefined ? settled : pause(STOP_MS)])
   }
 }
 

@@ -21,7 +21,6 @@ import {
   type HeldDirectory,
   type HeldEntry,
 } from './held-directory.ts'
-import { remoteCall } from './remote-calls.ts'
 
 /** Permissions of parents, and of the directory itself unless others are given (contract 2). */
 export const DIRECTORY_MODE = 0o755
@@ -136,7 +135,7 @@ async function makeOne(entry: HeldEntry, mode: number, making: MakingBelow): Pro
   const began = Date.now()
   await judge(entry, making.asker ?? EVERYBODY)
   try {
-    await remoteCall(entry.real, () => mkdir(entry.way, mode))
+    await entry.directory.call(entry.real, () => mkdir(entry.way, mode))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     if (errnoOf(error) !== 'EEXIST') throw faultOfSystem(error, making.path)

@@ -46,6 +46,9 @@ interface Opened {
 }
 
 export class HeldDirectory implements Disposable {
+  /** Calls that reach something through the descriptor, some of whose callers may have left. */
+  #calls = 0
+  #released = false
   /** Its path at the time it was opened, without links. */
   readonly real: string
   readonly #opened: Opened
@@ -80,13 +83,34 @@ export class HeldDirectory implements Disposable {
   async sync(): Promise<void> {
     if (!this.readable) return
     try {
-      await syncElsewhere(this.fd)
+      await this.call(this.real, () => syncElsewhere(this.fd))
     } catch (error) {
       if (!NOT_SYNCED.has(errnoOf(error) ?? '')) throw error
     }
   }
 
+  /**
+   * `remoteCall` of what goes through the descriptor, which stays until the call is back: under its number another
+   * directory could be open by then.
+   */
+  async call<T>(real: string, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+    const held = async (): Promise<T> => {
+      this.#calls++
+      try {
+        return await call()
+      } finally {
+        if (--this.#calls === 0 && this.#released) this.#close()
+      }
+    }
+    return await remoteCall(real, held, late)
+  }
+
   [Symbol.dispose](): void {
+    this.#released = true
+    if (this.#calls === 0) this.#close()
+  }
+
+  #close(): void {
     if (this.#opened.local) closeSync(this.fd)
     else close(this.fd, () => {}) // says nothing that matters: nothing was written through it
   }
@@ -94,7 +118,7 @@ export class HeldDirectory implements Disposable {
 
 /** Opens the directory at `path`, following links unless `more` has O_NOFOLLOW. Throws the system's error. */
 export async function holdDirectory(path: string, more = 0): Promise<HeldDirectory> {
-  const opened = onlyLocal() ? openHere(path, more) : await remoteCall(path, () => openThere(path, more))
+  const opened = onlyLocal() ? openHere(path, more) : await remoteCall(path, () => openThere(path, more), closeLate)
   try {
     const own = `${OWN}${opened.fd}`
     const real = ownPath(own)
@@ -106,6 +130,8 @@ export async function holdDirectory(path: string, more = 0): Promise<HeldDirecto
     throw error
   }
 }
+
+const closeLate = ({ fd }: Opened): void => close(fd, () => {})
 
 /** The entry that `path` names, held by its parent; a link that stands there is not followed. */
 export async function holdEntry(path: string, asker: Asker = EVERYBODY): Promise<HeldEntry & Disposable> {
@@ -152,7 +178,7 @@ export async function judge(entry: HeldEntry, { access, path = entry.real, reach
 /** What stands at the name itself, a link included; undefined: nothing. */
 export async function lookAt(entry: HeldEntry): Promise<Stats | undefined> {
   try {
-    return onlyLocal() ? lstatSync(entry.way) : await remoteCall(entry.real, () => lstat(entry.way))
+    return onlyLocal() ? lstatSync(entry.way) : await entry.directory.call(entry.real, () => lstat(entry.way))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
@@ -163,7 +189,9 @@ export async function lookAt(entry: HeldEntry): Promise<Stats | undefined> {
 export async function lookExactlyAt(entry: HeldEntry): Promise<BigIntStats | undefined> {
   const options = { bigint: true } as const
   try {
-    return onlyLocal() ? lstatSync(entry.way, options) : await remoteCall(entry.real, () => lstat(entry.way, options))
+    return onlyLocal()
+      ? lstatSync(entry.way, options)
+      : await entry.directory.call(entry.real, () => lstat(entry.way, options))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
@@ -180,7 +208,13 @@ export interface Pinned extends Disposable {
 /** Throws the system's error, ENOENT where nothing stands there. */
 export async function pin(entry: HeldEntry): Promise<Pinned> {
   const local = onlyLocal()
-  const fd = local ? openSync(entry.way, PIN) : await remoteCall(entry.real, () => openElsewhere(entry.way, PIN))
+  const fd = local
+    ? openSync(entry.way, PIN)
+    : await entry.directory.call(
+        entry.real,
+        () => openElsewhere(entry.way, PIN),
+        (late) => close(late, () => {}),
+      )
   try {
     const stats = local ? fstatSync(fd) : await remoteCall(entry.real, () => statOpen(fd))
     const way = entry.way.startsWith(OWN) ? `${OWN}${fd}` : entry.way

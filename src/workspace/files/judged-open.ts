@@ -25,12 +25,13 @@ export interface Judge {
 
 /** The caller closes the handle. Throws what the judge throws, or the system's error. */
 export async function openJudged(path: string, keepLink: boolean, judge: Judge): Promise<FileHandle> {
-  return await remoteCall(path, async () => {
+  const opening = async (): Promise<FileHandle> => {
     const handle = await openPath(path, keepLink).catch(() => undefined)
     if (handle !== undefined && kernelPath(handle.fd) === path) return await judged(handle, path, judge)
     await handle?.close()
     return await walk({ path, keepLink, judge })
-  })
+  }
+  return await remoteCall(path, opening, (late) => void late.close().catch(() => undefined))
 }
 
 export async function openPath(path: string | Buffer, keepLink = false): Promise<FileHandle> {

@@ -9,7 +9,7 @@ import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
-import { remoteCall } from './remote-calls.ts'
+import { heedful, remoteCall } from './remote-calls.ts'
 
 export interface RegularFile {
   readonly handle: FileHandle
@@ -24,8 +24,14 @@ const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants
 /** Opens a regular file; the caller closes the handle. `flags` are those of open(2), access mode included. */
 export async function openRegular(path: string, flags: number, access: Access = EVERYTHING): Promise<RegularFile> {
   if (!access.everything) return await openJudged(path, flags, access)
-  return await remoteCall(path, () => opened(path, flags))
+  return heeded(await remoteCall(path, () => opened(path, flags), closeLate), path)
 }
+
+function heeded({ handle, stats }: RegularFile, path: string): RegularFile {
+  return { handle: heedful(handle, path), stats }
+}
+
+const closeLate = ({ handle }: RegularFile): void => void handle.close().catch(() => undefined)
 
 /** What the judge has seen is what is opened for its content, and nothing is said of it before. */
 async function openJudged(path: string, flags: number, access: Access): Promise<RegularFile> {
@@ -34,7 +40,8 @@ async function openJudged(path: string, flags: number, access: Access): Promise<
     await using seen = await access.open(path)
     const at = `/proc/self/fd/${seen.fd}`
     await refuseSpecial(path, await seen.stat(), at)
-    handle = await remoteCall(path, () => open(at, flags | O_NONBLOCK | O_NOCTTY))
+    const late = (one: FileHandle): void => void one.close().catch(() => undefined)
+    handle = heedful(await remoteCall(path, () => open(at, flags | O_NONBLOCK | O_NOCTTY), late), path)
     return { handle, stats: await handle.stat() }
   } catch (error) {
     await handle?.close()
@@ -53,11 +60,13 @@ async function opened(path: string, flags: number): Promise<RegularFile> {
 
 /** The same for what stands in a held directory; a link is refused. `path` is how the caller named it. */
 export async function openStanding(entry: HeldEntry, path: string, flags: number): Promise<RegularFile> {
-  return await remoteCall(entry.real, async () => {
-    const standing = await lookAt(entry)
+  // Before the call, not in it: a look that waits for a place behind such calls would never get one.
+  const standing = await lookAt(entry)
+  const opening = async (): Promise<RegularFile> => {
     if (standing !== undefined && !standing.isSymbolicLink()) await refuseSpecial(path, standing)
     return await openedThere(entry.way, path, flags | O_NOFOLLOW)
-  })
+  }
+  return heeded(await entry.directory.call(entry.real, opening, closeLate), entry.real)
 }
 
 async function openedThere(way: string, path: string, flags: number): Promise<RegularFile> {

@@ -11,7 +11,6 @@ import type { FileWriter } from './file-writer.ts'
 import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
 import { mountPoints } from './mounts.ts'
-import { remoteCall } from './remote-calls.ts'
 import { refuseProtected, refuseSameAsProtected } from './protected.ts'
 import { emptyDirectory } from './tree-removal.ts'
 import { refuseWorkdir } from './working-directory.ts'
@@ -34,7 +33,7 @@ export async function removePath(path: string, remover: Remover, signal: AbortSi
     const stats = await lookAt(entry)
     if (stats !== undefined) await refuseWorkdir(workdir, { path, real: entry.real, stats }, 'deleted')
     if (stats?.isDirectory() !== true)
-      return await writer.alone([entry], () => remoteCall(entry.real, () => unlink(entry.way)))
+      return await writer.alone([entry], () => entry.directory.call(entry.real, () => unlink(entry.way)))
     await using stack = await openStack(entry.way)
     if (!access.everything) await access.judge(stack.handle.fd, path, 'tree')
     await removeTree(entry, { stack, path, signal })

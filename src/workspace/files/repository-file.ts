@@ -11,7 +11,6 @@ import type { Access } from './access.ts'
 import { kernelPath } from './judged-open.ts'
 import { isWithin } from './mount-table.ts'
 import { openRegular, type RegularFile } from './regular-file.ts'
-import { remoteCall } from './remote-calls.ts'
 
 export const REPOSITORY_FILE_BYTES = 64 * 1024
 
@@ -79,7 +78,7 @@ async function beginningOf(path: string, { handle }: RegularFile, most: number):
   let read = 0
   while (read < buffer.byteLength) {
     const at = read
-    const { bytesRead } = await remoteCall(path, () => handle.read(buffer, at, buffer.byteLength - at, at))
+    const { bytesRead } = await handle.read(buffer, at, buffer.byteLength - at, at)
     if (bytesRead === 0) break
     read += bytesRead
   }

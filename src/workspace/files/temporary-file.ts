@@ -8,9 +8,9 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open, rename, unlink } from '../../base/path-calls.ts'
 import { bytesOfText, textOfBytes } from '../../base/bytes-text.ts'
-import { errnoOf } from '../../base/fault.ts'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import { holdEntry, type HeldEntry } from './held-directory.ts'
-import { remoteCall } from './remote-calls.ts'
+import { heedful } from './remote-calls.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** Bytes of the name beside which it stands that its own repeats, for those who find one; NAME_MAX is 255. */
@@ -31,26 +31,29 @@ export interface TemporaryFile extends AsyncDisposable {
 
 /** In the directory of `beside`, which the caller holds for longer. */
 export async function openTemporary(beside: HeldEntry, journal: WriteJournal): Promise<TemporaryFile> {
-  const { real, way } = temporaryBeside(beside)
+  const { real, way, directory } = temporaryBeside(beside)
   await journal.begin(real)
   const make = () => open(way, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-  const handle = await remoteCall(real, make).catch((error: unknown) => {
-    journal.end(real)
+  const closeLate = (late: FileHandle): void => void late.close().catch(() => undefined)
+  const opened = await directory.call(real, make, closeLate).catch((error: unknown) => {
+    // It may still come to be: then the next start finds it in the journal.
+    if (!(error instanceof Fault && error.code === 'timeout')) journal.end(real)
     throw error
   })
+  const handle = heedful(opened, real)
   let ours = true
   return {
     path: way,
     handle,
     async become(target) {
       await handle.close()
-      await remoteCall(real, () => rename(way, target.way))
+      await directory.call(real, () => target.directory.call('/', () => rename(way, target.way)))
       ours = false
       journal.end(real)
     },
     async [Symbol.asyncDispose]() {
       await handle.close()
-      if (ours && (await isGone(way))) journal.end(real)
+      if (ours && (await directory.call(real, () => isGone(way)).catch(() => false))) journal.end(real)
     },
   }
 }

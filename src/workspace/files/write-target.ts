@@ -10,7 +10,6 @@ import type { Access } from './access.ts'
 import { makeAndHold } from './directory.ts'
 import { holdEntry, lookAt, type HeldEntry } from './held-directory.ts'
 import { refuseSpecial } from './regular-file.ts'
-import { remoteCall } from './remote-calls.ts'
 
 export interface WriteTarget extends Disposable {
   /** The file itself: no link when it was looked at. */
@@ -74,7 +73,7 @@ async function standing(entry: HeldEntry, path: string): Promise<Stats | undefin
 async function follow(entry: HeldEntry, path: string): Promise<string> {
   try {
     // A descriptor in /proc is a link whose text leads nowhere: what it stands for is asked of the kernel.
-    const end = await remoteCall(entry.real, () => stat(entry.way)).catch(unlessMissing)
+    const end = await entry.directory.call(entry.real, () => stat(entry.way)).catch(unlessMissing)
     if (end !== undefined) await refuseSpecial(path, end)
     const to = await readlink(entry.way)
     // Not normalised: ".." behind a linked directory means the kernel's parent, not the text's.

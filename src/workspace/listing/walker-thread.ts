@@ -20,6 +20,7 @@ export class WalkerThread implements WalkSource {
   /** Requests without an answer yet, and since when the oldest has been waiting. */
   #unanswered = 0
   #since = 0
+  #isGivenUp = false
 
   constructor(idle: number, gone: () => void) {
     this.#idle = idle
@@ -62,7 +63,21 @@ export class WalkerThread implements WalkSource {
     this.#forget(id)
   }
 
+  /** Its walks end, as it does not answer; it goes on itself once it does. */
+  giveUp(reason: Fault): void {
+    const walks = [...this.#walks]
+    this.#walks.clear()
+    for (const [id, walk] of walks) {
+      const message: ToWalker = { type: 'stop', id }
+      this.#worker.postMessage(message) // closes what the walk holds open, when it is heard
+      walk.fail(reason)
+    }
+    this.#isGivenUp = true
+    this.#worker.unref()
+  }
+
   async end(reason: unknown): Promise<void> {
+    this.#isGivenUp = false
     clearTimeout(this.#timer)
     this.#gone()
     const walks = [...this.#walks.values()]
@@ -79,6 +94,10 @@ export class WalkerThread implements WalkSource {
   #hear(message: FromWalker): void {
     this.#unanswered--
     this.#since = performance.now()
+    if (this.#isGivenUp && this.#unanswered === 0) {
+      this.#isGivenUp = false
+      if (this.#walks.size === 0) this.#rest()
+    }
     const walk = this.#walks.get(message.id)
     if (message.type === 'opened') walk?.started()
     else if (message.type === 'batch') {

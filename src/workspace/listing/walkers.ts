@@ -1,6 +1,7 @@
-// The tree walkers: at most two threads for all walks of the daemon, and two more for those that may come to a file
-// system which does not answer; started when needed and ended when idle. A walk is pulled: two batches are asked for in advance, the next when one is taken, so memory per
-// walk is bounded and a reader that stops stops its walk. An aborted walk is released at once.
+// The tree walkers: at most two threads for all walks of the daemon, and others for those that may come to a file system
+// which does not answer (far-walkers.ts); started when needed and ended when idle. A walk is pulled: two batches are
+// asked for in advance, the next when one is taken, so memory per walk is bounded and a reader that stops stops its walk.
+// An aborted walk is released at once.
 
 import { availableParallelism } from 'node:os'
 import { Fault } from '../../base/fault.ts'
@@ -10,6 +11,7 @@ import { judgedJob } from './judged-job.ts'
 import { ReplyMemory } from './reply-memory.ts'
 import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
 import { leadsToRemote } from '../files/remote-calls.ts'
+import { FarWalkers } from './far-walkers.ts'
 import { PulledWalk, type Walk } from './pulled-walk.ts'
 import { WalkerThread } from './walker-thread.ts'
 
@@ -61,8 +63,8 @@ class WalkerPool implements Walkers {
   readonly #idle: number
   readonly #memory: ReplyMemory
   readonly #members = new Set<WalkerThread>()
-  /** Those of walks that may come to a mount which asks somebody else; a thread that waits there takes no other's place. */
-  readonly #far = new Set<WalkerThread>()
+  /** Those of walks that may come to a mount which does not answer: they take no other walk's place. */
+  readonly #far: FarWalkers
   #closed = false
 
   constructor(options: WalkerOptions) {
@@ -72,10 +74,15 @@ class WalkerPool implements Walkers {
     this.#limit = options.walks ?? 64
     this.#idle = options.idle ?? 60_000
     this.#memory = new ReplyMemory(options.replyMemory)
+    this.#far = new FarWalkers(this.#idle)
   }
 
   get running(): number {
-    return [...this.#members, ...this.#far].reduce((sum, { busy }) => sum + busy, 0)
+    return this.#near + this.#far.running
+  }
+
+  get #near(): number {
+    return [...this.#members].reduce((sum, { busy }) => sum + busy, 0)
   }
 
   async readableHome(): Promise<GitHome> {
@@ -90,7 +97,7 @@ class WalkerPool implements Walkers {
     try {
       signal.throwIfAborted()
       const walk = new PulledWalk(
-        this.#choose(leadsToRemote(job.path) ? this.#far : this.#members),
+        leadsToRemote(job.path) ? this.#far.choose(job.path) : this.#choose(),
         judged?.job ?? job,
         { signal, over },
       )
@@ -128,17 +135,16 @@ class WalkerPool implements Walkers {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    const members = [...this.#members, ...this.#far]
+    const members = [...this.#members, ...this.#far.close()]
     this.#members.clear()
-    this.#far.clear()
     await Promise.all(members.map((member) => member.end(new Fault('unavailable', 'the daemon is shutting down'))))
   }
 
   /** The least busy thread that answers; a new one while there are fewer than allowed. */
-  #choose(from: Set<WalkerThread>): WalkerThread {
+  #choose(): WalkerThread {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is shutting down')
-    const members = [...from]
-    const walks = this.running
+    const members = [...this.#members]
+    const walks = this.#near
     if (walks >= this.#limit) {
       const sentence = `${walks} listings and searches are running; accepted are ${this.#limit} at once`
       throw new Fault('rate_limited', sentence, { details: { limit: this.#limit }, retryAfter: 1 })
@@ -149,8 +155,8 @@ class WalkerPool implements Walkers {
     if (members.length - usable.length >= STUCK_THREADS) {
       throw new Fault('unavailable', 'earlier walks hang in a file system that does not answer', { retryAfter: 10 })
     }
-    const member = new WalkerThread(this.#idle, () => from.delete(member))
-    from.add(member)
+    const member = new WalkerThread(this.#idle, () => this.#members.delete(member))
+    this.#members.add(member)
     return member
   }
 }
