@@ -20,6 +20,8 @@ export const readFit: Fit = {
     const path = textIn(short, 'path')
     const first = countIn(short, 'start_line') ?? 1
     if (short['line_cut'] === true) {
+      // A command is text: it cannot name a path that is not UTF-8.
+      if (short['path_base64'] !== undefined) return { content_truncated: true }
       const shown = leastBytes(short, isSet(asked['with_line_numbers']) ? `${first}\t` : '')
       const script = `tail -n +${first} -- "$1" | tail -c +${shown + 1}`
       const command = ['sh', '-c', script, 'sh', path]

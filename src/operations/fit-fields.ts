@@ -30,3 +30,8 @@ export function bytesIn(fields: Fields, name: string): number {
 export function isSet(value: unknown): boolean {
   return value === true || value === 'true' || value === 1 || value === '1'
 }
+
+/** The path of the call that goes on: as it was asked for where that was in bytes, which `asked` has already. */
+export function goingOn(asked: Fields, path: string): { readonly path?: string } {
+  return typeof asked['path_base64'] === 'string' ? {} : { path }
+}

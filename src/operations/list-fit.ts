@@ -2,7 +2,7 @@
 // deepest. The call that is named reads the list on; a tree, whose gaps are in many places, is read on as one list.
 
 import type { Fields, Fit } from '../operation.ts'
-import { askedCount, bytesIn, countIn, isSet, textIn } from './fit-fields.ts'
+import { askedCount, bytesIn, countIn, goingOn, isSet, textIn } from './fit-fields.ts'
 
 export const listFit: Fit = {
   less(came, asked, share) {
@@ -25,7 +25,7 @@ export const listFit: Fit = {
  * `truncated`; a call for one of them would not lead to the others, so the whole is told as a list, which has an order.
  */
 function nextList(short: Fields, asked: Fields): Fields {
-  const path = textIn(short, 'path')
-  if (isSet(asked['nested']) && !isSet(asked['flatten'])) return { ...asked, path, flatten: true, offset: 0 }
-  return { ...asked, path, offset: (askedCount(asked, 'offset') ?? 0) + (countIn(short, 'count') ?? 0) }
+  const path = goingOn(asked, textIn(short, 'path'))
+  if (isSet(asked['nested']) && !isSet(asked['flatten'])) return { ...asked, ...path, flatten: true, offset: 0 }
+  return { ...asked, ...path, offset: (askedCount(asked, 'offset') ?? 0) + (countIn(short, 'count') ?? 0) }
 }

@@ -5,7 +5,7 @@ import { posix } from 'node:path'
 import { jsonOf } from '../base/json-of.ts'
 import { jsonBytes } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
-import { countIn, textIn } from './fit-fields.ts'
+import { countIn, goingOn, textIn } from './fit-fields.ts'
 
 /** For the counts, and for the marks. */
 const MARKS = 1000
@@ -29,6 +29,8 @@ export const matchesFit: Fit = {
 
 interface Match {
   readonly path: string
+  /** Of one that is not UTF-8. */
+  readonly path_base64?: string
   readonly line_number: number
 }
 
@@ -54,11 +56,10 @@ function onward(short: Fields, { asked, all, shown, more }: Cut): Fields {
   const split = all[shown]?.path
   const files = [...new Set(all.slice(0, shown).map(({ path }) => path))]
   const full = files.filter((path) => path !== split)
-  const onIn = (path: string, line: number) => ({ tool: 'file_read', arguments: { path, start_line: line } })
   const last = all[shown - 1]
   const alone = full.length === 0 && last !== undefined && last.path === split ? last : undefined
   if (alone !== undefined && !more && all.every(({ path }) => path === alone.path)) {
-    return { next: onIn(alone.path, alone.line_number + 1) }
+    return { next: readOn(alone) }
   }
   const done = (alone === undefined ? full : files).map((path) => patternOf(root, path))
   const given = asked['ignore_patterns']
@@ -66,11 +67,17 @@ function onward(short: Fields, { asked, all, shown, more }: Cut): Fields {
   // One string of patterns has its own way of being read, and some names are no pattern.
   if (typeof given === 'string' || done.length === 0 || done.includes('') || patterns.length > MOST_PATTERNS) return {}
   if (jsonBytes(patterns) > jsonBytes(short) * PATTERNS_SHARE) return {}
-  const next = { tool: 'search_content', arguments: { ...asked, path: root, ignore_patterns: patterns } }
+  const next = { tool: 'search_content', arguments: { ...asked, ...goingOn(asked, root), ignore_patterns: patterns } }
   if (alone === undefined) return { next }
-  const call = jsonOf(onIn(alone.path, alone.line_number + 1).arguments)
+  const call = jsonOf(readOn(alone).arguments)
   const told = `${posix.relative(root, alone.path)}: its lines after ${alone.line_number} are not here; file_read ${call} shows them`
   return { next, warnings: [...((short['warnings'] ?? []) as readonly string[]), told] } // the operation's own output
+}
+
+/** The call that shows the lines after a match. */
+function readOn({ path, path_base64, line_number }: Match) {
+  const file = path_base64 === undefined ? { path } : { path_base64 }
+  return { tool: 'file_read', arguments: { ...file, start_line: line_number + 1 } }
 }
 
 function matchesIn(fields: Fields): readonly Match[] {

@@ -299,3 +299,31 @@ t.test('a search of content takes a directory or a file in bytes, and tells the 
     })
   }
 })
+
+t.test('the call that goes on names the path as it was named', async (t) => {
+  const daemon = await shared
+  const { bytes, coded } = scratch(t)
+  mkdirSync(bytes('d\xe4'))
+  for (const name of ['1', '2', '3']) writeFileSync(bytes(`d\xe4/${name}`), `one\ntwo\nthree\nfour ${name}\n`)
+  const ask = async (name: string, args: object) => {
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    }
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, _meta } }
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name }
+    const accept = 'application/json, text/event-stream'
+    const { body } = await daemon.call('POST', '/mcp?format=text', message, { ...headers, accept })
+    t.not(body.result?.isError, true, JSON.stringify(body))
+    return body.result.content[0].text as string
+  }
+  for (const [tool, args] of [
+    ['file_list', { path_base64: coded('d\xe4'), max_entries: 1 }],
+    ['file_read', { path_base64: coded('d\xe4/1'), max_bytes: 16 }],
+  ] as const) {
+    const text = await ask(tool, args)
+    const next = /(\{.*\})/.exec(text)?.[1] ?? '{}'
+    t.match(next, args.path_base64, text)
+    await ask(tool, JSON.parse(next) as object)
+  }
+})

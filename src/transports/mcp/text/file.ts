@@ -41,7 +41,8 @@ function linesView({ body, asked, more, moreOfLine }: Subject, path: string, siz
 
   /** Characters, as a number before the line is no part of the file; in lines, as each is cut for a model again. */
   function restOfLine(): string | undefined {
-    if (long === -1 || moreOfLine === undefined) return undefined
+    // A command is text: it cannot name a path that is not UTF-8.
+    if (long === -1 || moreOfLine === undefined || body['path_base64'] !== undefined) return undefined
     const line = first + long
     const number = [false, 'false', 0, '0'].some((no) => no === asked['with_line_numbers']) ? '' : `${line}\t`
     const shown = Array.from(cutAt(all[long] ?? '', LINE_CHARACTERS)).length - number.length
@@ -54,7 +55,7 @@ function linesView({ body, asked, more, moreOfLine }: Subject, path: string, siz
     const { end_line, ...rest } = asked
     const until = typeof end_line === 'number' && end_line >= next ? { end_line } : {}
     const left = total === undefined ? 'more lines' : counted(total - next + 1, 'more line')
-    return `[${left}: ${call(more, { ...rest, path, start_line: next, ...until })}]`
+    return `[${left}: ${call(more, { ...rest, ...(rest['path_base64'] === undefined && { path }), start_line: next, ...until })}]`
   }
 }
 

@@ -39,12 +39,13 @@ export function listingView({ body, asked, more }: Subject): View {
 
 /** A directory further down is listed by itself; in one list the next entries follow by their offset. */
 function onward(shown: readonly Line[], { cut, path, asked }: { cut: string; path: string; asked: Body }): object {
-  if (cut !== path) return { ...asked, path: cut }
+  const named = asked['path_base64'] === undefined
+  if (cut !== path) return named ? { ...asked, path: cut } : asked
   const { nested, flatten, ...rest } = asked
   const tree = isSet(nested) && !isSet(flatten)
   const kept = tree ? rest : asked
   const told = tree ? shown.filter(({ depth }) => depth === 0).length : shown.length
-  return { ...kept, path, offset: (countOf(asked, 'offset') ?? 0) + told }
+  return { ...kept, ...(named && { path }), offset: (countOf(asked, 'offset') ?? 0) + told }
 }
 
 /** A flag may have come as a string or a number. */
