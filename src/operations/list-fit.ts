@@ -15,9 +15,14 @@ export const listFit: Fit = {
     return { max_entries, ...(contents && { max_content_budget: 0 }) }
   },
   marks(short, asked) {
-    if (short['truncated'] !== true) return {}
-    return { next: { tool: 'file_list', arguments: nextList(short, asked) } }
+    return goesOn(short, asked)
   },
+  rest: (came, asked) => goesOn(came, asked),
+}
+
+function goesOn(shown: Fields, asked: Fields): Fields {
+  if (shown['truncated'] !== true) return {}
+  return { next: { tool: 'file_list', arguments: nextList(shown, asked) } }
 }
 
 /**

@@ -1,7 +1,7 @@
 // Search of file names (contract 3).
 
 import { operation } from '../operation.ts'
-import { flag, list, optional, path, pathBytes, text, toldBytes, Type, whole } from '../schema.ts'
+import { flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'
 import { namesFit } from './search-fit.ts'
 import { searchNames } from '../workspace/listing/name-search.ts'
 
@@ -22,6 +22,11 @@ export const searchFiles = operation({
     no_gitignore: flag('Also what git ignores.', false),
     use_gitignore: optional(Type.Boolean({ description: 'false: also what git ignores.' })),
     max_results: whole('Paths returned at most.', { minimum: 1, maximum: 10_000, default: 200 }),
+    offset: whole('Paths passed over first, in the order of the walk: how a truncated answer is read on.', {
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      default: 0,
+    }),
     ignore_patterns: list('Globs in .gitignore syntax (braces too), relative to `path`, to leave out.'),
   }),
   output: Type.Object({
@@ -36,6 +41,7 @@ export const searchFiles = operation({
       }),
     ),
     truncated: optional(Type.Boolean({ description: 'There are more' })),
+    next: restCall('Over MCP, where there are more: the call that shows the next ones'),
     errors: optional(Type.Integer({ description: 'Directories that could not be read' })),
     unreadable: optional(Type.Array(Type.String(), { description: 'The first of their paths' })),
   }),
@@ -48,7 +54,7 @@ export const searchFiles = operation({
       'case) or, where q has wildcards such as *.ts or src/**/*.{js,ts}, matches it. Ignored and hidden files are left out unless asked for. Give a narrow `path` where you can. ' +
       'To search inside files use search_content; to see a directory use file_list.',
     fit: namesFit,
-    text: { form: 'paths', defaults: { path: '.' }, most: { max_results: 2000 } },
+    text: { form: 'paths', more: 'search_files', defaults: { path: '.' }, most: { max_results: 2000 } },
   },
   statuses: [404],
   example: { q: 'main', path: '/app' },

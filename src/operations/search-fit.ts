@@ -5,7 +5,12 @@ import { posix } from 'node:path'
 import { jsonOf } from '../base/json-of.ts'
 import { jsonBytes } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
-import { countIn, goingOn, textIn } from './fit-fields.ts'
+import { askedCount, countIn, goingOn, textIn } from './fit-fields.ts'
+
+/** Lines of a content search that names no number. */
+export const USUAL_RESULTS = 100
+/** Of any. */
+export const MOST_RESULTS = 10_000
 
 /** For the counts, and for the marks. */
 const MARKS = 1000
@@ -15,6 +20,14 @@ export const namesFit: Fit = {
     const max_results = Math.floor((countIn(came, 'total_files') ?? 0) * share)
     return max_results < 1 ? undefined : { max_results }
   },
+  marks: (short, asked) => nextNames(short, asked),
+  rest: (came, asked) => nextNames(came, asked),
+}
+
+function nextNames(shown: Fields, asked: Fields): Fields {
+  if (shown['truncated'] !== true) return {}
+  const offset = (askedCount(asked, 'offset') ?? 0) + (countIn(shown, 'total_files') ?? 0)
+  return { next: { tool: 'search_files', arguments: { ...asked, ...goingOn(asked, textIn(shown, 'path')), offset } } }
 }
 
 export const matchesFit: Fit = {
@@ -24,6 +37,16 @@ export const matchesFit: Fit = {
     const shown = matchesIn(short).length
     if (shown >= all.length) return {}
     return { capped: true, ...onward(short, { asked, all, shown, more: came['capped'] === true }) }
+  },
+  /** Which of the files has more lines is not known here: the same search is asked for more of them. */
+  rest(came, asked) {
+    const count = matchesIn(came).length
+    const reached = count >= (askedCount(asked, 'max_results') ?? USUAL_RESULTS) && count < MOST_RESULTS
+    if (came['capped'] !== true || came['timed_out'] === true || !reached) return {}
+    const max_results = Math.min(count * 10, MOST_RESULTS)
+    return {
+      next: { tool: 'search_content', arguments: { ...asked, ...goingOn(asked, textIn(came, 'path')), max_results } },
+    }
   },
 }
 

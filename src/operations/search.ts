@@ -18,7 +18,7 @@ import {
   Type,
   whole,
 } from '../schema.ts'
-import { matchesFit } from './search-fit.ts'
+import { matchesFit, MOST_RESULTS, USUAL_RESULTS } from './search-fit.ts'
 import { rulesWanted } from '../workspace/listing/rules-wanted.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'
 
@@ -58,7 +58,7 @@ const input = Type.Object({
   case_sensitive: flag('Distinguish upper and lower case.', false),
   regex: flag('Read q as a regular expression (Rust/RE2 syntax: no look-around, no back-references).', false),
   whole_word: flag('Match only where whole words match.', false),
-  max_results: whole('Matching lines returned at most.', { minimum: 1, maximum: 10_000, default: 100 }),
+  max_results: whole('Matching lines returned at most.', { minimum: 1, maximum: MOST_RESULTS, default: USUAL_RESULTS }),
   timeout: number('Seconds the search may take; then it answers what it has.', {
     minimum: 0.001,
     maximum: 60,
@@ -93,7 +93,7 @@ export const searchContent = operation({
     total_files: Type.Integer({ description: 'Files they are in' }),
     capped: Type.Boolean({ description: 'There are more than were returned, or not everything could be searched' }),
     timed_out: Type.Optional(Type.Literal(true, { description: 'timeout was reached; the rest was not searched' })),
-    next: restCall('Over MCP, where the result was cut: the call that shows the first file that is not here in full'),
+    next: restCall('Over MCP, where lines are missing here: the call that shows them'),
     engine: Type.Literal('ripgrep'),
     hint: Type.Optional(
       Type.String({ description: 'Where nothing was found: how q was read, and how else it can be' }),

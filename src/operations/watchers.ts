@@ -2,7 +2,8 @@
 // out on /ws; callers without a socket ask with a cursor. Replies are flat and nested at once (contract 12 row 6).
 
 import { operation } from '../operation.ts'
-import { flag, id, list, number, optional, path, text, Type } from '../schema.ts'
+import { flag, id, list, number, optional, path, restCall, text, Type } from '../schema.ts'
+import { changesFit } from './watcher-fit.ts'
 import { CHANGES_AT_ONCE, DEFAULT_EXCLUDES, type Watcher } from '../workspace/watchers/watchers.ts'
 
 /** Below the deadlines of common gateways and clients. */
@@ -118,6 +119,7 @@ export const watcherGet = operation({
     changes: optional(Type.Array(change, { description: `At most ${CHANGES_AT_ONCE}, in order` })),
     count: optional(Type.Integer()),
     more: optional(Type.Boolean({ description: 'Ask again with `cursor`: there are more already' })),
+    next: restCall('Over MCP, where there are more already: the call that shows them'),
     resync: optional(
       Type.Boolean({ description: 'What happened is not known any more: look at the files themselves' }),
     ),
@@ -127,6 +129,7 @@ export const watcherGet = operation({
   routes: [{ method: 'GET', path: '/watchers/:id' }],
   tool: {
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
+    fit: changesFit,
     text: { form: 'watcher' },
     description:
       'Get a watcher, and with `since` (the cursor of the last answer) the changes after it: path and op create, write, ' +

@@ -328,3 +328,78 @@ t.test('a file with more matches than fit does not hide those of other files', a
   const line = one.matches.at(-1).line_number
   t.match(one.next, { tool: 'file_read', arguments: { path, start_line: line + 1 } })
 })
+
+t.test('a name search that was cut, by the budget or by max_results, is read on to its end', async (t) => {
+  const path = t.testdir({})
+  const names = Array.from(
+    { length: 5000 },
+    (_, i) => `d${i % 7}/a rather long name of a file with the number ${i} ${'x'.repeat(60)}.txt`,
+  )
+  for (let i = 0; i < 7; i++) mkdirSync(join(path, `d${i}`))
+  for (const name of names) writeFileSync(join(path, name), '')
+  for (const limits of [{ max_results: 10_000 }, { max_results: 300 }, { max_results: '999' }, {}]) {
+    const seen: string[] = []
+    let calls = 0
+    for (let next: object | undefined = { q: 'number', path, ...limits }; next !== undefined; calls++) {
+      const part = await tool(t, 'search_files', next)
+      t.equal(part.truncated, part.next === undefined ? undefined : true)
+      t.equal(part.next?.tool, part.next === undefined ? undefined : 'search_files')
+      seen.push(...part.files)
+      next = part.next?.arguments
+    }
+    t.ok(calls > 1, JSON.stringify(limits))
+    t.strictSame(seen.toSorted(), names.toSorted(), JSON.stringify(limits))
+  }
+  const rest = await daemon.call(
+    'GET',
+    `/files/search/files?q=number&max_results=10000&offset=4990&path=${encodeURIComponent(path)}`,
+  )
+  t.match(rest.body, { total_files: 10, truncated: undefined, next: undefined })
+})
+
+t.test('a listing and a content search that end at their own limits name the next call', async (t) => {
+  const path = t.testdir(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`f${i}`, 'needle\n'.repeat(5)])))
+  const entries: string[] = []
+  for (let next: object | undefined = { path, max_entries: 15 }; next !== undefined;) {
+    const part = await tool(t, 'file_list', next)
+    entries.push(...part.entries.map(({ name }: { name: string }) => name))
+    next = part.next?.arguments
+  }
+  t.equal(new Set(entries).size, 40)
+  t.equal(entries.length, 40)
+  const lines = new Set<string>()
+  let calls = 0
+  for (
+    let next: object | undefined = { path, q: 'needle', max_results: 33 };
+    next !== undefined && calls < 20;
+    calls++
+  ) {
+    const part = await tool(t, 'search_content', next)
+    for (const line of lineNames(part)) lines.add(line)
+    next = part.next?.arguments
+  }
+  t.equal(lines.size, 200)
+  t.equal((await tool(t, 'search_content', { path, q: 'needle', max_results: 200 })).next, undefined, 'that was all')
+})
+
+t.test('a cut answer of a watcher loses no change: its cursor stands before what was left out', async (t) => {
+  const path = t.testdir({})
+  const { id, cursor } = await tool(t, 'watcher_create', { path })
+  const names = Array.from({ length: 400 }, (_, i) => `a rather long name of a file that is made, number ${i}.txt`)
+  for (const name of names) writeFileSync(join(path, name), '')
+  const seen = new Set<string>()
+  const query = '?max_result_bytes=16384&toolsets=default,watch'
+  let calls = 0
+  let args: object = { id, since: cursor, wait_seconds: 5 }
+  while (seen.size < 400 && calls++ < 300) {
+    const part = await tool(t, 'watcher_get', args, query)
+    for (const change of part.changes) seen.add(change.path)
+    t.equal(part.next?.arguments.since, part.more === true ? part.cursor : undefined)
+    t.equal(part.left_out, undefined)
+    t.equal(part.count, part.changes.length)
+    args = part.next?.arguments ?? { id, since: part.cursor, wait_seconds: 5 }
+  }
+  t.equal(seen.size, 400)
+  t.ok(calls > 2)
+  await tool(t, 'watcher_delete', { id })
+})

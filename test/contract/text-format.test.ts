@@ -420,3 +420,25 @@ t.test('an extension may come as a glob', async (t) => {
     t.match(content[0]?.text, /^1 entry below .*\na\.py/, JSON.stringify(include_ext))
   }
 })
+
+t.test('a name search that is cut names the call that shows the rest, whatever cut it', async (t) => {
+  const { call } = await connect(t)
+  const path = t.testdir({})
+  const names = Array.from(
+    { length: 900 },
+    (_, i) => `a name that is rather long, so that many of them do not fit ${i}.txt`,
+  )
+  for (const name of names) writeFileSync(join(path, name), '')
+  for (const limits of [{ max_results: 100 }, { max_results: 2000 }, {}]) {
+    const seen = new Set<string>()
+    let calls = 0
+    for (let args: object | undefined = { q: 'rather', path, ...limits }; args !== undefined && calls < 50; calls++) {
+      const text: string = (await call('search_files', args)).content[0]?.text ?? ''
+      for (const line of text.split('\n')) if (line.endsWith('.txt')) seen.add(line)
+      const named: string | undefined = / search_files (\{.*\}) shows/.exec(text)?.[1]
+      args = named === undefined ? undefined : (JSON.parse(named) as object)
+    }
+    t.ok(calls > 1 && calls < 50)
+    t.equal(seen.size, 900, JSON.stringify(limits))
+  }
+})

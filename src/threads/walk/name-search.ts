@@ -31,6 +31,7 @@ export class NameSearch {
   /** The text spans segments, so that names alone do not decide. */
   readonly #spans: boolean
   #truncated = false
+  #passed = 0
 
   constructor(job: NameJob, ground: Ground, output: Output) {
     this.#job = job
@@ -75,6 +76,8 @@ export class NameSearch {
       if (kind === 'directory') {
         const child = this.#ground.descend(directory, item)
         if (child !== undefined) pending.push({ directory: child, prefix: `${prefix}${name}/`, found: matches })
+      } else if (this.#passed < this.#job.offset) {
+        this.#passed++
       } else {
         if (this.count >= this.#job.cap) {
           this.#truncated = true

@@ -64,6 +64,8 @@ export interface NameJob {
   readonly globs?: readonly string[] | undefined
   readonly caseSensitive: boolean
   readonly hidden: boolean
+  /** Files found that are passed over first, in the order of the walk. */
+  readonly offset: number
   readonly cap: number
   readonly rules: RuleChoice
 }

@@ -17,6 +17,7 @@ export interface NameRequest {
   readonly no_gitignore: boolean
   readonly use_gitignore?: boolean
   readonly max_results: number
+  readonly offset?: number
   readonly ignore_patterns: readonly string[]
 }
 
@@ -29,6 +30,7 @@ export async function searchNames(walkers: Walkers, request: NameRequest, signal
     globs: globsOf(q),
     caseSensitive: request.case_sensitive,
     hidden: request.include_hidden,
+    offset: request.offset ?? 0,
     cap: request.max_results,
     rules: {
       gitignore: rulesWanted(request),

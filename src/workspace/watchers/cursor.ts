@@ -17,6 +17,12 @@ export function cursorOf({ life, watcher, next }: Place): string {
   return `${life}-${watcher}-${next}`
 }
 
+/** The cursor of the same caller, so many changes earlier. */
+export function cursorBefore(cursor: string, changes: number): string {
+  const place = parseCursor(cursor)
+  return cursorOf({ ...place, next: place.next - changes })
+}
+
 /** The place a cursor means; throws `bad_request` for what is none. */
 export function parseCursor(cursor: string): Place {
   const [, life, watcher, next] = FORM.exec(cursor) ?? []

@@ -3,7 +3,7 @@
 
 import { cleanLine } from './clean-line.ts'
 import { counted, cutAt, HINT_CHARACTERS, LINE_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { countOf, textOf, textView, type Subject, type View } from './view.ts'
+import { call, countOf, textOf, textView, type Subject, type View } from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 
@@ -72,14 +72,27 @@ function shortened(raw: string): string {
   return line.length <= LINE_CHARACTERS ? line : `${cutAt(line, LINE_CHARACTERS)}… [line cut]`
 }
 
-export function pathsView({ body }: Subject): View {
+export function pathsView({ body, asked, more: tool }: Subject): View {
   const files = (body['files'] ?? []) as readonly string[] // the operation's own output
   let room = ROOM
   const over = files.findIndex((path) => (room -= path.length + 1) < 0)
   const shown = over === -1 ? files : files.slice(0, over)
   const found = `${counted(countOf(body, 'total_files') ?? files.length, 'file')} under ${textOf(body, 'path')}.`
-  const cut = shown.length < files.length ? `[cut: ${shown.length} shown; narrow path or q]` : ''
+  const offset = Number(asked['offset'] ?? 0)
+  const again = (from: number, more: object): string =>
+    call(tool, {
+      ...asked,
+      ...(typeof asked['path_base64'] === 'string' ? {} : { path: textOf(body, 'path') }),
+      ...more,
+      offset: from,
+    })
+  // Those that are not shown are in the same part of the walk: it is told anew in shorter parts.
+  const parts = again(offset, { max_results: Math.max(1, Math.floor(shown.length / 2)) })
+  const cut = shown.length < files.length ? `[cut: ${shown.length} shown; ${parts} shows all in shorter parts]` : ''
   const most = files.length < MOST_PATHS ? ', or raise max_results' : ''
-  const more = body['truncated'] === true ? `[there are more: narrow path or q${most}]` : ''
+  const more =
+    cut === '' && body['truncated'] === true
+      ? `[there are more: narrow path or q${most}; ${again(offset + files.length, {})} shows the next ones]`
+      : ''
   return textView([found, ...shown, cut, more], ['success', 'files'])
 }
