@@ -6,6 +6,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /** Found in every text. */
 const FORMS: readonly (readonly [RegExp, string])[] = [
+  [/[^\s"]*[/-]rg(?=["\s]|$)/g, '<rg>'], // before <request>, whose form its name has
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>'],
   [/\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/g, '<date>'],
   [/\b[0-9a-f]{16}-[0-9a-z]+\b/g, '<request>'],
@@ -14,7 +15,6 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/(?<="(?:id|task_id|terminal_id|watcher_id)":")\d+/g, '<id>'],
   [/(?<=\b(?:[Ww]atcher|[Tt]erminal|[Tt]ask|[Cc]ommand) )\d+\b/g, '<id>'],
   [/\bripgrep \d+\.\d+\.\d+/g, 'ripgrep <version>'],
-  [/[^\s"]*[/-]rg(?=["\s]|$)/g, '<rg>'],
   // of the format `text`: how long something took, or has run
   [/(?<=\bafter )\d+(\.\d+)? s\b/g, '<duration>'],
   [/\b\d+(\.\d+)?( ?)(ms|s|min|h|d)\b(?= (CPU|ago|of)|[,;)\]]|$)/gm, '<duration>'],
