@@ -13,7 +13,7 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/(?<=tag is \\?"?)[\w]+(-[\w]+){4}/g, '<etag>'],
   [/\b[0-9a-f]{12}-\d+-\d+\b/g, '<cursor>'],
   [/(?<="(?:id|task_id|terminal_id|watcher_id)":")\d+/g, '<id>'],
-  [/(?<=\b(?:[Ww]atcher|[Tt]erminal|[Tt]ask|[Cc]ommand) )\d+\b/g, '<id>'],
+  [/(?<=\b(?:[Ww]atcher|[Tt]erminal|[Tt]ask|[Cc]ommand) \\?"?)\d+\b/g, '<id>'],
   [/\bripgrep \d+\.\d+\.\d+/g, 'ripgrep <version>'],
   // of the format `text`: how long something took, or has run
   [/(?<=\bafter )\d+(\.\d+)? s\b/g, '<duration>'],
