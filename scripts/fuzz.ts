@@ -1,4 +1,4 @@
-// npm run fuzz: a million cases of each kind against a daemon that must go on answering (reliability H-15): HTTP
+// npm run fuzz: a million cases of each kind against a daemon that must go on answering (H-15): HTTP
 // requests, WebSocket frames, JSON-RPC bodies, tar headers, query strings. Each case is made from the seed and its
 // number. `--only http,tar` runs some of them, `--count N` as many of each, `--seed N` others, `--at I` one case
 // alone, shown with its answer; `--json` prints for machines. Exit code 1 where anything did not hold.

@@ -1,4 +1,4 @@
-// npm run soak: one daemon under mixed work for an hour (reliability Z-07), while clients are cut, the disk is full
+// npm run soak: one daemon under mixed work for an hour (Z-07), while clients are cut, the disk is full
 // for moments and the clock jumps. A line for each minute, then a summary; the exit code is 0 only where the daemon
 // lasted, nothing was answered wrongly, memory stayed level and everything it held at rest is all it holds again.
 

@@ -1,4 +1,4 @@
-// The catalogue: every operation, tools first and in the order of contract 11. Transports project it; none
+// The catalogue: every operation, tools first and in the order of protocol.md#tools. Transports project it; none
 // of them names an operation.
 
 import { DEFAULT_SET, setOf, type Operation } from './operation.ts'

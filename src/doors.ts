@@ -132,7 +132,7 @@ function openMcp(
   })
 }
 
-/** Of the desktop, and of a session of it (contract 10). */
+/** Of the desktop, and of a session of it (protocol.md#desktop). */
 const DESKTOP_SOCKETS = /^\/desktop(\/sessions\/[^/]+)?\/ws$/
 
 function refuseDesktop(): never {

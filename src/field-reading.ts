@@ -1,6 +1,7 @@
 // How text that came from outside becomes a list, a command or variables, each by one rule for its kind of field,
-// whatever the field's name (contract 12). An array is a list as it stands; only one string is split at commas. Text
-// that cannot be written as UTF-8 is refused in every field: the system would be given other text than was sent. Pure.
+// whatever the field's name (protocol.md#tolerant-input). An array is a list as it stands; only one string is split at
+// commas. Text that cannot be written as UTF-8 is refused in every field: the system would be given other text than was
+// sent. Pure.
 
 import { Fault, quote } from './base/fault.ts'
 

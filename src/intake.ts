@@ -1,4 +1,4 @@
-// Where what came from outside is typed, once (house rule 3): aliases become canonical names, strings
+// Where what came from outside is typed, once: aliases become canonical names, strings
 // become the numbers, flags and lists they mean, defaults are filled in, and the result is checked against
 // the operation's schema. Behind this file nothing is `unknown`.
 
@@ -16,7 +16,7 @@ import { PATH_BYTES, type Kind } from './schema.ts'
 
 export interface Intake<I> {
   readonly input: I
-  /** Fields that came and mean nothing here (contract 18, "Unknown fields"). */
+  /** Fields that came and mean nothing here (protocol.md#tolerant-input). */
   readonly ignored: readonly string[]
 }
 
@@ -107,7 +107,9 @@ function readWhole(name: string, field: Field, came: unknown, workdir: string): 
   return value
 }
 
-/** The tolerant reading of contract 12. What cannot be read stays as it came, and the check refuses it. */
+/**
+ * The tolerant reading (protocol.md#tolerant-input). What cannot be read stays as it came, and the check refuses it.
+ */
 function readField(name: string, field: Field, value: unknown, workdir: string): unknown {
   switch (field.kind) {
     case 'path':

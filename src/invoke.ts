@@ -39,7 +39,7 @@ export interface Answer {
 }
 
 export interface GateLimits {
-  /** Calls in progress per credential; 429 beyond (contract 15.4). */
+  /** Calls in progress per credential; 429 beyond (protocol.md#limits). */
   readonly concurrency: number
   /** Calls a second per credential, with a burst of as many; 0: no limit. */
   readonly rate: number

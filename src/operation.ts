@@ -9,7 +9,7 @@ import type { Workspace } from './workspace/workspace.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** What a credential must allow (contract 0 `scope`); `none` is open to every credential. */
+/** What a credential must allow (protocol.md#scopes); `none` is open to every credential. */
 export type Scope = 'files:read' | 'files:write' | 'search' | 'exec' | 'terminal' | 'watch' | 'proxy' | 'admin' | 'none'
 
 export interface Route<I> {
@@ -27,11 +27,13 @@ export interface Route<I> {
   readonly body?: 'json' | 'bytes' | 'either'
   /** Request headers, in lower case, that are input fields; a header beats a query field of that name. */
   readonly headers?: Readonly<Record<string, keyof I & string>>
-  /** Media types that a successful answer may have; `application/json`, the body of contract 0, unless given. */
+  /**
+   * Media types that a successful answer may have; `application/json`, the body of protocol.md#replies, unless given.
+   */
   readonly answers?: string | readonly string[]
-  /** Not below /runtimes/<id>: what it tells of is the daemon, whatever it speaks for (contract 1). */
+  /** Not below /runtimes/<id>: what it tells of is the daemon, whatever it speaks for (protocol.md#targets). */
   readonly rootOnly?: true
-  /** GET: `?token=` counts as the credential, for browsers that have nothing but an address (contract 0). */
+  /** GET: `?token=` counts as the credential, for browsers that have nothing but an address (protocol.md#auth). */
   readonly queryToken?: true
 }
 
@@ -53,7 +55,7 @@ export type TextForm =
   | 'watcher'
   | 'watchers'
 
-/** What is different for a tool in the result format `text` (contract 15.2). */
+/** What is different for a tool in the result format `text` (protocol.md#text-format). */
 export interface TextFormat<I> {
   /** None: the value stays JSON. */
   readonly form?: TextForm
@@ -85,7 +87,7 @@ export interface Fit {
   readonly rest?: (came: Fields, asked: Fields) => Fields
 }
 
-/** MCP annotations (mcp.md 4.3). */
+/** The annotations of MCP (2026-07-28, tools). */
 export interface Hints {
   readonly readOnly: boolean
   readonly destructive: boolean
@@ -97,17 +99,17 @@ export interface Tool<I> {
   readonly hints: Hints
   /** Text for a model: when to use this and when another tool; below 600 characters. */
   readonly description: string
-  /** Defaults that differ from the REST ones (contract 12 row 12: create_dirs). */
+  /** Defaults that differ from the REST ones (protocol.md#tools: create_dirs). */
   readonly defaults?: Partial<I>
   readonly text?: TextFormat<I>
   readonly fit?: Fit
   /** What a person is asked before it runs, where that is wanted (`mcp.confirm`); undefined: nothing to ask. */
   readonly confirm?: (input: I, call: Call) => Promise<string | undefined>
-  /** Hints for single clients, as `_meta` of the tool's listing (mcp.md 3.1). */
+  /** Hints for single clients, as `_meta` of the tool's listing. */
   readonly meta?: Readonly<Record<string, unknown>>
   /** Input fields that only REST has. */
   readonly hidden?: readonly (keyof I & string)[]
-  /** Named: the operation is off, over REST too, until this toolset is asked for (contract 15.3). */
+  /** Named: the operation is off, over REST too, until this toolset is asked for (protocol.md#choices). */
   readonly toolset?: string
   /** With a toolset, `always`: the tool alone is off until then; the routes are there whatever is switched on. */
   readonly routed?: 'always'
@@ -187,11 +189,11 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   /** One sentence. */
   readonly summary: string
   readonly scope: Scope
-  /** Answered without a credential, and without `success` (contract 0 and 15.5: health alone). */
+  /** Answered without a credential, and without `success` (protocol.md#auth: health alone). */
   readonly open?: true
   readonly input: I
   readonly output: O
-  /** Other names of input fields; where both are given the alias wins (contract 12 row 1). */
+  /** Other names of input fields; where both are given the alias wins (protocol.md#tolerant-input). */
   readonly aliases?: Readonly<Record<string, keyof Static<I> & string>>
   readonly routes: readonly Route<Static<I>>[]
   readonly tool?: Tool<Static<I>>

@@ -1,5 +1,5 @@
 // The kinds of field that inputs are made of, as TypeBox schemas: each is JSON Schema plus, under `kind`,
-// the tolerant reading that contract 12 asks for. `intake.ts` reads them; projections drop `kind`.
+// the tolerant reading that protocol.md#tolerant-input asks for. `intake.ts` reads them; projections drop `kind`.
 // A field with a default is filled before `run` sees it and is not required of the caller.
 
 import { Type, type TSchema } from 'typebox'
@@ -79,11 +79,11 @@ export const list = (description: string) =>
 export const extensions = (description: string) =>
   Type.Array(Type.String(), { kind: 'extensions', description, maxItems: 1000, default: [] })
 
-/** A command: an array of arguments, the JSON text of one, or one string (contract 12 row 1). */
+/** A command: an array of arguments, the JSON text of one, or one string (protocol.md#tolerant-input). */
 export const argv = (description: string) =>
   Type.Array(Type.String(), { kind: 'argv', description, minItems: 1, maxItems: 65536 })
 
-/** An id: a string; numbers count too (contract 12 row 20). */
+/** An id: a string; numbers count too (protocol.md#tolerant-input). */
 export const id = (description: string) => Type.String({ kind: 'id', minLength: 1, maxLength: 64, description })
 
 /** One of the named words. */

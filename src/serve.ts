@@ -26,7 +26,7 @@ import type { FrontDoor } from './transports/server.ts'
 import { canBeEntered, mayNotAnswer } from './workspace/files/first-look.ts'
 import { openWorkspace } from './workspace/workspace.ts'
 
-/** What runs may go on for this long after the first signal (reliability C-01: exit within 15 s). */
+/** What runs may go on for this long after the first signal (C-01: exit within 15 s). */
 const GRACE_MS = 10_000
 /** After that everything is closed by force; what still hangs then is left behind, except commands and terminals: they are killed. */
 const FORCE_MS = 4_000

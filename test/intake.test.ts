@@ -1,4 +1,4 @@
-// The tolerant reading of contract 12 and the sentences for what is refused.
+// The tolerant reading of docs/protocol.md and the sentences for what is refused.
 
 import t from 'tap'
 import { Fault } from '../src/base/fault.ts'
@@ -51,7 +51,7 @@ t.test('defaults are filled and strings become what they mean', async (t) => {
   t.match(read({ q: null, depth: undefined }).input, { depth: 3 }, 'null and undefined are as good as absent')
 })
 
-t.test('an alias wins over the name it stands for (contract 12 row 1)', async (t) => {
+t.test('an alias wins over the name it stands for', async (t) => {
   t.match(read({ command: ['a'], cmd: ['b'] }).input, { command: ['b'] })
   t.match(read({ cmd: ['b'], command: ['a'] }).input, { command: ['b'] })
 })
@@ -116,7 +116,7 @@ t.test('E-09 names of variables', async (t) => {
   t.match(refusal({ env: ['A=1'] }), /env is \["A=1"\]; accepted is an object of strings/)
 })
 
-t.test('unknown fields are named over REST and refused over MCP (contract 18)', async (t) => {
+t.test('unknown fields are named over REST and refused over MCP', async (t) => {
   t.strictSame(read({ dept: 1, nested: true }).ignored, ['dept'])
   const refused = refusal({ dept: 1 }, { unknown: 'refuse' })
   t.match(refused, /"dept" is not an argument of sample; accepted are path, q/)

@@ -1,5 +1,5 @@
 // The shape of the sources, read from their text: imports go one way, what only one module may touch is
-// touched by that one, and every file keeps to the house rules on names, length and its opening promise.
+// touched by that one, and every file keeps to the rules on names, length and its opening promise.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

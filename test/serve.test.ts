@@ -1,5 +1,5 @@
 // One daemon's life at its outer edge: what ends a start, what it says when ready, where the token comes
-// from, what a signal does (contract 15.4, 15.5; reliability A-03, A-11, C-01 as far as this issue's doors).
+// from, what a signal does (README.md#configuration; A-03, A-11, C-01).
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -308,7 +308,7 @@ t.test('C-01 npm start: a signal to npm alone ends the daemon, with its exit cod
   t.match(stderr, /"stopping"/)
 })
 
-t.test('a configured target is reached under its id, with its own token (contract 1)', async (t) => {
+t.test('a configured target is reached under its id, with its own token', async (t) => {
   const far = await startDaemon(t, { env: { RUNTIME_TOKEN: 'far-token-0123456789abcdef0123456789' } })
   const targets = {
     far: { url: far.url, token: 'far-token-0123456789abcdef0123456789' },

@@ -1,4 +1,4 @@
-// What an act adds to the anonymous memory of a process at its peak (reliability, "How rows are counted").
+// What an act adds to the anonymous memory of a process at its peak: its RssAnon, read while it works.
 
 import { memoryOf } from './subject.ts'
 

@@ -1,5 +1,5 @@
 // The Inspector's command line against the product, with the bearer and in each era: what the public suite
-// cannot do, since it knows no credentials (mcp.md 2.7).
+// cannot do, since it knows no credentials.
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'

@@ -13,12 +13,12 @@ import type { Ground } from './ground.ts'
 import type { Recorder } from './history.ts'
 import { endMarked, marked, type Marked } from './marked.ts'
 
-/** As contract 17 has it: `.<name>.<16 hexadecimal digits>~`. */
+/** As protocol.md#files-write has it: `.<name>.<16 hexadecimal digits>~`. */
 const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
 const STDERR_KEPT = 4000
 /** Contract: a start takes 2 s; more on a machine that does other things too. */
 const START_MS = 30_000
-/** Reliability C-01: from SIGTERM to the end. */
+/** C-01: from SIGTERM to the end. */
 const STOP_MS = 15_000
 /** How long what a daemon ends may take to be gone after it. */
 const GONE_MS = 3000

@@ -55,7 +55,7 @@ export async function runExchanges(fuzzer: HttpFuzzer, plan: Plan, stage: Stage)
   await swept
 }
 
-/** The only reasons for 500 (contract 5): a command that cannot be started. */
+/** The only reasons for 500 (protocol.md#exec): a command that cannot be started. */
 const STARTS = /"code":"(command_not_found|not_executable|spawn_failed)"/
 
 /** True where it was slow and is to be tried again. */

@@ -12,7 +12,7 @@ export const FRAMES = 'frames'
 
 /** At most so many frames before their answers are awaited. */
 const BATCH = 16
-/** Fewer than the errors a minute that end a socket (contract 17). */
+/** Fewer than the errors a minute that end a socket (protocol.md#frames). */
 const FRAMES_OF_ONE = 90
 const GIVE_UP_FAILURES = 50
 

@@ -6,7 +6,7 @@ import { weighted, type Random } from './chance.ts'
 import { anyValue, mutated, WORDS } from './mutation.ts'
 import { credential, isAuthenticated, requestOf, type HttpCase, type Parts, type Place, whole } from './request.ts'
 
-/** Headers that have made servers and proxies disagree, or that mean something here (reliability H-03, H-04). */
+/** Headers that have made servers and proxies disagree, or that mean something here (H-03, H-04). */
 const HEADERS: readonly string[] = [
   'Transfer-Encoding: chunked',
   'Transfer-Encoding: chunked, identity',

@@ -3,7 +3,7 @@
 
 import type { Sample, Watched } from './watchdog.ts'
 
-/** Nothing may hang for longer (issue: no hang over 1 s). */
+/** Nothing may hang for longer. */
 export const HANG_MS = 1_000
 /** How often a slow case is tried again. */
 const TRIES = 3

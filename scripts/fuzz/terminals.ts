@@ -44,11 +44,11 @@ async function filled(port: number, signal: AbortSignal): Promise<number[]> {
   // what each new client is sent of it is a little.
   const body = JSON.stringify({ command: ['sh', '-c', 'stty raw -echo; exec cat'], scrollback_size: 512 })
   const reply = await fetch(url, { headers, signal })
-  const { terminals } = (await reply.json()) as { terminals: { id: string; alive: boolean }[] } // contract 6
+  const { terminals } = (await reply.json()) as { terminals: { id: string; alive: boolean }[] } // protocol.md#terminals
   const ids = terminals.filter((one) => one.alive).map((one) => Number(one.id))
   while (ids.length < FIRST_IDS.length) {
     const made = await fetch(url, { method: 'POST', headers, body, signal })
-    const { id } = (await made.json()) as { id?: string } // contract 6
+    const { id } = (await made.json()) as { id?: string } // protocol.md#terminals
     if (id === undefined) break // as many as there may be: the dead ones go before long
     ids.push(Number(id))
   }

@@ -10,7 +10,7 @@ export interface Options {
 }
 
 export const USAGE = 'npm run soak [-- --minutes 60] [--seed N] [--calm]'
-/** Reliability, "Rows corrected by the contract": Z-07 is one hour here. */
+/** An hour, as Z-07 says. */
 const USUAL_MINUTES = '60'
 const MOST_MINUTES = 7 * 24 * 60
 

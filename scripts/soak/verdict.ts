@@ -2,7 +2,7 @@
 
 import { COUNTS, type Vitals } from './vitals.ts'
 
-/** Reliability Z-07. */
+/** The bounds of Z-07. */
 export const MOST_DRIFT = 0.05
 /** Fewer minutes cannot tell growth from chance. */
 export const MINUTES_FOR_DRIFT = 20

@@ -1,6 +1,6 @@
 // Every refusal and failure a caller can see is a Fault: one code out of a closed list, one sentence that
 // names the field, what came and what is accepted. The list carries the HTTP status of each code
-// (contract 0 and 17); the JSON-RPC forms are derived in transports/mcp.
+// (protocol.md#errors); the JSON-RPC forms are derived in transports/mcp.
 
 import { bytesOfText, shownText } from './bytes-text.ts'
 
@@ -147,7 +147,7 @@ const EXHAUSTED: Readonly<Record<string, string>> = {
 }
 
 /**
- * A failure that says what the system has run out of for the moment, as a refusal (reliability Z-01); undefined for
+ * A failure that says what the system has run out of for the moment, as a refusal (Z-01); undefined for
  * anything else. Loaders of modules and libraries tell it in words only.
  */
 export function faultOfExhaustion(error: unknown): Fault | undefined {

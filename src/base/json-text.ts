@@ -1,5 +1,5 @@
 // JSON on its way out. A reply may hold parts that a worker thread has rendered already (JsonText); the
-// rest is rendered here in slices, so that no reply, however long, holds the main loop (contract 18).
+// rest is rendered here in slices, so that no reply, however long, holds the main loop (protocol.md#limits).
 
 import { jsonInside, jsonOf } from './json-of.ts'
 

@@ -1,6 +1,6 @@
 // Logs: one JSON object a line on stderr, or a readable line where stderr is a terminal. Never a credential,
 // never a request's content. Floods of one warning are cut, and the cut is announced; so is what a reader that is
-// stuck or gone has cost (reliability C-07).
+// stuck or gone has cost (C-07).
 
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -19,7 +19,7 @@ export interface Log {
   readonly lost?: number
 }
 
-/** Warnings and errors of one kind a second; a flood of refusals must not fill a journal (reliability A-12). */
+/** Warnings and errors of one kind a second; a flood of refusals must not fill a journal. */
 const SAME_PER_SECOND = 10
 
 /** Where lines go. */

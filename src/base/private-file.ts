@@ -10,7 +10,7 @@ import { freshRandom } from './fresh-random.ts'
 import { makeWithParents } from './make-directories.ts'
 import { StartError } from './start-error.ts'
 
-/** Largest secret or key set file; the same cap as for a fetched key set (reliability A-07). */
+/** Largest secret or key set file; the same cap as for a fetched key set (A-07). */
 const FILE_MAXIMUM_BYTES = 256 * 1024
 
 /** A configured file; that there is none is a StartError too. `name`: what it is to people. */

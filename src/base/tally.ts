@@ -9,7 +9,7 @@ export type Via = (typeof VIAS)[number]
 export const OUTCOMES = ['2xx', '4xx', '5xx', 'left'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** Upper bounds in seconds; half a millisecond is what most calls take, 60 s what gateways wait (contract 9). */
+/** Upper bounds in seconds; half a millisecond is what most calls take, 60 s what gateways wait (protocol.md#proxy). */
 export const LATENCY_BOUNDS: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ]

@@ -1,4 +1,4 @@
-// Flags, environment, file and defaults become one frozen Config (contract 15.4). The only reader of
+// Flags, environment, file and defaults become one frozen Config (README.md#configuration). The only reader of
 // process.env. A wrong value ends the start with exit code 2 and one line that names it.
 
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
@@ -85,7 +85,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   }
 }
 
-/** Threads of Node's file calls: four, its default, are soon all taken by one slow disk (reliability Z-06). */
+/** Threads of Node's file calls: four, its default, are soon all taken by one slow disk (Z-06). */
 const FILE_THREADS = '16'
 
 /** That the number of threads is ours, and not for the environment of commands. */

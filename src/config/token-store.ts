@@ -1,4 +1,4 @@
-// The raw token (contract 15.4). What comes by environment is what it is. Otherwise the live token is a file of
+// The raw token (README.md#tokens). What comes by environment is what it is. Otherwise the live token is a file of
 // the state directory, for its owner alone: made there, or taken from a seed, which is a configured file or the
 // service manager's credential. A seed is taken over whenever its content is new, told by a mark that is kept of
 // the one taken last; until then the live token stands, as `rotate` may have left it. Whatever is wrong is a
@@ -19,11 +19,11 @@ import {
 } from '../base/private-file.ts'
 import { StartError } from '../base/start-error.ts'
 
-/** Contract 15.4: a shorter token ends the start. */
+/** A shorter token ends the start. */
 const TOKEN_MINIMUM = 32
 /** Node takes 16 KiB of request headers in all, so a longer token could never be presented. */
 const TOKEN_MAXIMUM = 8 * 1024
-/** 256 bits (contract 15.4). */
+/** 256 bits. */
 const TOKEN_BYTES = 32
 /** What an operator can do where no token can be kept. */
 const WAYS = 'give one with --token-file or RUNTIME_TOKEN, or a writable XDG_STATE_HOME'

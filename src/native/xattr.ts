@@ -1,4 +1,4 @@
-// Extended attributes, which hold ACLs too: a file that replaces another takes them over (reliability F-10).
+// Extended attributes, which hold ACLs too: a file that replaces another takes them over (F-10).
 // The calls are synchronous; on local disks they take microseconds.
 
 import { bytesOfText } from '../base/bytes-text.ts'

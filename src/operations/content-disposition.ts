@@ -1,4 +1,4 @@
-// The Content-Disposition of an answer that is a file (RFC 6266 and 8187; reliability T-08): a name of any
+// The Content-Disposition of an answer that is a file (RFC 6266 and 8187; T-08): a name of any
 // characters becomes one header line that every client reads, and no name can end the line. Pure.
 
 /** What a quoted string would need escapes for, or not every client reads: control characters, quotes, non-ASCII. */

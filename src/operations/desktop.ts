@@ -1,4 +1,4 @@
-// The desktop of a workspace image (contract 10), as far as this release has one: the status says that there is
+// The desktop of a workspace image (protocol.md#desktop), as far as this release has one: the status says that there is
 // none, everything else answers 501. All of it stands at the root, never below /runtimes/<id>.
 
 import { Fault } from '../base/fault.ts'

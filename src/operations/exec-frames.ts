@@ -1,5 +1,5 @@
-// A task as a stream of events (contract 5): its output in the order it came, then its exit. The stream is
-// released when its reader ends it, and when the caller leaves, even in the middle of a wait.
+// A task as a stream of events (protocol.md#exec-streams): its output in the order it came, then its exit. The stream
+// is released when its reader ends it, and when the caller leaves, even in the middle of a wait.
 
 import { Fault } from '../base/fault.ts'
 import { EventStream, type Frame } from '../operation.ts'
@@ -66,7 +66,7 @@ async function* framesOf(task: Task, reader: LogReader, first: Frame | undefined
   yield { event: 'exit', data: exitOf(task) }
 }
 
-/** A finished task in two events: what is kept of its output as text, and the exit (contract 12, row 17). */
+/** A finished task in two events: what is kept of its output as text, and the exit (protocol.md#exec-streams). */
 export function outputStream(task: Task): EventStream {
   const text = (stream: 'stdout' | 'stderr'): string => {
     const { pieces, bytes, total } = task.tail(stream)

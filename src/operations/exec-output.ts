@@ -1,4 +1,4 @@
-// The output of a command in parts (issue: long commands; mcp.md 4.3): a range by absolute offsets, or the
+// The output of a command in parts (protocol.md#exec-output): a range by absolute offsets, or the
 // beginning and the end with the offsets of what lies between, so that the rest can be asked for exactly.
 
 import { isUtf8 } from 'node:buffer'
@@ -14,7 +14,7 @@ import { entryOf } from './exec-task.ts'
 export const PART_BYTES = 1024 * 1024
 /** Of each stream, for a model: more than it is shown, since escape sequences and progress displays go. */
 export const TEXT_BYTES = 128 * 1024
-/** Longest wait of one call: clients and proxies give up after 60 s of silence (mcp.md 0). */
+/** Longest wait of one call: clients and proxies give up after 60 s of silence. */
 export const MOST_WAIT_SECONDS = 50
 /** The wait that `next` proposes. */
 export const USUAL_WAIT_SECONDS = 45

@@ -1,4 +1,4 @@
-// exec_run: starts a command and waits for its end, for some time, or not at all (contract 5). Each command
+// exec_run: starts a command and waits for its end, for some time, or not at all (protocol.md#exec). Each command
 // runs in its own session with real pipes; a code other than 0 is a result, not a fault.
 
 import type { Static } from 'typebox'
@@ -15,7 +15,7 @@ import { lastLineOf } from './exec-progress.ts'
 import { tailReport, taskReport, wholeReport } from './exec-task.ts'
 import { refuseWithheld } from '../workspace/files/access.ts'
 
-/** Contract 5: `ttl_seconds` 0 stands for this. */
+/** Seconds a finished task is kept where `ttl_seconds` is 0. */
 const TTL_SECONDS = 300
 /** Longest a timer of Node runs: 2^31 - 1 ms. */
 const MOST_SECONDS = 2_147_483
@@ -87,7 +87,7 @@ export const execRun = operation({
       'A non-zero exit code is a result, not an error. It waits for the end, or for wait_seconds: then the command runs on and exec_get with the id waits further. ' +
       'For servers set background true. stdin is empty unless given. Output that is too long (16 MiB, or output_bytes) is cut and says so.',
     hidden: ['stream', 'kill_on_disconnect'],
-    // There the signal aborts only when the caller has cancelled, and that ends the command (contract 16).
+    // There the signal aborts only when the caller has cancelled, and that ends the command (protocol.md#exec).
     // What does not fit into the result is read afterwards: so it is kept.
     defaults: { kill_on_disconnect: true, keep_logs: true },
     // Answered before clients give up (60 s of silence); logs stay long enough to be read in parts.

@@ -1,4 +1,4 @@
-// A task as clients see it (contract 5): the schema, and the reports that fill it. `success` is the
+// A task as clients see it (protocol.md#exec-task): the schema, and the reports that fill it. `success` is the
 // transport's to add.
 
 import type { Static } from 'typebox'
@@ -161,7 +161,7 @@ async function withOutput(task: Task, stdout: Excerpt, stderr: Excerpt, cut: 'fr
   }
 }
 
-/** What the last event of a stream says. The exit code is always a number (contract 5). */
+/** What the last event of a stream says. The exit code is always a number (protocol.md#exec-task). */
 export function exitOf(task: Task): Readonly<Record<string, unknown>> {
   const { end } = task
   return {

@@ -1,4 +1,4 @@
-// Commands that have been started: list, feed, end, follow (contract 5). exec-run starts them, exec-get looks
+// Commands that have been started: list, feed, end, follow (protocol.md#exec). exec-run starts them, exec-get looks
 // at one.
 
 import { Fault } from '../base/fault.ts'

@@ -1,5 +1,5 @@
-// Single files: read, write, stat, delete, and making directories (contract 2, 12 and 16), as REST and the
-// model see them. Listing is in list.ts.
+// Single files: read, write, stat, delete, and making directories (protocol.md#files, protocol.md#tolerant-input), as
+// REST and the model see them. Listing is in list.ts.
 
 import { operation, type Call } from '../operation.ts'
 import { choice, content, flag, optional, path, pathBytes, restCall, toldBytes, Type, whole } from '../schema.ts'

@@ -1,4 +1,4 @@
-// Listing of directories: as one reply, and as a stream of lines (contract 2).
+// Listing of directories: as one reply, and as a stream of lines (protocol.md#files).
 
 import { EventStream, operation } from '../operation.ts'
 import { extensions, flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'

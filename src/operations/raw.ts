@@ -1,4 +1,4 @@
-// The bytes of files over HTTP as it is meant (issue "raw bytes"; RFC 9110): whole or in part, with entity tags
+// The bytes of files over HTTP as it is meant (RFC 9110): whole or in part, with entity tags
 // that a later write can be bound to, and bodies of any size that replace a file in one step. REST alone: over
 // MCP file_read and file_write carry content.
 

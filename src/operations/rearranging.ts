@@ -1,4 +1,4 @@
-// Moving, copying, changing permissions: REST has them always, MCP as the toolset `files` (contract 15.3).
+// Moving, copying, changing permissions: REST has them always, MCP as the toolset `files` (protocol.md#choices).
 
 import type { Static } from 'typebox'
 import { operation, type Call, type Tool } from '../operation.ts'
@@ -9,7 +9,7 @@ import { PROTECTED } from '../workspace/files/protected.ts'
 
 const TOOLSET = { toolset: 'files', routed: 'always' } as const
 
-/** What a tool does unless told otherwise, as file_write does it (contract 12 row 12). */
+/** What a tool does unless told otherwise, as file_write does it (protocol.md#tools). */
 const MAKES_PARENTS = { create_dirs: true }
 
 const relocation = (what: string) =>

@@ -1,4 +1,4 @@
-// Search of file names (contract 3).
+// Search of file names (protocol.md#search).
 
 import { operation } from '../operation.ts'
 import { flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'

@@ -1,4 +1,4 @@
-// Content search and the state of its engine (contract 3). Name search stands beside, in search-files.
+// Content search and the state of its engine (protocol.md#search). Name search stands beside, in search-files.
 // Here the query's names and forms are settled; patterns and paths are judged where they are used.
 
 import type { Static } from 'typebox'

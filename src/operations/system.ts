@@ -1,10 +1,10 @@
-// What the daemon says of itself: health, runtime, targets (contract 1).
+// What the daemon says of itself: health, runtime, targets (protocol.md#system).
 
 import { arch, availableParallelism, homedir, platform } from 'node:os'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
 
-/** Names of what this daemon can do; the contract leaves the vocabulary open. */
+/** Names of what this daemon can do; the vocabulary is ours and may grow. */
 export const CAPABILITIES = [
   'files',
   'search',
@@ -16,7 +16,7 @@ export const CAPABILITIES = [
   'ws_shared',
 ] as const
 
-/** Of the wire described in the contract; raised when a client must tell the difference. */
+/** Of docs/protocol.md; raised when a client must tell the difference. */
 const PROTOCOL_VERSION = 1
 
 const runtime = Type.Object({

@@ -1,4 +1,4 @@
-// A terminal as clients see it (contract 6): the schemas, and the reports that fill them. `success` is the
+// A terminal as clients see it (protocol.md#terminals): the schemas, and the reports that fill them. `success` is the
 // transport's to add.
 
 import type { Static } from 'typebox'

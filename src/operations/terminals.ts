@@ -20,7 +20,7 @@ import { scrollbackFit } from './terminal-fit.ts'
 import { refuseWithheld } from '../workspace/files/access.ts'
 import { removalFields, removalReply } from './removal.ts'
 
-/** Longest wait of one call: below the minute after which clients give up (mcp.md). */
+/** Longest wait of one call: below the minute after which clients give up. */
 const MOST_WAIT_SECONDS = 50
 /** Clients ask for more than there can be; it is what there is. */
 const ANY_SIZE = 2 ** 31 - 1

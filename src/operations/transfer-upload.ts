@@ -1,4 +1,4 @@
-// Uploading an archive: a tar is unpacked into a directory, or any bytes become one file (contract 4 and 17).
+// Uploading an archive: a tar is unpacked into a directory, or any bytes become one file (protocol.md#archives).
 // The way back is the download of transfer.ts.
 
 import { Fault } from '../base/fault.ts'

@@ -1,4 +1,4 @@
-// Archives out of the workspace (contract 4 and 17): what lies below some paths, as one stream.
+// Archives out of the workspace (protocol.md#archives): what lies below some paths, as one stream.
 
 import { ByteStream, operation } from '../operation.ts'
 import { list, optional, paths, pathsBytes, Type } from '../schema.ts'

@@ -1,5 +1,6 @@
-// Watchers: a tree is watched until the watcher is deleted, whoever created it (contract 7, 17, 18). Frames go
-// out on /ws; callers without a socket ask with a cursor. Replies are flat and nested at once (contract 12 row 6).
+// Watchers: a tree is watched until the watcher is deleted, whoever created it (protocol.md#watchers). Frames go
+// out on /ws; callers without a socket ask with a cursor. Replies are flat and nested at once
+// (protocol.md#tolerant-input).
 
 import { operation } from '../operation.ts'
 import { flag, id, list, number, optional, path, restCall, text, Type } from '../schema.ts'

@@ -1,6 +1,6 @@
 // The daemon's place in a control group that was delegated to it (version 2; Delegate=yes in the unit): itself in
 // a sub-group `daemon`, what it starts in a sibling `work`, with weights and limits that keep a busy or greedy
-// command from making the workspace unreachable (reliability 5, Z-02 to Z-04). systemd 254 could do the first
+// command from making the workspace unreachable (Z-02 to Z-04). systemd 254 could do the first
 // half; older ones cannot, so it is done here for all. Best effort: what is refused is named and left out.
 // Where nothing was delegated, in a container or a shell, nothing is touched.
 
@@ -25,16 +25,16 @@ export interface DelegatedGroup {
 const WORK = 'work'
 const MIB = 1024 * 1024
 const CONTROLLERS = ['cpu', 'io', 'memory', 'pids'] as const
-/** The daemon against its children, who have 100 each (reliability 5: CPUWeight, IOWeight). */
+/** The daemon against its children, who have 100 each: CPUWeight and IOWeight of systemd. */
 const DAEMON_WEIGHT = 1000
-/** reliability 5, MemoryMin and MemoryLow: kept in memory, and kept if at all possible. */
+/** MemoryMin and MemoryLow of systemd.resource-control(5): kept in memory, and kept if at all possible. */
 const DAEMON_KEEPS = { min: 64 * MIB, low: 128 * MIB }
-/** reliability 5, TasksMax: a fork bomb must leave room for the daemon's own threads. */
+/** TasksMax of systemd.resource-control(5): a fork bomb must leave room for the daemon's own threads. */
 const MOST_PROCESSES = 4096
 /** Where children start beside us and are moved: what a bomb may reach until then. Our threads are some 60. */
 const MOST_PROCESSES_OF_OURS = 1024
 
-/** All but an eighth, or 128 MiB where that is less (reliability 5). */
+/** All but an eighth, or 128 MiB where that is less. */
 export function workMemory(total: number): number {
   return total - Math.min(Math.floor(total / 8), 128 * MIB)
 }

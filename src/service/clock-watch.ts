@@ -1,5 +1,5 @@
 // Notices that the wall clock was set, or stood still while the machine was paused, by comparing it with the
-// monotonic one. Nothing waits by the wall clock, so nothing breaks (reliability A-08, C-04); but tokens are judged
+// monotonic one. Nothing waits by the wall clock, so nothing breaks (A-08, C-04); but tokens are judged
 // by it and logs are dated by it, so whoever reads those should know.
 
 export interface ClockWatchOptions {

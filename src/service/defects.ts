@@ -1,5 +1,5 @@
 // What nobody catches ends the daemon: said once in the log, then exit code 1, so that whoever runs it starts it
-// anew from a state that is known (reliability C-07). The log's own way out gives the line half a second.
+// anew from a state that is known (C-07). The log's own way out gives the line half a second.
 
 import type { Log } from '../base/log.ts'
 

@@ -1,5 +1,5 @@
 // The socket that the service manager holds for us (sd_listen_fds(3)): descriptor 3, already listening, so that
-// connections wait while the daemon is restarted and nobody else can take the port (reliability C-03).
+// connections wait while the daemon is restarted and nobody else can take the port (C-03).
 
 import { socketTraits } from '../native/socket.ts'
 import { StartError } from '../base/start-error.ts'

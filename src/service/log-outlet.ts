@@ -1,5 +1,5 @@
 // The way of log lines to whoever reads them, which never waits: a reader that is stuck costs a bounded queue and
-// then lines, one that is gone costs lines (reliability C-07). What is waited on elsewhere is not touched: the
+// then lines, one that is gone costs lines (C-07). What is waited on elsewhere is not touched: the
 // description behind stderr is shared with whoever started us, so it is not made non-blocking; a pipe or terminal
 // is opened a second time for that, a socket is sent to without waiting, a file never makes us wait.
 
@@ -14,7 +14,7 @@ export interface LogOutlet extends Outlet, Disposable {
   readonly waiting: number
 }
 
-/** What may wait: half of what reliability C-07 allows, since each line has its own small overhead. */
+/** What may wait: half of what C-07 allows, since each line has its own small overhead. */
 const MOST_WAITING = 4 * 1024 * 1024
 /** Until the reader is tried again, at first and at most. Nothing is tried where nothing waits. */
 const RETRY_MS = { first: 10, longest: 1000 }

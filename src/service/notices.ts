@@ -1,5 +1,5 @@
 // What the service manager is told (sd_notify(3)): a datagram to the socket that NOTIFY_SOCKET names. Node
-// cannot send one (reliability 5), libc can. Sending never waits; what the manager cannot take now is tried
+// cannot send one, libc can. Sending never waits; what the manager cannot take now is tried
 // again, in order, except for signs of life, of which the next one is as good.
 
 import { openDatagramSender, unixAddress, type DatagramSender } from '../native/socket.ts'

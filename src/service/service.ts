@@ -13,7 +13,7 @@ export interface Service extends Disposable {
   readonly listener: number | undefined
   /** The control groups of daemon and children. */
   readonly groups: DelegatedGroup | undefined
-  /** Contract 15.5: everything that is listened on is open. Signs of life begin. */
+  /** Everything that is listened on is open. Signs of life begin. */
   ready(status: string): void
   /** From now on at most so many milliseconds. */
   stopping(withinMs: number): void

@@ -1,4 +1,4 @@
-// Signs of life for a manager that restarts what shows none (reliability C-06). One is given only after the
+// Signs of life for a manager that restarts what shows none (C-06). One is given only after the
 // event loop has run a timer and the thread pool has answered a file call: either can be wedged while the
 // process looks alive. Timers count the kernel's monotonic clock, as systemd does, so neither a jump of the
 // wall clock nor a pause of the machine makes one late (C-04).

@@ -1,4 +1,4 @@
-// Parses request bodies above 1 MiB off the main thread (contract 18). Long strings go back as UTF-8 bytes
+// Parses request bodies above 1 MiB off the main thread (protocol.md#limits). Long strings go back as UTF-8 bytes
 // whose memory is handed over, so that the main thread copies nothing large; a body of too many values, of
 // too much short text or too deep is refused, because even receiving it would hold the loop, or fail there.
 

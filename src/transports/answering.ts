@@ -159,7 +159,7 @@ const LEFT = new Error('the client has left')
 /** Whoever asks an operation that is open to all. */
 const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefined }
 
-/** The caller, or undefined where the refusal has been sent: one fixed body, whatever was wrong (contract 0). */
+/** The caller, or undefined where the refusal has been sent: one fixed body, whatever was wrong (protocol.md#auth). */
 async function identify(
   parts: AnsweringParts,
   exchange: Arriving,

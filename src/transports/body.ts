@@ -54,7 +54,7 @@ export function mediaType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
-/** Refuses codings: a body is read as it comes (reliability H-10). */
+/** Refuses codings: a body is read as it comes (H-10). */
 export function refuseCoding(request: IncomingMessage): void {
   const coding = request.headers['content-encoding']
   if (coding === undefined || coding.trim().toLowerCase() === 'identity') return

@@ -1,5 +1,5 @@
 // Answers that are bytes: files, archives, text that is not JSON. The client's pace is the source's pace; a reply
-// that cannot be completed ends in a cut connection, never in one that looks whole (contract 4).
+// that cannot be completed ends in a cut connection, never in one that looks whole (protocol.md#archives).
 
 import type { ServerResponse } from 'node:http'
 import type { ByteStream } from '../operation.ts'
@@ -8,7 +8,7 @@ import { handedOver, nextUnlessLeft } from './drain.ts'
 /** A client that takes nothing for this long is given up. */
 const STALL_MS = 60_000
 
-/** Nothing of a workspace is for caches on the way, and no browser is to guess a type (reliability T-08). */
+/** Nothing of a workspace is for caches on the way, and no browser is to guess a type (T-08). */
 const HEADERS = { 'cache-control': 'no-store, no-transform', 'x-content-type-options': 'nosniff' }
 
 /**

@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 
 /**
  * Resolves true once the response can take more. Where the client takes nothing for `stallMs`, destroys the
- * connection (never a clean end: contract 16) and resolves false; false too when it has left.
+ * connection (never a clean end: protocol.md#limits) and resolves false; false too when it has left.
  */
 export async function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
   if (response.destroyed) return false

@@ -1,6 +1,6 @@
 // What is asked of every request before its credential: does it come by a name and from a page that we serve, is it
-// a preflight, is it a probe that must not be led on? (contract 0 and 15.9; reliability H-08, H-09.) What goes to an
-// application through the proxy is for the application to judge, but for the name and preflights (contract 17).
+// a preflight, is it a probe that must not be led on? (protocol.md#origins; H-08, H-09.) What goes to an
+// application through the proxy is for the application to judge, but for the name and preflights (protocol.md#origins).
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'

@@ -1,5 +1,5 @@
 // Streams on their way out: SSE and NDJSON. The client's pace is the source's pace; a client that takes
-// nothing for 10 s loses its connection and what it watched runs on (contract 16).
+// nothing for 10 s loses its connection and what it watched runs on (protocol.md#exec-streams).
 
 import type { ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
@@ -7,10 +7,10 @@ import { jsonOf } from '../base/json-of.ts'
 import type { EventStream, Frame } from '../operation.ts'
 import { drained, nextUnlessLeft } from './drain.ts'
 
-/** Contract 16: "one that takes no byte for 10 s has its connection destroyed". */
+/** A client that takes no byte for so long loses its connection: it would pace the command, or hold memory. */
 const STALL_MS = 10_000
 
-/** Proxies and clients cut idle streams; a comment line keeps them open (mcp.md 6, trap 6). */
+/** Proxies and clients cut idle streams, many after 60 s; a comment line keeps them open. */
 const HEARTBEAT_MS = 15_000
 
 const HEADERS = {
@@ -28,7 +28,7 @@ const HEADERS = {
 
 export interface StreamOptions {
   readonly headers: Readonly<Record<string, string>>
-  /** Unknown request fields, named in the first event (contract 18). */
+  /** Unknown request fields, named in the first event (protocol.md#tolerant-input). */
   readonly ignored: readonly string[]
 }
 
@@ -96,7 +96,9 @@ function write(response: ServerResponse, format: 'sse' | 'ndjson', frame: Frame,
   return response.write(out.subarray(0, at), () => spare.push(out))
 }
 
-/** SSE needs the space after the colon and LF (contract 5); NDJSON carries the event's name in the object. */
+/**
+ * SSE needs the space after the colon and LF (protocol.md#exec-streams); NDJSON carries the event's name in the object.
+ */
 export function rendered(format: 'sse' | 'ndjson', frame: Frame): string | Uint8Array {
   if ('rendered' in frame) return frame.rendered
   if (format === 'ndjson') return `${jsonOf({ event: frame.event, ...('data' in frame ? frame.data : {}) })}\n`

@@ -1,4 +1,4 @@
-// Hands a request on to another daemon (contract 1, configured targets): same method, path below the prefix,
+// Hands a request on to another daemon (protocol.md#targets, configured targets): same method, path below the prefix,
 // body and reply streamed both ways. Our caller's credential stays here; the target gets its own. What goes through its
 // proxy keeps its bytes and what applications need of a browser's headers.
 

@@ -11,7 +11,7 @@ export interface JsonReader extends AsyncDisposable {
   parse(bytes: Buffer): Promise<unknown>
 }
 
-/** Above this the main thread would be held for too long (contract 18). */
+/** Above this the main thread would be held for too long (protocol.md#limits). */
 const PARSE_HERE = 1024 * 1024
 
 const IDLE_MS = 10_000

@@ -1,5 +1,5 @@
 // JSON on its way out: one write where it is short, slices under back-pressure where it is long, so that no
-// reply blocks the loop (contract 18) and no slow client makes the daemon hold it twice.
+// reply blocks the loop (protocol.md#limits) and no slow client makes the daemon hold it twice.
 
 import type { ServerResponse } from 'node:http'
 import { jsonOf } from '../base/json-of.ts'

@@ -1,5 +1,5 @@
 // The first question of every request: does it come through a name and from a page we serve? Guards against
-// DNS rebinding and cross-site requests (contract 15.9 and 16 "Origins"; reliability H-08, H-09). Pure.
+// DNS rebinding and cross-site requests (protocol.md#origins; H-08, H-09). Pure.
 
 import { isIP } from 'node:net'
 import { valuesOf } from './raw-headers.ts'
@@ -71,7 +71,7 @@ export function originMatters(method: string, path: string, upgrade: boolean): b
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
 }
 
-/** Headers a page may send and read (contract 0, mcp.md 1.6). */
+/** Headers a page may send and read (protocol.md#cors; MCP 2026-07-28, transports). */
 const ALLOWED_HEADERS =
   'Authorization, Content-Type, Accept, Range, If-Match, If-None-Match, If-Range, Content-Digest, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, X-MCP-Format, X-MCP-Toolsets, X-MCP-Readonly, X-MCP-Max-Result-Bytes, X-MCP-Cancel-On-Close'
 const EXPOSED_HEADERS =

@@ -1,5 +1,5 @@
 // The token in a query, for those who cannot send headers: browsers that open a WebSocket or a page by its address
-// (contract 0). Once read it is gone from the query, so that nobody further inside meets it.
+// (protocol.md#auth). Once read it is gone from the query, so that nobody further inside meets it.
 
 import { Fault } from '../base/fault.ts'
 

@@ -1,4 +1,4 @@
-// What every door says to those it turns away (contract 0): the fixed bodies for a missing or wrong credential,
+// What every door says to those it turns away (protocol.md#errors): the fixed bodies for a missing or wrong credential,
 // the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
 
 import type { IncomingMessage } from 'node:http'

@@ -1,9 +1,9 @@
-// The two bodies every JSON answer has (contract 0): success as `{success:true, …}`, failure as the tolerant
+// The two bodies every JSON answer has (protocol.md#replies): success as `{success:true, …}`, failure as the tolerant
 // error body that every client generation understands. REST sends them as they are, MCP as text.
 
 import type { Fault } from '../base/fault.ts'
 
-/** The reply of an operation; `ignored` names request fields that meant nothing (contract 18). */
+/** The reply of an operation; `ignored` names request fields that meant nothing (protocol.md#tolerant-input). */
 export function successBody(value: object, ignored: readonly string[] = []): Readonly<Record<string, unknown>> {
   return ignored.length === 0 ? { success: true, ...value } : { success: true, ...value, ignored }
 }

@@ -1,6 +1,6 @@
 // The name of one request in its reply and in the log. Unique, not secret: eight random bytes and a count. The
-// bytes are new for each request, so that machines resumed from one snapshot name theirs differently (reliability
-// C-05). A request is never refused for its name: without randomness the time has to do.
+// bytes are new for each request, so that machines resumed from one snapshot name theirs differently (C-05).
+// A request is never refused for its name: without randomness the time has to do.
 
 import { freshRandom } from '../base/fresh-random.ts'
 

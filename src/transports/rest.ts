@@ -30,7 +30,7 @@ export interface Exchange {
 export interface RestRules {
   readonly gate: Gate
   readonly json: JsonReader
-  /** Largest JSON body (contract 2: 64 MiB). */
+  /** Largest JSON body (protocol.md#requests: 64 MiB). */
   readonly bodyBytes: number
 }
 
@@ -145,7 +145,7 @@ function carriesFields(request: IncomingMessage): boolean {
   return hasBody(request) && request.method !== 'GET' && request.method !== 'HEAD'
 }
 
-/** The JSON body's fields; none where the body is empty, whatever its content type says (contract 14). */
+/** The JSON body's fields; none where the body is empty, whatever its content type says (protocol.md#requests). */
 async function readFields(
   request: IncomingMessage,
   rules: RestRules,

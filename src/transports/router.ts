@@ -1,5 +1,5 @@
 // Routes made from the catalogue: literal segments win over parameters, so `/exec/stream` is found before
-// `/exec/:id` whatever the order of declaration (contract 14).
+// `/exec/:id` whatever the order of declaration (protocol.md#conventions).
 
 import type { Method, Operation, Route } from '../operation.ts'
 

@@ -44,7 +44,7 @@ export interface FrontDoor extends AsyncDisposable {
   connections(): Promise<number>
 }
 
-/** Issue: gateways close idle connections after 60 s; ours live longer, so that they never race (H-12). */
+/** Gateways close idle connections after 60 s; ours live longer, so that a request never meets a closing one. */
 const KEEP_ALIVE_MS = 75_000
 const HEADER_TIME: HeaderTime = { mostMs: 10_000, checkMs: 5_000 }
 
@@ -52,7 +52,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   const { headerTime = HEADER_TIME } = rules
   const server = createServer({
     headersTimeout: headerTime.mostMs,
-    requestTimeout: 0, // long uploads and streams; bodies have a watch of their own (H-02)
+    requestTimeout: 0, // long uploads and streams; bodies have a watch of their own
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: headerTime.checkMs,
     maxHeaderSize: 16 * 1024,

@@ -7,7 +7,7 @@ import { onRevoked, type Caller } from '../caller.ts'
 import { isProxied } from './proxy/target.ts'
 import { splitTarget } from './refusal.ts'
 
-/** As long as a stop leaves to what runs (reliability C-01): the change may have been asked for over this very door. */
+/** As long as a stop leaves to what runs (C-01): the change may have been asked for over this very door. */
 const GRACE_MS = 10_000
 
 export interface UnderWay extends Disposable {

@@ -1,7 +1,7 @@
 // The door for WebSocket upgrades. Node leaves the connection to us from the first moment, so the first
-// statement hears its errors (reliability X-01). Then the questions of every request, in the same order: Host and
-// Origin, the credential (by header or `?token=`, contract 0), the path. A refusal is a plain HTTP answer, and
-// the query, which may hold a token, reaches no log (reliability A-09).
+// statement hears its errors (X-01). Then the questions of every request, in the same order: Host and
+// Origin, the credential (by header or `?token=`, protocol.md#auth), the path. A refusal is a plain HTTP answer, and
+// the query, which may hold a token, reaches no log (A-09).
 
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -53,7 +53,7 @@ export interface Upgrades extends Disposable {
   readonly take: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
-/** How long a refused connection may take to close (reliability X-02: destroyed within 1 s). */
+/** How long a refused connection may take to close (X-02: destroyed within 1 s). */
 const LINGER_MS = 800
 
 export function isWebSocket(request: IncomingMessage): boolean {
@@ -73,7 +73,7 @@ export function openUpgrades(
     refuseTarget(request)
     refuseForeign(request, path, origins)
     const query = new URLSearchParams(text)
-    // On /proxy a header counts alone (contract 18), the parameter being perhaps the application's.
+    // On /proxy a header counts alone (protocol.md#auth), the parameter being perhaps the application's.
     const headerAlone = isProxied(path) && request.headers.authorization !== undefined
     const queryToken = headerAlone ? undefined : takeToken(query)
     query.delete('token')

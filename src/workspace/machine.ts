@@ -57,7 +57,7 @@ export interface InotifyLimit {
   readonly wanted: number
 }
 
-/** A tree of 50,000 directories (reliability 4) beside what an editor takes; the kernel's own default otherwise. */
+/** A tree of 50,000 directories beside what an editor takes; the kernel's own default otherwise. */
 const WANTED = { max_user_watches: 65_536, max_user_instances: 128, max_queued_events: 16_384 }
 
 /** Empty where the kernel does not tell. */

@@ -1,4 +1,4 @@
-// The machines this daemon speaks for (contract 1): itself under the ids `local` and `default`, and daemons
+// The machines this daemon speaks for (protocol.md#targets): itself under the ids `local` and `default`, and daemons
 // that the configuration names. Resolves paths under /runtimes/ and asks the others how they are.
 
 import { Fault } from '../base/fault.ts'
@@ -24,7 +24,7 @@ export interface Targets {
   ask(remote: RemoteTarget, signal: AbortSignal): Promise<{ runtime: unknown } | { error: string }>
 }
 
-/** The pattern of target ids (contract 1). */
+/** The pattern of target ids (protocol.md#targets). */
 const TARGET_PATH = /^\/runtimes\/([a-z][a-z0-9_-]{0,63})(\/.*)?$/
 
 const ASK_MS = 5_000

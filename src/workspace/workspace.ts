@@ -23,9 +23,9 @@ import { openPathWatches, type PathWatches } from './watchers/path-watches.ts'
 import { openWatchers, type Watchers } from './watchers/watchers.ts'
 
 export interface Workspace extends AsyncDisposable {
-  /** Where commands start unless the request says otherwise (contract 15.4). */
+  /** Where commands start unless the request says otherwise (README.md#configuration). */
   readonly workdir: string
-  /** The environment that commands inherit (contract 18). */
+  /** The environment that commands inherit (protocol.md#environment). */
   readonly environment: Readonly<Record<string, string>>
   /** The user's login shell. */
   readonly shell: string

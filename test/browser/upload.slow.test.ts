@@ -1,4 +1,4 @@
-// A page uploads an archive from another origin, as a real browser lets it (contract 0 CORS): with the headers
+// A page uploads an archive from another origin, as a real browser lets it (protocol.md#cors): with the headers
 // Authorization and Content-Type application/gzip, cookies off. A page that is not on the list cannot, and neither
 // reads what it may not.
 
@@ -61,7 +61,7 @@ const outcome = await work().catch((error) => ({ failed: String(error) }))
 await fetch(location.href, { method: 'POST', body: JSON.stringify(outcome) })
 </script>`
 
-/** What consumer B's page does (contract 0), and then tries to read a file. */
+/** What the page of a client does (protocol.md#cors), and then tries to read a file. */
 const upload = (daemon: Daemon, directory: string) => `
   const archive = await (await fetch('/archive')).blob()
   const reply = await fetch(${JSON.stringify(`${daemon.url}/files/transfer/upload?dest=${encodeURIComponent(directory)}`)}, {

@@ -1,4 +1,4 @@
-// `doctor` on a set-up that is well and on ones that are broken on purpose (issue 6, shows 4), and `status` of what
+// `doctor` on a set-up that is well and on ones that are broken on purpose, and `status` of what
 // runs, what does not, and what is not ours.
 
 import { chmodSync, existsSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Archives that try to get out, to make what nobody should make, or to mean two things at once (reliability T-01
+// Archives that try to get out, to make what nobody should make, or to mean two things at once (T-01
 // and T-02), each sent to the daemon: refused by name, and not one byte outside the destination, whose
 // surroundings are compared entry by entry. Replay of the fuzzed ones with FUZZ_SEED (H-15).
 
@@ -241,7 +241,7 @@ t.test('T-01 two normal forms of one name are two files', async (t) => {
   t.ok(lstatSync(join(dest, 'cafe\u0301')).isDirectory())
 })
 
-t.test('contract 17: links in dest are followed inside it, and links that stay inside are made', async (t) => {
+t.test('links in dest are followed inside it, and links that stay inside are made', async (t) => {
   const to = join(dest, 'sub')
   const { body } = await upload(
     archive(

@@ -1,4 +1,4 @@
-// What every operation must answer, as literals written from contract 2, 3, 5, 11 and 16. `<dir>` is the
+// What every operation must answer, as literals written from docs/protocol.md. `<dir>` is the
 // test's folder; the other marks stand for what differs from run to run (doors.ts).
 
 import type { Ask } from './doors.ts'
@@ -11,7 +11,7 @@ export interface Case extends Ask {
   readonly status: number
   /** The whole body of a success, or the code, sentence and details of a refusal. */
   readonly expect: Readonly<Record<string, unknown>>
-  /** REST and MCP answer alike except where the contract says otherwise; then this one is for MCP. */
+  /** REST and MCP answer alike except where docs/protocol.md says otherwise; then this one is for MCP. */
   readonly expectTool?: Readonly<Record<string, unknown>>
   /** JSON-RPC code of a bare refusal; -32603 unless given. */
   readonly rpc?: number
@@ -185,7 +185,7 @@ export const CASES: readonly Case[] = [
     expect: { path: '<dir>/new.txt', size: 3 },
   },
   {
-    name: 'a new file in a new folder: REST asks for the folder, MCP makes it (contract 12 row 12)',
+    name: 'a new file in a new folder: REST asks for the folder, MCP makes it',
     ...post('/files/write', 'file_write', { path: '<dir>/x/new.txt', content: 'hé' }),
     status: 404,
     expect: {

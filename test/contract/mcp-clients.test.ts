@@ -1,5 +1,5 @@
 // The public MCP clients against the running daemon: the handshake client of the first SDK, and the second
-// SDK's in both eras, each with a bearer. List, call, a failing call, an unknown tool (issue's shows 3 and 4).
+// SDK's in both eras, each with a bearer. List, call, a failing call, an unknown tool.
 
 import { join } from 'node:path'
 import { existsSync, readFileSync } from 'node:fs'

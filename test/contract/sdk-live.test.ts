@@ -53,7 +53,7 @@ async function connect(t: Test, daemon: Daemon, options: { reconnect: boolean } 
 t.test('terminal: create, connect, type, resize, exit code, delete', async (t) => {
   const daemon = await startDaemon(t)
   const rt = new Runtime({ token: TOKEN, baseUrl: daemon.url })
-  // Consumer B: the terminal comes first, the socket after; the first prompt must not be lost.
+  // As a known client does it: the terminal comes first, the socket after; the first prompt must not be lost.
   const created = await rt.terminal.create({ cmd: ['sh', '-c', 'echo first; exec sh'], cols: 90, rows: 25 })
   t.match(created, { id: /^\d+$/, cols: 90, rows: 25, command: ['sh', '-c', 'echo first; exec sh'] })
   const { id } = created

@@ -1,4 +1,4 @@
-// npm oblien's Runtime against the running daemon: every call of issue's spine, success and failure of each.
+// npm oblien's Runtime against the running daemon: every call, success and failure of each.
 
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

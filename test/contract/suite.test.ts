@@ -1,5 +1,5 @@
 // One suite over every door: each operation is asked over REST and as a bare, a legacy and a modern MCP
-// caller, and each answer is compared with the literal of the contract.
+// caller, and each answer is compared with its literal.
 
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -108,7 +108,7 @@ t.test('exec_get, exec_list, exec_input, exec_delete and exec_delete_all of a ta
   }
 })
 
-t.test("exec_get of a range: the cursor is the caller's (mcp.md 4.3)", async (t) => {
+t.test("exec_get of a range: the cursor is the caller's", async (t) => {
   for (const [door, ask] of Object.entries(DOORS)) {
     await layOut()
     const command = ['sh', '-c', 'printf "one\\nzwö\\n"; printf oops >&2; read line; printf three; exit 4']
@@ -179,7 +179,7 @@ t.test("exec_get of a range: the cursor is the caller's (mcp.md 4.3)", async (t)
   }
 })
 
-t.test('terminal_create, terminal_list, terminal_scrollback and terminal_delete (contract 6)', async (t) => {
+t.test('terminal_create, terminal_list, terminal_scrollback and terminal_delete', async (t) => {
   for (const [door, ask] of Object.entries(DOORS)) {
     await layOut()
     const body = { command: ['sh', '-c', 'printf hello; exec cat'], cols: 100, rows: 30, cwd: dir }
@@ -215,7 +215,7 @@ t.test('terminal_create, terminal_list, terminal_scrollback and terminal_delete 
   }
 })
 
-t.test('watcher_create, watcher_list, watcher_get and watcher_delete (contract 7, 12 row 6)', async (t) => {
+t.test('watcher_create, watcher_list, watcher_get and watcher_delete', async (t) => {
   for (const [door, ask] of Object.entries(DOORS)) {
     await layOut()
     const watcher = {
@@ -256,7 +256,7 @@ t.test('watcher_create, watcher_list, watcher_get and watcher_delete (contract 7
   }
 })
 
-t.test('the streams, which REST alone has, to the letter (contract 2 and 5)', async (t) => {
+t.test('the streams, which REST alone has, to the letter', async (t) => {
   await layOut()
   const files = await daemon.call('GET', `/files/stream?path=${dir}&light=true&bogus=1`)
   t.equal(files.headers.get('content-type')?.split(';')[0], 'application/x-ndjson')

@@ -1,5 +1,5 @@
-// The result format `text` (contract 15.2) and the choice of tools (15.3) on a running daemon, with the
-// clients' own checks: the first SDK refuses a result that lacks the structured content a tool has promised.
+// The result format `text` (protocol.md#text-format) and the choice of tools (protocol.md#choices) on a running daemon,
+// with the clients' own checks: the first SDK refuses a result that lacks the structured content a tool has promised.
 
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

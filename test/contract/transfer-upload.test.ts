@@ -1,5 +1,5 @@
 // Uploading through the daemon: npm oblien with bytes and with streams, a file as it is, a client that goes in
-// the middle, and a daemon that is killed there (contract 4; reliability T-05).
+// the middle, and a daemon that is killed there (protocol.md#archives; T-05).
 
 import { execFileSync } from 'node:child_process'
 import {

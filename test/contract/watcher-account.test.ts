@@ -110,7 +110,7 @@ t.test(`W-01 ${FILES} files are created, renamed and removed: both accounts equa
   await end()
 })
 
-t.test('issue 3, show 3: random changes, moves in and out: both accounts equal the disk', async (t) => {
+t.test('random changes, moves in and out: both accounts equal the disk', async (t) => {
   const root = scratch(t)
   for (const name of ['tree', 'outside']) mkdirSync(join(root, name))
   const { socket, polled, settled, end } = await watched(t, join(root, 'tree'))

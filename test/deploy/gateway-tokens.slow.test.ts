@@ -1,5 +1,5 @@
 // Which tokens the gateway of deploy/gateway lets pass: those that are signed as configured, hold at this time and
-// name an address on its list. All others are refused before anybody is connected to (contract 0; ).
+// name an address on its list. All others are refused before anybody is connected to (protocol.md#jwt; ).
 
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'

@@ -1,4 +1,4 @@
-// Commands that take all there is: processes, memory, processors (reliability Z-02, Z-03, Z-04). The daemon is started
+// Commands that take all there is: processes, memory, processors (Z-02, Z-03, Z-04). The daemon is started
 // as the unit starts it, with the niceness and the score of runtime.service, inside a control group that contains
 // what the commands do. It goes on answering, and what it started can be ended.
 

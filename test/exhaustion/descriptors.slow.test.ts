@@ -1,4 +1,4 @@
-// When the daemon has no free descriptor (reliability Z-01): connections are let in and turned away without end, what
+// When the daemon has no free descriptor (Z-01): connections are let in and turned away without end, what
 // is asked on those that are open is done or refused with 503, nothing that was swallowed on the way makes an
 // answer wrong, and once descriptors are back everything works again.
 

@@ -1,4 +1,4 @@
-// A disk that is full, with everything the daemon keeps on it (reliability Z-05): what needs no room goes on, what
+// A disk that is full, with everything the daemon keeps on it (Z-05): what needs no room goes on, what
 // does is refused with 507 and leaves what was there, and it can be started again as it is.
 
 import { execFileSync } from 'node:child_process'

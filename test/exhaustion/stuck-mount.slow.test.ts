@@ -1,4 +1,4 @@
-// A mount that never answers (reliability Z-06): a FUSE file system whose server is this test, which reads no request.
+// A mount that never answers (Z-06): a FUSE file system whose server is this test, which reads no request.
 // Calls into it hang until it lets go; all others go on.
 
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'

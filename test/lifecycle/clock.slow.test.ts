@@ -1,4 +1,4 @@
-// A wall clock that goes back and forth while commands have timeouts and sockets are open (reliability A-08): what waits
+// A wall clock that goes back and forth while commands have timeouts and sockets are open: what waits
 // does so by the monotonic clock, what is dated by tokens follows the wall. Clocks are moved with libfaketime, never
 // the machine's own. That a jump is logged is clock-jump.slow.test.ts's.
 

@@ -1,4 +1,4 @@
-// What two machines resumed from one snapshot must not share (reliability C-05): the names and secrets they make
+// What two machines resumed from one snapshot must not share (C-05): the names and secrets they make
 // afterwards. No test can copy itself in the middle of a call (V8's code does not survive fork(2)), so it is shown
 // that nothing is kept in the process to be handed out later: each one costs a read from the kernel.
 

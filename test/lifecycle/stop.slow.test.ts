@@ -1,4 +1,4 @@
-// SIGTERM in the middle of everything (reliability C-01): 50 commands, 20 terminals, 10 uploads, 100 sockets, a watcher
+// SIGTERM in the middle of everything (C-01): 50 commands, 20 terminals, 10 uploads, 100 sockets, a watcher
 // and a stream. No new work, what is short is finished and answered, sockets hear 1001, the rest is ended; exit code
 // 0 within 15 s, and nothing of it is left: no process, no half file.
 

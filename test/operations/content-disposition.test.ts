@@ -1,4 +1,4 @@
-// Names in headers, and types by name (reliability T-08).
+// Names in headers, and types by name (T-08).
 
 import t from 'tap'
 import { contentDisposition } from '../../src/operations/content-disposition.ts'

@@ -1,5 +1,5 @@
-// The desktop as the first release has it (contract 10): a status that says no, 501 for the rest, at the root alone;
-// the page takes its token from the address and nothing else does.
+// The desktop as the first release has it (protocol.md#desktop): a status that says no, 501 for the rest, at the root
+// alone; the page takes its token from the address and nothing else does.
 
 import { once } from 'node:events'
 import { Runtime } from 'oblien/runtime'

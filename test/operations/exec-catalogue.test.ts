@@ -1,4 +1,4 @@
-// The priority-0 rows of EXEC in the reliability catalogue, at the counts of `npm test` (E-04: exec-memory).
+// The rows of guarantees.md#commands-e, at the counts of `npm test` (E-04: exec-memory).
 
 import { randomBytes } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

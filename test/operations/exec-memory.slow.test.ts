@@ -1,4 +1,4 @@
-// reliability E-04, E-07: output and input without end, through a daemon whose memory does not follow them.
+// E-04, E-07: output and input without end, through a daemon whose memory does not follow them.
 
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'

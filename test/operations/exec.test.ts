@@ -1,4 +1,4 @@
-// What clients of exec depend on (contract 5, 12 and 16), by the operations themselves.
+// What clients of exec depend on (protocol.md#exec, protocol.md#tolerant-input), by the operations themselves.
 
 import t from 'tap'
 import * as ops from '../support/exec-operations.ts'

@@ -1,5 +1,5 @@
 // The file operations as declared: what comes in, what goes out, with a real writer and a real walker
-// (contract 2, 12 and 16).
+// (protocol.md#files, protocol.md#tolerant-input).
 
 import { createHash, randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// Listing as an operation: what the routes and the tool hand on, and what comes back (contract 2).
+// Listing as an operation: what the routes and the tool hand on, and what comes back (protocol.md#files).
 
 import { join } from 'node:path'
 import t from 'tap'
@@ -53,7 +53,7 @@ t.test('max_entries stops a listing, which says so', async (t) => {
   t.notOk('truncated' in (await run(fileList, { path, nested: true, max_entries: 5 })))
 })
 
-t.test('contract 12 rows 3 and 9: lists in any spelling, both names of the ignore switch', async (t) => {
+t.test('lists in any spelling, both names of the ignore switch', async (t) => {
   const path = t.testdir({ '.gitignore': '*.log', 'a.log': '', 'b.ts': '', 'c.js': '', 'd.go': '' })
   const names = async (raw: Record<string, unknown>) =>
     ((await run(fileList, { path, ...raw })).entries as { name: string }[]).map(({ name }) => name)

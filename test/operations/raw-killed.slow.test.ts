@@ -1,4 +1,4 @@
-// reliability F-06 over HTTP, and issue "shows" 3: the daemon dies by kill -9 while it writes. Each file has its
+// F-06 over HTTP: the daemon dies by kill -9 while it writes. Each file has its
 // old bytes or its new ones, what was acknowledged is there, and the next start leaves no temporary file.
 
 import { readdirSync, readFileSync, rmSync } from 'node:fs'

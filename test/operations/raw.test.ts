@@ -1,4 +1,4 @@
-// Raw bytes over HTTP: ranges, entity tags, conditional writes, digests (issue "raw bytes"; reliability F-01,
+// Raw bytes over HTTP: ranges, entity tags, conditional writes, digests (RFC 9110; F-01,
 // F-03 to F-05, F-07, F-13, T-08).
 
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// What a daemon that is killed in the middle of a move to another file system leaves (reliability F-21).
+// What a daemon that is killed in the middle of a move to another file system leaves (F-21).
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,5 +1,5 @@
-// Move, copy and chmod on a running daemon: REST has them always, MCP when the toolset is asked for (contract 15.3;
-// reliability F-19, F-22).
+// Move, copy and chmod on a running daemon: REST has them always, MCP when the toolset is asked for
+// (protocol.md#choices; F-19, F-22).
 
 import { execFileSync } from 'node:child_process'
 import { chmodSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'

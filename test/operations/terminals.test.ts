@@ -56,7 +56,7 @@ function openBench(t: Test, options: Partial<TerminalsOptions> = {}) {
 
 const text = (answer: Answer): string => Buffer.from(answer.scrollback, 'base64').toString()
 
-t.test('create, list, delete: the fields of contract 6', async (t) => {
+t.test('create, list, delete: the fields of a terminal', async (t) => {
   const { run, ended } = openBench(t)
   const made = await run(ops.terminalCreate, {
     cmd: ['sh', '-c', 'exit 7'],

@@ -1,4 +1,4 @@
-// Archives of any size pass through without staying (issue "shows" 2; 2 GiB are in the benchmark).
+// Archives of any size pass through without staying (2 GiB are in the benchmark).
 
 import { randomBytes } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'

@@ -10,7 +10,7 @@ import { never, scratch, watchersOf } from '../support/account.ts'
 
 const defaults = { excludes: [], default_excludes: true, wait_seconds: 0 }
 
-t.test('create, list, get, poll, delete (contract 12 row 6)', async (t) => {
+t.test('create, list, get, poll, delete', async (t) => {
   const root = scratch(t)
   const call = { workspace: { watchers: watchersOf(t) }, signal: never, access: EVERYTHING } as unknown as Call // all that they use
   const created = await watcherCreate.run({ ...defaults, path: root, excludes: ['*.log'] }, call)

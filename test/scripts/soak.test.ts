@@ -1,4 +1,4 @@
-// What `npm run soak` concludes from what it has seen (reliability Z-07).
+// What `npm run soak` concludes from what it has seen (Z-07).
 
 import t from 'tap'
 import { drift, leftBehind, median } from '../../scripts/soak/verdict.ts'

@@ -1,4 +1,4 @@
-// The daemon in a control group that was delegated to it, and outside of one (reliability 5, Delegate; Z-02).
+// The daemon in a control group that was delegated to it, and outside of one (Delegate= of systemd; Z-02).
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 // Children of a daemon that differs from a login in everything it can: the tests of processes and of exec once more,
 // with a raised score and, where there are control groups, a group of their own. Exit codes, arguments, the errors
-// of a program or a directory that is not there: all of it must be what it is without (reliability E-11, Z-03).
+// of a program or a directory that is not there: all of it must be what it is without (E-11, Z-03).
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

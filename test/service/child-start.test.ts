@@ -1,5 +1,5 @@
 // Children of a daemon that differs from a login: a raised score and, where there are control groups, a group of their
-// own, from their first instruction (reliability E-11, Z-03).
+// own, from their first instruction (E-11, Z-03).
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'

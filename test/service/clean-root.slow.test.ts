@@ -1,5 +1,5 @@
 // A stranger's machine: an empty Debian and the archive, nothing else. Installed, started, used by an SDK, upgraded
-// over itself and removed; every path of the root is as it was before (issue "ship it", shows 1).
+// over itself and removed; every path of the root is as it was before (the promise of install.sh).
 
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
 // The daemon under a service manager, as runtime.service and runtime.socket describe it: readiness, signs of life,
-// the socket that outlives it, the token as a credential, and what its commands see of all that (reliability A-11,
+// the socket that outlives it, the token as a credential, and what its commands see of all that (A-11,
 // C-02, C-03, C-06). Runs everywhere; units.slow.test.ts does it with a real systemd where one can be booted.
 
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'

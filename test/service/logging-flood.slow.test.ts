@@ -1,4 +1,4 @@
-// Readers of the log that take nothing, whatever the daemon says: it serves, in bounded memory (reliability C-07).
+// Readers of the log that take nothing, whatever the daemon says: it serves, in bounded memory (C-07).
 
 import t from 'tap'
 import { MIB } from '../support/growth.ts'

@@ -1,5 +1,5 @@
-// What the daemon says while it runs, and that nobody who listens badly, or not at all, can stop it (reliability
-// C-07); what ends it; and that secrets are in no line.
+// What the daemon says while it runs, and that nobody who listens badly, or not at all, can stop it (C-07);
+// what ends it; and that secrets are in no line.
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// The daemon as the first process of a container without an init (reliability E-12, Decisions): it reaps what is not
+// The daemon as the first process of a container without an init (E-12): it reaps what is not
 // its own, ends in order at a signal that the kernel gives to no first process by default, and keeps every exit code
 // right, its own included.
 

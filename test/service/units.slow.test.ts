@@ -1,5 +1,5 @@
 // The real units under a real systemd: checked by systemd-analyze, then installed by scripts/install.sh into a
-// machine that is booted for it, killed, hung, misconfigured, upgraded and removed there (reliability 5, A-11, C-02,
+// machine that is booted for it, killed, hung, misconfigured, upgraded and removed there (A-11, C-02,
 // C-03, C-06, Z-03). Where no machine can be booted harness.test.ts stands for it.
 
 import { spawnSync } from 'node:child_process'

@@ -1,5 +1,5 @@
 // Signs of life are given for both halves of the process or not at all, and notices wait until they are taken
-// (reliability C-04, C-06).
+// (C-04, C-06).
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

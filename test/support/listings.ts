@@ -11,7 +11,7 @@ export interface Listed {
   readonly [field: string]: unknown
 }
 
-/** Every default of the contract, nested and flat. */
+/** Every default of the catalogue, nested and flat. */
 export function listRequest(more: Partial<ListRequest> & { path: string }): ListRequest {
   return {
     nested: true,

@@ -1,5 +1,5 @@
 // The room that bodies share is taken until the request has been worked on, and of a streamed one little comes before
-// it is asked for (contract 18, "Memory").
+// it is asked for (protocol.md#limits).
 
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// CORS on the running daemon (contract 0, 15.9 and 16 "Origins"; reliability H-08): what a browser is told before it
+// CORS on the running daemon (protocol.md#cors, protocol.md#origins; H-08): what a browser is told before it
 // sends a request of a page, and with every answer, refusals included.
 
 import t from 'tap'

@@ -1,4 +1,4 @@
-// Clients that send their headers slowly or not at all meet the real figures of the daemon (reliability H-01).
+// Clients that send their headers slowly or not at all meet the real figures of the daemon (H-01).
 
 import t from 'tap'
 import { startDaemon } from '../support/daemon.ts'

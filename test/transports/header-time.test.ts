@@ -1,4 +1,4 @@
-// Clients that send their headers slowly or not at all are cut when their time is up (reliability H-01); the real figures
+// Clients that send their headers slowly or not at all are cut when their time is up (H-01); the real figures
 // are those of header-time.slow.test.ts.
 
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// Which hosts and pages are let in (contract 15.9 and 16; reliability H-08, H-09).
+// Which hosts and pages are let in (protocol.md#origins; H-08, H-09).
 
 import t from 'tap'
 import { corsHeaders, originAllowed, originMatters, refuseHost } from '../../src/transports/origin.ts'

@@ -1,4 +1,4 @@
-// Routes come from the catalogue; literals win over parameters (contract 14).
+// Routes come from the catalogue; literals win over parameters (protocol.md#conventions).
 
 import t from 'tap'
 import { operation, type Operation, type Route } from '../../src/operation.ts'

@@ -1,5 +1,5 @@
 // The front door: who is let in, and what malformed, oversized, slow and hostile requests get
-// (reliability AUTH and HTTP).
+// (guarantees.md#who-may-call-a, guarantees.md#http-h).
 
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -248,7 +248,7 @@ t.test('H-07 JSON as text/plain or a form is 415', async (t) => {
   )
   t.equal(fine.status, 201)
   const empty = await daemon.call('POST', '/files/search/init')
-  t.equal(empty.status, 200, 'an empty body needs no JSON (contract 14)')
+  t.equal(empty.status, 200, 'an empty body needs no JSON')
 })
 
 t.test('H-08 origins', async (t) => {

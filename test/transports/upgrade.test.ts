@@ -1,5 +1,5 @@
 // The door for WebSocket upgrades: who is refused, how, and what clients that break off or break the rules get
-// (reliability AUTH and WEBSOCKET).
+// (guarantees.md#who-may-call-a, guarantees.md#the-socket-ws-x).
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -63,7 +63,7 @@ t.test('H-08, H-09 Host and Origin are judged first', async (t) => {
   t.equal(await status('localhost', `Origin: http://localhost:${port}\r\n`), 101)
 })
 
-t.test('a refusal is a plain HTTP answer with the body of section 0', async (t) => {
+t.test('a refusal is a plain HTTP answer with the body of every refusal', async (t) => {
   const { url, port } = await openSocketServer(t)
   const { status, body } = await refusedUpgrade(`${url}?token=nonsense-of-a-stranger`)
   t.equal(status, 401)

@@ -1,6 +1,6 @@
 // Figure 10, its files: 1 GiB through GET /files/raw beside cat of the same bytes, and through PUT beside a server of
-// bare node:http and beside dd; and what 2 GiB through each of the four doors of bytes add to anonymous memory (issue
-// "the rest of the wire").
+// bare node:http and beside dd; and what 2 GiB through each of the four doors of bytes add to anonymous memory
+// (RssAnon).
 
 import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ export async function rawFiles({ print, quick }: Bench): Promise<Row[]> {
 
 const READER = programPath('pipe-reader.ts')
 const RECEIVER = programPath('receiver.ts')
-/** On the disk before it is done, as a durable write is (contract 18). */
+/** On the disk before it is done, as a durable write is (protocol.md#files-write). */
 const SYNCED = 'cat "$0" | dd of="$1" bs=1M iflag=fullblock conv=fsync status=none'
 
 function fill(path: string, bytes: number): void {

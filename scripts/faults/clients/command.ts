@@ -21,7 +21,7 @@ export interface Shape {
   readonly pause: number
 }
 
-/** Contract 5: 128 + n for a signal, 124 for a timeout that TERM was enough for. */
+/** 128 + n for a signal, 124 for a timeout that TERM was enough for. */
 const ENDS = [
   { end: 'exit', code: 0 },
   { end: 'exit', code: 0 },

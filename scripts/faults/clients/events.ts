@@ -66,7 +66,7 @@ function take(sight: Sight, block: string): void {
   const text = /^data: (.*)$/m.exec(block)?.[1]
   if (event === undefined || text === undefined) return // a comment
   if (sight.codes.length > 0) sight.late++
-  const content = JSON.parse(text) as Record<string, unknown> // as contract 5 has it; the checker judges
+  const content = JSON.parse(text) as Record<string, unknown> // as protocol.md#exec has it; the checker judges
   if (event === 'task_id') sight.id = String(content['task_id'])
   else if (event === 'exit') sight.codes.push(Number(content['exit_code']))
   else if (event === 'stdout') sight.out.add(Buffer.from(String(content['data']), 'base64'))

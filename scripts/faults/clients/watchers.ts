@@ -8,7 +8,7 @@ import { join, relative } from 'node:path'
 import type { Client } from '../client.ts'
 import { sha256 } from '../content.ts'
 
-/** Names that watchers leave out, as contract 7 has them: those of the run end in "~". */
+/** Names that watchers leave out (protocol.md#watchers): those of the run end in "~". */
 const hidden = (path: string): boolean => path.endsWith('~')
 
 interface Change {

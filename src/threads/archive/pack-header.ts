@@ -1,6 +1,6 @@
 // The header blocks of one archive member: ustar, with a PAX header before it where ustar cannot say
 // everything (POSIX.1-2001): long names, names that are not ASCII, sizes above 8 GiB, times with fractions.
-// Names are bytes, and so are PAX records (reliability F-16).
+// Names are bytes, and so are PAX records (F-16).
 
 import type { Location } from '../walk/directory.ts'
 import { BLOCK, writeUstar } from './pack-ustar.ts'

@@ -7,7 +7,7 @@ import type { FaultNotice } from '../walk/walk-job.ts'
 
 export type ArchiveFormat = 'tar.gz' | 'tar.zst' | 'tar'
 
-/** One requested path and its member name (contract 4: the base name). */
+/** One requested path and its member name (protocol.md#archives: the base name). */
 export interface PackRoot {
   readonly path: string
   readonly name: string

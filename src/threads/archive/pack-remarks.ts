@@ -1,5 +1,5 @@
 // What an archive had to leave out, gathered while it is made: counts by reason and the first paths, in
-// bounded memory, to be told after the last byte (reliability T-06).
+// bounded memory, to be told after the last byte (T-06).
 
 import { errnoOf } from '../../base/fault.ts'
 import type { PackRemarks } from './pack-job.ts'

@@ -1,6 +1,6 @@
 // The walk that puts requested paths and what lies below them on a tape, member by member. Links are stored,
 // never followed; nothing but files, directories and links goes in; a file has in the archive exactly the
-// size it had when it was opened, and one that shrinks meanwhile ends the archive (reliability T-06).
+// size it had when it was opened, and one that shrinks meanwhile ends the archive (T-06).
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
 import { isUtf8 } from 'node:buffer'

@@ -1,5 +1,5 @@
 // The destination of an upload: made where it is missing, with its parents, and opened once. From then on it is
-// that directory, whatever its path comes to mean (reliability F-15); a link in the path is followed here alone. Each
+// that directory, whatever its path comes to mean (F-15); a link in the path is followed here alone. Each
 // directory is made in the open one above it, and only what was made here gets the permissions.
 
 import { chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { flushFileSystem } from '../../native/sync.ts'
 const O_PATH = 0o10000000 // Node does not name it
 const STEP = O_PATH | constants.O_DIRECTORY
 
-/** Permissions of what is made here, whatever the umask (contract 2). */
+/** Permissions of what is made here, whatever the umask (protocol.md#archives). */
 const MODE = 0o755
 
 /** Others who remove the parents all the time are given in to after so many beginnings. */
@@ -110,7 +110,7 @@ export function settleMade(fd: number, making: Making): void {
   const path = `/proc/self/fd/${fd}`
   const stats = fstatSync(fd)
   const now = stats.mode & 0o7777
-  const wanted = making.mode | (now & 0o2000) // the set-group-id bit that it inherits stays (reliability F-12)
+  const wanted = making.mode | (now & 0o2000) // the set-group-id bit that it inherits stays (F-12)
   if (now === wanted) return
   const ours = isJustMade(stats, making)
   if (ours === 'yes' || (ours === 'empty' && readdirSync(path).length === 0)) chmodSync(path, wanted)

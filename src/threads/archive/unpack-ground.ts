@@ -1,7 +1,7 @@
 // The tree below the destination, walked one name at a time from a directory that stays open: each step opens
 // `/proc/self/fd/<n>/<name>` without following links, so a parent that is swapped by a rename meanwhile leads
-// nowhere else (reliability F-15). Links are followed by us, and only as far as they stay below the
-// destination (contract 17). Names and paths are byte strings.
+// nowhere else (F-15). Links are followed by us, and only as far as they stay below the
+// destination (protocol.md#archives). Names and paths are byte strings.
 
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs'
 import { errnoOf } from '../../base/fault.ts'
@@ -19,7 +19,7 @@ const KEPT_OPEN = 64
 const O_PATH = 0o10000000
 const STEP = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
-/** Permissions of a directory that no member describes (contract 2). */
+/** Permissions of a directory that no member describes (protocol.md#archives). */
 const DIRECTORY_MODE = 0o755
 
 /** The path of `name` in the directory open as `fd`. */

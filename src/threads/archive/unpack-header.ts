@@ -1,5 +1,5 @@
 // One header of a tar archive, 512 bytes, as it stands there: v7, ustar, star and GNU. Names are kept as byte
-// strings (one character a byte, "latin1"), since a name need not be UTF-8 (reliability F-16); a number that is
+// strings (one character a byte, "latin1"), since a name need not be UTF-8 (F-16); a number that is
 // not plainly one is refused. node-tar's reader does neither: it decodes names, ends them at a NUL and takes
 // what it can of a number. Refusals are sentences without a subject; whoever reads the archive adds it.
 

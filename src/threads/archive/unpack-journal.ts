@@ -1,5 +1,5 @@
 // The unpacker's notes of the temporary file it is about to make, so that one that is killed leaves none
-// behind (contract 18, reliability T-05). A line is `f` or `l`, for a file or a link, and the path as a byte
+// behind (protocol.md#archives, T-05). A line is `f` or `l`, for a file or a link, and the path as a byte
 // string in JSON; the kernel has it before the file is there. workspace/archives/unpack-journals.ts reads it.
 
 import { closeSync, constants, ftruncateSync, openSync, writeSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What one archive may cost: members, bytes that come out of few, space on the disk (reliability T-03). A limit
+// What one archive may cost: members, bytes that come out of few, space on the disk (T-03). A limit
 // is looked at before it is passed, and the refusal names it.
 
 import { statfsSync } from 'node:fs'

@@ -1,5 +1,5 @@
 // What a member may be called and a link may say, before anything is looked up: names stay below the
-// destination by their spelling alone (contract 4 and 17, reliability T-01). Byte strings, see unpack-header.
+// destination by their spelling alone (protocol.md#archives, T-01). Byte strings, see unpack-header.
 
 import { refusal } from './unpack-header.ts'
 
@@ -7,7 +7,7 @@ import { refusal } from './unpack-header.ts'
 const NAME_BYTES = 255
 const PATH_BYTES = 4095
 
-/** Levels below the destination; node-tar has the same bound (reliability T-03, F-19). */
+/** Levels below the destination; node-tar has the same bound (T-03, F-19). */
 export const MOST_LEVELS = 1024
 
 /** How Windows spells a drive. Such a name is either from there, and not meant for here, or a trick. */
@@ -51,7 +51,7 @@ export function linkTarget(target: string): LinkTarget {
 /** Bytes of the name that a temporary file repeats, for those who find one. */
 const REPEATED = 64
 
-/** `.<name>.<random>~`: hidden, and ending as contract 17 has it. `random`: 16 hexadecimal digits. */
+/** `.<name>.<random>~`: hidden, and ending as protocol.md#files-write has it. `random`: 16 hexadecimal digits. */
 export function temporaryName(name: string, random: string): string {
   let end = Math.min(name.length, REPEATED)
   while (end < name.length && (name.charCodeAt(end) & 0xc0) === 0x80) end-- // not in the middle of a character

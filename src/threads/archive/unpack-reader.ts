@@ -1,6 +1,6 @@
 // Reads a tar archive that comes in chunks of any size: cuts it into members and their content, applies what
-// PAX and GNU headers say to the member after them and to nothing else, and ends it strictly (reliability
-// T-01, T-04): an archive without its end, or with anything behind it, is refused. Touches nothing.
+// PAX and GNU headers say to the member after them and to nothing else, and ends it strictly (T-01,
+// T-04): an archive without its end, or with anything behind it, is refused. Touches nothing.
 
 import {
   type Header,

@@ -1,5 +1,5 @@
 // The archive's bytes out of what was sent: gzip, zstd or plain, told by the first bytes and by nothing else
-// (contract 4). Several gzip members or zstd frames after each other are one. Decompressing runs in Node's
+// (protocol.md#archives). Several gzip members or zstd frames after each other are one. Decompressing runs in Node's
 // thread pool while what came out before is written; memory is given back at once, not by the collector.
 
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'

@@ -1,6 +1,6 @@
 // Puts the members of an archive into the destination: each file complete under a temporary name beside its
 // place and then renamed over it, links made after what they say was checked, directories made as needed
-// (contract 17, reliability T-01, T-02, F-10, F-12). Owner is the daemon's user; set-id bits are dropped, the
+// (protocol.md#archives, T-01, T-02, F-10, F-12). Owner is the daemon's user; set-id bits are dropped, the
 // other permissions are those of the archive whatever the umask.
 
 import { randomBytes } from 'node:crypto'
@@ -111,7 +111,7 @@ export class UnpackTree {
   #openFile(parent: number, name: string, member: Member): void {
     this.#parts.allowance.space(member.size, parent)
     const place = this.#begin('file', parent, name)
-    // Nobody else reads it until it is complete and has its permissions (reliability F-12).
+    // Nobody else reads it until it is complete and has its permissions (F-12).
     const fd = openSync(at(parent, place.temporary), NEW, 0o600)
     this.#file = { ...place, fd, member }
   }

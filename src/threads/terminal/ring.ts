@@ -17,9 +17,9 @@ import {
 
 /** Most the reader adds between two looks at the limit: what may be in the writing at any moment. */
 export const STEP_BYTES = 64 * 1024
-/** How far the reader goes ahead of the slowest client (contract 17). */
+/** How far the reader goes ahead of the slowest client (protocol.md#frames). */
 export const AHEAD_BYTES = 256 * 1024
-/** A reader at its limit goes on once it has this much room (reliability 4: resume 64 KiB). */
+/** A reader at its limit goes on once it has this much room: less would wake it for every frame. */
 const RESUME_BYTES = 64 * 1024
 /** Room beyond the limit once the program has ended: more than the kernel holds for one terminal (some 20 KiB). */
 const LAST_BYTES = 128 * 1024

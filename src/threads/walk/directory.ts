@@ -1,5 +1,5 @@
 // One directory's entries, read synchronously. Names that are not UTF-8 keep their bytes, so that they can
-// be opened and told apart (contract 16, reliability F-16); a very large directory is read piece by piece,
+// be opened and told apart (protocol.md#files-change, F-16); a very large directory is read piece by piece,
 // so that memory does not grow with it (F-18).
 
 import { bytesOfText, shownText } from '../../base/bytes-text.ts'

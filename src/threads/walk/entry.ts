@@ -1,4 +1,4 @@
-// An entry of a listing as JSON text (contract 2, "Entry"). Text is put together here rather than by
+// An entry of a listing as JSON text (protocol.md#files). Text is put together here rather than by
 // JSON.stringify over objects: names rarely need escaping, and a listing has 50,000 of them. No entry has
 // a key `event`: clients drop such lines.
 
@@ -49,12 +49,12 @@ export function extensionPart(item: Item): string {
   return extension === '' ? '' : `,"extension":${jsonString(extension)}`
 }
 
-/** `size` and `modified`. A link has size 0 (contract 2, stat). */
+/** `size` and `modified`. A link has size 0 (protocol.md#files, stat). */
 export function statPart(item: Item, size: number, modified: number): string {
   return `,"size":${item.kind === 'symlink' ? 0 : size},"modified":"${new Date(modified).toISOString()}"`
 }
 
-/** `content`, decoded; bytes that are not UTF-8 become U+FFFD and the entry says so (contract 16). */
+/** `content`, decoded; bytes that are not UTF-8 become U+FFFD and the entry says so (protocol.md#files). */
 export function contentPart(bytes: Buffer): string {
   const text = bytes.toString('utf8')
   const lossy = text.includes('\uFFFD') && !Buffer.from(text).equals(bytes)

@@ -1,6 +1,6 @@
 // Reading of regular files from the walker's thread. Every open is non-blocking and takes no link, and what
 // was opened is looked at before a byte is read, so that a FIFO or a device never holds the thread
-// (reliability F-01, F-02).
+// (F-01, F-02).
 
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, readSync, type Stats } from 'node:fs'
@@ -11,7 +11,7 @@ import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 const NO_LINK = constants.O_NOFOLLOW
 
-/** Bytes of text in one entry of a listing (contract 2, read limit). */
+/** Bytes of text in one entry of a listing (protocol.md#files-read, read limit). */
 export const CONTENT_BYTES = 10 * 1024 * 1024
 /** Where a NUL makes a file binary, as git looks for one. */
 const BINARY_PROBE = 8192

@@ -1,6 +1,6 @@
 // Globs in .gitignore syntax, matched as git's wildmatch does, without regular expressions: a star tries
 // again only from the last star, so a match costs at most pattern × name steps whatever the glob
-// (reliability S-03: JavaScript expressions made from hostile globs run for ever). Like git and rg it
+// (S-03: JavaScript expressions made from hostile globs run for ever). Like git and rg it
 // compares bytes: `?` is one byte, so "é" is `??`. Bytes are held as strings of characters below 256.
 
 /** Says whether one path segment matches. */

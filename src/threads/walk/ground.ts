@@ -1,6 +1,6 @@
 // What every walk stands on, whatever it makes of the entries: where it starts, which directories it may
 // enter, which entries the ignore rules leave out, and what it could not read. Links are never followed
-// below the root (contract 14), unreadable places are counted and named, and the walk rests in time.
+// below the root (protocol.md#files), unreadable places are counted and named, and the walk rests in time.
 
 import { constants } from 'node:fs'
 import { accessSync, existsSync, realpathSync, statSync } from '../../base/path-calls.ts'

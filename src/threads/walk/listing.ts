@@ -1,4 +1,4 @@
-// A listing as a walk (contract 2): it renders what it meets. Lines and the flat form go directory by
+// A listing as a walk (protocol.md#files): it renders what it meets. Lines and the flat form go directory by
 // directory; the tree form keeps a frame for every directory that is open. A generator rests at each
 // `yield`; nothing of it is on the call stack, so depth has no limit but the file system's.
 
@@ -13,7 +13,7 @@ import type { Output } from './output.ts'
 import type { ListJob } from './walk-job.ts'
 import { errnoOf } from '../../base/fault.ts'
 
-/** Names of one directory that are sorted: as many as the longest listing has (contract 2). */
+/** Names of one directory that are sorted: as many as the longest listing has (protocol.md#files). */
 const MOST_SORTED = 50_000
 
 /** An entry of a tree that is put together level by level. */
@@ -186,7 +186,7 @@ export class Listing {
     return kept.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   }
 
-  /** Whether the request's filters keep an entry; a tree keeps its directories (contract 16). */
+  /** Whether the request's filters keep an entry; a tree keeps its directories (protocol.md#files). */
   #shows(directory: Directory, item: Item): boolean {
     const { codeOnly, pathPart, extensions } = this.#job.filter
     if (item.kind === 'directory' && this.#job.shape === 'tree') return true

@@ -1,4 +1,4 @@
-// Where the kernel shows itself as files: walks from above never enter such places (contract 14).
+// Where the kernel shows itself as files: walks from above never enter such places (protocol.md#files).
 
 import { readFileSync } from 'node:fs'
 

@@ -1,4 +1,4 @@
-// File names that contain some text (contract 3, /files/search/files): regular files, as `rg --files` lists
+// File names that contain some text (protocol.md#search, /files/search/files): regular files, as `rg --files` lists
 // them, by a substring of the path relative to where the search starts.
 
 import { below, relative } from './directory.ts'

@@ -1,6 +1,6 @@
-// The globs of a request (`ignore_patterns`, contract 12 row 3), checked before any work is done: braces
+// The globs of a request (`ignore_patterns`, protocol.md#tolerant-input), checked before any work is done: braces
 // are expanded here, within bounds, because .gitignore syntax has none and people write them. A list that
-// would grow beyond the bounds is refused (reliability S-03).
+// would grow beyond the bounds is refused (S-03).
 
 import { Fault, quote } from '../../base/fault.ts'
 import { compileGlob } from './glob.ts'

@@ -5,7 +5,7 @@
 import type { Judged } from './left-out.ts'
 import type { FaultCode, FaultDetails } from '../../base/fault.ts'
 
-/** A listing: contract 2, "List query", with every default filled in. */
+/** A listing (protocol.md#files), with every default filled in. */
 export interface ListJob {
   readonly kind: 'list'
   readonly path: string
@@ -55,7 +55,7 @@ export interface GitHome {
   readonly silent?: string | undefined
 }
 
-/** A name search: contract 3, /files/search/files. */
+/** A name search: GET /files/search/files (protocol.md#search). */
 export interface NameJob {
   readonly kind: 'names'
   readonly path: string

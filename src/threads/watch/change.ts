@@ -1,5 +1,5 @@
 // A change of the watched tree: what happened to one path, how two changes of one path within its window
-// become one, and the JSON that clients see (contract 8 and 17). Pure.
+// become one, and the JSON that clients see (protocol.md#watchers). Pure.
 
 import { jsonOf } from '../../base/json-of.ts'
 import { locate } from './names.ts'

@@ -1,10 +1,10 @@
-// What a watcher leaves out, decided before anything is watched: the names of contract 7 unless they are
+// What a watcher leaves out, decided before anything is watched: the default excludes unless they are
 // switched off, and the request's own globs in .gitignore syntax.
 
 import { isIgnored, rulesOfGlobs, within, type Place } from '../walk/ignore-rules.ts'
 import { textOfName } from './names.ts'
 
-/** Contract 7. Temporary files of our own atomic writes end in "~" (contract 17). */
+/** What tools make and remove by the thousand. Temporary files of our own atomic writes end in "~". */
 export const DEFAULT_EXCLUDES = [
   'node_modules',
   '.git',

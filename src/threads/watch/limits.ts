@@ -1,5 +1,5 @@
 // The system's limits on watching, as errors: which errno means which sysctl (inotify(7)), in words that say
-// what to do (reliability W-05).
+// what to do (W-05).
 
 import { readFileSync } from 'node:fs'
 import { Fault } from '../../base/fault.ts'

@@ -1,5 +1,5 @@
 // What a watcher has to say and the main thread has not yet acknowledged. It is bounded: while it is full
-// nothing more is read from the kernel (reliability W-07).
+// nothing more is read from the kernel (W-07).
 
 import type { Told } from './watch-job.ts'
 

@@ -1,5 +1,5 @@
 // The watched tree as the disk has it. A directory is watched first and read after, so what appears in between
-// is seen twice rather than never (reliability W-03). The work is done in steps: a generator that rests after
+// is seen twice rather than never (W-03). The work is done in steps: a generator that rests after
 // every directory and every few entries, so that the owner can stop it while its changes find no room.
 
 import { lstatSync } from 'node:fs'
@@ -24,7 +24,7 @@ const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELO
 export interface SurveyOptions {
   readonly table: WatchTable
   readonly excluded: Exclusion
-  /** Directories never entered from above (contract 14). */
+  /** Directories never entered from above (protocol.md#files). */
   readonly forbidden: ReadonlySet<string>
   /** Called when the system keeps a directory from being watched or read for now; may throw. */
   readonly limited: (reason: Error) => void

@@ -1,7 +1,7 @@
 // One watcher: what the kernel says about its tree becomes changes, windows collect them, the outbox carries
 // them off. It never waits. `advance` does a slice of whatever is to be done, `due` says when it wants to be called again;
 // one thing is done after the other, so events are always read against a tree that is up to date.
-// Where events were lost, that is announced, and the differences to the disk are told (contract 17).
+// Where events were lost, that is announced, and the differences to the disk are told (protocol.md#watchers).
 
 import { readSync } from 'node:fs'
 import { Fault, errnoOf } from '../../base/fault.ts'

@@ -9,7 +9,7 @@ export interface WatchJob {
   readonly root: string
   /** Globs to leave out, braces already expanded. */
   readonly globs: readonly string[]
-  /** Whether the names of contract 7 are left out too. */
+  /** Whether the default excludes are left out too. */
   readonly defaultExcludes: boolean
 }
 

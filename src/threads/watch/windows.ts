@@ -1,10 +1,10 @@
 // The window of each path: its first change opens it, later ones do not extend it, and at its end one change
-// goes out (contract 17). All windows are equally long, so the order in which they open is the order in which
+// goes out (protocol.md#watchers). All windows are equally long, so the order in which they open is the order in which
 // they end. Time is handed in; nothing here waits.
 
 import { isGone, merged, type Change } from './change.ts'
 
-/** Milliseconds of a window (contract 7). */
+/** Milliseconds of a window (protocol.md#watchers). */
 export const WINDOW_MS = 50
 
 interface Open {

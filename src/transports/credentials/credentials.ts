@@ -1,8 +1,8 @@
-// Decides who a request comes from (reliability AUTH): exactly one Authorization header with a Bearer token, on /ws a
-// token in the query as well, and every credential presented must be valid. The raw token and JWTs seen lately are
-// judged synchronously. Every other JWT is verified first, and failures alone are counted per address: an address that
-// many clients share (a gateway, loopback) may send any number of wrong tokens, and a valid one still passes.
-// A verdict names its reason for the log and never holds text of a credential.
+// Decides who a request comes from (guarantees.md#who-may-call-a): exactly one Authorization header with a Bearer
+// token, on /ws a token in the query as well, and every credential presented must be valid. The raw token and JWTs seen
+// lately are judged synchronously. Every other JWT is verified first, and failures alone are counted per address: an
+// address that many clients share (a gateway, loopback) may send any number of wrong tokens, and a valid one still
+// passes. A verdict names its reason for the log and never holds text of a credential.
 
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -29,7 +29,7 @@ export type Verdict =
     }
 
 export interface Credentials extends AsyncDisposable {
-  /** `queryToken`: the decoded `?token=`, only where the route reads it (contract 0: upgrades and /desktop). */
+  /** `queryToken`: the decoded `?token=`, only where the route reads it (protocol.md#auth: upgrades and /desktop). */
   judge(request: IncomingMessage, options: { readonly queryToken: string | undefined }): Verdict | Promise<Verdict>
   /**
    * From now on this is the raw token. The one before is good for nothing more, and what it holds open is told by
@@ -86,7 +86,7 @@ export async function openCredentials(options: CredentialOptions): Promise<Crede
   }
 }
 
-/** Compares digests of equal length in constant time; the token itself is not kept (reliability A-02). */
+/** Compares digests of equal length in constant time; the token itself is not kept (A-02). */
 export function rawTokenCheck(token: string): (digest: string) => boolean {
   let expected: Buffer | undefined // made at the first question: a start needs no cryptography
   return (digest) =>
@@ -167,7 +167,7 @@ function throttled(retryAfter: number): Verdict {
 
 /** The bearer tokens of a request, the header's first; or why it is refused whatever they are. */
 function presentedBy(rawHeaders: readonly string[], queryToken: string | undefined): readonly string[] | Refusal {
-  // Node keeps the first of several Authorization headers, so only the raw ones tell (reliability A-04).
+  // Node keeps the first of several Authorization headers, so only the raw ones tell (A-04).
   const [header, second] = valuesOf(rawHeaders, 'authorization')
   if (second !== undefined) return TWO_HEADERS
   if (header === undefined && queryToken === undefined) return NOTHING_PRESENTED

@@ -1,6 +1,6 @@
 // The signing keys behind a JWKS URL. Fetched when a token needs them and never more often than once in 30 s,
 // whatever key ids tokens claim; keys once read keep working for ten minutes while the URL is down, slow or
-// wrong (reliability A-07). Ages are monotonic, so a clock that jumps neither floods the URL nor ages the keys.
+// wrong. Ages are monotonic, so a clock that jumps neither floods the URL nor ages the keys.
 // jose's own remote set is not used: it has no pause after a failed fetch and goes by the wall clock.
 
 import type * as Jose from 'jose'
@@ -9,7 +9,7 @@ import { StartError } from '../../base/start-error.ts'
 type Jose = typeof Jose
 type LocalKeys = ReturnType<Jose['createLocalJWKSet']>
 
-/** Between the starts of two fetches (reliability A-07). */
+/** Between the starts of two fetches. */
 const PAUSE_MS = 30_000
 /** From this age on a use of the keys has them read again in the background … */
 const STALE_MS = 5 * 60_000

@@ -1,4 +1,4 @@
-// Gateway JWTs (contract 0), only where configured: signature, algorithm and claims are jose's work, held to a
+// Gateway JWTs (protocol.md#jwt), only where configured: signature, algorithm and claims are jose's work, held to a
 // fixed algorithm list of one family and to keys that only the configuration names. Verified tokens are
 // remembered by digest for a while. Whatever a token is, the answer is a caller or one word for the log.
 // jose is loaded with the first verifier, so that a start without JWT does not pay for it.
@@ -70,7 +70,7 @@ const SCOPES: ReadonlySet<string> = new Set<Scope>([
   'admin',
 ])
 const TOLERANCE_MAXIMUM_S = 60
-/** Contract 0 knows tokens of an hour and of 30 days; one that ends later than this is a mistake or a trick. */
+/** Gateways issue tokens of an hour and of 30 days; one that ends later than this is a mistake or a trick. */
 const LIFETIME_MAXIMUM_S = 366 * 24 * 3600
 /** Keys tried for a token that names none where several fit. */
 const KEYS_TRIED = 8

@@ -1,5 +1,5 @@
 // Signed tokens that were verified lately, by digest, so that each is verified once in a while and not with every
-// request. Expiry follows the wall clock at each use (reliability A-08), the age of an entry a monotonic one.
+// request. Expiry follows the wall clock at each use, the age of an entry a monotonic one.
 
 import type { Caller } from '../../caller.ts'
 

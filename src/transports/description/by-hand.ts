@@ -29,7 +29,7 @@ const RPC_FAULT = {
     },
   },
 }
-/** The WebSocket of a browser can send no header (contract 0). */
+/** The WebSocket of a browser can send no header (protocol.md#auth). */
 const UPGRADE_SECURITY = [{ bearer: [] }, { token: [] }]
 
 const text = (description: string, more: object = {}): PlainSchema => ({ type: 'string', description, ...more })

@@ -10,7 +10,7 @@ export interface Field {
   readonly schema: PlainSchema
   /** A caller must send it: it is required and has no default. */
   readonly required: boolean
-  /** Its other names (contract 12). */
+  /** Its other names (protocol.md#tolerant-input). */
   readonly aliases: readonly string[]
   /** The field that may come in place of this one; `needed`: one of the two must. */
   readonly instead?: { readonly of: string; readonly needed: boolean }
@@ -56,7 +56,7 @@ export function fieldsOf(op: Operation): readonly Field[] {
   })
 }
 
-/** A command may also be one string (contract 12, row 2), which means something else than an array of one. */
+/** A command may also be one string (protocol.md#tolerant-input), which means something else than an array of one. */
 function fieldSchema(declared: object): PlainSchema {
   const schema = plainSchema(declared)
   return 'kind' in declared && declared.kind === 'argv' ? { ...schema, type: ['array', 'string'] } : schema

@@ -1,4 +1,4 @@
-// The first page of the API description: what all operations have in common (contract 0, 12, 15 and 18), with the
+// The first page of the API description: what all operations have in common (docs/protocol.md), with the
 // limits as the schema of the configuration file tells them. Pure.
 
 /** What is needed of the configuration's schema; TypeBox's own types leave this open. */

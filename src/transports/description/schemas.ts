@@ -15,7 +15,7 @@ export interface NamedSchema {
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
-/** The error body (contract 0; transports/reply.ts makes it). */
+/** The error body (protocol.md#replies; transports/reply.ts makes it). */
 export const ERROR_SCHEMA: PlainSchema = {
   type: 'object',
   description: 'What every refusal and failure is answered with.',
@@ -50,7 +50,7 @@ export function described({ schema, aliases }: Field): PlainSchema {
   return { ...schema, description: `${text}Also taken: ${aliases.map((alias) => `\`${alias}\``).join(', ')}.` }
 }
 
-/** The JSON body of a success (contract 0, contract 18 `ignored`). */
+/** The JSON body of a success (protocol.md#replies, protocol.md#tolerant-input). */
 export function replySchema(op: Operation): PlainSchema {
   const output = plainSchema(op.output)
   if (op.open === true) return output

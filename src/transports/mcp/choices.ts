@@ -1,4 +1,4 @@
-// What a caller chooses for its own connection (contract 15.2 and 15.3; mcp.md 4.3): the result format, how long a
+// What a caller chooses for its own connection (protocol.md#choices): the result format, how long a
 // result may be, and which tools it wants to see. By header or query: `X-MCP-Format`, `X-MCP-Max-Result-Bytes`,
 // `X-MCP-Toolsets`, `X-MCP-Readonly`, or `?format=`, `?max_result_bytes=`, `?toolsets=`, `?readonly=`. Where both come,
 // both bind. Choosing only ever narrows what the credential allows. Pure.

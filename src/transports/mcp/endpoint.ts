@@ -1,5 +1,5 @@
 // /mcp on node:http: reads one message, hands it to the engine, writes the outcome. Host, Origin and the
-// credential are judged before (contract 15.9), so whoever arrives here may be answered.
+// credential are judged before (protocol.md#origins), so whoever arrives here may be answered.
 
 import { type End, waitFor } from '../../base/waiting.ts'
 import { Fault } from '../../base/fault.ts'
@@ -40,7 +40,7 @@ export interface McpEndpoint {
   settled(signal: AbortSignal): Promise<void>
 }
 
-/** Contract 11; what is larger goes through REST. */
+/** Largest message, held in memory twice while it is parsed; what is larger goes through REST. */
 const BODY_BYTES = 4 * 1024 * 1024
 /** Of a credential that may start no call now. */
 const UNADMITTED_BYTES = 64 * 1024
@@ -181,7 +181,7 @@ function bodyRefusal(error: unknown): Refusal {
   return { ...refusalOf(error.status, error.message), data, headers: { ...retry, ...close } }
 }
 
-/** The answer to a plain GET (contract 11). */
+/** The answer to a plain GET (protocol.md#statuses). */
 function describe(serverInfo: ServerInfo, names: readonly string[]): object {
   const { name, version } = serverInfo
   return successBody({ name, version, tools: names, tool_count: names.length, protocol_versions: PROTOCOL_VERSIONS })

@@ -1,6 +1,6 @@
 // The protocol engine of /mcp: one parsed message and its headers in, a status and at most one reply out, and
 // through the outlet what goes ahead of that reply. It walks the entry ladder from the shape of the message to
-// its method (mcp.md 7), keeps nothing between requests but the calls in progress, and knows no socket.
+// its method, keeps nothing between requests but the calls in progress, and knows no socket.
 
 import type { Caller } from '../../caller.ts'
 import { NO_CHOICES, type Choices } from './choices.ts'

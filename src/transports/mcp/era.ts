@@ -1,4 +1,4 @@
-// Which protocol a message speaks (contract 15.1): bare JSON-RPC without any handshake, a revision with the
+// Which protocol a message speaks (protocol.md#dialects): bare JSON-RPC without any handshake, a revision with the
 // initialize handshake (legacy), or 2026-07-28 and later, where each request names its revision (modern).
 // The body decides, the headers are checked against it afterwards. Pure.
 

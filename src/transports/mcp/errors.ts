@@ -1,5 +1,5 @@
 // The JSON-RPC errors of /mcp and the HTTP status each travels with (the table of the 2026-07-28 revision,
-// and contract 16 for the older callers). A refusal is a value: the engine returns it, nothing throws it.
+// and protocol.md#statuses for the older callers). A refusal is a value: the engine returns it, nothing throws it.
 
 /** Codes below -32000 are JSON-RPC's own; -3202x are the protocol's since 2026-07-28. */
 export const RPC = {

@@ -30,7 +30,7 @@ export function scopeRefusal(op: Operation): Refusal {
 
 /**
  * True for the gate's own 429, which concerns the credential and not the tool. A tool's 429 (all exec slots
- * taken) is for the model to read; this one is for the client's transport, with Retry-After (contract 18).
+ * taken) is for the model to read; this one is for the client's transport, with Retry-After (protocol.md#statuses).
  */
 export function isAdmission(fault: Fault): boolean {
   const unit = fault.details?.['unit']

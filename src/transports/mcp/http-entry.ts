@@ -1,5 +1,5 @@
 // The rungs of the entry ladder that stand before the body: HTTP method 405, Accept 406, content type 415
-// (contract 11 and 16; mcp.md 6). Pure: headers in, a verdict out.
+// (protocol.md#statuses). Pure: headers in, a verdict out.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ProtocolHeaders } from './era.ts'

@@ -1,5 +1,5 @@
 // What a model is told about this server before it sees a tool. Some clients cut after 512 characters, others
-// after 2 KB (mcp.md 3.1, 3.3): the core stays below the first and needs nothing that follows it; then comes
+// after 2 KB: the core stays below the first and needs nothing that follows it; then comes
 // where everything is told, then what the workspace's own files say, as far as it fits. Pure.
 
 import { cutAt } from './text/limits.ts'

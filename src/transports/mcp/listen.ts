@@ -15,7 +15,7 @@ const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
 export const MOST_STREAMS = 32
 /** Addresses of one stream. */
 const MOST_ADDRESSES = 100
-/** Contract 15.8. */
+/** A credential that has expired keeps its streams so much longer, time for a client to renew it. */
 const EXPIRED_MS = 60_000
 /** What a timer of Node can count. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -56,7 +56,7 @@ export function openListeners(changes: ChangeSource, stopping: AbortSignal): Lis
   }
 }
 
-/** A stream does not outlive its credential by more than a socket does (contract 15.8). */
+/** A stream does not outlive its credential by more than a socket does (protocol.md#jwt). */
 function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposable {
   const end = new AbortController()
   if (expiresAt === undefined) return { over: end.signal, [Symbol.dispose]: () => undefined }

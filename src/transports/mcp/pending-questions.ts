@@ -1,6 +1,6 @@
 // Questions to clients of the older revisions: they leave on the stream of the call that asks, and the answer
 // arrives as a POST of its own. No session joins the two, so a question is known by an id that nobody can
-// guess, in one map for the whole process, and only the credential that was asked may answer (mcp.md 2.6).
+// guess, in one map for the whole process, and only the credential that was asked may answer.
 
 import { freshRandom } from '../../base/fresh-random.ts'
 import { type End, waitFor } from '../../base/waiting.ts'

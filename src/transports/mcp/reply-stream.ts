@@ -1,6 +1,6 @@
 // The answer to one POST as a stream of server-sent events. It opens when the engine has something to say
 // ahead of the answer, or when the answer takes longer than a second; until then the answer is plain JSON.
-// No event ids: nothing is kept for a client that comes back (mcp.md 6, trap 8). A client that leaves or
+// No event ids: nothing is kept for a client that comes back. A client that leaves or
 // takes nothing is no event of ours: what is written to it then is dropped.
 
 import type { ServerResponse } from 'node:http'
@@ -10,7 +10,7 @@ import type { Reply } from './json-rpc.ts'
 import { LATE_MS, type Notification, type Outlet } from './outlet.ts'
 import { wirePieces } from './wire.ts'
 
-/** Clients and proxies cut idle streams (mcp.md 6, trap 6). */
+/** Clients and proxies cut idle streams, many after 60 s. */
 const KEEP_ALIVE_MS = 15_000
 /** Unsent bytes beyond which notifications are dropped: they only tell what is going on, or are told again. */
 const UNSENT = 1024 * 1024

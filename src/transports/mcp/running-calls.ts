@@ -16,7 +16,7 @@ export interface RunningCalls {
 }
 
 export interface RunningCall extends Disposable {
-  /** Aborted by the cancellation, never by a connection that drops (contract 16). */
+  /** Aborted by the cancellation, never by a connection that drops (protocol.md#dialects). */
   readonly signal: AbortSignal
 }
 

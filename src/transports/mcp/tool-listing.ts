@@ -1,5 +1,5 @@
 // The catalogue as MCP tools: which operations are tools for whom, and how each is described. The schemas
-// are the operations' own, in the plain form that every client takes (mcp.md 3.5): a flat object, fields
+// are the operations' own, in the plain form that every client takes: a flat object, fields
 // with a default not required, nothing that only REST has.
 
 import { mayUse, type Caller } from '../../caller.ts'
@@ -111,7 +111,7 @@ function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>)
   return { type: 'object', properties, ...(required.length > 0 && { required }), additionalProperties: false }
 }
 
-/** Every success carries `success: true` beside the operation's own fields (contract 0). */
+/** Every success carries `success: true` beside the operation's own fields (protocol.md#tools). */
 function outputSchema(op: Operation): object {
   const properties = Object.entries(op.output.properties).map(([name, field]) => [name, plainSchema(field)] as const)
   return {

@@ -1,5 +1,5 @@
-// What a tool answers (contract 11, 15.1, 15.2): the body that REST sends, as compact JSON in a text block,
-// and for callers since 2025-06-18 the same object as `structuredContent`. Failures are results marked
+// What a tool answers (protocol.md#results, protocol.md#text-format): the body that REST sends, as compact JSON in a
+// text block, and for callers since 2025-06-18 the same object as `structuredContent`. Failures are results marked
 // `isError` for callers who negotiated, JSON-RPC errors for bare ones. Pure.
 
 import type { Fault } from '../../base/fault.ts'

@@ -1,6 +1,6 @@
 // A reply on its way out. The text of a tool result is itself JSON, so long results need that JSON escaped
 // once more: here it is done piece by piece, from the same pieces that `structuredContent` is made of, so
-// that a listing of many megabytes is never one string and never holds the loop (contract 18). Pure.
+// that a listing of many megabytes is never one string and never holds the loop (protocol.md#results). Pure.
 
 import { jsonInside, jsonOf } from '../../base/json-of.ts'
 import { JsonText, jsonPieces } from '../../base/json-text.ts'

@@ -1,5 +1,5 @@
 // Asks an application and waits for the head of its answer, under the limits that keep one that hangs or floods from
-// holding the client for ever (reliability L-05, L-07). What comes after the head has no limit of time.
+// holding the client for ever (L-05, L-07). What comes after the head has no limit of time.
 
 import { request as begin, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -7,7 +7,7 @@ import { errnoOf, Fault } from '../../base/fault.ts'
 import { faultOfHead, headersToApplication } from './headers.ts'
 import type { ProxiedTarget } from './target.ts'
 
-/** Longest head of an answer (reliability L-05). */
+/** Longest head of an answer (L-05). */
 const HEAD_BYTES = 64 * 1024
 /** Most 1xx answers before the real one. They are taken, not passed on. */
 const INFORMATIONS = 64

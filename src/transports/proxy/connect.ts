@@ -1,6 +1,6 @@
-// The way to an application: a connection to a loopback port, host and port given apart (reliability section 6,
-// item 14), each address tried in turn. One connection serves one exchange: nothing is kept that the application
-// may have closed meanwhile, so no request fails for that (reliability L-07).
+// The way to an application: a connection to a loopback port, host and port given apart (L-06),
+// each address tried in turn. One connection serves one exchange: nothing is kept that the application
+// may have closed meanwhile, so no request fails for that (L-07).
 
 import { connect, type Socket } from 'node:net'
 import { errnoOf, Fault } from '../../base/fault.ts'
@@ -36,7 +36,7 @@ async function connected(
   // Half-open: the end of one direction is passed on, it does not end the other.
   const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  socket.on('error', reject) // stays for the connection's life (reliability L-08)
+  socket.on('error', reject) // stays for the connection's life (L-08)
   socket.once('connect', () => resolve())
   const left = (): void => reject(new Fault('unavailable', 'the client has left'))
   const late = (): void =>

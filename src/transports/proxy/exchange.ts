@@ -1,8 +1,8 @@
 // One proxied request and its answer, both as they come: streamed in both directions at the pace of whoever is slower,
-// trailers included, nothing gathered, recoded or followed (contract 9). An answer that breaks off in the middle ends
-// in a cut connection. There is no limit of time once the answer has begun: events may be hours apart, and a player
-// that has read ahead stops reading. Nor has a body one: whoever pauses holds one call of its own credential and what
-// the kernel buffers, and a client that is gone is found by the system's probes.
+// trailers included, nothing gathered, recoded or followed (protocol.md#proxy). An answer that breaks off in the middle
+// ends in a cut connection. There is no limit of time once the answer has begun: events may be hours apart, and a
+// player that has read ahead stops reading. Nor has a body one: whoever pauses holds one call of its own credential and
+// what the kernel buffers, and a client that is gone is found by the system's probes.
 
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { finished } from 'node:stream/promises'
@@ -17,7 +17,7 @@ import type { ProxiedTarget } from './target.ts'
 export interface ProxyWaits {
   /** For the application to accept the connection. */
   readonly connectMs: number
-  /** For the head of its answer (reliability L-07). */
+  /** For the head of its answer (L-07). */
   readonly firstByteMs: number
 }
 

@@ -1,4 +1,4 @@
-// What of a message's headers goes on to the other side (contract 9; reliability L-03, L-05): names and values as
+// What of a message's headers goes on to the other side (protocol.md#proxy; L-03, L-05): names and values as
 // they came, repeated ones too, without what belongs to one connection, our credentials and claims about where the
 // request came from. The framing of bodies is told anew from what the parser made of it, never copied. Pure.
 

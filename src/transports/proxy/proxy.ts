@@ -1,6 +1,6 @@
-// The proxy to loopback ports (contract 9 and 17): whom it admits, which ports it refuses, and the tunnels that are
+// The proxy to loopback ports (protocol.md#proxy): whom it admits, which ports it refuses, and the tunnels that are
 // open. An exchange or a tunnel counts against its credential's calls for as long as it lasts, and nothing is asked of
-// an application before the credential has been judged (reliability L-04).
+// an application before the credential has been judged (L-04).
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -21,7 +21,7 @@ export interface Proxy extends Disposable {
   answer(exchange: Exchange): Promise<void>
   /** One WebSocket. Throws a Fault while it is plain HTTP; returns the status the application answered. */
   readonly upgrade: UpgradeRoute
-  /** A port that the daemon itself listens on: never a target (reliability L-02). */
+  /** A port that the daemon itself listens on: never a target (L-02). */
   refusePort(port: number): void
   /** Closes every tunnel for good, those too whose handshake is on its way. */
   closeTunnels(): void
@@ -30,7 +30,7 @@ export interface Proxy extends Disposable {
 
 const USUAL_WAITS: ProxyWaits = { connectMs: 5_000, firstByteMs: 60_000 }
 
-/** A tunnel outlives its JWT by so long (contract 15.8). */
+/** A tunnel outlives its JWT by so long (protocol.md#jwt). */
 const EXPIRY_GRACE_MS = 60_000
 /** How often tunnels are looked at for that. */
 const TICK_MS = 5_000

@@ -1,11 +1,11 @@
-// Where a proxied request goes and what the application sees of its request target (contract 9 and 17): header,
-// query or path names the port, and the rest is kept byte for byte (reliability L-01, L-06). Pure. Nothing here is
+// Where a proxied request goes and what the application sees of its request target (protocol.md#proxy): header,
+// query or path names the port, and the rest is kept byte for byte (L-01, L-06). Pure. Nothing here is
 // read by Number or URL alone: both accept spellings that mean another port or another host.
 
 import { Fault, quote } from '../../base/fault.ts'
 
 export interface Destination {
-  /** Addresses to try, in this order: an application may be bound to one family only (reliability L-07). */
+  /** Addresses to try, in this order: an application may be bound to one family only (L-07). */
   readonly hosts: readonly string[]
   readonly port: number
   /** The Host header that the application gets. */
@@ -21,7 +21,7 @@ export interface ProxiedTarget {
 export const TARGET_HEADER = 'x-oblien-proxy-target'
 const TARGET_PARAMETER = 'x_oblien_target'
 
-/** Parameters of ours; no application ever sees them (contract 17). */
+/** Parameters of ours; no application ever sees them (protocol.md#proxy). */
 const RESERVED: ReadonlySet<string> = new Set(['token', TARGET_PARAMETER])
 
 const ACCEPTED = '<port> or <host>:<port>, the host being localhost, 127.x.x.x or ::1'
@@ -89,7 +89,7 @@ function toPort(port: number): Destination {
   return { hosts: ['127.0.0.1', '::1'], port, authority: `localhost:${port}` }
 }
 
-/** Decimal digits without a leading zero, 1 to 65535 (reliability L-01). */
+/** Decimal digits without a leading zero, 1 to 65535 (L-01). */
 function parsePort(text: string): number {
   const port = /^[1-9][0-9]{0,4}$/.test(text) ? Number(text) : 0
   if (port === 0 || port > 65_535) throw malformed(text)

@@ -1,6 +1,6 @@
 // WebSockets of applications, as bytes: the handshake goes on with its headers, the application's 101 or its refusal
 // comes back, and from then on two connections are one. Either side's end is passed on, either side's reset resets the
-// other (reliability L-08). A tunnel may be silent for ever; the system's probes find dead peers.
+// other (L-08). A tunnel may be silent for ever; the system's probes find dead peers.
 
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'

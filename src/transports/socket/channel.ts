@@ -10,7 +10,7 @@ import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame, type Whose 
 import type { Since } from './options.ts'
 import type { LiveTerminal, OutputCursor } from './ports.ts'
 
-/** Bytes a client may have unacknowledged per terminal (reliability 4, flow-control marks). */
+/** Bytes a client may have unacknowledged per terminal: what a fast link has on its way in 20 ms, and a ring holds. */
 export const WINDOW_BYTES = 256 * 1024
 
 export type Outgoing = string | Buffer

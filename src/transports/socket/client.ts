@@ -1,6 +1,6 @@
 // One connected client: its channels (one per terminal), its watcher frames, and the pump that sends them in
-// turns while the connection takes them (design.md, PTY over /ws). Disposing it frees every terminal from it;
-// terminals and watchers live on (contract 8, 15.7).
+// turns while the connection takes them (protocol.md#websocket). Disposing it frees every terminal from it;
+// terminals and watchers live on (protocol.md#websocket, protocol.md#terminals).
 
 import type { WebSocket } from 'ws'
 import { Fault } from '../../base/fault.ts'
@@ -13,15 +13,15 @@ import { openMinuteBudget, openPongs } from './pongs.ts'
 import { FROM_BIRTH, type SocketOptions } from './options.ts'
 import type { LiveTerminal, LiveTerminals, LiveWatchers, WatcherFrames } from './ports.ts'
 
-/** Nothing more is handed to a connection that holds this much (design.md). */
+/** Nothing more is handed to a connection that holds this much: what waits there can no longer be overtaken. */
 const HIGH_WATER_BYTES = 128 * 1024
 /** Sent in one go before other clients and requests have their turn. */
 const TURN_BYTES = 512 * 1024
 /** Watcher frames go first in each round, but only this much of them, so that a flood starves no terminal. */
 const WATCH_TURN_BYTES = 16 * 1024
-/** Contract 17. */
+/** Refused frames a minute before the socket is closed: a client that errs in a loop must not keep us answering. */
 const ERRORS_A_MINUTE = 100
-/** A credential that ends keeps its sockets this much longer (contract 15.8). */
+/** A credential that ends keeps its sockets this much longer (protocol.md#jwt). */
 const EXPIRY_GRACE_MS = 60_000
 
 export interface ClientParts {

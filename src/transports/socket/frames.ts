@@ -1,4 +1,4 @@
-// The frames of /ws (contract 8, 17, 18), both ways. Binary: one id byte, then a terminal's raw bytes. Text:
+// The frames of /ws (protocol.md#frames), both ways. Binary: one id byte, then a terminal's raw bytes. Text:
 // JSON with a `channel`. Pure: what came is read into a command or into the sentence that refuses it, and what
 // goes out is made into text or bytes.
 
@@ -31,7 +31,7 @@ export interface Refused extends Named {
 const TEXT_BYTES = 16 * 1024
 /** A request id longer than this is not given back. */
 const REQUEST_ID_LENGTH = 128
-/** Columns and rows of a terminal (reliability P-12). */
+/** Columns and rows of a terminal (P-12). */
 export const LARGEST_SIDE = 1_000
 
 export function readBinary(frame: Uint8Array): Command | Refused {
@@ -105,7 +105,7 @@ function wholeNumber(value: unknown, most: number): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most ? value : undefined
 }
 
-/** Bytes of output in one binary frame: small, so that terminals take turns quickly (design.md; 64 KiB is allowed). */
+/** Bytes of output in one binary frame: small, so that terminals take turns quickly. */
 export const CHUNK_BYTES = 16 * 1024
 
 /** The terminal's bytes, at most CHUNK_BYTES, copied into `room` behind its id byte. */

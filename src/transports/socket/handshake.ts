@@ -1,5 +1,5 @@
 // Is this upgrade a WebSocket's of RFC 6455 (4.2.1)? Asked after the credential, before the connection is handed
-// over; what is refused here is still answered as plain HTTP (reliability X-02).
+// over; what is refused here is still answered as plain HTTP.
 
 import type { IncomingMessage } from 'node:http'
 import { Fault, quote } from '../../base/fault.ts'

@@ -15,16 +15,16 @@ import { checkHandshake } from './handshake.ts'
 import type { LiveTerminals, LiveWatchers } from './ports.ts'
 import { Replacements } from './replacements.ts'
 
-/** Largest message of a client (issue: 1 MiB in). */
+/** Largest message of a client: input is typed or pasted. */
 const MESSAGE_BYTES = 1024 * 1024
-/** Frames a message may come in (reliability X-03). */
+/** Frames a message may come in. */
 const FRAGMENTS = 4_096
 /** How long a closing connection may take to answer, or to read what is before the close frame. */
 const CLOSE_MS = 20_000
 const SOCKET_OPTIONS = {
   noServer: true,
   clientTracking: true,
-  perMessageDeflate: false, // reliability X-04
+  perMessageDeflate: false,
   maxPayload: MESSAGE_BYTES,
   maxFragments: FRAGMENTS,
   autoPong: false, // pongs.ts
@@ -32,7 +32,7 @@ const SOCKET_OPTIONS = {
 }
 /** How long clients may take to answer the close when the daemon stops. */
 const GOING_MS = 2_000
-/** Sockets per credential; some 60 KiB each at rest (reliability X-10: a thousand). */
+/** Sockets per credential, enough for a team behind one token; some 60 KiB each at rest. */
 export const SOCKETS_PER_CREDENTIAL = 1_024
 
 export interface HubParts {
@@ -42,7 +42,7 @@ export interface HubParts {
 }
 
 export interface HubRules {
-  /** What a client that names no mode gets (contract 8). */
+  /** What a client that names no mode gets (protocol.md#websocket). */
   readonly mode: SocketOptions['mode']
   readonly socketsPerCredential: number
   /** Length of a tick; 1,000 but in tests. */
@@ -54,7 +54,7 @@ export const USUAL_RULES: HubRules = { mode: 'replace', socketsPerCredential: SO
 export interface SocketHub extends AsyncDisposable {
   /** Makes the request a client. Throws a Fault, while it is still plain HTTP, where it is not admitted. */
   readonly accept: UpgradeRoute
-  /** Closes every client with 1001; from now on nobody is admitted (reliability C-01). Resolves when all have left. */
+  /** Closes every client with 1001; from now on nobody is admitted (C-01). Resolves when all have left. */
   goAway(): Promise<void>
   readonly size: number
 }
@@ -89,7 +89,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     clock = undefined
   }
 
-  /** With the code of an expired credential (contract 15.8), but at once; terminals and watchers live on. */
+  /** With the code of an expired credential (protocol.md#jwt), but at once; terminals and watchers live on. */
   const watch = onRevoked((revoked) => {
     for (const [client, caller] of clients) if (caller.revoked === revoked) client.close(4401, 'the token was changed')
   })

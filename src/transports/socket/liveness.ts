@@ -1,6 +1,6 @@
 // Is this client still there, and does it take what it is sent? Counted in ticks of the hub's clock, not in
-// time, so that a machine that slept finds its clients alive (reliability C-04). A client that answers no ping
-// is dead after 45 s; one that is heard but takes nothing for 60 s is stalled (contract 17, reliability X-06).
+// time, so that a machine that slept finds its clients alive (C-04). A client that answers no ping
+// is dead after 45 s; one that is heard but takes nothing for 60 s is stalled (protocol.md#websocket, X-06).
 
 import type { WebSocket } from 'ws'
 

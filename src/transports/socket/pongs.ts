@@ -1,4 +1,4 @@
-// Answers to a client's pings, with a budget instead of one pong each (reliability X-05): one pong is on its way
+// Answers to a client's pings, with a budget instead of one pong each: one pong is on its way
 // and one waits, the newest (RFC 6455 5.5.3 asks for no more); too many pings in a minute end the socket.
 
 import type { WebSocket } from 'ws'

@@ -1,6 +1,6 @@
 // What the socket needs from terminals and watchers, and nothing more: the workspace's own satisfy it, and the
 // tests of the pump have small ones. A cursor reads one terminal's ring for one client, so replay and live
-// output are one read and there is no seam between them (design.md, PTY).
+// output are one read and there is no seam between them (protocol.md#frames).
 
 /** One client's place in one terminal's output. Disposing it lets the terminal go on without that client. */
 export interface OutputCursor extends Disposable {

@@ -1,6 +1,6 @@
 // The paths of a download, checked before the first byte of the answer, when a refusal can still be one
-// (contract 4): each is absolute, there, readable and something an archive can hold, and no two would have one
-// name in it.
+// (protocol.md#archives): each is absolute, there, readable and something an archive can hold, and no two would have
+// one name in it.
 
 import { constants } from 'node:fs'
 import { readFile } from 'node:fs/promises'

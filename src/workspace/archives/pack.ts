@@ -1,6 +1,6 @@
 // Downloads of archives. Each has a worker of its own that walks, reads and compresses, and four slots of
 // shared memory through which the bytes come; so memory is the same for any size, the client's pace is the
-// worker's, and a client that leaves ends it at once (reliability T-07).
+// worker's, and a client that leaves ends it at once (T-07).
 
 import type { Worker } from 'node:worker_threads'
 import { startWorker } from '../../base/assets.ts'

@@ -1,6 +1,6 @@
 // The notes that unpackers keep of their temporary files (threads/archive/unpack-journal.ts), one file per
 // upload in the state directory: made before the thread starts, read where it did not end by itself, and read
-// at the next start where the whole daemon did not (contract 18, reliability T-05). What a note names is removed
+// at the next start where the whole daemon did not (protocol.md#archives, T-05). What a note names is removed
 // only if it has a name of ours and is what the note says: a regular file, or a symbolic link.
 
 import { constants } from 'node:fs'

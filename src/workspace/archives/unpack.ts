@@ -1,5 +1,5 @@
 // Archives on their way into the workspace: each upload has a thread of its own, which gets the body as fast
-// as it uses it up and no faster (contract 17; reliability T-01 to T-05). However an upload ends, its thread is at
+// as it uses it up and no faster (protocol.md#archives; T-01 to T-05). However an upload ends, its thread is at
 // rest or gone, and its temporary file gone, when the answer is given; files that were complete stay.
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -30,7 +30,7 @@ export interface UnpackerOptions {
   readonly limits?: Partial<UnpackLimits>
 }
 
-/** reliability T-03; the ratio is contract 17. */
+/** What one archive may cost (T-03, protocol.md#archives). */
 export const UNPACK_LIMITS: UnpackLimits = {
   members: 1_000_000,
   ratio: 1000,

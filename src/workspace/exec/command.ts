@@ -1,4 +1,4 @@
-// From the command of a request to the argv that is started (contract 12, rows 1 and 2). Pure: nothing here
+// From the command of a request to the argv that is started (protocol.md#exec). Pure: nothing here
 // looks at the system. Arrays of two or more words run as they are; one word alone may be a command line.
 
 import { Fault, quote } from '../../base/fault.ts'

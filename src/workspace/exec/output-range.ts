@@ -1,5 +1,5 @@
 // A part of what a stream has printed, by absolute offsets: the cursor is the caller's, so asking twice
-// answers twice (mcp.md 4.3). Where the beginning is no longer kept, the part begins later and says by how
+// answers twice. Where the beginning is no longer kept, the part begins later and says by how
 // much. Pure.
 
 import { leadingHalf, trailingHalf } from './output-text.ts'

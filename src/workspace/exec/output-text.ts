@@ -1,6 +1,6 @@
 // Bytes of a program's output as text for a JSON reply: UTF-8 with U+FFFD where they are not, and a flag that
 // says so. Long output is decoded and rendered as JSON in slices, so that it never holds the main loop
-// (contract 18). What a cut left of a character at either end is dropped and not counted as an error.
+// (protocol.md#exec-output). What a cut left of a character at either end is dropped and not counted as an error.
 
 import { isUtf8 } from 'node:buffer'
 import { jsonInside } from '../../base/json-of.ts'

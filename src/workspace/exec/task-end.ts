@@ -1,10 +1,10 @@
-// Ending a task: TERM to every process group of its session, two seconds, KILL (contract 16). The session counts,
-// not its leader: what is left of it is killed even when the leader died of TERM.
+// Ending a task: TERM to every process group of its session, two seconds, KILL (protocol.md#exec-end). The session
+// counts, not its leader: what is left of it is killed even when the leader died of TERM.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionSignal } from '../processes/session.ts'
 
-/** From TERM to KILL (contract 16). */
+/** From TERM to KILL (protocol.md#exec-end). */
 const GRACE_MS = 2000
 /** After KILL only the kernel's own waits (a dead network mount, for example) keep a process. */
 const KILLED_MS = 1000

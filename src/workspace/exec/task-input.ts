@@ -1,6 +1,6 @@
 // The way into a task's stdin. Writers take turns; each waits until the child has taken its bytes, the child
 // is gone, the caller has left, or nothing has moved for 30 s. Nothing is queued beyond one slice, so a
-// writer's speed is the child's (reliability E-07).
+// writer's speed is the child's (E-07).
 
 import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'

@@ -1,6 +1,6 @@
 // The output of one task, in the order it came: what is kept of it, and live readers of it. A reader first
 // gets what is kept and then what comes, out of one chain of chunks, so there is no seam. The slowest
-// reader paces the child (contract 16); a reader that is closed releases it at once (reliability 0.6).
+// reader paces the child (protocol.md#exec-streams); a reader that is closed releases it at once.
 
 import { Waiters } from '../../base/waiting.ts'
 import {

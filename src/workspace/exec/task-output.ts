@@ -1,5 +1,5 @@
-// What is kept of one stream of a task: its tail (contract 5: 256 KiB, 8 MiB with keep_logs) and, while
-// somebody waits for the whole reply, its head (contract 15.10: 16 MiB). Both hold views of the same
+// What is kept of one stream of a task: its tail (protocol.md#exec-output: 256 KiB, 8 MiB with keep_logs) and, while
+// somebody waits for the whole reply, its head (protocol.md#exec-output: 16 MiB). Both hold views of the same
 // Buffers. Small pieces are gathered in slabs, so that a program writing byte by byte costs bytes, not
 // objects. What goes beyond TAIL_BYTES is paid from a budget that all tasks share.
 

@@ -1,12 +1,12 @@
 // The two pipes a task's output comes through: read into its log while it runs, drained after its exit until
 // they end or are quiet, and from then on read to nothing as long as somebody holds them. Before the daemon
-// itself ends they are not closed from this side: their writers would die of SIGPIPE (reliability E-01).
+// itself ends they are not closed from this side: their writers would die of SIGPIPE (E-01).
 
 import type { Readable } from 'node:stream'
 import type { Child } from '../processes/child.ts'
 import type { StreamName } from './task-output.ts'
 
-/** Contract 16: "drain until quiet (500 ms at most)". */
+/** Longest time that pipes are read after the exit before the task counts as ended (protocol.md#exec-task). */
 const DRAIN_MS = 500
 /** Nothing came and nothing waited twice, this far apart: quiet. */
 const QUIET_MS = 10

@@ -1,6 +1,6 @@
 // One command: its process, its output, its end. A task is born running and finishes exactly once: after the
-// exit, after what ended it has ended the whole session, and after its output has been read (contract 16).
-// Data first, then the exit (reliability E-14).
+// exit, after what ended it has ended the whole session, and after its output has been read (protocol.md#exec-task).
+// Data first, then the exit (E-14).
 
 import type { Child, ChildExit } from '../processes/child.ts'
 import { awayFrom, startedAt, type Mark, type MarkedCommand, type Survivor } from '../processes/mark.ts'
@@ -228,7 +228,7 @@ export class Task {
 
 type Outcome = Pick<TaskEnd, 'status' | 'exitCode' | 'signal' | 'timedOut' | 'error'>
 
-/** Contract 5 and 16: 124 after a timeout, 137 if KILL was needed, 128 + n after signal n. Pure. */
+/** 124 after a timeout, 137 if KILL was needed, 128 + n after signal n. Pure. */
 export function outcomeOf(
   exit: Pick<ChildExit, 'code' | 'signal'>,
   timedOut: boolean,
@@ -246,7 +246,7 @@ export function outcomeOf(
     return { status: 'failed', exitCode: ended?.killed === true ? 137 : 124, signal, timedOut, error }
   }
   if (ended !== undefined) {
-    // Clients take 0 for success (contract 5), and this was none, even where the program took TERM calmly.
+    // Clients take 0 for success (protocol.md#exec-task), and this was none, even where the program took TERM calmly.
     const exitCode = exit.code === 0 ? (ended.killed ? 137 : 143) : exit.code
     return {
       status: 'failed',

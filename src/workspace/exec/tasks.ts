@@ -1,5 +1,5 @@
 // The commands of the workspace: those that run, under a limit, and those that finished, for as long as they
-// are kept (contract 5). A slot is held from the request on and is free again the moment the task ends or
+// are kept (protocol.md#exec-task). A slot is held from the request on and is free again the moment the task ends or
 // is deleted. Closing ends every session: TERM, 2 s, KILL.
 
 import { Fault, quote } from '../../base/fault.ts'
@@ -23,7 +23,7 @@ const BUDGET_BYTES = 128 * 1024 * 1024
 const FORGOTTEN = 256
 
 export interface TasksOptions {
-  /** Tasks that may run at once (contract 15.4: 50, at most 256). */
+  /** Tasks that may run at once (protocol.md#limits: 50, at most 256). */
   readonly limit: number
   /** Where commands start unless they say otherwise. */
   readonly workdir: string

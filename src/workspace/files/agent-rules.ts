@@ -6,7 +6,7 @@ import { trailingHalf } from '../exec/output-text.ts'
 import { kindOf } from './file-kind.ts'
 import { readRepositoryFile, type Repository } from './repository-file.ts'
 
-/** Bytes of all files together (issue: instructions). */
+/** Bytes of all files together: a model reads them in every conversation. */
 export const RULES_BYTES = 32 * 1024
 
 export interface AgentRules {

@@ -1,5 +1,5 @@
 // Reading for whoever does not know what a file is: text as text, an image that can be shown as base64, of
-// any other binary only its type and size (mcp.md 4.3).
+// any other binary only its type and size.
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'

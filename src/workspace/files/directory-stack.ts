@@ -1,6 +1,6 @@
 // A way down into a tree, held by open directories: each is opened without following links and its entries are
 // reached through it (/proc/self/fd/<n>/name). Nobody who swaps a directory for a link meanwhile can lead us
-// outside, and no path gets longer than the kernel takes (reliability F-19). A few directories are open at a time;
+// outside, and no path gets longer than the kernel takes (F-19). A few directories are open at a time;
 // the way back up to one that is not is "..", checked to be where we came from.
 
 import { constants, readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Making directories: parents included, safe beside others who make the same ones (reliability F-13), with
+// Making directories: parents included, safe beside others who make the same ones (F-13), with
 // exactly the permissions asked for whatever the daemon's umask. Existing ones stay as they are. Each is made in a
 // directory that is held open (held-directory.ts), and only what was made here gets other permissions: whoever puts
 // something else in its place meanwhile gets neither a link followed nor a mode changed.
@@ -22,7 +22,7 @@ import {
   type HeldEntry,
 } from './held-directory.ts'
 
-/** Permissions of parents, and of the directory itself unless others are given (contract 2). */
+/** Permissions of parents, and of the directory itself unless others are given (protocol.md#files-change). */
 export const DIRECTORY_MODE = 0o755
 
 /** Others who remove the parents all the time are given in to after so many beginnings. */
@@ -163,7 +163,7 @@ function notDirectory(path: string): Fault {
   return new Fault('conflict', `path ${quote(path)} exists already and is not a directory`, { details: { path } })
 }
 
-/** Opens what was just made, and undoes the umask; the set-group-id bit that it inherits stays (reliability F-12). */
+/** Opens what was just made, and undoes the umask; the set-group-id bit that it inherits stays (F-12). */
 async function adopt(entry: HeldEntry, wanted: Making): Promise<HeldDirectory | undefined> {
   let made: HeldDirectory
   try {

@@ -1,5 +1,5 @@
 // The bytes of a write request: text as UTF-8, or base64 that is checked strictly before anything is
-// written (contract 16). Long base64 is decoded in slices, in the memory it came in.
+// written (protocol.md#files-write). Long base64 is decoded in slices, in the memory it came in.
 
 import { Fault } from '../../base/fault.ts'
 import { takeTurns } from './turn.ts'

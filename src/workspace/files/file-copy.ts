@@ -62,7 +62,7 @@ export async function dress(source: FileHandle, stats: BigIntStats, target: File
     copyAttributes(`/proc/self/fd/${source.fd}`, target.fd)
     await target.chmod(owned ? mode & 0o7777 : mode & 0o1777)
   } else {
-    // The set-group-id bit that a directory inherits from the one it is made in stays (reliability F-12).
+    // The set-group-id bit that a directory inherits from the one it is made in stays (F-12).
     const inherited = stats.isDirectory() ? (await target.stat()).mode & 0o2000 : 0
     await target.chmod((mode & 0o1777) | inherited)
   }

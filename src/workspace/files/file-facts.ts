@@ -1,4 +1,4 @@
-// What a path is, without following a last symbolic link (contract 2, stat): the answer of stat, made of
+// What a path is, without following a last symbolic link (protocol.md#files-change, stat): the answer of stat, made of
 // one lstat and, for a link, one readlink.
 
 import type { Stats } from 'node:fs'

@@ -1,4 +1,4 @@
-// Permission bits as the interface writes them: octal strings such as "0644" (contract 2). Read from
+// Permission bits as the interface writes them: octal strings such as "0644" (protocol.md#files-write). Read from
 // requests, written into replies.
 
 import { Fault, quote } from '../../base/fault.ts'

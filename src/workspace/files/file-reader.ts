@@ -1,6 +1,6 @@
 // Reading files: a whole one up to 10 MiB, or a range of lines of one of any size, in memory bounded by what
 // is returned. The answer is of one moment: a file that is cut short while it is read is read again, and is
-// a conflict if that goes on; bytes appended meanwhile are not in it (reliability F-04).
+// a conflict if that goes on; bytes appended meanwhile are not in it (F-04).
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
@@ -46,10 +46,10 @@ export interface FileText extends Continuation {
   readonly hash?: string
 }
 
-/** Most bytes returned (contract 2). */
+/** Most bytes returned (protocol.md#files-read). */
 export const READ_BYTES = 10 * 1024 * 1024
 
-/** Most bytes of a file of /proc or /sys, whose size nobody knows beforehand (reliability F-03). */
+/** Most bytes of a file of /proc or /sys, whose size nobody knows beforehand (F-03). */
 const PSEUDO_BYTES = 1024 * 1024
 
 const CHUNK_BYTES = 256 * 1024

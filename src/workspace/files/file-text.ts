@@ -1,6 +1,6 @@
-// The bytes of a file as they travel in JSON: text with U+FFFD where it is not UTF-8, or base64 (contract
-// 16). Short ones are strings; long ones become finished JSON text in slices, because turning 10 MiB into a
-// string and that into JSON would hold the loop for up to half a second.
+// The bytes of a file as they travel in JSON: text with U+FFFD where it is not UTF-8, or base64
+// (protocol.md#files-read). Short ones are strings; long ones become finished JSON text in slices, because turning 10
+// MiB into a string and that into JSON would hold the loop for up to half a second.
 
 import { isUtf8 } from 'node:buffer'
 import { jsonInside } from '../../base/json-of.ts'

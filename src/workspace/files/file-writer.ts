@@ -1,8 +1,7 @@
 // Writing files: whole ones appear at once or not at all (a temporary file beside the target, synced, then
 // renamed over it); appending, and targets that cannot be replaced without breaking a link or a mount, are
 // written in place and say so (`atomic: false`). A write that fails leaves the old content byte for byte, and
-// one with a condition happens only where that still holds at the last moment (contract 16 and 18, reliability
-// F-06 to F-13).
+// one with a condition happens only where that still holds at the last moment (protocol.md#files-write, F-06 to F-13).
 
 import type { Stats } from 'node:fs'
 import { Fault, faultOfSystem } from '../../base/fault.ts'
@@ -27,7 +26,7 @@ export interface WriteRequest {
   readonly encoding: Encoding
   readonly createDirs: boolean
   readonly append: boolean
-  /** Permission bits; undefined: those of the existing file, 0644 for a new one (contract 12 row 28). */
+  /** Permission bits; undefined: those of the existing file, 0644 for a new one (protocol.md#files-write). */
   readonly mode?: number | undefined
   /** Given: the reply carries the hash that this makes of the file as written. */
   readonly digest?: Digest | undefined

@@ -1,5 +1,5 @@
 // Writing into the file that is there: appending, and files that must stay the same inode because of a
-// second hard link, a mount or a directory that takes no new names (reliability F-09, F-11). What would be
+// second hard link, a mount or a directory that takes no new names (F-09, F-11). What would be
 // lost if a write failed half-way is kept aside first and put back; the file never gets shorter before its
 // new content stands.
 

@@ -1,5 +1,5 @@
 // What to say when a path does not exist: how far it does, and the name that was probably meant, so that a
-// model corrects itself in one step (mcp.md 4.3). Looking for it is bounded.
+// model corrects itself in one step. Looking for it is bounded.
 
 import { basename, dirname, join } from 'node:path'
 import { opendir, readlink, stat } from '../../base/path-calls.ts'

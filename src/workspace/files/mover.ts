@@ -1,4 +1,4 @@
-// Moving and copying (reliability F-19, F-21): what is moved has its new name in one step; across file systems it
+// Moving and copying (F-19, F-21): what is moved has its new name in one step; across file systems it
 // is copied beside the new place first, then takes its name, then the old one is put away in one step and
 // removed. What is copied appears whole or not at all. Killed at any moment, the source is complete or the
 // destination is, and what is left over goes at the next start. Both parents are held open throughout.

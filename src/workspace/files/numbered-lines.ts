@@ -79,7 +79,7 @@ export function numberingBytes(first: number, lines: number): number {
   return sum
 }
 
-/** `bytes` with "number, tab" before each line (contract 16). `lines` is how many there are. */
+/** `bytes` with "number, tab" before each line (protocol.md#files-read). `lines` is how many there are. */
 export async function numberLines(bytes: Uint8Array, first: number, lines: number): Promise<Uint8Array> {
   const numbered = Buffer.allocUnsafe(bytes.byteLength + numberingBytes(first, lines))
   const turn = takeTurns()

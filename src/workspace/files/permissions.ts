@@ -1,4 +1,4 @@
-// Changing permissions, of one path or of a tree (reliability F-19). A link is never followed: each entry is pinned
+// Changing permissions, of one path or of a tree (F-19). A link is never followed: each entry is pinned
 // by a descriptor that opens nothing (O_PATH), looked at, and changed through that, so that nobody can put a link
 // in between; devices and FIFOs are not opened either.
 

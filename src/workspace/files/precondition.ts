@@ -1,4 +1,4 @@
-// What must hold of a file for it to be written (RFC 9110 13.1; contract 17): asked early, so that nothing is
+// What must hold of a file for it to be written (RFC 9110 13.1; protocol.md#files-raw): asked early, so that nothing is
 // received in vain, and again when nobody else in the daemon can write it any more.
 
 import { stat } from '../../base/path-calls.ts'

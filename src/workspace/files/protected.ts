@@ -1,4 +1,4 @@
-// The system's own directories, which are neither deleted, moved nor closed to their users (contract 2):
+// The system's own directories, which are neither deleted, moved nor closed to their users (protocol.md#files-change):
 // recognised by name and by identity, so that neither a link, nor /proc/self/root, nor a bind mount of "/" leads
 // to them. What lies below them is as any other.
 

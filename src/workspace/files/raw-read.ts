@@ -1,6 +1,6 @@
 // Reading a file of any size as bytes, in memory that does not grow with it: two buffers take turns, one being
 // filled while the reader has the other. What is handed out is what was promised, or the reading fails: a file
-// cut short or rewritten meanwhile is never passed off as whole (reliability F-04). One that only grew, such as a
+// cut short or rewritten meanwhile is never passed off as whole (F-04). One that only grew, such as a
 // log, is read up to the size it had.
 
 import { constants, type BigIntStats } from 'node:fs'
@@ -14,7 +14,7 @@ import { faultOfRead, isMadeUp, openRegular } from './regular-file.ts'
 const CHUNK_BYTES = 128 * 1024
 
 export interface RawFile extends AsyncDisposable {
-  /** Undefined: the kernel makes it up while it is read (reliability F-03), so that nobody knows. */
+  /** Undefined: the kernel makes it up while it is read (F-03), so that nobody knows. */
   readonly size: number | undefined
   readonly etag: string
   /** Milliseconds since 1970. */

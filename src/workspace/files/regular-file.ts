@@ -1,4 +1,4 @@
-// The open guard (contract 18, reliability F-01 and F-02): what is opened for its content is a regular file.
+// The open guard (protocol.md#errors, F-01 and F-02): what is opened for its content is a regular file.
 // `stat` comes first, so that FIFOs, devices and sockets are not even opened; the open itself does not
 // block, should one have taken the file's place in between; `fstat` then decides on what was really opened.
 

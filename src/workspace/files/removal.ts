@@ -1,4 +1,4 @@
-// Deleting a path (contract 2 and 16, reliability F-19 and F-20): a directory goes with all below it, a link
+// Deleting a path (protocol.md#files-change, F-19 and F-20): a directory goes with all below it, a link
 // goes without what it points at. The system's own directories (protected.ts) and the working directory are refused,
 // and so is a tree that something is mounted in, before anything is touched. Its parent and a directory itself are
 // opened first, and what is open is judged and removed.

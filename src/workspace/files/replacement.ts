@@ -1,4 +1,4 @@
-// Replacing a file by a new one in one step (reliability F-06, F-07, F-10, F-12, section 6 item 7): a
+// Replacing a file by a new one in one step (F-06, F-07, F-10, F-12): a
 // temporary file beside the target, private until it is complete, given the owner, attributes (ACLs are some)
 // and permissions of the old one, synced; when its turn has come it is renamed over the target. What the old one is
 // comes from one opened file, and is taken anew where another stands there by then: nobody becomes the owner of a

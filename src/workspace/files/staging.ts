@@ -1,5 +1,5 @@
 // A place beside where something is to appear: of random name, in the journal before it is made and out of it once
-// it is gone, so that neither a failure nor a kill leaves a part of it behind (reliability F-06, F-21).
+// it is gone, so that neither a failure nor a kill leaves a part of it behind (F-06, F-21).
 
 import { rename, rmdir, unlink } from '../../base/path-calls.ts'
 import { errnoOf } from '../../base/fault.ts'

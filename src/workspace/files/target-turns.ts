@@ -1,5 +1,5 @@
 // Writers of one file, one after the other: what a writer found to be so when its turn began is still so when
-// it acts, as far as the calls go that write, move and delete files (reliability F-13). Two names of one file share
+// it acts, as far as the calls go that write, move and delete files (F-13). Two names of one file share
 // its turn. Who does not take turns is outside, as are the commands that callers run: archives being unpacked
 // (a turn for each of their files would be a question to this thread), and what moves or goes with its directory.
 

@@ -1,5 +1,5 @@
 // A temporary file of ours: of random name, made exclusively and private, in the journal before it is made and
-// out of it once it is gone (contract 18; reliability F-06, F-12). Disposing of it removes it. It is reached through
+// out of it once it is gone (protocol.md#files-write; F-06, F-12). Disposing of it removes it. It is reached through
 // the directory that it was made in, whatever the path of that comes to mean.
 
 import { randomBytes } from 'node:crypto'
@@ -67,7 +67,7 @@ export async function openAside(stateDirectory: string, journal: WriteJournal): 
   return { ...file, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
-/** `.<name>.<random>~`: hidden, and ending as contract 17 has it. */
+/** `.<name>.<random>~`: hidden, and ending as protocol.md#files-write has it. */
 export function temporaryBeside({ directory, name }: HeldEntry): HeldEntry {
   const bytes = bytesOfText(name)
   let end = Math.min(bytes.byteLength, NAME_BYTES)

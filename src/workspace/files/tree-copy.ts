@@ -1,4 +1,4 @@
-// Copies a file, a link or a whole tree to a name that nobody has yet (reliability F-19): links as links, hard
+// Copies a file, a link or a whole tree to a name that nobody has yet (F-19): links as links, hard
 // links among what is copied as hard links, permissions and times of everything. FIFOs, sockets and devices are
 // left out and counted, and so is what the kernel shows as files (/proc and its kin) below a tree that holds it.
 

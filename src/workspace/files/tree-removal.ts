@@ -1,4 +1,4 @@
-// Empties a directory of any depth and width in bounded memory (reliability F-19), without ever being led
+// Empties a directory of any depth and width in bounded memory (F-19), without ever being led
 // outside (directory-stack.ts). What another file system holds is left, with what leads there.
 
 import { opendir, rmdir, unlink } from '../../base/path-calls.ts'

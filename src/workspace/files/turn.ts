@@ -1,4 +1,4 @@
-// Gives the main loop back during long work that has to be done on it (contract 18: no request holds it
+// Gives the main loop back during long work that has to be done on it (protocol.md#limits: no request holds it
 // for more than 50 ms).
 
 import { setImmediate } from 'node:timers/promises'

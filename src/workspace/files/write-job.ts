@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { HeldEntry } from './held-directory.ts'
 import type { WriteJournal } from './write-journal.ts'
 
-/** Permissions of a new file (contract 12 row 28). */
+/** Permissions of a new file (protocol.md#files-write). */
 export const FILE_MODE = 0o644
 
 /** One write(2) takes at most this much: the signal is looked at in between. */

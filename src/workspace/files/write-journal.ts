@@ -1,5 +1,5 @@
 // Remembers the temporary files in flight, so that a daemon killed in the middle leaves none behind
-// (contract 18, reliability F-06). One file per daemon in the state directory: a line `+"path"` before a
+// (protocol.md#files-write, F-06). One file per daemon in the state directory: a line `+"path"` before a
 // temporary file is made (`*"path"`: or a directory), a line `-"path"` after it is gone, handed to the kernel in batches and never
 // synced, since it must survive our death, not the machine's. The next start reads the journals of daemons
 // that no longer live, removes what is left of the files named there, and then the journals; directories go in
@@ -27,7 +27,7 @@ export interface WriteJournal extends AsyncDisposable {
 /** The journal is written anew when it has grown beyond this; 64 KiB are about 400 writes. */
 const COMPACT_BYTES = 64 * 1024
 
-/** Temporary files end in "~", so that watchers never show them (contract 17). */
+/** Temporary files end in "~", so that watchers never show them (protocol.md#files-write). */
 const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
 const JOURNAL = /^writes-([0-9a-f-]+)\.journal$/
 

@@ -1,5 +1,5 @@
 // Which file a write means: symbolic links are followed to the file they stand for, also to one that does not exist
-// yet (contract 16, reliability F-08), and missing parents are made where that was asked for. The directory that the
+// yet (protocol.md#files-write, F-08), and missing parents are made where that was asked for. The directory that the
 // file is in is held open from then on (held-directory.ts): what was looked at is what is written.
 
 import type { Stats } from 'node:fs'

@@ -1,4 +1,4 @@
-// Listings (contract 2): a request becomes a walk, and the walk's batches, rendered by the walker, become
+// Listings (protocol.md#files): a request becomes a walk, and the walk's batches, rendered by the walker, become
 // the reply or the stream. Nothing here looks at an entry.
 
 import { bytesOfText, shownText } from '../../base/bytes-text.ts'
@@ -12,9 +12,9 @@ import type { Walk } from './pulled-walk.ts'
 import { rulesWanted } from './rules-wanted.ts'
 import type { Walkers } from './walkers.ts'
 
-/** Entries of one listing; a stream has no cap (contract 2 and 16). */
+/** Entries of one listing; a stream has no cap (protocol.md#files). */
 export const ENTRY_CAP = 50_000
-/** Bytes of file content in one listing (contract 2). */
+/** Bytes of file content in one listing (protocol.md#files). */
 export const CONTENT_BUDGET = 50 * 1024 * 1024
 
 export interface ListRequest {

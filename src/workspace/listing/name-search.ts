@@ -1,4 +1,4 @@
-// Search of file names (contract 3, /files/search/files) as a walk; no ripgrep is needed for it.
+// Search of file names (protocol.md#search, /files/search/files) as a walk; no ripgrep is needed for it.
 
 import { bytesOfText } from '../../base/bytes-text.ts'
 import { JsonText } from '../../base/json-text.ts'

@@ -1,4 +1,4 @@
-// What commands and terminals inherit (contract 18, "Children's environment"): the daemon's variables less
+// What commands and terminals inherit (protocol.md#environment): the daemon's variables less
 // those that are about the daemon itself, and the user's own where nobody has set them. Pure but for
 // `loginUser`; main calls them once.
 

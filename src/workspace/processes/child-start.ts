@@ -1,4 +1,4 @@
-// How children are started where the daemon's own settings are not a login's (reliability E-11, Z-03, and the
+// How children are started where the daemon's own settings are not a login's (E-11, Z-03, and the
 // unit's LimitNOFILE, Nice, OOMScoreAdjust and Delegate). What a child inherits is changed here for the length of
 // the one call that starts it, so it is right from the child's first instruction, with no wrapper program in
 // between that could spoil its arguments, environment or exit code. What we may not take back afterwards is set
@@ -13,7 +13,7 @@ import { openWorkGroup, type ControlGroups } from './work-group.ts'
 /** The kernel's own default. Node raises ours to the hard limit, and programs that close every possible
  * descriptor would take minutes with it. */
 const SOFT_FILES = 1024
-/** Commands go first when memory runs out (reliability 5: +100 to +300): by so much above the daemon, and above 0. */
+/** Commands go first when memory runs out: by so much above the daemon, and above 0. */
 const MORE_OOM_SCORE = 100
 const MOST_OOM_SCORE = 1000
 

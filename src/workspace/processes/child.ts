@@ -1,4 +1,4 @@
-// Every process the daemon starts, exec, ripgrep and terminals alike: posix_spawn, real pipes (contract 16) or a
+// Every process the daemon starts, exec, ripgrep and terminals alike: posix_spawn, real pipes (protocol.md#exec) or a
 // terminal, a session of its own, the exact ending.
 // Endings are noticed by SIGCHLD on the main loop. A thread blocked in poll(2) over pidfds was measured
 // too: 0.2 ms later for each child, 65 ms for the first, and process.exit() hangs on a thread so blocked.

@@ -1,6 +1,6 @@
 // A process we started, which leads a session and a process group of its own number. When it has ended it stays a
 // zombie until its owner releases it, so its number cannot belong to a stranger while the owner still sends
-// signals (reliability E-13).
+// signals (E-13).
 
 import { peekEnding, reap, type Ending } from '../../native/process.ts'
 import { membersOf, sendTo, signalGroups, type SessionSignal } from './session.ts'

@@ -1,5 +1,5 @@
 // Zombies that nobody else can reap. As PID 1 of a container the daemon inherits every process whose parent
-// ended first; unreaped they fill the process table (reliability E-12). Our own children are left alone:
+// ended first; unreaped they fill the process table (E-12). Our own children are left alone:
 // their owners still need them, and each is waited for by its number, so no exit code is ever taken away.
 // Everything but PID 1 has an init above it and nothing to do here.
 

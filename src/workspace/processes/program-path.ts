@@ -1,6 +1,6 @@
 // Which program a command names, and why one could not be started. The lookup is execvp's, against the PATH the
 // child will have; every refusal says which of command, permission, interpreter or working directory was
-// wrong (reliability E-08, E-10), because the kernel's errno alone does not. Decisions only: what they need to
+// wrong (E-08, E-10), because the kernel's errno alone does not. Decisions only: what they need to
 // know of files they ask for, and `start-ground.ts` answers, on this thread or another.
 
 import { Fault, quote, type FaultCode } from '../../base/fault.ts'

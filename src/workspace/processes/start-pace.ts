@@ -1,6 +1,6 @@
 // One process start in a turn of the main loop: a start holds the loop until the child has executed its
 // program, 0.3 ms on an idle machine and 2 ms on a busy one, so fifty in a row would hold it for 100 ms
-// (contract 18 allows 50). The first of a turn starts at once; the others follow in the order they came.
+// (protocol.md#limits allows 50). The first of a turn starts at once; the others follow in the order they came.
 
 export class StartPace {
   /** No longer than the starts admitted, which the limit of running commands bounds. */

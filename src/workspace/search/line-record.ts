@@ -1,8 +1,8 @@
 // One line of a searched file on its way to the answer: what ripgrep prints is brought into
 // this form. A text is cut at 4 KiB of UTF-8 and then holds nothing of the long line it was
-// cut from (a JavaScript slice would keep the whole alive), so 10,000 records stay small (reliability S-04).
+// cut from (a JavaScript slice would keep the whole alive), so 10,000 records stay small (S-04).
 
-/** Bytes of UTF-8 that a shown line may have (reliability S-04). */
+/** Bytes of UTF-8 that a shown line may have (S-04). */
 export const TEXT_BYTES = 4096
 
 export interface LineRecord {

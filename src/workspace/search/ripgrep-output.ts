@@ -1,10 +1,10 @@
 // Reads what `rg --json` prints. Pure: chunks in, line records out, however the chunks are cut. A record
-// is held only until its line end has come, and none longer than 8 MiB is (reliability S-04). Lines that
-// are not JSON occur (contract 16) and are passed over.
+// is held only until its line end has come, and none longer than 8 MiB is (S-04). Lines that
+// are not JSON occur (protocol.md#search) and are passed over.
 
 import { shownLine, unitsInBytes, type LineRecord } from './line-record.ts'
 
-/** Bytes of one printed record; a longer one ends the search (reliability S-04). */
+/** Bytes of one printed record; a longer one ends the search (S-04). */
 export const RECORD_BYTES = 8 * 1024 * 1024
 
 /** How much of an endless record is looked at: the path (at most 4,095 bytes, each up to 6 in JSON) and the text shown. */

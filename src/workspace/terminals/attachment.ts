@@ -1,6 +1,6 @@
 // One client's place in the output of one terminal. Replay and live output are one read, so there is no seam
 // between them (design, "PTY"). While a place is far behind, the terminal is not read; closing the place
-// releases it at once (reliability P-04). Whoever reads, reads what it can send.
+// releases it at once (P-04). Whoever reads, reads what it can send.
 
 /** What an attachment belongs to. */
 export interface Attached {

@@ -1,6 +1,6 @@
 // What a terminal has written, for everybody who looks at it: clients that follow it, calls that read once or
 // wait for more. It sets the reader's limit: at most 256 KiB beyond the slowest client, none without clients
-// (contract 17). A complete output shrinks to what can still be asked for.
+// (protocol.md#scrollback). A complete output shrinks to what can still be asked for.
 
 import { Waiters } from '../../base/waiting.ts'
 import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal/ring.ts'
@@ -10,7 +10,7 @@ import type { Rings } from './rings.ts'
 import { preludeBefore, screenBefore } from './screen-before.ts'
 import type { WindowSize } from '../../native/pty.ts'
 
-/** What a complete output keeps: contract 18's 256 KiB. */
+/** What a complete output keeps (protocol.md#scrollback). */
 const KEPT_BYTES = 256 * 1024
 /** A copy that was overtaken by a flood is made again this often, then what is left of it will do. */
 const COPIES = 3

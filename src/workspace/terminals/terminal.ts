@@ -1,8 +1,8 @@
 // One terminal: its program, its window, its input, its output, its end. It is born running and ends once: after
 // the exit of its program everything written is read, up to the end that the kernel announces, and only then
 // the master is closed and the exit told: every byte, then the exit. Where another process holds the terminal
-// when its program has exited, it gets half a second to write more; then the terminal is hung up (reliability
-// P-09): what it reads is an end of file, what it writes is an error (EIO).
+// when its program has exited, it gets half a second to write more; then the terminal is hung up (P-09):
+// what it reads is an end of file, what it writes is an error (EIO).
 
 import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -172,7 +172,7 @@ export class Terminal {
     return this.#output.until(Math.min(from, this.head), signal)
   }
 
-  /** Returns the bytes that this amounts to (contract 6). */
+  /** Returns the bytes that this amounts to (protocol.md#terminals). */
   setScrollback(bytes: number): number {
     return (this.#scrollback = scrollbackSize(bytes))
   }

@@ -1,5 +1,5 @@
 // The terminals of the workspace: those that live, under a limit, and those that have ended, until they are
-// deleted or the oldest have to go (contract 17). They outlive whoever looks at them; closing the workspace
+// deleted or the oldest have to go (protocol.md#terminals). They outlive whoever looks at them; closing the workspace
 // hangs them up.
 
 import { closeSync } from 'node:fs'
@@ -20,7 +20,7 @@ export const KEPT_TERMINALS = 32
 
 export interface TerminalsOptions {
   readonly children: Children
-  /** Terminals that may live at once (contract 15.4: 10, at most 64). */
+  /** Terminals that may live at once (protocol.md#limits: 10, at most 64). */
   readonly limit: number
   /** Where they start unless they say otherwise. */
   readonly workdir: string
@@ -32,7 +32,7 @@ export interface TerminalsOptions {
 }
 
 export interface TerminalRequest {
-  /** The shell unless given. One word alone may be a command line (contract 12). */
+  /** The shell unless given. One word alone may be a command line (protocol.md#terminals). */
   readonly command?: readonly string[] | undefined
   readonly cols?: number | undefined
   readonly rows?: number | undefined
@@ -50,7 +50,7 @@ export interface Terminals extends AsyncDisposable {
    * promise where the spawn is one.
    */
   create(request: TerminalRequest): Terminal | Promise<Terminal>
-  /** Ids travel as strings too (contract 12 row 20). Throws not_found. */
+  /** Ids travel as strings too (protocol.md#terminals). Throws not_found. */
   get(id: number | string): Terminal
   /** Oldest first. */
   list(): Terminal[]

@@ -1,4 +1,4 @@
-// The last changes of one watcher, for callers who poll: at most 10,000 and 4 MiB (contract 18), addressed by
+// The last changes of one watcher, for callers who poll: at most 10,000 and 4 MiB (protocol.md#watchers), addressed by
 // number. What has gone from it is answered with a resync, never left out.
 
 import { Waiters } from '../../base/waiting.ts'

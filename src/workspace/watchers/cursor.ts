@@ -1,5 +1,5 @@
-// A caller's place among the changes of one watcher (contract 18): opaque to the caller, and so made that one
-// from before a restart is told from one that was never given out (reliability W-08).
+// A caller's place among the changes of one watcher (protocol.md#watchers): opaque to the caller, and so made that one
+// from before a restart is told from one that was never given out (W-08).
 
 import { Fault, quote } from '../../base/fault.ts'
 

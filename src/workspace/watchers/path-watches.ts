@@ -1,6 +1,6 @@
 // Single files and directories under watch, for whoever wants to hear that one has changed and no more. Each
 // directory is watched once, without what lies below it, by a watcher engine of its own: the watchers that
-// clients create are counted and listed apart (contract 7).
+// clients create are counted and listed apart (protocol.md#watchers).
 
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -121,7 +121,7 @@ class WatchTable implements PathWatches {
 
   #take(): void {
     for (let text = this.#frames?.take(); text !== undefined; text = this.#frames?.take()) {
-      const frame = JSON.parse(text) as { type: string; watcher_id: string; path?: string } // our own engine's (contract 8)
+      const frame = JSON.parse(text) as { type: string; watcher_id: string; path?: string } // our own engine's
       const directory = this.#byId.get(frame.watcher_id)
       if (directory === undefined || frame.type === 'ready') continue
       for (const { path, changed } of directory.listeners) {

@@ -1,7 +1,6 @@
-// The listeners of all watchers, each with a queue of text frames (contract 8) that its owner takes when it
+// The listeners of all watchers, each with a queue of text frames (protocol.md#watchers) that its owner takes when it
 // can send. A queue above its mark keeps the readers' batches unacknowledged, so a listener that stalls costs
-// bounded memory: the kernel's queue fills, overflows, and what was lost is told by difference (reliability
-// W-07).
+// bounded memory: the kernel's queue fills, overflows, and what was lost is told by difference (W-07).
 
 /** Frames and bytes above which no more are asked for. */
 const MARK_FRAMES = 1000

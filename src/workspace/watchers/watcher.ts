@@ -98,7 +98,7 @@ export class LiveWatcher implements Watcher {
     return JSON.stringify({ channel: 'watcher', type: 'overflow', watcher_id: this.id, message })
   }
 
-  /** Contract 12 row 6. */
+  /** Both names of the count: older clients read `dirs`, the SDK `dir_count`. */
   readyFrame(resync: boolean): string {
     const { dirs } = this.coverage
     const frame = { channel: 'watcher', type: 'ready', watcher_id: this.id, root: this.root, dirs, dir_count: dirs }

@@ -1,6 +1,6 @@
-// All watchers of the daemon (contract 7, 17, 18): created, listed, deleted, heard by listeners frame by frame
+// All watchers of the daemon (protocol.md#watchers): created, listed, deleted, heard by listeners frame by frame
 // or asked by callers who poll. Trees are watched in one thread; those on file systems that do not notify in
-// another. Closing a listener never ends a watcher (contract 15.7).
+// another. Closing a listener never ends a watcher (protocol.md#watchers).
 
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
@@ -23,7 +23,7 @@ export type { Subscription } from './subscription.ts'
 export type { Watcher, WatcherRequest } from './watcher.ts'
 
 export interface WatchersOptions {
-  /** Watchers at once; 5 unless given (contract 7). */
+  /** Watchers at once; 5 unless given (protocol.md#watchers). */
   readonly limit?: number
   /** The access of callers who are not allowed everything; needed where they listen too. */
   readonly limited?: Access | undefined

@@ -1,6 +1,6 @@
 // The unpacker without its thread: archives in chunks of any size mean the same, headers of node-tar are read as
 // it wrote them, and 2,000 mutated archives end in a refusal or a result, never in a failure of ours, and never
-// outside the destination (reliability H-15; replay with FUZZ_SEED).
+// outside the destination (H-15; replay with FUZZ_SEED).
 
 import {
   chmodSync,

@@ -1,4 +1,4 @@
-// The real catalogue as tools: what every client accepts (mcp.md 3.5, 4.3), tool by tool.
+// The real catalogue as tools: what every client accepts, tool by tool.
 
 import t from 'tap'
 import { catalogWith } from '../../../src/catalog.ts'
@@ -22,7 +22,9 @@ interface Listed {
 
 const tools = openTools(catalogWith([])).list(ANYONE, true) as readonly Listed[]
 
-/** Contract 11: exactly these, in this order (15.3); the table of hints is readOnly, destructive, idempotent, openWorld. */
+/**
+ * Exactly these, in this order (protocol.md#tools); the table of hints is readOnly, destructive, idempotent, openWorld.
+ */
 const TOOLS: readonly (readonly [name: string, required: readonly string[], hints: string])[] = [
   ['file_list', [], 'r-i-'],
   ['file_read', ['path'], 'r-i-'],

@@ -46,7 +46,7 @@ t.test('what is chosen', async (t) => {
   const names = (more: Partial<Choices>, usual?: string[]) =>
     catalog.filter((op) => op.tool !== undefined && chosen(op, { ...NO_CHOICES, ...more }, usual)).map((op) => op.name)
   const all = names({})
-  t.equal(all.length, 23, 'contract 15.3')
+  t.equal(all.length, 23, 'the default')
   t.strictSame(names({ toolsets: [['default']] }), all)
   t.strictSame(names({ toolsets: [['search']] }), ['search_content', 'search_files', 'search_init'])
   t.strictSame(

@@ -1,5 +1,5 @@
 // The entry ladder, row by row: who speaks, which rung refuses, with which status and code. Each row is a
-// line of the tables in the 2026-07-28 transport and of contract 15.1 and 16.
+// line of the tables in the 2026-07-28 transport and of protocol.md#dialects.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import t from 'tap'

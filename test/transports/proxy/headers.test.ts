@@ -1,4 +1,4 @@
-// What of the headers goes on (reliability L-03, L-05), without a network: raw headers in, raw headers out.
+// What of the headers goes on (L-03, L-05), without a network: raw headers in, raw headers out.
 
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'

@@ -1,5 +1,5 @@
 // HTTP through the proxy of a real daemon to real applications: who gets through, what they see, what comes back, and
-// what applications that hang, break off or lie get (reliability PROXY).
+// what applications that hang, break off or lie get (guarantees.md#proxy-l).
 
 import { request as begin, type IncomingMessage } from 'node:http'
 import t from 'tap'

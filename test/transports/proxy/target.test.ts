@@ -1,4 +1,4 @@
-// Which port a proxied request goes to, and what the application sees of its request target (reliability L-01, L-06).
+// Which port a proxied request goes to, and what the application sees of its request target (L-01, L-06).
 
 import t from 'tap'
 import { Fault } from '../../../src/base/fault.ts'

@@ -1,5 +1,5 @@
 // WebSockets of applications through the proxy: who is let through, what the application sees of the handshake, its
-// refusals, and how tunnels end (reliability L-03, L-04, L-08, X-01).
+// refusals, and how tunnels end (L-03, L-04, L-08, X-01).
 
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// How long an application is waited for (reliability L-07), with waits that a test can wait for, and the end of a
+// How long an application is waited for (L-07), with waits that a test can wait for, and the end of a
 // credential whose tunnel is open. The proxy alone, behind a server of the test's.
 
 import { once } from 'node:events'
@@ -124,7 +124,7 @@ t.test('L-07 an answer that has begun may pause as long as it likes', async (t) 
   t.equal(await (await fetch(`http://127.0.0.1:${port}/proxy/${slow}/`)).text(), 'data: 1\n\n')
 })
 
-t.test('contract 15.8 a tunnel ends a minute after its credential', async (t) => {
+t.test('a tunnel ends a minute after its credential', async (t) => {
   const app = await openBytes(t, (socket) => socket.once('data', () => socket.write(SWITCH)))
   const opened = async ({ port }: Behind) => {
     const socket = connect(port, '127.0.0.1')

@@ -1,4 +1,4 @@
-// A terminal that prints without end while clients of /ws come and go (reliability P-06).
+// A terminal that prints without end while clients of /ws come and go (P-06).
 
 import t from 'tap'
 import { liveTerminals } from '../../support/live-terminals.ts'

@@ -1,4 +1,4 @@
-// Real terminals behind /ws: clients that come, go, stop reading and come back (reliability PTY).
+// Real terminals behind /ws: clients that come, go, stop reading and come back (guarantees.md#terminals-p).
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

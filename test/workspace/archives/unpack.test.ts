@@ -1,5 +1,5 @@
 // Unpacking with real archives and real disks: what other programs write is restored to the bit, and what costs
-// more than it may is stopped (reliability T-03, T-04, F-15, F-16).
+// more than it may is stopped (T-03, T-04, F-15, F-16).
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// The rows of contract 12.2, one by one.
+// Each form of a command (protocol.md#exec), one by one.
 
 import t from 'tap'
 import { planCommand, splitWords } from '../../../src/workspace/exec/command.ts'

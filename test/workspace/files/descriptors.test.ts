@@ -1,4 +1,4 @@
-// A write that finds no descriptor at any of its steps is refused and has changed nothing (reliability Z-01): what
+// A write that finds no descriptor at any of its steps is refused and has changed nothing (Z-01): what
 // is refused is not there, and what is there was not refused.
 
 import { existsSync, fstatSync, readdirSync, readFileSync } from 'node:fs'

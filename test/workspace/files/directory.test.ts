@@ -1,4 +1,4 @@
-// Making directories (contract 2 and 16, reliability F-13).
+// Making directories (protocol.md#files-change, F-13).
 
 import { lstatSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-// Reading: ranges, forms, limits, and what is refused (contract 2 and 16, reliability F-01 to F-04, F-17).
+// Reading: ranges, forms, limits, and what is refused (protocol.md#files-read, F-01 to F-04, F-17).
 
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'

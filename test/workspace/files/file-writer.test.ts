@@ -1,5 +1,5 @@
-// Writing: replaced in one step, in place where that must be, and nothing lost on failure (contract 12 rows
-// 12 and 28, 16 and 18; reliability F-01, F-08, F-10, F-12 to F-14, F-17).
+// Writing: replaced in one step, in place where that must be, and nothing lost on failure (protocol.md#files-write;
+// F-01, F-08, F-10, F-12 to F-14, F-17).
 
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'

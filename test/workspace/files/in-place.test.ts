@@ -1,5 +1,5 @@
-// Writing where there is no room, or where the file must stay the one it is: nothing old is lost (contract
-// 16 and 18; reliability F-07, F-09, F-11, F-22).
+// Writing where there is no room, or where the file must stay the one it is: nothing old is lost
+// (protocol.md#files-write; F-07, F-09, F-11, F-22).
 
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

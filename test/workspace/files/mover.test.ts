@@ -1,5 +1,5 @@
 // Moving and copying: names, kinds, permissions, what is refused, and that a failure or a kill leaves one side whole
-// (reliability F-19, F-21).
+// (F-19, F-21).
 
 import { execFileSync } from 'node:child_process'
 import {

@@ -1,4 +1,4 @@
-// Deleting: trees of any shape go, what links and mounts lead to stays (contract 2 and 16; reliability F-16,
+// Deleting: trees of any shape go, what links and mounts lead to stays (protocol.md#files-change; F-16,
 // F-19, F-20).
 
 import { execFileSync } from 'node:child_process'

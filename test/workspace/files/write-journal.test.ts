@@ -1,4 +1,4 @@
-// The journal of temporary files, and what a killed writer leaves (contract 18, reliability F-06).
+// The journal of temporary files, and what a killed writer leaves (protocol.md#files-write, F-06).
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'

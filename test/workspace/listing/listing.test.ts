@@ -1,4 +1,4 @@
-// Listings of real trees: every field and filter of contract 2 and 16, and the FILES rows about directories.
+// Listings of real trees: every field and filter of protocol.md#files, and the rows about directories.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -238,7 +238,7 @@ t.test('places that cannot be read are counted and named', async (t) => {
   t.match(reply, { count: 2, errors: 1, unreadable: [join(path, 'locked')] })
 })
 
-t.test('contract 14: from above, /proc, /sys and /dev are named and not entered', async (t) => {
+t.test('from above, /proc, /sys and /dev are named and not entered', async (t) => {
   const { entries } = await list({ path: '/', light: true, max_depth: 2, flatten: false })
   t.ok(names(entries).includes('proc'))
   for (const entry of entries) if (['proc', 'sys', 'dev'].includes(entry.name)) t.notOk('children' in entry, entry.name)

@@ -1,4 +1,4 @@
-// Search of file names in real trees (contract 3).
+// Search of file names in real trees (protocol.md#search).
 
 import { join } from 'node:path'
 import t from 'tap'
@@ -70,7 +70,7 @@ t.test('max_results stops the search and says so', async (t) => {
   t.notOk('truncated' in (await search({ path, q: 'a', max_results: 3 })))
 })
 
-t.test('contract 16: a file is 400, a missing path 404', async (t) => {
+t.test('a file is 400, a missing path 404', async (t) => {
   const path = t.testdir({ a: '' })
   await t.rejects(search({ path: join(path, 'a'), q: 'a' }), { code: 'bad_request' })
   await t.rejects(search({ path: join(path, 'no'), q: 'a' }), { code: 'not_found' })

@@ -1,4 +1,4 @@
-// What a child is given, how it ends, and what can be done to it: reliability E-02, E-08, E-10, E-11, E-13
+// What a child is given, how it ends, and what can be done to it: E-02, E-08, E-10, E-11, E-13
 // and E-16 at the level below exec. Real processes throughout.
 
 import { execFileSync } from 'node:child_process'

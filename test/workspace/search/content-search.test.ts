@@ -1,5 +1,5 @@
-// Content search with real trees, a real ripgrep and stand-ins for a broken one: the rows of reliability,
-// section SEARCH, and what is said where ripgrep does not run.
+// Content search with real trees, a real ripgrep and stand-ins for a broken one: the rows of
+// guarantees.md#search-s, and what is said where ripgrep does not run.
 
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

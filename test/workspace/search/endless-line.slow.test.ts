@@ -1,4 +1,4 @@
-// One line without end: it costs the daemon little, however long it is, and is told cut (reliability S-04).
+// One line without end: it costs the daemon little, however long it is, and is told cut (S-04).
 
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

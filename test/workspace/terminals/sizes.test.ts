@@ -1,4 +1,4 @@
-// The numbers of a terminal: ids round and round, windows within bounds, scrollback as contract 6 has it.
+// The numbers of a terminal: ids round and round, windows within bounds, scrollback as protocol.md#scrollback has it.
 
 import t from 'tap'
 import { checkedWindow, MOST_SCROLLBACK, nextId, scrollbackSize } from '../../../src/workspace/terminals/sizes.ts'

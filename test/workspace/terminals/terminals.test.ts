@@ -1,5 +1,5 @@
 // The table of terminals: the limit and what counts against it, ids and who still holds them, what is kept of
-// the dead, deleting, and the end of the workspace (reliability P-14, C-01).
+// the dead, deleting, and the end of the workspace (P-14, C-01).
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

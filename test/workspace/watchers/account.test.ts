@@ -9,7 +9,7 @@ import { Account, scratch, watch, watchersOf, write } from '../../support/accoun
 import { until } from '../../support/until.ts'
 
 for (const seed of [1, 2, 3, 4, 5]) {
-  t.test(`issue 3, show 3: random changes, seed ${seed}: the account equals the disk`, async (t) => {
+  t.test(`random changes, seed ${seed}: the account equals the disk`, async (t) => {
     const root = scratch(t)
     for (const name of ['tree', 'outside']) mkdirSync(join(root, name))
     const watchers = watchersOf(t)

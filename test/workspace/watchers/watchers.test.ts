@@ -1,4 +1,4 @@
-// Watchers as contract 7, 8, 17 and 18 have them: each kind of change, what is left out, moves, names that are
+// Watchers as protocol.md#watchers has them: each kind of change, what is left out, moves, names that are
 // not UTF-8, the end of the root, and the polling twin with its cursors.
 
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-// A failure for a model: one sentence on what failed, one on what to do (mcp.md 4.3). The first is the
+// A failure for a model: one sentence on what failed, one on what to do. The first is the
 // fault's own, and mostly names what is accepted; the second follows from its code. Pure.
 
 import { posix } from 'node:path'

@@ -1,5 +1,5 @@
 // How long a result in the format `text` may be. Clients cut at 25,000 tokens or write what is longer to a
-// file (mcp.md 3.1), and a model reads what it is given: so less, and the exact call for the rest.
+// file, and a model reads what it is given: so less, and the exact call for the rest.
 
 /** Characters of one result, marks and hints included. */
 export const RESULT_CHARACTERS = 40_000

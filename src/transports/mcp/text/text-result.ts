@@ -1,4 +1,4 @@
-// The result of a tool in the format `text` (contract 15.2): text made for a model where the tool's value is
+// The result of a tool in the format `text` (protocol.md#text-format): text made for a model where the tool's value is
 // text, with the machine facts in `_meta`, which clients keep from the model; JSON of bounded length and the
 // same as structured content where it is not. Pure.
 
