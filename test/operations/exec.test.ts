@@ -46,6 +46,10 @@ t.test('modes, cwd, env and a string as command', async (t) => {
   t.equal(await out({ command: 'echo a | tr a b' }), 'b\n')
   t.equal(await out({ command: ['echo "a  b" $HOME'], exec_mode: 'direct' }), 'a  b $HOME\n')
   t.equal(await out({ command: ['echo', '$HOME;', 'echo', 'x'], exec_mode: 'shell' }), `${home}\nx\n`)
+  const wrapped = ['timeout', '60', 'env', 'A=1', 'bash', '-c', 'echo $A; echo two']
+  t.equal(await out({ command: wrapped, exec_mode: 'shell' }), '1\ntwo\n', 'the script stays one word')
+  const long = `A=1; ${'#'.repeat(200 * 1024)}\necho $A`
+  t.equal(await out({ command: ['timeout', '60', 'bash', '-c', long] }), '1\n', 'longer than one argument may be')
   for (const exec_mode of ['auto', 'direct', 'foreground', 'nonsense']) {
     t.equal(
       await out({ command: ['bash', '-lc', 'cd / && pwd; echo "$X" | cat'], exec_mode, env: { X: 'y z' } }),

@@ -2,7 +2,7 @@
 // looks at the system. Arrays of two or more words run as they are; one word alone may be a command line.
 
 import { Fault, quote } from '../../base/fault.ts'
-import { shellScript } from './shell-words.ts'
+import { shellBehind, shellScript } from './shell-words.ts'
 
 export interface Plan {
   readonly argv: readonly [string, ...string[]]
@@ -10,6 +10,8 @@ export interface Plan {
   readonly background: boolean
   /** Index of the last word, where it is a shell's script: it may be handed over as a file. */
   readonly script: number | undefined
+  /** Index of that shell: other programs may stand before it (`timeout 5 bash -c …`). */
+  readonly shell: number
 }
 
 /** MAX_ARG_STRLEN of Linux (32 pages of 4 KiB), less the final NUL: no single argument may be longer. */
@@ -27,17 +29,23 @@ export function planCommand(words: readonly string[], mode: string): Plan {
     throw refusal('command is empty; accepted is a command as an array of arguments, or as one string')
   }
   const background = mode === 'background'
-  const asItIs = { argv: [first, ...rest] as const, background, script: ownScript(words) }
-  const line = (text: string): Plan => ({ argv: [SHELL, '-c', text], background, script: 2 })
-  if (mode === 'shell') return shellScript(words) === undefined ? line(words.join(' ')) : asItIs
+  const asItIs = { argv: [first, ...rest] as const, background, ...ownScript(words) }
+  const line = (text: string): Plan => ({ argv: [SHELL, '-c', text], background, script: 2, shell: 0 })
+  if (mode === 'shell') return startsScript(words) ? asItIs : line(words.join(' '))
   if (rest.length > 0 || !NEEDS_SHELL.test(first)) return asItIs
   return mode === 'direct' ? { ...asItIs, argv: splitWords(first) } : line(first)
 }
 
-/** The index of the script of `bash -lc script`, if nothing follows it. */
-function ownScript(words: readonly string[]): number | undefined {
-  const at = shellScript(words)?.at
-  return at === words.length - 1 ? at : undefined
+/** True for `bash -lc script`, also behind `timeout 5` or `env A=1`: joined, the script would be its first word alone. */
+function startsScript(words: readonly string[]): boolean {
+  return shellScript(words.slice(shellBehind(words))) !== undefined
+}
+
+/** Where the script of `bash -lc script` is, if nothing follows it. */
+function ownScript(words: readonly string[]): Pick<Plan, 'script' | 'shell'> {
+  const shell = shellBehind(words)
+  const at = shell + (shellScript(words.slice(shell))?.at ?? Infinity)
+  return { script: at === words.length - 1 ? at : undefined, shell }
 }
 
 /** Splits a line into words as a shell does, quotes and backslashes respected, without any expansion. */

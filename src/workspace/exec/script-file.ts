@@ -29,8 +29,14 @@ export async function startable(plan: Plan, scratch: string): Promise<StartableC
     return { argv: plan.argv, [Symbol.asyncDispose]: () => Promise.resolve() }
   }
   const file = (await inMemory(script)) ?? (await inDirectory(script, scratch))
-  const [shell = plan.argv[0], ...options] = shellScript(plan.argv)?.before ?? []
-  return { argv: [shell, ...options, file.path], [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() }
+  const [program, ...wrapped] = [
+    ...plan.argv.slice(0, plan.shell),
+    ...(shellScript(plan.argv.slice(plan.shell))?.before ?? []),
+  ]
+  return {
+    argv: [program ?? plan.argv[0], ...wrapped, file.path],
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  }
 }
 
 /** Undefined where a child could not open it: without /proc, or in a kernel without such files. */

@@ -51,6 +51,16 @@ const BASH_LONG = new Set(
   ).split(' '),
 )
 
+/** Programs that start the program that their words name, in the same place and as the same user. */
+const WRAPPERS = new Set('env timeout nice nohup setsid stdbuf time ionice chrt taskset'.split(' '))
+
+/** Index of the shell that wrappers stand before; 0 where there is none. */
+export function shellBehind(words: readonly string[]): number {
+  if (!WRAPPERS.has(nameOf(words[0]))) return 0
+  const at = words.findIndex((word) => MANNERS.has(withoutVersion(nameOf(word))) || BOXES.has(nameOf(word)))
+  return Math.max(at, 0)
+}
+
 /** Undefined for anything else than a shell with its script. */
 export function shellScript(words: readonly string[]): ShellScript | undefined {
   const first = nameOf(words[0])

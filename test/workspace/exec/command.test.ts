@@ -30,6 +30,25 @@ t.test('shell joins, except where argv is a shell with its script', async (t) =>
   t.same(argv(['bash', 'script.sh'], 'shell'), ['/bin/sh', '-c', 'bash script.sh'])
 })
 
+t.test(
+  'a shell with its script behind wrappers runs as it is, or its first word alone would be the script',
+  async (t) => {
+    const script = ['bash', '-eo', 'pipefail', '-c', 'echo two; exit 3']
+    for (const before of [['env', 'A=1'], ['timeout', '-k', '1', '5'], ['nice', '-n', '5', 'env', '-i'], ['nohup']])
+      t.same(argv([...before, ...script], 'shell'), [...before, ...script], before.join(' '))
+    t.same(argv(['cd', '/', '&&', 'ls'], 'shell'), ['/bin/sh', '-c', 'cd / && ls'], 'others are joined')
+  },
+)
+
+t.test('a script behind wrappers is known as one', async (t) => {
+  const plan = (line: string) => planCommand(line.split(' '), 'auto')
+  t.match(plan('timeout 5 bash -lc X'), { script: 4, shell: 2 })
+  t.match(plan('env A=1 nice -n 5 sh -c X'), { script: 7, shell: 5 })
+  t.match(plan('bash -c X'), { script: 2, shell: 0 })
+  for (const other of ['timeout 5 bash -c X name', 'echo bash -c X', 'timeout 5 echo'])
+    t.equal(plan(other).script, undefined, other)
+})
+
 t.test('a shell that is given its script is known in all spellings, and which word the script is', async (t) => {
   const yes = [
     'sh -c X', '/bin/bash -e -c X', 'bash -euxo pipefail -c X', 'bash -eo pipefail -c X', 'bash -euo pipefail -c X',
