@@ -51,7 +51,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'launch.ts': 'top',
   'main.ts': 'top',
   'serve.ts': 'top',
-  'doors.ts': 'top',
+  'compose.ts': 'top',
   'settings.ts': 'top',
   'invoke.ts': 'invoke',
   'intake.ts': 'invoke',
