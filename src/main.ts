@@ -22,7 +22,7 @@ import {
   type CommandLine,
   type Config,
 } from './config/config.ts'
-import { StartError } from './base/start-error.ts'
+import { StartError } from './base/signals.ts'
 import { loadToken, tokenSources } from './config/token-store.ts'
 import { aLookStands, mayNotAnswer } from './workspace/files/first-look.ts'
 

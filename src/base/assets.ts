@@ -15,7 +15,7 @@ import {
   type Transferable,
   Worker,
 } from 'node:worker_threads'
-import { StartError } from './start-error.ts'
+import { StartError } from './signals.ts'
 import { type Packed, privateDirectory, prove, unpack } from './unpack.ts'
 
 /** Worker entry points: files of src/threads, each bundled by build.mjs on its own. */

@@ -1,6 +1,6 @@
 // What values take as JSON, in bytes of UTF-8, and the parts of them that fit in so many. Pure.
 
-import { jsonOf } from './json-of.ts'
+import { jsonOf } from './json-text.ts'
 
 export function jsonBytes(value: unknown): number {
   return Buffer.byteLength(jsonOf(value))

@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path'
 import { errnoOf } from './fault.ts'
 import { freshRandom } from './fresh-random.ts'
 import { makeWithParents } from './make-directories.ts'
-import { StartError } from './start-error.ts'
+import { StartError } from './signals.ts'
 
 /** Largest secret or key set file; the same cap as for a fetched key set. */
 const FILE_MAXIMUM_BYTES = 256 * 1024

@@ -1,6 +1,7 @@
 // Waits that something else ends: an event, the signal of the caller, or the time, whichever comes first. However it
 // ends, the listener on the signal and the timer are taken back in the same moment: a signal may live for hours and a
 // wait on it be repeated ten thousand times.
+import { setImmediate } from 'node:timers/promises'
 
 /** Ends a wait with its value; only the first call counts. */
 export type End<T> = (value: T) => void
@@ -57,5 +58,21 @@ export class Waiters {
   /** Until `done` says so, which is asked at once and after each `wake`, or `signal` aborts. */
   async until(done: () => boolean, signal: AbortSignal): Promise<void> {
     while (!done() && !signal.aborted) await this.next(signal)
+  }
+}
+
+// Gives the main loop back during long work that has to be done on it (protocol.md#limits: no request holds it
+// for more than 50 ms).
+
+/** Work goes on this long before the loop gets its turn; a step itself may take as long again. */
+const TURN_MS = 8
+
+/** Returns a function to be awaited between steps: it lets the loop run once where a turn is over. */
+export function takeTurns(): () => Promise<void> {
+  let began = performance.now()
+  return async () => {
+    if (performance.now() - began < TURN_MS) return
+    await setImmediate()
+    began = performance.now()
   }
 }

@@ -2,7 +2,7 @@
 // for each what is so and, where it is not well, what to do. Exit code 1 where something would keep it from serving.
 
 import { openAssets } from '../base/assets.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 import { checkToken } from './token-check.ts'
 import { fail, ok, shown, summed, type Check, type Finding } from './doctor/finding.ts'
 import { jwtFindings, type JwtSetup } from './doctor/jwt.ts'

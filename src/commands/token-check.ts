@@ -4,7 +4,7 @@
 import { constants } from 'node:fs'
 import { lstat, stat } from 'node:fs/promises'
 import { attempt, openRegular, ourselves } from '../base/private-file.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 import { acceptToken, placeOf, readSeed, stands, type Seed, type TokenSources } from '../config/token-store.ts'
 
 export interface TokenCheck {

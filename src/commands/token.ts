@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { isatty } from 'node:tty'
 import { digestOf, rawTokenCheck } from '../transports/credentials/credentials.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 import { loadToken, rotateToken, type TokenSources } from '../config/token-store.ts'
 import { checkToken } from './token-check.ts'
 

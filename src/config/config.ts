@@ -12,7 +12,7 @@ import { errnoOf } from '../base/fault.ts'
 import { eraseInitialVariable } from '../base/initial-environment.ts'
 import { LOG_LEVELS, type LogLevel } from '../base/log.ts'
 import { nearest } from '../base/nearest.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 
 export interface Config {
   readonly host: string

@@ -2,7 +2,7 @@
 
 import type { JSONWebKeySet } from 'jose'
 import { readSmallFile } from '../base/private-file.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 import { endWithoutNewline } from './token-store.ts'
 
 /** 256 bits, as RFC 7518 3.2 asks of an HS256 key. */

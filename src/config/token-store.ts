@@ -17,7 +17,7 @@ import {
   readSmallFile,
   replaceWhole,
 } from '../base/private-file.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 
 /** A shorter token ends the start. */
 const TOKEN_MINIMUM = 32

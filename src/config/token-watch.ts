@@ -6,7 +6,7 @@
 import { stat } from 'node:fs/promises'
 import { attempt } from '../base/private-file.ts'
 import type { Log } from '../base/log.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 import { placeOf, reloadToken, type TokenSources } from './token-store.ts'
 
 /** `rotate` promises 2 s. */

@@ -2,7 +2,7 @@
 // say so in the fields that say it for max_results too.
 
 import { posix } from 'node:path'
-import { jsonOf } from '../base/json-of.ts'
+import { jsonOf } from '../base/json-text.ts'
 import { jsonBytes } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
 import { askedCount, countIn, goingOn, textIn } from './fit-fields.ts'

@@ -2,7 +2,7 @@
 // connections wait while the daemon is restarted and nobody else can take the port (C-03).
 
 import { socketTraits } from '../native/socket.ts'
-import { StartError } from '../base/start-error.ts'
+import { StartError } from '../base/signals.ts'
 
 /** The first descriptor that is handed over. */
 const FIRST = 3

@@ -6,7 +6,7 @@ import { parentPort } from 'node:worker_threads'
 import { UnpackArchive } from './archive/unpack-archive.ts'
 import type { FromUnpacker, ToUnpacker, UnpackJob } from './archive/unpack-job.ts'
 import { openSource } from './archive/unpack-source.ts'
-import { giveBack } from '../base/spent-memory.ts'
+import { giveBack } from '../base/tally.ts'
 
 const STOPPED = new Error('told to stop')
 

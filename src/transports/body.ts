@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
-import { giveBack } from '../base/spent-memory.ts'
+import { giveBack } from '../base/tally.ts'
 import { SHORT_BYTES, type BodyRoom } from './body-room.ts'
 import { PieceQueue } from './piece-queue.ts'
 

@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
-import { jsonOf } from '../base/json-of.ts'
+import { jsonOf } from '../base/json-text.ts'
 import type { EventStream, Frame } from '../operation.ts'
 import { drained, nextUnlessLeft } from './drain.ts'
 

@@ -2,8 +2,7 @@
 // reply blocks the loop (protocol.md#limits) and no slow client makes the daemon hold it twice.
 
 import type { ServerResponse } from 'node:http'
-import { jsonOf } from '../base/json-of.ts'
-import { JsonText, jsonPieces } from '../base/json-text.ts'
+import { jsonOf, JsonText, jsonPieces } from '../base/json-text.ts'
 import { hasBody } from './body.ts'
 import { drained } from './drain.ts'
 

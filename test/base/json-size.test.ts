@@ -1,7 +1,7 @@
 // Sizes are those of the JSON that leaves, and parts fit exactly.
 
 import t from 'tap'
-import { jsonOf } from '../../src/base/json-of.ts'
+import { jsonOf } from '../../src/base/json-text.ts'
 import { fittingItems, headOf, jsonBytes, tailOf } from '../../src/base/json-size.ts'
 
 const TEXTS = ['plain', 'ü\u{1f600}"\\\n\t\u0001\u2028\u2029 end', '\ud800x\udc00', '\u{1f600}'.repeat(10), '']

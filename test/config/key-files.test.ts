@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadJwks, loadJwtSecret } from '../../src/config/key-files.ts'
-import { StartError } from '../../src/base/start-error.ts'
+import { StartError } from '../../src/base/signals.ts'
 
 async function refusal(loading: Promise<unknown>): Promise<string> {
   try {

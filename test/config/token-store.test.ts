@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { StartError } from '../../src/base/start-error.ts'
+import { StartError } from '../../src/base/signals.ts'
 import { loadToken, placeOf, reloadToken, rotateToken } from '../../src/config/token-store.ts'
 
 const GOOD = 'a'.repeat(16) + '0123456789abcdef'

@@ -1,6 +1,6 @@
 // Checks of the JWT configuration: whether its keys can be used, and in which respects it accepts more than it should.
 
-import { StartError } from '../../base/start-error.ts'
+import { StartError } from '../../base/signals.ts'
 import { jwtAdvice } from '../../transports/credentials/jwt-advice.ts'
 import { openJwtVerifier, type JwtOptions } from '../../transports/credentials/jwt.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'

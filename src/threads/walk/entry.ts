@@ -2,7 +2,7 @@
 // JSON.stringify over objects: names rarely need escaping, and a listing has 50,000 of them. No entry has
 // a key `event`: clients drop such lines.
 
-import { jsonOf } from '../../base/json-of.ts'
+import { jsonOf } from '../../base/json-text.ts'
 import type { Item, Kind } from './directory.ts'
 import { extensionOf } from './code-files.ts'
 

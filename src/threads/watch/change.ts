@@ -1,7 +1,7 @@
 // A change of the watched tree: what happened to one path, how two changes of one path within its window
 // become one, and the JSON that clients see (protocol.md#watchers). Pure.
 
-import { jsonOf } from '../../base/json-of.ts'
+import { jsonOf } from '../../base/json-text.ts'
 import { locate } from './names.ts'
 
 export type Op = 'create' | 'write' | 'remove' | 'rename' | 'unknown'

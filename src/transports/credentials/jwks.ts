@@ -4,7 +4,7 @@
 // jose's own remote set is not used: it has no pause after a failed fetch and goes by the wall clock.
 
 import type * as Jose from 'jose'
-import { StartError } from '../../base/start-error.ts'
+import { StartError } from '../../base/signals.ts'
 
 type Jose = typeof Jose
 type LocalKeys = ReturnType<Jose['createLocalJWKSet']>

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto'
 import type * as Jose from 'jose'
 import type { Caller } from '../../caller.ts'
 import type { Scope } from '../../operation.ts'
-import { StartError } from '../../base/start-error.ts'
+import { StartError } from '../../base/signals.ts'
 import { checkedJwksUrl, isJwk, isPublic, KeysUnavailable, openRemoteKeys } from './jwks.ts'
 import { openVerifiedTokens } from './verified-tokens.ts'
 

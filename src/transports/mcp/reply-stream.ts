@@ -4,7 +4,7 @@
 // takes nothing is no event of ours: what is written to it then is dropped.
 
 import type { ServerResponse } from 'node:http'
-import { jsonOf } from '../../base/json-of.ts'
+import { jsonOf } from '../../base/json-text.ts'
 import { sendPieces } from '../json-reply.ts'
 import type { Reply } from './json-rpc.ts'
 import { LATE_MS, type Notification, type Outlet } from './outlet.ts'

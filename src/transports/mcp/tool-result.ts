@@ -3,7 +3,7 @@
 // `isError` for callers who negotiated, JSON-RPC errors for bare ones. Pure.
 
 import type { Fault } from '../../base/fault.ts'
-import { jsonOf } from '../../base/json-of.ts'
+import { jsonOf } from '../../base/json-text.ts'
 import { isLong } from '../json-reply.ts'
 import { faultBody } from '../reply.ts'
 import { takesStructured, type Speaker } from './era.ts'

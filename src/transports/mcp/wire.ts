@@ -2,8 +2,7 @@
 // once more: here it is done piece by piece, from the same pieces that `structuredContent` is made of, so
 // that a listing of many megabytes is never one string and never holds the loop (protocol.md#results). Pure.
 
-import { jsonInside, jsonOf } from '../../base/json-of.ts'
-import { JsonText, jsonPieces } from '../../base/json-text.ts'
+import { jsonInside, jsonOf, JsonText, jsonPieces } from '../../base/json-text.ts'
 
 /** Stands where a string belongs: the compact JSON of `value`, as text. */
 export class JsonAsText {

@@ -3,7 +3,7 @@
 
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { giveBack } from '../../base/spent-memory.ts'
+import { giveBack } from '../../base/tally.ts'
 
 /** Starts; `to` is left open at the end. What is returned stops it. */
 export function flow(from: Readable, to: Writable): () => void {

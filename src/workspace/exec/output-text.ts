@@ -3,9 +3,8 @@
 // (protocol.md#exec-output). What a cut left of a character at either end is dropped and not counted as an error.
 
 import { isUtf8 } from 'node:buffer'
-import { jsonInside } from '../../base/json-of.ts'
-import { JsonText } from '../../base/json-text.ts'
-import { takeTurns } from '../files/turn.ts'
+import { jsonInside, JsonText } from '../../base/json-text.ts'
+import { takeTurns } from '../../base/waiting.ts'
 
 export interface OutputText {
   readonly text: string | JsonText<string>

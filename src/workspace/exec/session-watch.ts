@@ -4,7 +4,7 @@
 
 import { isDead, processes } from '../processes/process-table.ts'
 import type { Task } from './task.ts'
-import { takeTurns } from '../files/turn.ts'
+import { takeTurns } from '../../base/waiting.ts'
 
 /** After a task's end, and doubling while nothing changes. */
 const FIRST_LOOK_MS = 200

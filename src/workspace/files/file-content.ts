@@ -2,7 +2,7 @@
 // written (protocol.md#files-write). Long base64 is decoded in slices, in the memory it came in.
 
 import { Fault } from '../../base/fault.ts'
-import { takeTurns } from './turn.ts'
+import { takeTurns } from '../../base/waiting.ts'
 
 export type Encoding = 'utf8' | 'base64'
 

@@ -3,9 +3,8 @@
 // MiB into a string and that into JSON would hold the loop for up to half a second.
 
 import { isUtf8 } from 'node:buffer'
-import { jsonInside } from '../../base/json-of.ts'
-import { JsonText } from '../../base/json-text.ts'
-import { takeTurns } from './turn.ts'
+import { jsonInside, JsonText } from '../../base/json-text.ts'
+import { takeTurns } from '../../base/waiting.ts'
 
 /** Bytes rendered in one step; a multiple of 3, so that base64 slices join. At worst (control characters) 6 ms. */
 const SLICE_BYTES = 96 * 1024

@@ -4,7 +4,7 @@
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from '../../base/path-calls.ts'
-import { giveBack } from '../../base/spent-memory.ts'
+import { giveBack } from '../../base/tally.ts'
 import { openAside, type TemporaryFile } from './temporary-file.ts'
 import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
 

@@ -2,7 +2,7 @@
 // from giving the loop its turn.
 
 import { isUtf8 } from 'node:buffer'
-import { takeTurns } from './turn.ts'
+import { takeTurns } from '../../base/waiting.ts'
 
 const LINE_FEED = 10
 const TAB = 9

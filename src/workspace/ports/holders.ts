@@ -4,7 +4,7 @@
 
 import { readlinkSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { takeTurns } from '../files/turn.ts'
+import { takeTurns } from '../../base/waiting.ts'
 
 export interface Holder {
   readonly pid: number

@@ -4,7 +4,7 @@
 // children anew.
 
 import { readFile } from 'node:fs/promises'
-import { takeTurns } from '../files/turn.ts'
+import { takeTurns } from '../../base/waiting.ts'
 import { entryOf, isDead, processes, type ProcessEntry } from './process-table.ts'
 
 export const MARK_VARIABLE = 'WORKSPACE_RUNTIME_MARK'

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import * as jose from 'jose'
 import t from 'tap'
-import { StartError } from '../../../src/base/start-error.ts'
+import { StartError } from '../../../src/base/signals.ts'
 import { until } from '../../support/until.ts'
 import { checkedJwksUrl, KeysUnavailable, openRemoteKeys } from '../../../src/transports/credentials/jwks.ts'
 

@@ -1,8 +1,7 @@
 // Long replies leave in pieces that join to exactly the JSON of the whole.
 
 import t from 'tap'
-import { jsonOf } from '../../../src/base/json-of.ts'
-import { JsonText } from '../../../src/base/json-text.ts'
+import { jsonOf, JsonText } from '../../../src/base/json-text.ts'
 import { escaped, JsonAsText, wirePieces } from '../../../src/transports/mcp/wire.ts'
 
 function join(pieces: Iterable<string | Uint8Array>): string {

@@ -2,7 +2,7 @@
 // a model with machine facts beside them. A renderer names no tool: which one shows the rest is the
 // operation's to say.
 
-import { jsonOf } from '../../../base/json-of.ts'
+import { jsonOf } from '../../../base/json-text.ts'
 
 export type Body = Readonly<Record<string, unknown>>
 
