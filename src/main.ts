@@ -116,11 +116,11 @@ async function token(line: CommandLine): Promise<void> {
 
 async function status(line: CommandLine): Promise<void> {
   const { status: tell } = await import('./commands/status.ts')
-  const { checkToken } = await import('./commands/token-check.ts')
+  const { checkToken } = await import('./commands/token.ts')
   const config = await configured(line, asClient(line))
   const token = async (): Promise<string | undefined> =>
     config.clientToken ?? (await checkToken(tokenSources(config))).token
-  const { findDaemon } = await import('./commands/local-daemon.ts')
+  const { findDaemon } = await import('./commands/status.ts')
   const address = await findDaemon(config)
   process.exitCode = await tell({ address, token, json: line.flags['json'] === true, print })
 }
@@ -165,7 +165,7 @@ async function endpointOn(line: CommandLine, config: Config): Promise<string> {
     if (endpoint !== undefined) return endpoint
     throw new StartError(`--url is ${JSON.stringify(url)}; accepted is an http or https URL`)
   }
-  const { findDaemon } = await import('./commands/local-daemon.ts')
+  const { findDaemon } = await import('./commands/status.ts')
   const { host, port } = await findDaemon(config)
   return endpointUrl(host, port)
 }

@@ -3,15 +3,14 @@
 
 import { openAssets } from '../base/assets.ts'
 import { StartError } from '../base/signals.ts'
-import { checkToken } from './token-check.ts'
-import { fail, ok, shown, summed, type Check, type Finding } from './doctor/finding.ts'
-import { jwtFindings, type JwtSetup } from './doctor/jwt.ts'
-import { machineChecks, watchingCheck } from './doctor/machine.ts'
-import { placeChecks, type Places } from './doctor/place.ts'
-import { portCheck } from './doctor/port.ts'
+import { checkToken } from './token.ts'
+import { fail, ok, shown, summed, type Check, type Finding, warn } from './doctor/finding.ts'
+import { machineChecks, watchingCheck, placeChecks, type Places, portCheck } from './doctor/machine.ts'
 import { programChecks } from './doctor/programs.ts'
-import { findDaemon, workdirAt, type Address } from './local-daemon.ts'
+import { findDaemon, workdirAt, type Address } from './status.ts'
 import { localTemporary, silentAmong, workdirPlace, type SilentPlace } from './silent-places.ts'
+import { jwtAdvice } from '../transports/credentials/jwt-advice.ts'
+import { openJwtVerifier, type JwtOptions } from '../transports/credentials/jwt.ts'
 
 export interface Setup extends Places, Address, JwtSetup {
   readonly cacheDirectory: string
@@ -114,5 +113,29 @@ function unpacked(
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     return { finding: fail(what, error.message, todo), [Symbol.dispose]: () => undefined }
+  }
+}
+
+// Checks of the JWT configuration: whether its keys can be used, and in which respects it accepts more than it should.
+
+interface JwtSetup {
+  /** Undefined: no JWT is accepted. Throws StartError where a key file cannot be used. */
+  readonly jwt: () => Promise<JwtOptions | undefined>
+}
+
+const WHAT = 'jwt'
+
+/** None where no JWT is configured. A key set behind a URL is not fetched. */
+async function jwtFindings({ jwt }: JwtSetup): Promise<readonly Finding[]> {
+  try {
+    const options = await jwt()
+    if (options === undefined) return []
+    await using _verifier = await openJwtVerifier(options)
+    const advice = jwtAdvice(options)
+    if (advice.length === 0) return [ok(WHAT, 'keys can be used')]
+    return advice.map(({ says, todo }) => warn(WHAT, says, todo))
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    return [fail(WHAT, error.message, 'correct it; the daemon does not start before')]
   }
 }

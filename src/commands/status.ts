@@ -1,7 +1,10 @@
 // `status`: one line for people about the running daemon, or the whole of GET /health/detail as JSON. Exit code 0
 // where it serves, 3 where nothing does (as systemctl has it), 1 where what answers is not this daemon.
 
-import { askDaemon, urlOf, type Address, type Detail } from './local-daemon.ts'
+import { connect } from 'node:net'
+import { errnoOf } from '../base/fault.ts'
+import { readAddress } from '../config/address-file.ts'
+import { reachable } from '../transports/origin.ts'
 
 export interface StatusOptions {
   readonly address: Address
@@ -66,4 +69,103 @@ function duration(seconds: number): string {
   const first = parts.findIndex(({ count }) => count > 0)
   const shown = parts.slice(first, first + 2).filter(({ count }) => count > 0)
   return first === -1 ? '0 s' : shown.map(({ name, count }) => `${count} ${name}`).join(' ')
+}
+
+// The daemon that the configuration means: where it is, whether something answers there, and what it tells a client that
+// has its token. It is asked over HTTP as any client would ask.
+
+/** What answers at the address. */
+export type Answering =
+  | { readonly kind: 'nothing'; readonly reason: string }
+  | { readonly kind: 'other' }
+  /** A workspace runtime, which knows another token; undefined: its detail was not asked for. */
+  | { readonly kind: 'stranger' }
+  | { readonly kind: 'ours'; readonly detail: Detail }
+
+/** What is used of GET /health/detail. */
+export interface Detail {
+  readonly version: string
+  readonly commit: string
+  readonly pid: number
+  readonly uptime_seconds: number
+  readonly problems: readonly string[]
+  readonly event_loop: { readonly delay_p99_ms: number; readonly utilization: number }
+  readonly memory: { readonly resident_bytes?: number }
+  readonly counts: Readonly<Record<'execs' | 'terminals' | 'watchers' | 'connections', number>>
+}
+
+const ANSWER_MS = 5_000
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * Where the command line says; else where the daemon of this state directory said that it serves, if one still does;
+ * else where the configuration says.
+ */
+export async function findDaemon(config: {
+  readonly host: string
+  readonly port: number
+  readonly addressGiven: boolean
+  readonly stateDirectory: string
+}): Promise<Address> {
+  const { host, port } = config
+  const told = config.addressGiven ? undefined : await readAddress(config.stateDirectory)
+  if (told === undefined) return { host, port }
+  const url = new URL(told)
+  const address = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port === '' ? 80 : url.port) }
+  const answer = await askDaemon(address, async () => undefined)
+  return answer.kind === 'stranger' ? address : { host, port }
+}
+
+export const urlOf = ({ host, port }: Address): string => `http://${reachable(host)}:${port}`
+
+/** `token` is asked for only once something answers that takes one. */
+export async function askDaemon(address: Address, token: () => Promise<string | undefined>): Promise<Answering> {
+  const refused = await refusal(address)
+  if (refused !== undefined) return { kind: 'nothing', reason: refused }
+  try {
+    const health = (await get(address, '/health')) as { readonly status?: unknown } | undefined
+    if (health?.status !== 'ok') return { kind: 'other' }
+    const known = await token()
+    const detail = known === undefined ? undefined : await get(address, '/health/detail', known)
+    return detail === undefined ? { kind: 'stranger' } : { kind: 'ours', detail: detail as Detail } // our own format
+  } catch {
+    return { kind: 'other' }
+  }
+}
+
+/** Where the commands of the daemon start that answers there and takes this token; undefined where that is not told. */
+export async function workdirAt(address: Address, token: string | undefined): Promise<string | undefined> {
+  if (token === undefined || (await refusal(address)) !== undefined) return undefined
+  try {
+    const { workdir } = ((await get(address, '/runtime', token)) ?? {}) as { readonly workdir?: unknown }
+    return typeof workdir === 'string' ? workdir : undefined
+  } catch {
+    return undefined // another program's answer
+  }
+}
+
+/** The JSON of a success; undefined where it is none. */
+async function get(address: Address, path: string, token?: string): Promise<unknown> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const response = await fetch(urlOf(address) + path, { headers, signal: AbortSignal.timeout(ANSWER_MS) })
+  const text = await response.text()
+  return response.ok ? JSON.parse(text) : undefined
+}
+
+/** Why nothing can be reached there; undefined: something accepts connections. */
+async function refusal({ host, port }: Address): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const socket = connect({ host: reachable(host).replace(/^\[|\]$/g, ''), port, timeout: ANSWER_MS })
+  socket.once('connect', () => resolve(undefined))
+  socket.once('timeout', () => resolve('ETIMEDOUT'))
+  socket.once('error', (error) => resolve(errnoOf(error) ?? error.message))
+  try {
+    return await promise
+  } finally {
+    socket.destroy()
+  }
 }

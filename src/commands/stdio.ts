@@ -3,9 +3,10 @@
 // but the revision that the handshake agreed on. stdout carries the protocol alone.
 
 import { once } from 'node:events'
-import { isObject, type RequestId } from '../transports/mcp/json-rpc.ts'
-import { failureLine, headersFor, isReply, messagesIn, outgoing, withId, type Outgoing } from './bridge-message.ts'
-import { LineSplitter, type Line } from './line-splitter.ts'
+import { isObject, type RequestId, type Params } from '../transports/mcp/json-rpc.ts'
+import { NAME_SOURCE } from '../transports/mcp/envelope.ts'
+import { claimOf } from '../transports/mcp/era.ts'
+import { TopLevelId } from './top-level-id.ts'
 
 export interface Bridge {
   readonly url: string
@@ -162,4 +163,145 @@ const BROKEN_OFF = 'the answer broke off: the daemon has ended, or the connectio
 function unreachable(url: string, error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
   return `the daemon at ${url} does not answer (${cause}); is it running there?`
+}
+
+// One message on its way from stdio to HTTP: which headers its body asks for, in the era it speaks, and what a
+// failure on the way is in JSON-RPC. Pure.
+
+interface Outgoing {
+  /** Undefined for notifications and responses. */
+  readonly id: RequestId | undefined
+  readonly method: string
+  readonly params: Params
+  /** The revision that the message itself names: the modern era. */
+  readonly claim: string | undefined
+}
+
+/** What the message says of itself; undefined where it is none, which the daemon then says better. */
+function outgoing(text: string): Outgoing | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!isObject(value)) return undefined
+  const { id, method } = value
+  const params = isObject(value['params']) ? value['params'] : {}
+  const claim = claimOf(params)?.version
+  return {
+    id: typeof method === 'string' && (typeof id === 'string' || typeof id === 'number') ? id : undefined,
+    method: typeof method === 'string' ? method : '',
+    params,
+    claim: typeof claim === 'string' ? claim : undefined,
+  }
+}
+
+/** The messages of a line: most have one; clients of 2025-03-26 may send several as a batch, which go one by one. */
+function messagesIn(text: string): readonly string[] {
+  if (!text.startsWith('[')) return [text]
+  try {
+    const batch: unknown = JSON.parse(text)
+    return Array.isArray(batch) && batch.length > 0 ? batch.map((one) => JSON.stringify(one)) : [text]
+  } catch {
+    return [text] // the daemon says what is wrong with it
+  }
+}
+
+/** The reply with the id of what it answers: the daemon leaves it out where it refused before it had read the id. */
+function withId(text: string, id: RequestId | undefined): string {
+  if (id === undefined || !text.startsWith('{"jsonrpc":"2.0","id":null,')) return text
+  return JSON.stringify({ ...(JSON.parse(text) as object), id })
+}
+
+/** True for what ends an exchange; notifications and questions go ahead of it. */
+function isReply(text: string): boolean {
+  return /^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"/.test(text)
+}
+
+/** `agreed`: the revision of the handshake, once there was one. */
+function headersFor(message: Outgoing | undefined, agreed: string | undefined): Record<string, string> {
+  const base = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    // A client of stdio that quits has no other way to end what it has started.
+    'x-mcp-cancel-on-close': '1',
+  }
+  if (message?.claim === undefined) {
+    return agreed === undefined || message?.method === 'initialize' ? base : { ...base, 'mcp-protocol-version': agreed }
+  }
+  const source = NAME_SOURCE.get(message.method)
+  const name = source === undefined ? undefined : message.params[source]
+  return {
+    ...base,
+    'mcp-protocol-version': message.claim,
+    'mcp-method': message.method,
+    ...(typeof name === 'string' ? { 'mcp-name': headerValue(name) } : {}),
+  }
+}
+
+/** Values that are not plain ASCII travel as base64 (2026-07-28, streamable HTTP). */
+function headerValue(value: string): string {
+  const plain = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value) && !value.startsWith('=?base64?')
+  return plain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
+}
+
+/** What the client is told where no answer came. */
+function failureLine(id: RequestId | null, message: string): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32603, message } })
+}
+
+// Newline-delimited messages out of a stream of bytes (MCP's stdio transport). A line that is too long is
+// skipped and told with the id of its message, so that memory stays bounded and its sender gets an answer. Pure.
+
+const LINE_FEED = 10
+
+type Line = { readonly text: string } | { readonly tooLong: true; readonly id: RequestId | undefined }
+
+class LineSplitter {
+  readonly #longest: number
+  #parts: Uint8Array[] = []
+  #length = 0
+  /** Of a line that is being skipped. */
+  #skipping: TopLevelId | undefined
+
+  /** `longest`: bytes of a line. */
+  constructor(longest: number) {
+    this.#longest = longest
+  }
+
+  *push(chunk: Uint8Array): Generator<Line> {
+    let rest = chunk
+    for (let end = rest.indexOf(LINE_FEED); end !== -1; end = rest.indexOf(LINE_FEED)) {
+      this.#keep(rest.subarray(0, end))
+      yield* this.#line()
+      rest = rest.subarray(end + 1)
+    }
+    this.#keep(rest)
+  }
+
+  /** What came after the last line feed. */
+  *end(): Generator<Line> {
+    yield* this.#line()
+  }
+
+  #keep(part: Uint8Array): void {
+    this.#length += part.byteLength
+    if (this.#length > this.#longest && this.#skipping === undefined) {
+      this.#skipping = new TopLevelId()
+      for (const kept of this.#parts) this.#skipping.push(kept)
+      this.#parts = []
+    }
+    if (this.#skipping !== undefined) this.#skipping.push(part)
+    else if (part.byteLength > 0) this.#parts.push(part)
+  }
+
+  *#line(): Generator<Line> {
+    const [text, skipped] = [Buffer.concat(this.#parts).toString('utf8').trim(), this.#skipping]
+    this.#parts = []
+    this.#length = 0
+    this.#skipping = undefined
+    if (skipped !== undefined) yield { tooLong: true, id: skipped.id }
+    else if (text !== '') yield { text }
+  }
 }

@@ -1,10 +1,18 @@
 // Checks of what the system allows, and of its clock.
 
-import { statSync } from 'node:fs'
+import { statSync, accessSync, constants, existsSync, mkdtempSync, rmdirSync, statfsSync } from 'node:fs'
 import { errnoOf } from '../../base/fault.ts'
 import { closeDescriptor, openInotify } from '../../native/inotify.ts'
 import { descriptorLimit, inotifyLimits } from '../../workspace/machine.ts'
 import { fail, ok, warn, type Check, type Finding } from './finding.ts'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { TokenSources } from '../../config/token-store.ts'
+import { checkToken } from '../token.ts'
+import { orphanProblem, orphansOf } from '../../workspace/exec/earlier-life.ts'
+import { identityOf } from '../../workspace/exec/task-ids.ts'
+import { createServer } from 'node:net'
+import { askDaemon, urlOf, type Address } from '../status.ts'
 
 export const machineChecks: readonly Check[] = [
   { what: 'open files', look: filesFinding },
@@ -56,4 +64,157 @@ export function clockFinding(now: number, installed: number): Finding {
 
 function installedAt(): number {
   return statSync(process.execPath).ctimeMs
+}
+
+// Checks of the places that the daemon works in: its state, the folder of commands, temporary files, /proc.
+
+export interface Places {
+  readonly stateDirectory: string
+  /** Where a daemon begins that is started as this command was. */
+  readonly workdir: string
+  /** False: it is the directory that this command was started in, which says nothing of a daemon started elsewhere. */
+  readonly workdirChosen: boolean
+  /** Of the daemon that runs; it counts where it is known. */
+  readonly runningWorkdir?: string | undefined
+  readonly tokens: TokenSources
+}
+
+export function placeChecks(places: Places): readonly Check[] {
+  const { stateDirectory, tokens } = places
+  const state = [stateDirectory]
+  const kept = [...state, tokens.file, tokens.credential].filter((path) => path !== undefined)
+  const ofToken = tokens.fromEnvironment === undefined ? kept : []
+  return [
+    { what: 'token', needs: ofToken, look: () => tokenFinding(tokens) },
+    { what: 'state directory', needs: state, look: () => stateFinding(stateDirectory, tokens) },
+    { what: 'left commands', needs: state, look: async () => await leftFinding(stateDirectory) },
+    { what: 'workdir', needs: [places.runningWorkdir ?? places.workdir], look: () => workdirFinding(places) },
+    { what: 'temporary files', needs: [tmpdir()], look: temporaryFinding },
+    { what: '/proc', look: procFinding },
+  ]
+}
+
+async function tokenFinding(sources: TokenSources): Promise<Finding> {
+  const { token, problems } = await checkToken(sources)
+  const from = sources.fromEnvironment === undefined ? 'kept in a file' : 'from RUNTIME_TOKEN'
+  if (problems.length === 0) return ok('token', from)
+  const said = problems.join('; ')
+  // Only where nothing is wrong but that there is none yet.
+  if (token === undefined && problems.length === 1 && said.includes('the daemon makes one')) return ok('token', said)
+  return fail('token', said, 'correct that, or make a new one with `workspace-runtime token rotate`')
+}
+
+function stateFinding(directory: string, { fromEnvironment, file }: TokenSources): Finding {
+  const place = nearestExisting(directory)
+  const refused = unwritable(place)
+  const todo = 'set XDG_STATE_HOME, or STATE_DIRECTORY in a unit, to a folder that the daemon may write'
+  if (refused === undefined)
+    return ok('state directory', place === directory ? directory : `${directory} (will be made)`)
+  const says = `${directory} cannot be written: ${refused}`
+  if (fromEnvironment === undefined && file === undefined) return fail('state directory', says, todo)
+  return warn('state directory', `${says}; interrupted writes leave temporary files`, todo)
+}
+
+function workdirFinding({ workdir: begun, workdirChosen, runningWorkdir }: Places): Finding {
+  const workdir = runningWorkdir ?? begun
+  try {
+    accessSync(workdir, constants.X_OK | constants.R_OK)
+    if (!statSync(workdir).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
+  } catch (error) {
+    return fail(
+      'workdir',
+      `${workdir} cannot be entered: ${errnoOf(error) ?? String(error)}`,
+      'choose one with --workdir',
+    )
+  }
+  const refused = unwritable(workdir)
+  const here = `${workdir} (of a daemon that is started here; --workdir names another)`
+  const whose = runningWorkdir === undefined ? (workdirChosen ? workdir : here) : `${workdir} (of the running daemon)`
+  if (refused === undefined) return ok('workdir', whose)
+  return warn(
+    'workdir',
+    `${workdir} cannot be written: ${refused}`,
+    'choose another with --workdir, or give it to the user',
+  )
+}
+
+/** Scripts that are longer than an argument may be lie there while they run; a MiB is plenty. */
+const LEAST_FREE = 64 * 1024 * 1024
+
+function temporaryFinding(): Finding {
+  const what = 'temporary files'
+  const directory = tmpdir()
+  const refused = unwritable(directory)
+  const todo = `make room in ${directory}, or set TMPDIR to another folder`
+  if (refused !== undefined) return warn(what, `${directory} cannot be written: ${refused}`, todo)
+  const { bavail, bsize } = statfsSync(directory)
+  const free = bavail * bsize
+  const says = `${directory} has ${Math.floor(free / 1024 / 1024)} MiB free`
+  return free < LEAST_FREE ? warn(what, says, todo) : ok(what, says)
+}
+
+function procFinding(): Finding {
+  if (existsSync('/proc/self/fd')) return ok('/proc', 'is mounted')
+  const todo = 'mount it: mount -t proc proc /proc'
+  return warn('/proc', 'is not mounted: processes that a command leaves behind are not found', todo)
+}
+
+/** The folder itself, or the one above in which it would be made. */
+function nearestExisting(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
+}
+
+/** Why nothing can be made there, by trying: rights alone do not tell of a read-only disk. */
+function unwritable(directory: string): string | undefined {
+  try {
+    rmdirSync(mkdtempSync(join(directory, '.workspace-runtime-doctor-')))
+    return undefined
+  } catch (error) {
+    return errnoOf(error) ?? String(error)
+  }
+}
+
+/** Commands of a daemon that was killed, and that run on. */
+async function leftFinding(stateDirectory: string): Promise<Finding> {
+  const what = 'left commands'
+  const identity = await identityOf(join(stateDirectory, 'exec'))
+  const ids = identity === undefined ? [] : [...(await orphansOf(identity)).keys()]
+  const [problem] = orphanProblem(ids)
+  if (problem === undefined) return ok(what, 'there are none of a daemon that was killed')
+  return warn(what, problem, 'start the daemon, look at them with exec_list, end them with exec_delete')
+}
+
+// Whether the port can be had: free, or held by the daemon that this configuration means.
+
+export function portCheck(address: Address, token: () => Promise<string | undefined>): Check {
+  return { what: 'port', look: () => portFinding(address, token) }
+}
+
+async function portFinding(address: Address, token: () => Promise<string | undefined>): Promise<Finding> {
+  if (address.port === 0) return ok('port', 'any free one')
+  const answer = await askDaemon(address, token)
+  const url = urlOf(address)
+  const todo = 'choose another with --port, or end what holds it (ss -ltnp)'
+  if (answer.kind === 'ours') return ok('port', `${url} is served by this daemon (process ${answer.detail.pid})`)
+  if (answer.kind === 'other') return fail('port', `${url} is served by another program`, todo)
+  if (answer.kind === 'stranger') {
+    return warn('port', `${url} is served by a workspace runtime that does not know this token`, todo)
+  }
+  const refused = await unbindable(address)
+  if (refused === undefined) return ok('port', `${url} is free`)
+  const what: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'is held by a program that does not answer',
+    EACCES: 'may not be used by this user',
+    EADDRNOTAVAIL: 'is no address of this machine',
+  }
+  const why = what[refused] ?? `cannot be listened on: ${refused}`
+  return fail('port', `${url} ${why}`, refused === 'EADDRNOTAVAIL' ? 'change --host' : todo)
+}
+
+async function unbindable({ host, port }: Address): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const server = createServer()
+  server.once('error', (error) => resolve(errnoOf(error) ?? error.message))
+  server.listen(port, host, () => server.close(() => resolve(undefined)))
+  return await promise
 }
