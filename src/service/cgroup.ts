@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { canStartInGroup } from '../native/spawn.ts'
-import { attributeOf } from '../native/xattr.ts'
+import { attributeOf } from '../native/files.ts'
 import { errnoOf } from '../base/fault.ts'
 import { makeWithParents } from '../base/make-directories.ts'
 

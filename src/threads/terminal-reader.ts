@@ -4,8 +4,7 @@
 
 import { readSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { POLLIN } from '../native/libc.ts'
-import { PollSet } from '../native/poll-set.ts'
+import { POLLIN, PollSet } from '../native/libc.ts'
 import { TerminalLine } from './terminal/line.ts'
 import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal/messages.ts'
 import { TerminalRing } from './terminal/ring.ts'

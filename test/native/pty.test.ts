@@ -3,8 +3,7 @@
 
 import { closeSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import t from 'tap'
-import { addressOf, openPipe, POLLIN } from '../../src/native/libc.ts'
-import { PollSet } from '../../src/native/poll-set.ts'
+import { addressOf, openPipe, POLLIN, PollSet } from '../../src/native/libc.ts'
 import { fileLimit, setFileLimit } from '../../src/native/process.ts'
 import { openPty, readMaster, setWindowSize, windowSize, writeMaster } from '../../src/native/pty.ts'
 import { until } from '../support/until.ts'

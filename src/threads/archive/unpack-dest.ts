@@ -6,7 +6,7 @@ import { chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, open
 import { basename, dirname } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { isJustMade, type Making } from '../../base/just-made.ts'
-import { flushFileSystem } from '../../native/sync.ts'
+import { flushFileSystem } from '../../native/files.ts'
 
 const O_PATH = 0o10000000 // Node does not name it
 const STEP = O_PATH | constants.O_DIRECTORY

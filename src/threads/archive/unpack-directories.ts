@@ -4,7 +4,7 @@
 // that were there before keep what they have.
 
 import { chmodSync, fstatSync } from 'node:fs'
-import { setPathTime } from '../../native/times.ts'
+import { setPathTime } from '../../native/files.ts'
 import type { Moment } from './unpack-header.ts'
 import type { Ground } from './unpack-ground.ts'
 

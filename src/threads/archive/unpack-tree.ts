@@ -4,10 +4,21 @@
 // other permissions are those of the archive whatever the umask.
 
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fchmodSync, linkSync, lstatSync, openSync, readlinkSync } from 'node:fs'
-import { renameSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { errnoOf, quote } from '../../base/fault.ts'
-import { setFileTime, setPathTime } from '../../native/times.ts'
+import { setFileTime, setPathTime } from '../../native/files.ts'
 import type { MadeDirectories } from './unpack-directories.ts'
 import { at, type Ground } from './unpack-ground.ts'
 import { Refusal, refusal } from './unpack-header.ts'

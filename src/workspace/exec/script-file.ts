@@ -7,7 +7,7 @@ import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import { freshRandom } from '../../base/fresh-random.ts'
-import { openMemoryFile } from '../../native/memory-file.ts'
+import { openMemoryFile } from '../../native/files.ts'
 import { ARGUMENT_BYTES, type Plan } from './command.ts'
 import { shellScript } from './shell-words.ts'
 

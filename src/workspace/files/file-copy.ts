@@ -6,9 +6,7 @@ import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { copyFile, open } from '../../base/path-calls.ts'
 import { errnoOf } from '../../base/fault.ts'
-import { nextData } from '../../native/sparse.ts'
-import { setFileTimes, setFileTimesElsewhere } from '../../native/times.ts'
-import { copyAttributes } from '../../native/xattr.ts'
+import { nextData, copyAttributes, setFileTimes, setFileTimesElsewhere } from '../../native/files.ts'
 import { onlyLocal } from './mounts.ts'
 
 export interface CopyManner {

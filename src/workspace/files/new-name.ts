@@ -5,7 +5,7 @@
 import type { Stats } from 'node:fs'
 import { link, mkdir, rename, rmdir, unlink } from '../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
-import { renameNoReplace } from '../../native/rename.ts'
+import { renameNoReplace } from '../../native/files.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { onlyLocal } from './mounts.ts'
 

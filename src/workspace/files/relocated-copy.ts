@@ -6,7 +6,7 @@
 import type { Stats } from 'node:fs'
 import { link, open, rename } from '../../base/path-calls.ts'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { flushFileSystem } from '../../native/sync.ts'
+import { flushFileSystem } from '../../native/files.ts'
 import type { FileWriter } from './file-writer.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { giveName, type NewName } from './new-name.ts'

@@ -6,7 +6,7 @@
 
 import type { BigIntStats, Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { copyAttributes } from '../../native/xattr.ts'
+import { copyAttributes } from '../../native/files.ts'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
 import { hashHere } from './content-hash.ts'
 import { tagOf } from './entity-tag.ts'
