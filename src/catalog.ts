@@ -11,13 +11,11 @@ import { fileList, fileStream } from './operations/list.ts'
 import { fileRawRead, fileRawWrite } from './operations/raw.ts'
 import { portList } from './operations/ports.ts'
 import { fileChmod, fileCopy, fileMove } from './operations/rearranging.ts'
-import { healthDetail } from './operations/health-detail.ts'
+import { healthDetail } from './operations/health.ts'
 import { metrics } from './operations/metrics.ts'
-import { searchFiles } from './operations/search-files.ts'
-import { searchContent, searchInit } from './operations/search.ts'
+import { searchFiles, searchContent, searchInit } from './operations/search.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
-import { transferDownload } from './operations/transfer.ts'
-import { transferUpload } from './operations/transfer-upload.ts'
+import { transferDownload, transferUpload } from './operations/transfer.ts'
 import {
   scrollbackClear,
   scrollbackResize,

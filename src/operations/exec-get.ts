@@ -17,7 +17,7 @@ import {
   rangeReport,
   TEXT_BYTES,
 } from './exec-output.ts'
-import { orphanEntry, outputFields, tailReport, taskEntry, taskId } from './exec-task.ts'
+import { orphanEntry, outputFields, tailReport, taskEntry, taskId } from './exec-report.ts'
 
 const { stdout, stderr, ...remarks } = outputFields
 

@@ -8,7 +8,7 @@ import { cut, rangeOf } from '../workspace/exec/output-range.ts'
 import { leadingHalf, trailingHalf } from '../workspace/exec/output-text.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import type { Excerpt, StreamName } from '../workspace/exec/task-output.ts'
-import { entryOf } from './exec-task.ts'
+import { entryOf } from './exec-report.ts'
 
 /** Most bytes of one part. */
 export const PART_BYTES = 1024 * 1024

@@ -8,11 +8,11 @@ import { operation, type Call } from '../operation.ts'
 import { argv, content, environment, flag, number, optional, path, text, Type, whole } from '../schema.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/exec/tasks.ts'
-import { taskStream } from './exec-frames.ts'
+import { taskStream } from './exec.ts'
 import { runFit } from './exec-fit.ts'
 import { endsFields, endsReport, nextCall, nextOf, outputBytes, TEXT_BYTES, USUAL_WAIT_SECONDS } from './exec-output.ts'
 import { lastLineOf } from './exec-progress.ts'
-import { tailReport, taskReport, wholeReport } from './exec-task.ts'
+import { tailReport, taskReport, wholeReport } from './exec-report.ts'
 import { refuseWithheld } from '../workspace/files/access.ts'
 
 /** Seconds a finished task is kept where `ttl_seconds` is 0. */

@@ -10,10 +10,8 @@ import { matchesStrongly, matchesWeakly, readTags } from '../workspace/files/ent
 import { MODE_PATTERN, readMode } from '../workspace/files/file-mode.ts'
 import { tagCondition, tagFault } from '../workspace/files/precondition.ts'
 import { openRaw, type RawFile } from '../workspace/files/raw-read.ts'
-import { readRange, type ByteRange } from './byte-range.ts'
+import { readRange, type ByteRange, checked, readDigests, mayBeShown, mediaTypeOf } from './http-file.ts'
 import { contentDisposition } from './content-disposition.ts'
-import { checked, readDigests } from './content-digest.ts'
-import { mayBeShown, mediaTypeOf } from './media-type.ts'
 
 const header = (description: string) => optional(text(description))
 

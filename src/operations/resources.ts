@@ -2,16 +2,17 @@
 // are the operations behind those addresses; they have no route and are no tools.
 
 import { basename, dirname, extname, join } from 'node:path'
-import { EventStream, operation, type Operation } from '../operation.ts'
+import { EventStream, operation, type Operation, type Frame } from '../operation.ts'
 import { resourceContents, type ResourceKind } from '../resource.ts'
 import { id, path, text, Type } from '../schema.ts'
 import { outputText } from '../workspace/exec/output-text.ts'
 import { withoutWithheld } from '../workspace/files/access.ts'
 import { readFile } from '../workspace/files/file-reader.ts'
 import { entriesIn } from '../workspace/listing/directory-entries.ts'
-import { changesOf } from './changed-paths.ts'
 import { runtimeInfo } from './system.ts'
 import { scrollbackReport } from './terminal-report.ts'
+import { Waiters } from '../base/waiting.ts'
+import type { PathWatches } from '../workspace/watchers/path-watches.ts'
 
 /** Values handed out for a completion: the protocol takes 100, and one more says that there are more. */
 const MOST_VALUES = 101
@@ -229,3 +230,31 @@ export const resourceKinds = [
     ...terminalIds,
   },
 ] as unknown as readonly ResourceKind[] // each operation is one of its own schemas; the gate types the input by them
+
+// The changes of single paths as a stream of frames: first those that are watched, then each that has changed,
+// named once however often it changed since the last was taken.
+
+async function* changesOf(
+  watches: PathWatches,
+  paths: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<Frame, void> {
+  const changed = new Set<string>()
+  const waiters = new Waiters()
+  using watch = await watches.watch(
+    paths,
+    (path) => {
+      changed.add(path)
+      waiters.wake()
+    },
+    signal,
+  )
+  yield { event: 'watching', data: { values: watch.paths } }
+  while (!signal.aborted) {
+    for (const path of changed) {
+      changed.delete(path)
+      yield { event: 'changed', data: { value: path } }
+    }
+    await waiters.until(() => changed.size > 0, signal)
+  }
+}

@@ -2,7 +2,7 @@
 // `from` is the way for every other.
 
 import type { Static } from 'typebox'
-import { operation } from '../operation.ts'
+import { operation, type Fit } from '../operation.ts'
 import { argv, environment, flag, id, number, optional, path, Type, whole } from '../schema.ts'
 import type { Passage } from '../workspace/terminals/attachment.ts'
 import { MOST_CELLS, MOST_SCROLLBACK, USUAL_SCROLLBACK, USUAL_WINDOW } from '../workspace/terminals/sizes.ts'
@@ -16,9 +16,31 @@ import {
   terminalEntry,
   wholeCharacters,
 } from './terminal-report.ts'
-import { scrollbackFit } from './terminal-fit.ts'
 import { refuseWithheld } from '../workspace/files/access.ts'
 import { removalFields, removalReply } from './removal.ts'
+import { askedCount, countIn, textIn } from './fit-fields.ts'
+
+// What a terminal printed, in parts that fit into one message: fewer bytes are asked for, from the same offset or of the
+// same end, and the call for what is left out is named.
+
+const scrollbackFit: Fit = {
+  less(came, asked, share) {
+    const size = Math.min(countIn(came, 'size') ?? 0, askedCount(asked, 'bytes') || Infinity)
+    const bytes = Math.floor(size * share)
+    return bytes < 4 ? undefined : { bytes, wait_seconds: 0 } // what was waited for has come
+  },
+  marks(short, asked, came) {
+    const forward = asked['from'] !== undefined && asked['from'] !== null
+    // The end was asked for: what is left out lies before it.
+    const from = countIn(forward ? short : came, forward ? 'next' : 'from') ?? 0
+    const text = short['encoding'] === 'text'
+    const life = textIn(short, 'life')
+    const args = { ...(text && { text }), id: asked['id'] ?? asked['terminal_id'], from, ...(life !== '' && { life }) }
+    return textIn(short, 'scrollback') === textIn(came, 'scrollback')
+      ? {}
+      : { scrollback_truncated: true, next_call: { tool: 'terminal_scrollback', arguments: args } }
+  },
+}
 
 /** Longest wait of one call: below the minute after which clients give up. */
 const MOST_WAIT_SECONDS = 50

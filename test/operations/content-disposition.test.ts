@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { contentDisposition } from '../../src/operations/content-disposition.ts'
-import { mayBeShown, mediaTypeOf } from '../../src/operations/media-type.ts'
+import { mayBeShown, mediaTypeOf } from '../../src/operations/http-file.ts'
 
 t.test('T-08 no name ends the header, and every name comes back', async (t) => {
   const table: [string, string][] = [
