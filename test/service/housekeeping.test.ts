@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { trimHeap } from '../../src/native/heap.ts'
-import { openHeapTrim } from '../../src/service/heap-trim.ts'
+import { openHeapTrim } from '../../src/service/housekeeping.ts'
 import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
