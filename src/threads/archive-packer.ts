@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Fault } from '../base/fault.ts'
 import { type FromPacker, type PackJob, slotsOf, type ToPacker } from './archive/pack-job.ts'
 import { Compressor, Slots } from './archive/pack-outlet.ts'
-import { Tape } from './archive/pack-tape.ts'
+import { Tape } from './archive/pack-header.ts'
 import { PackWalk } from './archive/pack-walk.ts'
 import type { FaultNotice } from './walk/walk-job.ts'
 

@@ -6,15 +6,12 @@ import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { Withheld } from '../walk/left-out.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 import { openAgain, openDest, WrittenFileSystems } from './unpack-dest.ts'
-import { MadeDirectories } from './unpack-directories.ts'
-import { Ground } from './unpack-ground.ts'
+import { MadeDirectories, UnpackTree } from './unpack-tree.ts'
+import { Ground } from './pinned-tree.ts'
 import { Refusal, refusal } from './unpack-header.ts'
-import { reachedSentence, type Standing, type UnpackJob } from './unpack-job.ts'
-import { UnpackJournal } from './unpack-journal.ts'
-import { Allowance } from './unpack-limits.ts'
+import { reachedSentence, type Standing, type UnpackJob, UnpackJournal, Allowance } from './unpack-job.ts'
 import { readable } from './unpack-names.ts'
 import { type Member, type MemberSink, TarReader } from './unpack-reader.ts'
-import { UnpackTree } from './unpack-tree.ts'
 
 const NOTHING: Standing = { files: 0, last: undefined, directories: 0, bytes: 0 }
 

@@ -1,9 +1,11 @@
 // What passes between the main thread and an unpacker: chunks of the archive one way, as many as the unpacker
 // has room for, and how it ended the other way. A thread unpacks one archive at a time.
 
-import { quote } from '../../base/fault.ts'
+import { quote, Fault } from '../../base/fault.ts'
 import type { LeftOut } from '../walk/left-out.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
+import { closeSync, constants, ftruncateSync, openSync, writeSync, statfsSync } from 'node:fs'
+import { refusal } from './unpack-header.ts'
 
 export interface UnpackJob {
   /** Absolute; made where it is missing. */
@@ -64,3 +66,117 @@ export type FromUnpacker =
   | { readonly type: 'done'; readonly standing: Standing }
   | { readonly type: 'failed'; readonly fault: FaultNotice; readonly standing: Standing }
   | { readonly type: 'stopped'; readonly standing: Standing }
+
+// The unpacker's notes of the temporary file it is about to make, so that one that is killed leaves none
+// behind (protocol.md#archives, T-05). A line is `f` or `l`, for a file or a link, and the path as a byte
+// string in JSON; the kernel has it before the file is there. workspace/archives/unpack-journals.ts reads it.
+
+export type TemporaryKind = 'file' | 'link'
+
+/** The notes begin anew after so many bytes, some 400 files: all of these but the last are in their places. */
+const RESTART_BYTES = 64 * 1024
+
+export class UnpackJournal implements Disposable {
+  readonly #fd: number | undefined
+  #bytes = 0
+
+  constructor(path: string | undefined) {
+    this.#fd =
+      path === undefined ? undefined : openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW)
+  }
+
+  /** To be called when the one before is gone. A full disk under the journal does not forbid files elsewhere. */
+  note(kind: TemporaryKind, path: string): void {
+    if (this.#fd === undefined) return
+    try {
+      if (this.#bytes > RESTART_BYTES) this.clear()
+      this.#bytes += writeSync(this.#fd, `${kind === 'file' ? 'f' : 'l'}${JSON.stringify(path)}\n`)
+    } catch {
+      this.#bytes = RESTART_BYTES + 1
+    }
+  }
+
+  /** Nothing is left of what was noted. */
+  clear(): void {
+    if (this.#fd !== undefined) ftruncateSync(this.#fd)
+    this.#bytes = 0
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+  }
+}
+
+// What one archive may cost: members, bytes that come out of few, space on the disk (T-03). A limit
+// is looked at before it is passed, and the refusal names it.
+
+/** Output after which the ratio means something. */
+const RATIO_FROM = 1024 * 1024
+
+/** The free space is asked for again after so many bytes; a larger file has it asked for itself. */
+const LOOK_EVERY = 16 * 1024 * 1024
+
+/** What an entry takes besides its content: an inode and its share of a directory. */
+const ENTRY_BYTES = 4096
+
+/** Of a small file system no more than this share is kept free, whatever `freeBytes` says. */
+const MOST_SHARE = 0.25
+
+export class Allowance {
+  readonly #limits: UnpackLimits
+  #members = 0
+  /** What may still be written before the space is looked at again. */
+  #room = 0
+
+  constructor(limits: UnpackLimits) {
+    this.#limits = limits
+  }
+
+  /** One more member. */
+  member(): void {
+    if (this.#members >= this.#limits.members) {
+      throw refusal(`is one too many: an archive may have ${this.#limits.members} members`, 'payload_too_large')
+    }
+    this.#members++
+  }
+
+  /** `into` came in so far, `out` came out of that. */
+  expansion(into: number, out: number): void {
+    const { ratio } = this.#limits
+    if (out <= RATIO_FROM || out <= into * ratio) return
+    throw new Fault(
+      'payload_too_large',
+      `the archive unpacks to more than ${ratio} times its size: ${out} bytes out of ${into} so far`,
+      { details: { limit: ratio, unit: 'times', bytes: out } },
+    )
+  }
+
+  /** So many bytes are about to be written as one file on the file system in which `fd` is open. */
+  space(bytes: number, fd: number): void {
+    const wanted = bytes + ENTRY_BYTES
+    if (wanted > this.#room) this.#look(wanted, fd)
+    this.#room -= wanted
+  }
+
+  /** Somewhere else: what was known about the space is of no use. */
+  elsewhere(): void {
+    this.#room = 0
+  }
+
+  #look(wanted: number, fd: number): void {
+    const { bavail, bsize, blocks } = statfsSync(`/proc/self/fd/${fd}`)
+    if (blocks === 0) {
+      this.#room = Math.max(LOOK_EVERY, wanted) // a file system that does not count
+      return
+    }
+    const { freeShare, freeBytes } = this.#limits
+    const total = blocks * bsize
+    const kept = Math.min(Math.max(total * freeShare, freeBytes), total * MOST_SHARE)
+    const free = bavail * bsize
+    if (wanted > free - kept) {
+      const needs = `needs ${wanted} bytes where ${free} are free, of which ${Math.ceil(kept)} are kept free`
+      throw refusal(needs, 'insufficient_storage', { needed: wanted, free, kept: Math.ceil(kept), unit: 'bytes' })
+    }
+    this.#room = Math.max(wanted, Math.min(LOOK_EVERY, free - kept))
+  }
+}

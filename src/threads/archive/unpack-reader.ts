@@ -12,8 +12,9 @@ import {
   unusable,
   BLOCK_BYTES,
   NO_ARCHIVE,
+  type PaxFields,
+  readPax,
 } from './unpack-header.ts'
-import { type PaxFields, readPax } from './unpack-pax.ts'
 
 export type MemberType = 'file' | 'directory' | 'symlink' | 'hardlink'
 

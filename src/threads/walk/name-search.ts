@@ -6,8 +6,7 @@ import { folded } from './fold.ts'
 import { compileGlob, matchSegments, type Segment } from './glob.ts'
 import type { Directory, Ground } from './ground.ts'
 import { unusedName } from './lossy-names.ts'
-import { jsonString } from './entry.ts'
-import type { Output } from './output.ts'
+import { jsonString, type Output } from './entry.ts'
 import type { LossyName, NameJob } from './walk-job.ts'
 
 interface Branch {

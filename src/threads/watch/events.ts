@@ -1,7 +1,7 @@
 // What read(2) of an inotify descriptor returns, taken apart without touching the system.
 
 import { EVENT } from '../../native/inotify.ts'
-import { nameOfBytes } from './names.ts'
+import { nameOfBytes } from './tree.ts'
 
 export interface WatchEvent {
   /** The watched directory; -1 for the notice that events were lost. */

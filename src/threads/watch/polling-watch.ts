@@ -6,11 +6,9 @@ import { readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { watch, type FSWatcher } from 'chokidar'
 import { forbiddenToWalks } from '../walk/mounts.ts'
-import { renderChange, type Op } from './change.ts'
-import { exclusionOf } from './exclusions.ts'
-import { Outbox } from './outbox.ts'
-import type { Coverage, WatchJob } from './watch-job.ts'
-import { Windows } from './windows.ts'
+import { renderChange, type Op, Windows } from './windows.ts'
+import { exclusionOf } from './survey.ts'
+import { Outbox, type Coverage, type WatchJob } from './watch-job.ts'
 
 /** Milliseconds between two looks at one file. */
 const INTERVAL_MS = 1000

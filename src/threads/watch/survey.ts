@@ -5,12 +5,10 @@
 import { lstatSync } from 'node:fs'
 import { errnoOf, Fault, faultOfSystem } from '../../base/fault.ts'
 import { readDirectory, type Item, type Reading } from '../walk/directory.ts'
-import type { Change } from './change.ts'
-import type { Exclusion } from './exclusions.ts'
-import { watchLimit } from './limits.ts'
-import { locate, nameOfItem } from './names.ts'
-import type { Directory } from './tree.ts'
-import type { WatchTable } from './watch-table.ts'
+import type { Change } from './windows.ts'
+import { watchLimit, type WatchTable } from './watch-table.ts'
+import { locate, nameOfItem, type Directory, textOfName } from './tree.ts'
+import { isIgnored, rulesOfGlobs, within, type Place } from '../walk/ignore-rules.ts'
 
 /** Entries between two rests. */
 const STINT = 64
@@ -193,4 +191,37 @@ function changedSince(path: string, since: number): boolean {
   } catch {
     return false // has gone since it was listed: its directory's watch tells of it
   }
+}
+
+// What a watcher leaves out, decided before anything is watched: the default excludes unless they are
+// switched off, and the request's own globs in .gitignore syntax.
+
+/** What tools make and remove by the thousand. Temporary files of our own atomic writes end in "~". */
+export const DEFAULT_EXCLUDES = [
+  'node_modules',
+  '.git',
+  '.svn',
+  '.hg',
+  '__pycache__',
+  '.pytest_cache',
+  '.mypy_cache',
+  '.next',
+  '.nuxt',
+  'dist',
+  'build',
+  '.DS_Store',
+  '*.swp',
+  '*.swo',
+  '*~',
+] as const
+
+/** Whether the entry `name` of a directory of the tree is left out. */
+type Exclusion = (place: Place, name: string, directory: boolean) => boolean
+
+/** `globs` are free of braces (pattern-list.ts); their paths are relative to the watched root. */
+export function exclusionOf(globs: readonly string[], defaults: boolean): Exclusion {
+  // The later line decides, so that a glob with "!" can take a default back.
+  const rules = rulesOfGlobs([...(defaults ? DEFAULT_EXCLUDES : []), ...globs])
+  const scope = within(rules, 0, undefined)
+  return (place, name, directory) => isIgnored(scope, place, textOfName(name), directory)
 }

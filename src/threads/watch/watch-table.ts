@@ -4,8 +4,9 @@
 // names for that while, too.
 
 import { addWatch, closeDescriptor, openInotify, removeWatch } from '../../native/inotify.ts'
-import { locate } from './names.ts'
-import { Directory } from './tree.ts'
+import { locate, Directory } from './tree.ts'
+import { readFileSync } from 'node:fs'
+import { Fault } from '../../base/fault.ts'
 
 export class WatchTable {
   #fd = openInotify()
@@ -80,5 +81,45 @@ export class WatchTable {
     this.#fd = -1
     for (const wd of this.#byWd.keys()) for (const directory of this.get(wd)) directory.wd = -1
     this.#byWd.clear()
+  }
+}
+
+// The system's limits on watching, as errors: which errno means which sysctl (inotify(7)), in words that say
+// what to do (W-05).
+
+class LimitReached extends Fault {
+  constructor(sysctl: string, what: string) {
+    const current = valueOf(sysctl)
+    const now = current === undefined ? '' : ` (now ${current})`
+    super('unavailable', `${what}: the system's limit fs.inotify.${sysctl}${now} is used up; raise it with sysctl`, {
+      details: {
+        reason: 'watch_limit',
+        sysctl: `fs.inotify.${sysctl}`,
+        ...(current ? { limit: Number(current) } : {}),
+      },
+      retryAfter: 5,
+    })
+  }
+}
+
+/** The limit that `errno` of adding a watch means, or undefined. */
+export function watchLimit(errno: string, path: string): LimitReached | undefined {
+  return errno === 'ENOSPC' || errno === 'ENOMEM'
+    ? new LimitReached('max_user_watches', `${path} cannot be watched`)
+    : undefined
+}
+
+/** Of opening an inotify descriptor. */
+export function instanceLimit(errno: string | undefined): LimitReached | undefined {
+  return errno === 'EMFILE' || errno === 'ENFILE'
+    ? new LimitReached('max_user_instances', 'no further tree can be watched')
+    : undefined
+}
+
+function valueOf(sysctl: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/fs/inotify/${sysctl}`, 'utf8').trim()
+  } catch {
+    return undefined
   }
 }

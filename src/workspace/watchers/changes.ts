@@ -1,7 +1,7 @@
 // What a watcher answers who asks with a cursor: the changes after it, in order, or why they cannot be told.
 
 import { JsonText } from '../../base/json-text.ts'
-import type { ShownChange } from '../../threads/watch/change.ts'
+import type { ShownChange } from '../../threads/watch/windows.ts'
 import type { LiveWatcher } from './watcher.ts'
 import { isHidden } from './withheld-below.ts'
 

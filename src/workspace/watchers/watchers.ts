@@ -31,7 +31,7 @@ export interface WatchersOptions {
   readonly notifies?: (path: string) => Promise<boolean>
 }
 
-export { DEFAULT_EXCLUDES } from '../../threads/watch/exclusions.ts'
+export { DEFAULT_EXCLUDES } from '../../threads/watch/survey.ts'
 
 export interface Watchers extends AsyncDisposable {
   create(request: WatcherRequest, signal: AbortSignal, access?: Access): Promise<Watcher>

@@ -3,7 +3,7 @@
 
 import { Buffer } from 'node:buffer'
 import type { Access } from '../files/access.ts'
-import type { ShownChange } from '../../threads/watch/change.ts'
+import type { ShownChange } from '../../threads/watch/windows.ts'
 import { kernelPath, openPath } from '../files/judged-open.ts'
 import { faultOfPath } from '../files/missing-path.ts'
 import { isWithin } from '../files/mount-table.ts'

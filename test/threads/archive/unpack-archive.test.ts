@@ -12,16 +12,15 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs'
-import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Header, Pax } from 'tar'
 import t from 'tap'
 import { UnpackArchive } from '../../../src/threads/archive/unpack-archive.ts'
-import { readHeader } from '../../../src/threads/archive/unpack-header.ts'
+import { readHeader, readPax } from '../../../src/threads/archive/unpack-header.ts'
 import type { UnpackJob } from '../../../src/threads/archive/unpack-job.ts'
-import { readPax } from '../../../src/threads/archive/unpack-pax.ts'
 import { type Member, TarReader } from '../../../src/threads/archive/unpack-reader.ts'
 import type { FaultNotice } from '../../../src/threads/walk/walk-job.ts'
 import { type Random, seeded } from '../../support/random.ts'

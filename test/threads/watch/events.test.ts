@@ -3,7 +3,7 @@
 import t from 'tap'
 import { EVENT, IN } from '../../../src/native/inotify.ts'
 import { parseEvents } from '../../../src/threads/watch/events.ts'
-import { locate, nameOfBytes, textOfName } from '../../../src/threads/watch/names.ts'
+import { locate, nameOfBytes, textOfName } from '../../../src/threads/watch/tree.ts'
 
 function event(wd: number, mask: number, cookie: number, name: Buffer): Buffer {
   const padded = name.length === 0 ? 0 : Math.ceil((name.length + 1) / 16) * 16

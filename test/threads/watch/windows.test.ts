@@ -1,8 +1,7 @@
 // The windows of paths and how changes in one become one, with a clock of the test's own.
 
 import t from 'tap'
-import { renderChange, type Change, type Op } from '../../../src/threads/watch/change.ts'
-import { WINDOW_MS, Windows } from '../../../src/threads/watch/windows.ts'
+import { renderChange, type Change, type Op, WINDOW_MS, Windows } from '../../../src/threads/watch/windows.ts'
 
 function opened() {
   const out: Change[] = []

@@ -5,11 +5,10 @@
 import { lstatSync } from '../../base/path-calls.ts'
 import { below, type Item, type Location } from './directory.ts'
 import { extensionOf, isCodeFile } from './code-files.ts'
-import { contentPart, entryHead, extensionPart, jsonInside, statPart } from './entry.ts'
+import { contentPart, entryHead, extensionPart, jsonInside, statPart, type Output } from './entry.ts'
 import { hashSteps, readContent } from './file-bytes.ts'
 import { folded } from './fold.ts'
 import type { Directory, Ground } from './ground.ts'
-import type { Output } from './output.ts'
 import type { ListJob } from './walk-job.ts'
 import { errnoOf } from '../../base/fault.ts'
 
