@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { closeSoon } from './refusal.ts'
+import { closeSoon } from './reply.ts'
 
 /** Clients that read the answer only when they have sent all get this long. */
 const CALLER_LINGER_MS = 10_000

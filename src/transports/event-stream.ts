@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { jsonOf } from '../base/json-text.ts'
 import type { EventStream, Frame } from '../operation.ts'
-import { drained, nextUnlessLeft } from './drain.ts'
+import { drained, nextUnlessLeft } from './stream-reply.ts'
 
 /** A client that takes no byte for so long loses its connection: it would pace the command, or hold memory. */
 const STALL_MS = 10_000

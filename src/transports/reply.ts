@@ -1,7 +1,14 @@
 // The two bodies every JSON answer has (protocol.md#replies): success as `{success:true, …}`, failure as the tolerant
 // error body that every client generation understands. REST sends them as they are, MCP as text.
 
-import type { Fault } from '../base/fault.ts'
+import { Fault, faultOfExhaustion } from '../base/fault.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Log } from '../base/log.ts'
+import type { Verdict } from './credentials/credentials.ts'
+import { jsonOf, JsonText, jsonPieces } from '../base/json-text.ts'
+import { hasBody } from './body.ts'
+import { drained } from './stream-reply.ts'
 
 /** The reply of an operation; `ignored` names request fields that meant nothing (protocol.md#tolerant-input). */
 export function successBody(value: object, ignored: readonly string[] = []): Readonly<Record<string, unknown>> {
@@ -26,4 +33,161 @@ export function faultBody(fault: Fault, requestId: string): FaultBody {
     ...(fault.details === undefined ? {} : { details: fault.details }),
     request_id: requestId,
   }
+}
+
+// What every door says to those it turns away (protocol.md#errors): the fixed bodies for a missing or wrong credential,
+// the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
+
+/** How long a refused body is drained to nothing, so that the refusal is read before the connection ends. */
+const LINGER_MS = 2_000
+
+const STRANGERS = {
+  400: new Fault('bad_request', 'the request has more than one Authorization header; exactly one is accepted'),
+  401: new Fault('unauthorized', 'a valid credential is needed: send it as "Authorization: Bearer <token>"'),
+  429: new Fault('rate_limited', 'this address failed to authenticate too often; try again later'),
+}
+
+/** With 426: what to upgrade to (RFC 9110 15.5.22, RFC 6455 4.2.2). */
+const UPGRADE = { connection: 'Upgrade, close', upgrade: 'websocket', 'sec-websocket-version': '13' }
+
+type Refused = Extract<Verdict, { ok: false }>
+
+export interface Refusal {
+  readonly status: number
+  readonly body: object
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** One body, whatever was wrong with the credential; it names the request, as every refusal does. */
+export function refusalOfStranger(verdict: Refused, requestId: string): Refusal {
+  const body = faultBody(STRANGERS[verdict.status], requestId)
+  const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
+  const retry = verdict.retryAfter === undefined ? {} : { 'retry-after': String(verdict.retryAfter) }
+  const headers = { 'www-authenticate': challenge, connection: 'close', ...retry }
+  return { status: verdict.status, body, headers }
+}
+
+export function refusalOfFault(fault: Fault, requestId: string): Refusal {
+  const retry = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
+  const upgrade = fault.status === 426 ? UPGRADE : {}
+  return {
+    status: fault.status,
+    body: faultBody(fault, requestId),
+    headers: { ...fault.headers, ...retry, ...upgrade },
+  }
+}
+
+/**
+ * The body of a refusal as this request's protocol has it. A message of MCP is turned away before it is read, and its
+ * client shows a JSON-RPC error alone: so that is what `error` is there, beside the fields that every refusal has.
+ */
+export function refusalBody(body: object, { method, url = '' }: IncomingMessage): object {
+  if (method !== 'POST' || !splitTarget(url).path.endsWith('/mcp')) return body
+  const { error: message, ...data } = body as FaultBody // every refusal has this form
+  return { jsonrpc: '2.0', id: null, ...body, error: { code: REFUSED, message, data } }
+}
+
+/** In the range that JSON-RPC leaves to servers. */
+const REFUSED = -32000
+
+export function asFault(error: unknown, requestId: string, log: Log): Fault {
+  if (error instanceof Fault) return error
+  const exhausted = faultOfExhaustion(error)
+  if (exhausted !== undefined) {
+    log.warn('exhausted', { request_id: requestId, reason: exhausted.message })
+    return exhausted
+  }
+  log.error('internal_error', { request_id: requestId, stack: error instanceof Error ? error.stack : String(error) })
+  return new Fault('internal_error', 'the daemon failed; its log has the reason under this request id', {
+    cause: error,
+  })
+}
+
+/** Says that no more is coming, and closes once the other side has had a moment to read what came. */
+export function closeSoon(socket: Socket, last = '', lingerMs = LINGER_MS): void {
+  if (socket.writableEnded) return // once is enough, and what is said after the end would be an error
+  const cut = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(cut))
+  socket.end(last)
+}
+
+/** Path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
+export function splitTarget(target: string): { path: string; query: string } {
+  const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const mark = local.indexOf('?')
+  const path = mark < 0 ? local : local.slice(0, mark)
+  return {
+    path: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path || '/', // RFC 9110 4.2.3
+    query: mark < 0 ? '' : local.slice(mark + 1),
+  }
+}
+
+// JSON on its way out: one write where it is short, slices under back-pressure where it is long, so that no
+// reply blocks the loop (protocol.md#limits) and no slow client makes the daemon hold it twice.
+
+/** Long replies leave in slices of this size. */
+const SLICE_BYTES = 128 * 1024
+
+/** The loop is given back after this much rendering. */
+const TURN_MS = 8
+
+/** A reply of a client that takes nothing for this long is given up. */
+const STALL_MS = 60_000
+
+/** Strings and arrays longer than this make a reply long. */
+const LONG = 512
+
+const BASE = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const
+
+/** Sends `body` as JSON. Resolves once it is handed to the system or the client has left; never rejects. */
+export async function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  // A connection whose body was not read ends with the answer: its client must not send the next request on it.
+  const last = hasBody(response.req) && !response.req.complete ? { connection: 'close' } : undefined
+  const text = isLong(body) ? undefined : jsonOf(body)
+  const length = text === undefined ? undefined : { 'content-length': Buffer.byteLength(text) }
+  response.writeHead(status, { ...BASE, ...headers, ...last, ...length })
+  if (text !== undefined) {
+    response.end(text)
+    return
+  }
+  await sendPieces(response, jsonPieces(body))
+}
+
+/** Writes pieces in slices and ends the response; a stalled client is cut, never given a clean end. */
+export async function sendPieces(response: ServerResponse, pieces: Iterable<string | Uint8Array>): Promise<void> {
+  let slice = ''
+  let turn = performance.now()
+  const flush = async (chunk: string | Uint8Array): Promise<boolean> => {
+    if (!response.write(chunk) && !(await drained(response, STALL_MS))) return false
+    if (performance.now() - turn < TURN_MS) return true
+    await new Promise((resolve) => setImmediate(resolve))
+    turn = performance.now()
+    return !response.destroyed
+  }
+  for (const piece of pieces) {
+    if (typeof piece === 'string') {
+      slice += piece
+      if (slice.length < SLICE_BYTES) continue
+    }
+    const rest = slice
+    slice = ''
+    if (rest !== '' && !(await flush(rest))) return
+    if (typeof piece !== 'string' && !(await flush(piece))) return
+  }
+  response.end(slice)
+}
+
+/** Looks at the top two levels only: that is where long things stand in our replies. */
+export function isLong(body: object): boolean {
+  return Object.values(body).some((value: unknown) => {
+    if (value instanceof JsonText) return true
+    if (typeof value === 'string') return value.length > LONG * 512
+    if (typeof value !== 'object' || value === null) return false
+    return (Array.isArray(value) ? value : Object.keys(value)).length > LONG
+  })
 }

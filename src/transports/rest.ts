@@ -8,11 +8,10 @@ import type { Arrival, Gate } from '../invoke.ts'
 import { ByteStream, EventStream, type Route } from '../operation.ts'
 import { BodyRoom } from './body-room.ts'
 import { hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
-import { sendBytes } from './byte-reply.ts'
+import { sendBytes } from './stream-reply.ts'
 import { sendStream } from './event-stream.ts'
 import type { JsonReader } from './json-reader.ts'
-import { sendJson } from './json-reply.ts'
-import { successBody } from './reply.ts'
+import { sendJson, successBody } from './reply.ts'
 import type { Match } from './router.ts'
 
 export interface Exchange {

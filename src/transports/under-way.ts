@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import { onRevoked, type Caller } from '../caller.ts'
 import { isProxied } from './proxy/target.ts'
-import { splitTarget } from './refusal.ts'
+import { splitTarget } from './reply.ts'
 
 /** As long as a stop leaves to what runs (C-01): the change may have been asked for over this very door. */
 const GRACE_MS = 10_000

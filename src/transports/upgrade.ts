@@ -16,10 +16,9 @@ import type { Connections } from './connections.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { hostsOf, originAllowed, refuseHost, type OriginRules } from './origin.ts'
 import { isProxied } from './proxy/target.ts'
-import { takeToken } from './query-token.ts'
-import { newRequestId } from './request-id.ts'
+import { takeToken, newRequestId } from './body.ts'
 import { refuseTarget } from './request-target.ts'
-import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './refusal.ts'
+import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './reply.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
 export interface Connection {

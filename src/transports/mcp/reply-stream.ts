@@ -5,7 +5,7 @@
 
 import type { ServerResponse } from 'node:http'
 import { jsonOf } from '../../base/json-text.ts'
-import { sendPieces } from '../json-reply.ts'
+import { sendPieces } from '../reply.ts'
 import type { Reply } from './json-rpc.ts'
 import { LATE_MS, type Notification, type Outlet } from './outlet.ts'
 import { wirePieces } from './wire.ts'

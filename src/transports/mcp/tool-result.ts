@@ -4,8 +4,7 @@
 
 import type { Fault } from '../../base/fault.ts'
 import { jsonOf } from '../../base/json-text.ts'
-import { isLong } from '../json-reply.ts'
-import { faultBody } from '../reply.ts'
+import { isLong, faultBody } from '../reply.ts'
 import { takesStructured, type Speaker } from './era.ts'
 import { handlerRefusal, RPC, type Refusal } from './errors.ts'
 import { JsonAsText } from './wire.ts'

@@ -5,7 +5,7 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { closeSoon } from '../refusal.ts'
+import { closeSoon } from '../reply.ts'
 import { flow } from './flow.ts'
 import { headersToClient } from './headers.ts'
 
