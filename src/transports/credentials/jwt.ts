@@ -8,8 +8,7 @@ import type * as Jose from 'jose'
 import type { Caller } from '../../caller.ts'
 import type { Scope } from '../../operation.ts'
 import { StartError } from '../../base/signals.ts'
-import { checkedJwksUrl, isJwk, isPublic, KeysUnavailable, openRemoteKeys } from './jwks.ts'
-import { openVerifiedTokens } from './verified-tokens.ts'
+import { checkedJwksUrl, isJwk, isPublic, KeysUnavailable, openRemoteKeys, openVerifiedTokens } from './jwks.ts'
 
 type Jose = typeof Jose
 
