@@ -10,8 +10,14 @@ import { CLIENT_NAMES, endpointUrl, snippetFor } from '../src/commands/connect.t
 import { configSchema } from '../src/config/config-schema.ts'
 import type { Operation } from '../src/operation.ts'
 import { describing } from '../src/transports/description/description.ts'
-import { endpointsOf, fieldsOf, type Endpoint, type Field } from '../src/transports/description/endpoint.ts'
-import { namedSchemas, schemaDocument } from '../src/transports/description/schemas.ts'
+import {
+  endpointsOf,
+  fieldsOf,
+  type Endpoint,
+  type Field,
+  namedSchemas,
+  schemaDocument,
+} from '../src/transports/description/endpoint.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 

@@ -7,8 +7,17 @@ import type { Operation } from '../../operation.ts'
 import { areaOf } from '../areas.ts'
 import type { PlainSchema } from '../plain-schema.ts'
 import { BY_HAND } from './by-hand.ts'
-import { endpointsOf, type Endpoint, type Field, type Parameter } from './endpoint.ts'
-import { answersJson, described, ERROR_SCHEMA, objectOf, replySchema } from './schemas.ts'
+import {
+  endpointsOf,
+  type Endpoint,
+  type Field,
+  type Parameter,
+  answersJson,
+  described,
+  ERROR_SCHEMA,
+  objectOf,
+  replySchema,
+} from './endpoint.ts'
 
 export interface DocumentParts {
   /** What is offered, and so described. */

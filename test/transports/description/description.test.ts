@@ -7,8 +7,7 @@ import { catalog, catalogWith } from '../../../src/catalog.ts'
 import { configSchema } from '../../../src/config/config-schema.ts'
 import { ByteStream, type Call, type Operation } from '../../../src/operation.ts'
 import { describing } from '../../../src/transports/description/description.ts'
-import { endpointsOf, fieldsOf } from '../../../src/transports/description/endpoint.ts'
-import { objectOf } from '../../../src/transports/description/schemas.ts'
+import { endpointsOf, fieldsOf, objectOf } from '../../../src/transports/description/endpoint.ts'
 import { openChecker } from '../../support/json-schema.ts'
 
 const CALL = {} as Call // nothing here looks at it
