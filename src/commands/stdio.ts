@@ -3,9 +3,8 @@
 // but the revision that the handshake agreed on. stdout carries the protocol alone.
 
 import { once } from 'node:events'
-import { isObject, type RequestId, type Params } from '../transports/mcp/json-rpc.ts'
-import { NAME_SOURCE } from '../transports/mcp/envelope.ts'
-import { claimOf } from '../transports/mcp/era.ts'
+import { isObject, type RequestId, type Params } from '../transports/mcp/protocol/json-rpc.ts'
+import { NAME_SOURCE, claimOf } from '../transports/mcp/protocol/revision.ts'
 import { TopLevelId } from './top-level-id.ts'
 
 export interface Bridge {

@@ -1,7 +1,7 @@
 // The id of a JSON-RPC message that is too long to be kept: found in its bytes as they pass, wherever it stands among
 // the message's own fields, without parsing what it carries. Pure, and linear in what passes.
 
-import type { RequestId } from '../transports/mcp/json-rpc.ts'
+import type { RequestId } from '../transports/mcp/protocol/json-rpc.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

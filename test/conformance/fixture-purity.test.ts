@@ -10,8 +10,8 @@ const FOLDER = join(import.meta.dirname, 'server')
 const PROTOCOL =
   /jsonrpc|notifications\/|resultType|input_required|inputRe|requestState|requestSchema\b|_meta|-32\d\d\d|protocolVersion|node:(http|net|crypto)|Exchange|Outlet|Speaker|\bera\b|elicitation\/|sampling\/|roots\//
 const IMPORTS: readonly string[] = [
-  '../../../src/transports/mcp/talk.ts',
-  '../../../src/transports/mcp/registry.ts',
+  '../../../src/transports/mcp/protocol/asking.ts',
+  '../../../src/transports/mcp/protocol/registry.ts',
   'node:timers/promises',
 ]
 /** They compose the server and speak for the fixture. */

@@ -6,7 +6,7 @@ import { openLog } from '../../src/base/log.ts'
 import type { Caller } from '../../src/caller.ts'
 import type { Gate } from '../../src/invoke.ts'
 import { openJsonReader } from '../../src/transports/json-reader.ts'
-import { mcpEndpoint } from '../../src/transports/mcp/endpoint.ts'
+import { mcpEndpoint } from '../../src/transports/mcp/protocol/endpoint.ts'
 import { openServer, type FrontDoor, type ServerRules } from '../../src/transports/server.ts'
 import { openTargets } from '../../src/workspace/targets.ts'
 

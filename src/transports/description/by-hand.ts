@@ -1,7 +1,7 @@
 // Paths that are no operations of the catalogue, described by hand: they hand the connection over to another
 // protocol (/ws, /mcp) or to another server (/proxy), so that there is no input and no output to derive from.
 
-import { LEGACY_VERSIONS, MODERN_VERSIONS } from '../mcp/era.ts'
+import { LEGACY_VERSIONS, MODERN_VERSIONS } from '../mcp/protocol/revision.ts'
 import type { PlainSchema } from '../plain-schema.ts'
 
 const FAULT = {

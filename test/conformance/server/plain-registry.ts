@@ -1,9 +1,8 @@
 // A registry made of plain values: each tool, prompt and resource is what it is called and a function that
 // answers. The fixture of the public suite is such a registry.
 
-import { handlerRefusal, RPC } from '../../../src/transports/mcp/errors.ts'
-import { isObject, type Params } from '../../../src/transports/mcp/json-rpc.ts'
-import { pageOf } from '../../../src/transports/mcp/paging.ts'
+import { handlerRefusal, RPC, isObject, type Params } from '../../../src/transports/mcp/protocol/json-rpc.ts'
+import { pageOf } from '../../../src/transports/mcp/protocol/paging.ts'
 import type {
   Change,
   ChangeSource,
@@ -12,8 +11,8 @@ import type {
   ResourceDescription,
   TemplateDescription,
   Wish,
-} from '../../../src/transports/mcp/registry.ts'
-import { NeedsAbility, NeedsInput, type Talk } from '../../../src/transports/mcp/talk.ts'
+} from '../../../src/transports/mcp/protocol/registry.ts'
+import { NeedsAbility, NeedsInput, type Talk } from '../../../src/transports/mcp/protocol/asking.ts'
 
 type Asking = NeedsInput | NeedsAbility
 

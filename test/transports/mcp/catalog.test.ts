@@ -2,8 +2,8 @@
 
 import t from 'tap'
 import { catalogWith } from '../../../src/catalog.ts'
-import { instructions } from '../../../src/transports/mcp/instructions.ts'
-import { openTools } from '../../../src/transports/mcp/tool-listing.ts'
+import { instructions } from '../../../src/transports/mcp/product/instructions.ts'
+import { openTools } from '../../../src/transports/mcp/product/tools.ts'
 import { ANYONE } from './fixture.ts'
 
 interface Listed {

@@ -1,7 +1,7 @@
 // Tools: how the catalogue is listed, and what a call answers in each era.
 
 import t from 'tap'
-import { describeTool } from '../../../src/transports/mcp/tool-listing.ts'
+import { describeTool } from '../../../src/transports/mcp/product/tools.ts'
 import { ask, catalog, LEGACY, modern, READER } from './fixture.ts'
 
 const rpc = (name: unknown, args?: unknown) => ({

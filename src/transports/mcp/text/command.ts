@@ -1,9 +1,21 @@
 // A command for a model: one line on how it stands, then its output, beginning and end where it is long, with
 // the exact bytes that were left out and the call that shows them. Pure.
 
-import { bothEnds, fitting, joined, lengthOf, linesOf, type OutputLine } from './output-lines.ts'
-import { cutAt, grouped, HINT_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, livesOn, textOf, textView, type Body, type Subject, type View } from './view.ts'
+import { bothEnds, fitting, joined, lengthOf, linesOf, type OutputLine } from './lines.ts'
+import {
+  cutAt,
+  grouped,
+  HINT_CHARACTERS,
+  RESULT_CHARACTERS,
+  call,
+  countOf,
+  livesOn,
+  textOf,
+  textView,
+  type Body,
+  type Subject,
+  type View,
+} from './view.ts'
 
 type Stream = 'stdout' | 'stderr'
 

@@ -1,8 +1,21 @@
 // A file for a model: one line on what is shown and what there is, then the lines, then the call for the
 // rest. Images come as images, other binaries as their type and size. Pure.
 
-import { counted, cutAt, grouped, HINT_CHARACTERS, LINE_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, textOf, textView, type Body, type Subject, type View } from './view.ts'
+import {
+  counted,
+  cutAt,
+  grouped,
+  HINT_CHARACTERS,
+  LINE_CHARACTERS,
+  RESULT_CHARACTERS,
+  call,
+  countOf,
+  textOf,
+  textView,
+  type Body,
+  type Subject,
+  type View,
+} from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 const TOLD = ['success', 'content']
@@ -89,4 +102,17 @@ function fitting(lines: readonly string[]): number {
   let used = 0
   const over = lines.findIndex((line) => (used += line.length + 1) > ROOM)
   return over === -1 ? lines.length : over
+}
+
+// What was changed, in one sentence. Pure.
+
+export function writtenView({ body }: Subject): View {
+  const size = countOf(body, 'size') ?? 0
+  const inPlace =
+    body['atomic'] === false ? ' It was written in place, since it has other links or cannot be replaced.' : ''
+  return textView([`Written: ${textOf(body, 'path')}, now ${counted(size, 'byte')}.${inPlace}`], ['success'])
+}
+
+export function deletedView({ body }: Subject): View {
+  return textView([`Deleted: ${textOf(body, 'path')}.`], ['success'])
 }

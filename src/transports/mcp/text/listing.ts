@@ -2,8 +2,21 @@
 // is walked. Where there is too much, what is deepest gives first, so that every entry of the top is there, and the call
 // that shows the next part is named. Pure.
 
-import { counted, cutAt, grouped, HINT_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, named, textOf, textView, type Body, type Subject, type View } from './view.ts'
+import {
+  counted,
+  cutAt,
+  grouped,
+  HINT_CHARACTERS,
+  RESULT_CHARACTERS,
+  call,
+  countOf,
+  named,
+  textOf,
+  textView,
+  type Body,
+  type Subject,
+  type View,
+} from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 /** Of one file's content, where contents were asked for. */

@@ -1,9 +1,19 @@
 // What a terminal printed, for a model: cleaned lines, the newest where there are too many, or from an offset
 // on the oldest, and the calls for what is left out and what follows. A program that draws with the cursor is shown as what it printed, not as its screen.
 
-import { fitting, joined, linesOf } from './output-lines.ts'
-import { grouped, HINT_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, textOf, textView, type Body, type Subject, type View } from './view.ts'
+import { fitting, joined, linesOf } from './lines.ts'
+import {
+  grouped,
+  HINT_CHARACTERS,
+  RESULT_CHARACTERS,
+  call,
+  countOf,
+  textOf,
+  textView,
+  type Body,
+  type Subject,
+  type View,
+} from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 

@@ -2,8 +2,19 @@
 // the count first, and what to change where there is more. Pure.
 
 import { cleanLine } from './clean-line.ts'
-import { counted, cutAt, HINT_CHARACTERS, LINE_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, textOf, textView, type Subject, type View } from './view.ts'
+import {
+  counted,
+  cutAt,
+  HINT_CHARACTERS,
+  LINE_CHARACTERS,
+  RESULT_CHARACTERS,
+  call,
+  countOf,
+  textOf,
+  textView,
+  type Subject,
+  type View,
+} from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 

@@ -1,8 +1,22 @@
 // What is there, for a model: commands, terminals, watchers and paths, each in a line, and what was done with one. Fields
 // that a line does not tell are among the facts. Pure.
 
-import { counted, cutAt, grouped, HINT_CHARACTERS, RESULT_CHARACTERS } from './limits.ts'
-import { call, countOf, livesOn, named, textOf, textView, type Body, type Subject, type View } from './view.ts'
+import {
+  counted,
+  cutAt,
+  grouped,
+  HINT_CHARACTERS,
+  RESULT_CHARACTERS,
+  call,
+  countOf,
+  livesOn,
+  named,
+  textOf,
+  textView,
+  type Body,
+  type Subject,
+  type View,
+} from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 /** Characters of a command in a list. */

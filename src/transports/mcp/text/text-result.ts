@@ -2,25 +2,22 @@
 // text, with the machine facts in `_meta`, which clients keep from the model; JSON of bounded length and the
 // same as structured content where it is not. Pure.
 
-import type { Fault } from '../../../base/fault.ts'
+import type { Fault, FaultCode } from '../../../base/fault.ts'
 import { jsonBytes } from '../../../base/json-size.ts'
 import type { Operation, TextForm } from '../../../operation.ts'
-import type { Budget } from '../budget.ts'
-import { cutAnything } from '../cut-anything.ts'
-import { plainBody } from '../plain-body.ts'
+import type { Budget } from '../protocol/budget.ts'
+import { cutAnything } from './cut-anything.ts'
+import { plainBody } from './plain-body.ts'
 import { faultBody } from '../../reply.ts'
-import { FACTS_KEY } from '../tool-result.ts'
-import { deletedView, writtenView } from './change.ts'
+import { FACTS_KEY } from './tool-result.ts'
+import { deletedView, writtenView, fileView } from './file.ts'
 import { commandView } from './command.ts'
-import { failureText } from './failure.ts'
-import { fileView } from './file.ts'
-import { fitJson } from './fit-json.ts'
-import { grouped } from './limits.ts'
+import { grouped, type Block, type Body, type Subject, type View, RESULT_CHARACTERS, countOf } from './view.ts'
 import { listingView } from './listing.ts'
 import { screenView } from './screen.ts'
 import { matchesView, pathsView } from './search.ts'
 import { commandsView, factsView, inputView, terminalsView, terminalView, watchersView, watcherView } from './states.ts'
-import type { Block, Body, Subject, View } from './view.ts'
+import { posix } from 'node:path'
 
 export interface TextResult {
   readonly content: readonly Block[]
@@ -94,4 +91,105 @@ export function textFailure(op: Operation, fault: Fault, requestId: string, stru
     isError: true,
     _meta: { [FACTS_KEY]: body },
   }
+}
+
+// Structured results in the format `text` keep their form and stay within its length: the longest list loses
+// its end, and the body says so. Pure.
+
+/** For the marks that say what was cut. */
+const MARKS = 100
+
+/** The body itself where it is short enough. */
+export function fitJson(body: Body): Body {
+  if (JSON.stringify(body).length <= RESULT_CHARACTERS) return body
+  const lists = Object.entries(body).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]))
+  const sized = lists.map(([name, items]) => ({ name, items, length: JSON.stringify(items).length }))
+  const longest = sized.sort((a, b) => b.length - a.length)[0]
+  if (longest === undefined) return body
+  const rest = JSON.stringify({ ...body, [longest.name]: [] }).length
+  const { kept, left } = cutList(longest.items, RESULT_CHARACTERS - MARKS - rest)
+  const cut = { ...body, [longest.name]: kept, truncated: true, left_out: (countOf(body, 'left_out') ?? 0) + left }
+  return left === 0 ? cut : fitJson(cut)
+}
+
+/** The first items that fit; of one that does not, a directory of a tree, the first of its children. */
+function cutList(items: readonly unknown[], room: number): { kept: unknown[]; left: number } {
+  const kept: unknown[] = []
+  let free = room
+  for (const [i, item] of items.entries()) {
+    const length = JSON.stringify(item).length + 1
+    if (length > free) {
+      const partly = partOf(item, free)
+      if (partly !== undefined) kept.push(partly.item)
+      const more = partly === undefined ? countAll([item]) : partly.left
+      return { kept, left: more + countAll(items.slice(i + 1)) }
+    }
+    kept.push(item)
+    free -= length
+  }
+  return { kept, left: 0 }
+}
+
+function partOf(item: unknown, room: number): { item: object; left: number } | undefined {
+  if (!hasChildren(item)) return undefined
+  const free = room - JSON.stringify({ ...item, children: [] }).length - 1
+  if (free < 0) return undefined
+  const { kept, left } = cutList(item.children, free)
+  return { item: { ...item, children: kept }, left }
+}
+
+function hasChildren(item: unknown): item is { readonly children: readonly unknown[] } {
+  return typeof item === 'object' && item !== null && 'children' in item && Array.isArray(item.children)
+}
+
+function countAll(items: readonly unknown[]): number {
+  return items.reduce<number>((sum, item) => sum + 1 + (hasChildren(item) ? countAll(item.children) : 0), 0)
+}
+
+// A failure for a model: one sentence on what failed, one on what to do. The first is the
+// fault's own, and mostly names what is accepted; the second follows from its code. Pure.
+
+const ADVICE: Readonly<Record<FaultCode, string>> = {
+  bad_request: 'Change that argument and call again.',
+  not_regular: 'file_stat tells what it is.',
+  bad_cwd: 'Choose a directory that exists, or make it with file_mkdir.',
+  unauthorized: 'The client needs a valid token.',
+  forbidden: 'This will not succeed as it is: choose another way, or ask the user.',
+  not_found: 'Look at what there is, then call again.',
+  method_not_allowed: 'Choose another tool.',
+  request_timeout: 'Send the request again, faster or in smaller parts.',
+  conflict: 'Look at the present state, then call again.',
+  precondition_failed: 'Read the present state first, then call again.',
+  payload_too_large: 'Ask for a part of it: a range, or a narrower path.',
+  unsupported_media_type: 'Send JSON.',
+  range_not_satisfiable: 'Ask for a range inside it.',
+  upgrade_required: 'Choose another tool.',
+  rate_limited: 'End what is no longer needed, or wait a little.',
+  internal_error: 'Try once more; if it fails again, tell the user its request id.',
+  command_not_found: 'Check the name, or install the program.',
+  not_executable: 'Make it executable with chmod +x, or run it with its interpreter.',
+  spawn_failed: 'Shorten the command or its environment, or wait a little.',
+  not_supported: 'Choose another way.',
+  bad_gateway: 'Check that what it talks to is running.',
+  unavailable: 'Wait a little, then call again.',
+  timeout: 'Ask for less, or allow more time.',
+  insufficient_storage: 'Free some space first.',
+}
+
+export function failureText(fault: Fault): string {
+  // The advice says what was probably meant, with the whole path.
+  const message =
+    fault.details?.['nearest'] === undefined ? fault.message : fault.message.replace(/\. Did you mean .*\?$/s, '')
+  const what = /[.!?…]$/.test(message) ? message : `${message}.`
+  return `${what[0]?.toUpperCase() ?? ''}${what.slice(1)} ${adviceOn(fault)}`
+}
+
+function adviceOn(fault: Fault): string {
+  const { nearest, path } = fault.details ?? {}
+  if (fault.code === 'not_found' && typeof nearest === 'string') return `Call again with ${JSON.stringify(nearest)}.`
+  if (fault.code === 'not_found' && typeof path === 'string') {
+    return `file_list ${JSON.stringify({ path: posix.dirname(path) })} shows what is there.`
+  }
+  if (fault.retryAfter !== undefined && fault.code === 'unavailable') return `Call again in ${fault.retryAfter} s.`
+  return ADVICE[fault.code]
 }

@@ -58,3 +58,43 @@ export function livesOn(body: Body): string {
 export function call(tool: string, args: object): string {
   return `${tool} ${JSON.stringify(args)}`
 }
+
+// How long a result in the format `text` may be. Clients cut at 25,000 tokens or write what is longer to a
+// file, and a model reads what it is given: so less, and the exact call for the rest.
+
+/** Characters of one result, marks and hints included. */
+export const RESULT_CHARACTERS = 40_000
+/** Characters of one line; minified files and logs have lines of megabytes. */
+export const LINE_CHARACTERS = 2_000
+/** What a renderer leaves for its status line and its hints. */
+export const HINT_CHARACTERS = 1_500
+
+/** Less the first half of a surrogate pair whose second half was cut off. */
+export function cutAt(text: string, length: number): string {
+  const last = text.charCodeAt(length - 1)
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length)
+}
+
+/** 1234567 as "1,234,567". */
+export function grouped(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** "1 line", "2 lines". */
+export function counted(count: number, one: string): string {
+  return `${grouped(count)} ${one}${count === 1 ? '' : 's'}`
+}
+
+// Arguments that ask for more than a result in the format `text` can show: brought down to what it can, so that
+// nothing is collected, rendered and parsed only to be cut. Pure.
+
+type Arguments = Readonly<Record<string, unknown>>
+
+/** `most`: by field; only numbers, and strings that are numbers, count. */
+export function bounded(asked: Arguments, most: Readonly<Record<string, number>> = {}): Arguments {
+  const over = Object.entries(most).filter(([field, limit]) => {
+    const value = Object.hasOwn(asked, field) ? asked[field] : undefined
+    return (typeof value === 'number' || typeof value === 'string') && Number(value) > limit
+  })
+  return over.length === 0 ? asked : { ...asked, ...Object.fromEntries(over) }
+}

@@ -2,14 +2,11 @@
 
 import t from 'tap'
 import { Fault } from '../../../../src/base/fault.ts'
-import { bounded } from '../../../../src/transports/mcp/text/bounded.ts'
-import { failureText } from '../../../../src/transports/mcp/text/failure.ts'
-import { fileView } from '../../../../src/transports/mcp/text/file.ts'
-import { fitJson } from '../../../../src/transports/mcp/text/fit-json.ts'
+import { bounded, type Body, type Subject, type View } from '../../../../src/transports/mcp/text/view.ts'
+import { failureText, fitJson } from '../../../../src/transports/mcp/text/text-result.ts'
+import { fileView, deletedView, writtenView } from '../../../../src/transports/mcp/text/file.ts'
 import { screenView } from '../../../../src/transports/mcp/text/screen.ts'
 import { matchesView, pathsView } from '../../../../src/transports/mcp/text/search.ts'
-import type { Body, Subject, View } from '../../../../src/transports/mcp/text/view.ts'
-import { deletedView, writtenView } from '../../../../src/transports/mcp/text/change.ts'
 
 const shown = (view: (subject: Subject) => View, body: Body, asked: Body = {}): string => {
   const block = view({ body, asked, more: 'more' }).content[0]

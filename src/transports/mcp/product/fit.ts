@@ -1,0 +1,69 @@
+// The one place where a tool's value becomes short enough for one message. A tool that can be asked for less is asked
+// again, by its own limits, so that what it says of the rest is exact; the others are cut as they declare; what declares
+// nothing loses the end of its longest parts. In every case the answer says that something is missing, and names the
+// call for it where there is one.
+
+import { Fault } from '../../../base/fault.ts'
+import type { Fields, Operation } from '../../../operation.ts'
+import { excess, type Budget } from '../protocol/budget.ts'
+import { cutAnything } from '../text/cut-anything.ts'
+import { plainBody } from '../text/plain-body.ts'
+
+export interface Asking {
+  readonly op: Operation
+  readonly asked: Fields
+  readonly budget: Budget
+  /** The body stands in the message twice. */
+  readonly structured: boolean
+  /** Asks the operation again with these arguments beside those of the call. */
+  readonly again: (more: Fields) => Promise<Fields>
+}
+
+/** An answer of two thirds is worth more than a second try for nine tenths. */
+const SHARE = 0.85
+const MOST_TRIES = 8
+
+/** The answer itself where it is short enough, with the call for what it leaves out by its own limits. */
+export async function fitted(answer: Fields, asking: Asking): Promise<Fields> {
+  const rest = asking.op.tool?.fit?.rest?.(answer, asking.asked) ?? {}
+  const came = Object.keys(rest).length === 0 ? answer : { ...answer, ...rest }
+  const over = await excess(came, asking.budget, asking.structured)
+  if (over <= 1) return came
+  return (await askedForLess(came, over, asking)) ?? (await cutToFit(plainBody(came), asking))
+}
+
+/** Undefined where the tool has no limits that could be smaller, or changes something when it is asked. */
+async function askedForLess(came: Fields, over: number, asking: Asking): Promise<Fields | undefined> {
+  const { op, asked, budget, structured, again } = asking
+  const { less, marks } = op.tool?.fit ?? {}
+  if (less === undefined || op.tool?.hints.readOnly !== true) return undefined
+  let args: Fields = {}
+  let body = came
+  let factor = over
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const next = less(body, { ...asked, ...args }, SHARE / factor)
+    if (next === undefined) return undefined
+    args = { ...args, ...next }
+    body = plainBody(await again(args))
+    const marked = { ...body, ...marks?.(body, asked, came) }
+    factor = await excess(marked, budget, structured)
+    if (factor <= 1) return marked
+  }
+  return undefined
+}
+
+async function cutToFit(came: Fields, asking: Asking): Promise<Fields> {
+  const { op, asked, budget, structured } = asking
+  const { cut = cutAnything, marks } = op.tool?.fit ?? {}
+  let room = Math.floor(Math.min(budget.text, budget.message / (structured ? 2 : 1)) * SHARE)
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const short = (tries < MOST_TRIES / 2 ? cut : cutAnything)(came, room)
+    const marked = { ...short, ...marks?.(short, asked, came) }
+    const factor = await excess(marked, budget, structured)
+    if (factor <= 1) return marked
+    room = Math.floor((room * SHARE) / factor)
+  }
+  throw new Fault('payload_too_large', `the answer of ${op.name} does not fit in ${budget.message} bytes`, {
+    details: { limit: budget.message, unit: 'bytes' },
+  })
+}

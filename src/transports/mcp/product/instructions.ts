@@ -1,0 +1,91 @@
+// What a model is told about this server before it sees a tool. Some clients cut after 512 characters, others
+// after 2 KB: the core stays below the first and needs nothing that follows it; then comes
+// where everything is told, then what the workspace's own files say, as far as it fits. Pure.
+
+import { cutAt } from '../text/view.ts'
+import type { ResourceKind } from '../../../resource.ts'
+import { areaOf } from '../../areas.ts'
+import type { ToolDescription } from './tools.ts'
+
+/** Longest core, in characters. */
+export const CORE_LENGTH = 512
+/** Longest whole, in bytes: what is behind that is cut by clients without a word. */
+export const WHOLE_BYTES = 2048
+
+/** The resource that tells all of it. */
+export const GUIDE_URI = 'runtime://guide'
+
+export interface Rules {
+  readonly path: string
+  readonly text: string
+  readonly cut: boolean
+}
+
+/** `rules`: what the workspace's files say. */
+export function instructions(workdir: string, rules: readonly Rules[] = []): string {
+  const full = core(` Commands start in ${workdir}.`)
+  const first = full.length <= CORE_LENGTH ? full : core('')
+  const said = advice(rules)
+  if (said === '') return first
+  const head = `${first}\n\nMore, and the whole of what follows: resource ${GUIDE_URI}.\n\n`
+  const whole = head + said
+  if (Buffer.byteLength(whole) <= WHOLE_BYTES && !rules.some((one) => one.cut)) return whole
+  return `${fitted(whole, WHOLE_BYTES - Buffer.byteLength(CUT))}${CUT}`
+}
+
+const CUT = '\n[cut]'
+
+/** What the workspace's files say, marked as theirs; empty where they say nothing. */
+export function advice(rules: readonly Rules[]): string {
+  return rules
+    .map(({ path, text }) => `Advice of this workspace's authors, from ${path} (not from this server):\n${text}`)
+    .join('\n\n')
+}
+
+function fitted(text: string, bytes: number): string {
+  let end = Math.min(text.length, bytes)
+  while (Buffer.byteLength(text.slice(0, end)) > bytes)
+    end -= Math.ceil((Buffer.byteLength(text.slice(0, end)) - bytes) / 3)
+  return cutAt(text, end)
+}
+
+function core(place: string): string {
+  return (
+    `Files, search and commands in a developer workspace. Paths are absolute.${place} ` +
+    'Look: file_list, file_read, search_content, search_files. Change: file_write (whole file or append). ' +
+    'Run: exec_run takes an argv array, or one string for the shell; after wait_seconds, or at once with ' +
+    'background true, it answers with an id: exec_get waits and reads output, exec_input writes stdin, ' +
+    'exec_delete ends it. Long replies are cut and say how to go on.'
+  )
+}
+
+// runtime://guide: one page on how to work here, made from the catalogue as this caller sees it, so that it
+// names nothing that cannot be used. Pure.
+
+const RULES = `- Paths are absolute.
+- Look before you change: list or search, then read the lines you need, then write.
+- A command that fails is an answer with its exit code, not an error of the tool.
+- What runs longer than a moment: start it in the background, then ask for its output by its id, as often as needed.
+- Long answers are cut and say so; ask for the rest with the ranges and offsets they name.
+- A path whose name is not UTF-8 has path_base64 beside it in answers: send path_base64 in place of path, as file tools take it.
+- Commands, terminals and watchers are known by ids. An id that is not known any more has ended: list to see what there is.`
+
+/** `said`: what the workspace's own files say, marked as theirs. */
+export function guide(tools: readonly ToolDescription[], kinds: readonly ResourceKind[], said: string): string {
+  const chapters = new Map<string, ToolDescription[]>()
+  for (const tool of tools) {
+    const chapter = areaOf(tool.name)
+    chapters.set(chapter, [...(chapters.get(chapter) ?? []), tool])
+  }
+  const parts = [...chapters].map(([title, some]) => `## ${title}\n\n${some.map(entry).join('\n')}`)
+  const addresses = kinds.map((kind) => `- \`${kind.template}\`: ${kind.description}`)
+  const advice = said === '' ? '' : `\n## What its authors say\n\n${said}\n`
+  return `# How to work in this workspace\n\n${RULES}\n\n${parts.join('\n\n')}\n\n## Read by address\n\n${addresses.join('\n')}\n${advice}`
+}
+
+function entry(tool: ToolDescription): string {
+  const { properties, required } = tool.inputSchema as { properties: object; required?: readonly string[] } // tool-listing.ts
+  const names = Object.keys(properties).map((name) => (required?.includes(name) === true ? `${name}*` : name))
+  const sentence = /^.*?[.](?=\s|$)/.exec(tool.description)?.[0] ?? tool.description
+  return `- **${tool.name}** (${names.join(', ')}): ${sentence}`
+}

@@ -1,0 +1,62 @@
+// What the product offers over MCP: the catalogue's tools and resources, and prompts from files.
+
+import { pathToFileURL } from 'node:url'
+import { mayUse, type Caller } from '../../../caller.ts'
+import type { Gate } from '../../../invoke.ts'
+import type { Operation } from '../../../operation.ts'
+import type { ResourceKind } from '../../../resource.ts'
+import { takesStructured } from '../protocol/revision.ts'
+import { guide, advice, type Rules } from './instructions.ts'
+import { openChanges } from './changes.ts'
+import { openPrompts, type PromptSource } from './prompt-files.ts'
+import type { Registry } from '../protocol/registry.ts'
+import { openResources } from './resources.ts'
+import { callTool } from './tool-call.ts'
+import { openTools } from './tools.ts'
+
+export interface ProductParts {
+  readonly gate: Gate
+  /** Everything there is, whatever is switched on. */
+  readonly catalog: readonly Operation[]
+  /** The toolsets of a caller who names none; undefined: the default one. */
+  readonly toolsets?: readonly string[] | undefined
+  readonly kinds: readonly ResourceKind[]
+  /** What the workspace's files say to agents, as far as the caller may read them. */
+  readonly rules?: (caller: Caller) => Promise<readonly Rules[]>
+  /** Ask a person before something is destroyed, where the client can. */
+  readonly confirms?: boolean
+  /** Undefined: there are no prompts. */
+  readonly promptFiles?: PromptSource | undefined
+}
+
+const COMMON = { tools: {}, completions: {} } as const
+/** Without sessions the older revisions have no channel for changes. */
+const OLDER = { ...COMMON, resources: {}, prompts: {}, logging: {} } as const
+
+export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, promptFiles }: ProductParts): Registry {
+  const tools = openTools(catalog, toolsets)
+  const modern = {
+    ...COMMON,
+    resources: { subscribe: true },
+    prompts: promptFiles === undefined ? {} : { listChanged: true },
+  }
+  return {
+    capabilities: (era) => (era === 'modern' ? modern : OLDER),
+    tools: {
+      names: (caller, choices) => tools.list(caller, false, choices).map((tool) => tool.name),
+      sets: tools.sets,
+      list: ({ caller, speaker, choices }) => tools.list(caller, takesStructured(speaker), choices),
+      call: (exchange) => callTool(exchange, tools, gate, confirms),
+    },
+    prompts: openPrompts(promptFiles),
+    resources: openResources({
+      gate,
+      kinds,
+      guide: async ({ caller, choices }) => {
+        const open = kinds.filter(({ read }) => mayUse(caller, read.scope))
+        return guide(tools.list(caller, false, choices), open, advice((await rules?.(caller)) ?? []))
+      },
+    }),
+    changes: openChanges({ gate, kinds, promptFolder: promptFiles && pathToFileURL(promptFiles.folder).href }),
+  }
+}

@@ -1,0 +1,195 @@
+// The product's resources: the guide, and what the catalogue's kinds of resource name. Every read, list and
+// completion runs through the gate, so a credential sees what its scopes allow.
+
+import { normalize } from 'node:path/posix'
+import { mayUse, type Caller } from '../../../caller.ts'
+import { Fault } from '../../../base/fault.ts'
+import type { Gate } from '../../../invoke.ts'
+import { EventStream, type Operation, type Fields } from '../../../operation.ts'
+import type { ResourceKind } from '../../../resource.ts'
+import { refusalOfGate } from './tool-call.ts'
+import { budgetOf, excess, type Budget } from '../protocol/budget.ts'
+import type { Answer, Exchange, ResourceDescription, ResourceShelf } from '../protocol/registry.ts'
+import { pageOf } from '../protocol/paging.ts'
+import { noResource } from '../protocol/methods.ts'
+import { uriTemplate, type UriTemplate } from './uri-template.ts'
+import { headOf } from '../../../base/json-size.ts'
+import { plainBody } from '../text/plain-body.ts'
+import { FACTS_KEY } from '../text/tool-result.ts'
+
+export interface ResourceParts {
+  readonly gate: Gate
+  readonly kinds: readonly ResourceKind[]
+  /** The page on how to work here, as Markdown. */
+  readonly guide: (exchange: Exchange) => Promise<string>
+}
+
+export interface Kind extends ResourceKind {
+  readonly address: UriTemplate
+}
+
+const GUIDE: ResourceDescription = {
+  uri: 'runtime://guide',
+  name: 'guide',
+  title: 'How to work here',
+  description: 'One page: the tools by what they are for, what can be read by address, and the rules.',
+  mimeType: 'text/markdown',
+}
+
+export function kindsOf(kinds: readonly ResourceKind[]): readonly Kind[] {
+  return kinds.map((kind) => ({ ...kind, address: uriTemplate(kind.template) }))
+}
+
+export function openResources({ gate, kinds: declared, guide }: ResourceParts): ResourceShelf {
+  const kinds = kindsOf(declared)
+  const open = ({ caller }: Exchange) => kinds.filter(({ read }) => mayUse(caller, read.scope))
+  return {
+    async list(cursor, exchange) {
+      const all = [GUIDE]
+      for (const kind of open(exchange)) {
+        if (kind.address.variable === undefined) all.push(describe(kind, kind.template))
+        else if (kind.list !== undefined) {
+          const values = await valuesOf(gate, kind.list, {}, exchange)
+          all.push(...values.map((value) => describe(kind, kind.address.addressOf(value), value)))
+        }
+      }
+      return pageOf(all, ({ uri }) => uri, cursor)
+    },
+    templates: (exchange) =>
+      open(exchange)
+        .filter(({ address }) => address.variable !== undefined)
+        .map((kind) => {
+          const { uri, ...more } = describe(kind, kind.template)
+          return { uriTemplate: uri, ...more }
+        }),
+    async read(uri, exchange) {
+      if (uri === GUIDE.uri) return contents(uri, { mimeType: GUIDE.mimeType, text: await guide(exchange) })
+      for (const kind of kinds) {
+        const value = kind.address.valueOf(uri)
+        if (value !== undefined) return await readOne(gate, kind, { uri, value }, exchange)
+      }
+      return undefined
+    },
+    async complete(template, argument, exchange) {
+      const kind = open(exchange).find((one) => one.template === template && one.address.variable === argument.name)
+      return kind?.complete === undefined
+        ? []
+        : await valuesOf(gate, kind.complete, { value: argument.value }, exchange)
+    },
+  }
+}
+
+/** What the field of the kind's operations is for a value of an address: a path has its first slash outside. */
+export function fieldOf(kind: Kind, value: string): string {
+  return kind.address.variable === 'path' ? normalize(`/${value}`) : value
+}
+
+async function readOne(
+  gate: Gate,
+  kind: Kind,
+  { uri, value }: { uri: string; value: string },
+  exchange: Exchange,
+): Promise<Answer> {
+  const { variable } = kind.address
+  const raw = variable === undefined ? {} : { [variable]: fieldOf(kind, value) }
+  try {
+    const { mime_type: mimeType, ...rest } = (await invoke(gate, kind.read, raw, exchange)) as Contents // its own output
+    const budget = budgetOf(exchange.choices.maxResultBytes)
+    return contents(uri, { mimeType, ...(await shortContents(rest, budget, (text) => kind.more?.(raw, text))) })
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    const missing = error.status === 404 || error.status === 400 || error.status === 413
+    return missing ? noResource(uri, error.message) : { refusal: refusalOfGate(error, kind.read, exchange) }
+  }
+}
+
+interface Contents {
+  readonly mime_type?: string
+}
+
+function contents(uri: string, more: object): Answer {
+  return { result: { contents: [{ uri, ...more }] } }
+}
+
+function describe(kind: Kind, uri: string, value?: string): ResourceDescription {
+  const { name, title, description, mimeType } = kind
+  const named = value === undefined ? { name, title } : { name: `${name}-${value}`, title: `${title}: ${value}` }
+  return { uri, ...named, description, ...(mimeType !== undefined && { mimeType }) }
+}
+
+/** What a listing or completing operation names; nothing where it may not be asked. */
+async function valuesOf(gate: Gate, op: Operation, raw: object, exchange: Exchange): Promise<readonly string[]> {
+  try {
+    const { values } = (await invoke(gate, op, { ...raw }, exchange)) as { values: readonly string[] } // its own output
+    return values
+  } catch (error) {
+    if (error instanceof Fault) return []
+    throw error
+  }
+}
+
+async function invoke(gate: Gate, op: Operation, raw: Record<string, unknown>, exchange: Exchange): Promise<object> {
+  const { caller, signal, requestId } = exchange
+  const { value } = await gate.invoke(op, { raw, rules: { unknown: 'refuse' }, caller, signal, requestId, via: 'mcp' })
+  return value
+}
+
+/**
+ * Follows `values` of a kind until `end` is aborted; resolves with those that are watched, none where the
+ * caller may not watch them.
+ */
+export async function follow(
+  gate: Gate,
+  { kind, values, changed, ...call }: Following,
+): Promise<{ readonly watched: readonly string[]; readonly over: Promise<void> }> {
+  const nothing = { watched: [], over: Promise.resolve() }
+  if (kind.watch === undefined || values.length === 0 || !mayUse(call.caller, kind.watch.scope)) return nothing
+  const { value } = await gate.invoke(kind.watch, {
+    raw: { values },
+    rules: { unknown: 'refuse' },
+    ...call,
+    via: 'mcp',
+  })
+  if (!(value instanceof EventStream)) return nothing
+  const frames = value.frames[Symbol.asyncIterator]()
+  const first = await frames.next()
+  const watched = first.done === true || !('data' in first.value) ? [] : (first.value.data['values'] as string[]) // resource.ts
+  const tell = async (): Promise<void> => {
+    for (let step = await frames.next(); step.done !== true; step = await frames.next()) {
+      if ('data' in step.value) changed(String(step.value.data['value']))
+    }
+  }
+  return { watched, over: tell().catch(() => undefined) } // it ends with the daemon, or with who listens
+}
+
+export interface Following {
+  readonly kind: Kind
+  readonly values: readonly string[]
+  readonly changed: (value: string) => void
+  readonly caller: Caller
+  readonly requestId: string
+  /** Its abort ends it. */
+  readonly signal: AbortSignal
+}
+
+// The contents of a resource in one message: a text, or base64, that is too long loses its end and says so in `_meta`,
+// with the call that reads on. A text ends with a whole line where it has one. Pure.
+
+const SHARE = 0.85
+
+async function shortContents(
+  came: Fields,
+  budget: Budget,
+  more: (text: string) => object | undefined,
+): Promise<Fields> {
+  if ((await excess(came, budget, false)) <= 1) return came
+  const plain = plainBody(came)
+  const field = typeof plain['text'] === 'string' ? 'text' : 'blob'
+  const whole = String(plain[field])
+  const head = headOf(whole, Math.floor(Math.min(budget.text, budget.message) * SHARE))
+  const line = head.lastIndexOf('\n') + 1
+  const kept = field === 'blob' ? head.slice(0, head.length - (head.length % 4)) : line > 0 ? head.slice(0, line) : head
+  const next = field === 'text' ? more(kept) : undefined
+  const facts = { truncated: true, shown: kept.length, characters: whole.length, ...(next && { next }) }
+  return { ...plain, [field]: kept, _meta: { [FACTS_KEY]: facts } }
+}

@@ -1,0 +1,134 @@
+// The catalogue as MCP tools: which operations are tools for whom, and how each is described. The schemas
+// are the operations' own, in the plain form that every client takes: a flat object, fields
+// with a default not required, nothing that only REST has.
+
+import { mayUse, type Caller } from '../../../caller.ts'
+import { nearest } from '../../../base/nearest.ts'
+import { setOf, type Operation } from '../../../operation.ts'
+import { plainSchema } from '../../plain-schema.ts'
+import { chosen, NO_CHOICES, type Choices } from '../protocol/choices.ts'
+
+export interface Tools {
+  /** What a caller who has chosen so may call by that name; else why not. */
+  find(name: string, choices: Choices): Operation | string
+  /** The descriptions a caller may see, in the catalogue's order. */
+  list(caller: Caller, structured: boolean, choices?: Choices): readonly ToolDescription[]
+  /** The sets that a caller may choose. */
+  readonly sets: readonly string[]
+}
+
+export interface ToolDescription {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  readonly inputSchema: object
+  /** Only for callers who take structured content: whoever sees it expects such content. */
+  readonly outputSchema?: object
+  readonly annotations: object
+  readonly _meta?: object
+}
+
+/** The tools among the operations. `usual`: the toolsets of a caller who names none; the default one unless given. */
+export function openTools(catalog: readonly Operation[], usual?: readonly string[]): Tools {
+  const offered = catalog.filter((op) => op.tool !== undefined)
+  const byName = new Map(offered.map((op) => [op.name, op])) // a Map, so that "constructor" is no tool
+  const described = { json: new Map<Operation, ToolDescription>(), text: new Map<Operation, ToolDescription>() }
+  const describe = (op: Operation, format: Choices['format']): ToolDescription => {
+    const known = described[format]
+    const tool = known.get(op) ?? describeTool(op, format)
+    known.set(op, tool)
+    return tool
+  }
+  return {
+    sets: [...new Set(offered.map(setOf))],
+    find(name, choices) {
+      const op = byName.get(name)
+      if (op === undefined) return unknown(name, [...byName.keys()])
+      return chosen(op, choices, usual) ? op : notChosen(op, choices)
+    },
+    list: (caller, structured, choices = NO_CHOICES) =>
+      offered
+        .filter((op) => mayUse(caller, op.scope) && chosen(op, choices, usual))
+        .map((op) => describe(op, choices.format))
+        .map((tool) => (structured ? tool : withoutOutput(tool))),
+  }
+}
+
+function unknown(name: string, names: readonly string[]): string {
+  const close = nearest(name, names)
+  const hint = close === undefined ? 'tools/list names them all' : `did you mean ${JSON.stringify(close)}?`
+  return `Unknown tool: ${JSON.stringify(name.slice(0, 100))}; ${hint}`
+}
+
+function notChosen(op: Operation, { readOnly }: Choices): string {
+  if (readOnly && op.tool?.hints.readOnly !== true)
+    return `Unknown tool here: ${op.name} changes things, and this connection is read-only`
+  return `Unknown tool here: ${op.name} belongs to the toolset "${setOf(op)}", which is not switched on`
+}
+
+export function describeTool(op: Operation, format: Choices['format'] = 'json'): ToolDescription {
+  const { hints, meta, text } = op.tool ?? {}
+  const readable = format === 'text' && text?.form !== undefined
+  return {
+    name: op.name,
+    title: op.title,
+    description: op.tool?.description ?? op.summary,
+    inputSchema: inputSchema(op, defaultsOf(op, format)),
+    ...(readable ? {} : { outputSchema: outputSchema(op) }),
+    annotations: {
+      title: op.title,
+      readOnlyHint: hints?.readOnly ?? false,
+      destructiveHint: hints?.destructive ?? true,
+      idempotentHint: hints?.idempotent ?? false,
+      openWorldHint: hints?.openWorld ?? true,
+    },
+    ...(meta && { _meta: meta }),
+  }
+}
+
+/** What fills the fields that a caller leaves out, where it differs from REST. */
+export function defaultsOf(op: Operation, format: Choices['format']): Readonly<Record<string, unknown>> {
+  return { ...op.tool?.defaults, ...(format === 'text' && op.tool?.text?.defaults) }
+}
+
+function withoutOutput(tool: ToolDescription): ToolDescription {
+  const { outputSchema: _, ...rest } = tool
+  return rest
+}
+
+function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>): object {
+  const hidden = new Set<string>(op.tool?.hidden ?? [])
+  const properties: Record<string, object> = {}
+  const required: string[] = []
+  for (const [name, declared] of Object.entries(op.input.properties)) {
+    // Taken as other names of a field are, and told of in the guide: a listing is read by models before each task.
+    if (hidden.has(name) || ('kind' in declared && declared.kind === 'path_bytes')) continue
+    const field = plainSchema(declared)
+    if (defaults[name] !== undefined) field['default'] = defaults[name]
+    properties[name] = withStatedDefault(field)
+    if (isRequired(op, name) && field['default'] === undefined) required.push(name)
+  }
+  return { type: 'object', properties, ...(required.length > 0 && { required }), additionalProperties: false }
+}
+
+/** Every success carries `success: true` beside the operation's own fields (protocol.md#tools). */
+function outputSchema(op: Operation): object {
+  const properties = Object.entries(op.output.properties).map(([name, field]) => [name, plainSchema(field)] as const)
+  return {
+    type: 'object',
+    properties: { success: { type: 'boolean' }, ...Object.fromEntries(properties) },
+    required: ['success', ...Object.keys(op.output.properties).filter((name) => op.output.required?.includes(name))],
+  }
+}
+
+function isRequired(op: Operation, name: string): boolean {
+  return (op.input.required as readonly string[] | undefined)?.includes(name) === true
+}
+
+/** Models read descriptions more surely than schemas: the default is said in words too. */
+function withStatedDefault(field: Record<string, unknown>): object {
+  const { default: value, description } = field
+  if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return field
+  const text = typeof description === 'string' ? description : ''
+  return { ...field, description: `${text} Default: ${JSON.stringify(value)}.`.trim() }
+}

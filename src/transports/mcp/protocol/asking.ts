@@ -1,0 +1,201 @@
+// What a tool or prompt can do while it answers, in words that mean the same in every era: tell its progress,
+// log, and ask the client's user, model or roots. The older revisions are asked on the stream of the call; in
+// the modern one the call ends with its questions and comes again with the answers (input_required).
+
+import type { Caller } from '../../../caller.ts'
+import type { Speaker } from './revision.ts'
+import { isObject, type Params, type RpcResponse } from './json-rpc.ts'
+import { notification, type Outlet, type Question, type Progress } from './stream.ts'
+import type { Seal } from './sealed-state.ts'
+import { freshRandom } from '../../../base/fresh-random.ts'
+import { type End, waitFor } from '../../../base/waiting.ts'
+
+/** Who can be asked, by the name of the client's capability. */
+export type Ability = 'elicitation' | 'sampling' | 'roots'
+
+const METHODS = { elicitation: 'elicitation/create', sampling: 'sampling/createMessage', roots: 'roots/list' } as const
+
+export interface Inquiry {
+  readonly of: Ability
+  readonly params: object
+}
+
+export type Inquiries = Readonly<Record<string, Inquiry>>
+export type Answers = Readonly<Record<string, Params>>
+
+/** Stands for an answer where the client must be asked first. */
+export class NeedsInput {
+  readonly requests: object
+  readonly requestState: string | undefined
+  constructor(requests: object, requestState: string | undefined) {
+    this.requests = requests
+    this.requestState = requestState
+  }
+}
+
+/** Stands for an answer where the client lacks what the call needs. */
+export class NeedsAbility {
+  readonly ability: Ability
+  constructor(ability: Ability) {
+    this.ability = ability
+  }
+}
+
+export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error' | 'critical' | 'alert' | 'emergency'
+export const LOG_LEVELS: readonly string[] = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+] satisfies LogLevel[]
+
+export interface Talk {
+  readonly signal: AbortSignal
+  /** The client is asked by a result that the call comes back with. */
+  readonly modern: boolean
+  progress(done: number, total: number, message?: string): void
+  log(level: LogLevel, text: string): void
+  /** True unless the client said that it cannot be asked that. */
+  can(ability: Ability): boolean
+  /**
+   * Asks all of `inquiries`. With `state`, answers count only together with the state they were asked with,
+   * which comes back as `state` of the next try.
+   */
+  ask(inquiries: Inquiries, state?: object): Promise<Answers | NeedsInput>
+  /** What the last try kept; undefined at the first. */
+  readonly state: Params | undefined
+}
+
+export interface TalkParts {
+  readonly caller: Caller
+  readonly speaker: Speaker
+  readonly params: Params
+  readonly outlet: Outlet
+  readonly progress: Progress | undefined
+  readonly signal: AbortSignal
+  readonly questions: PendingQuestions
+  readonly seal: Seal
+  /** Names this call of this caller; undefined where it cannot be named. */
+  readonly binding: () => string | undefined
+  /** The verified state that came with the request. */
+  readonly state: object | undefined
+}
+
+const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
+const LEVEL_KEY = 'io.modelcontextprotocol/logLevel'
+
+export function openTalk(parts: TalkParts): Talk {
+  const { speaker, params, outlet, progress, signal } = parts
+  const modern = speaker.era === 'modern'
+  const meta = isObject(params['_meta']) ? params['_meta'] : {}
+  const can = (ability: Ability): boolean =>
+    modern ? isObject(meta[CAPABILITIES_KEY]) && isObject(meta[CAPABILITIES_KEY][ability]) : outlet.streams
+  return {
+    signal,
+    modern,
+    state: isObject(parts.state) ? parts.state : undefined,
+    can,
+    progress: (done, total, message) => progress?.step(done, total, message),
+    log(level, text) {
+      // A modern request says from which level on it wants to hear; silence is no wish (2026-07-28, logging).
+      const wanted = modern ? meta[LEVEL_KEY] : 'debug'
+      if (typeof wanted !== 'string' || !LOG_LEVELS.includes(wanted)) return
+      if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted)) {
+        outlet.send(notification('notifications/message', { level, data: text }))
+      }
+    },
+    ask: (inquiries, state) =>
+      modern ? Promise.resolve(comeAgain(parts, inquiries, state)) : inPerson(parts, inquiries),
+  }
+}
+
+/** The answers that came with this try, or the questions for the next one. */
+function comeAgain(parts: TalkParts, inquiries: Inquiries, state: object | undefined): Answers | NeedsInput {
+  const given = state === undefined || parts.state !== undefined ? parts.params['inputResponses'] : undefined
+  const answers: Record<string, Params> = {}
+  const missing: Record<string, object> = {}
+  for (const [key, inquiry] of Object.entries(inquiries)) {
+    const answer = isObject(given) && Object.hasOwn(given, key) ? given[key] : undefined
+    if (isAnswer(inquiry.of, answer)) answers[key] = answer
+    else missing[key] = { method: METHODS[inquiry.of], params: inquiry.params }
+  }
+  if (Object.keys(missing).length === 0) return answers
+  const binding = state === undefined ? undefined : parts.binding()
+  return new NeedsInput(missing, state && binding ? parts.seal.close(state, binding) : undefined)
+}
+
+/** One question after the other; what is not answered is left out. */
+async function inPerson(parts: TalkParts, inquiries: Inquiries): Promise<Answers> {
+  const answers: Record<string, Params> = {}
+  for (const [key, { of, params }] of Object.entries(inquiries)) {
+    const answer = await parts.questions.ask(parts.caller, parts.outlet, { method: METHODS[of], params }, parts.signal)
+    if (isAnswer(of, answer)) answers[key] = answer
+  }
+  return answers
+}
+
+function isAnswer(of: Ability, value: unknown): value is Params {
+  if (!isObject(value)) return false
+  if (of === 'elicitation') return ['accept', 'decline', 'cancel'].includes(String(value['action']))
+  if (of === 'sampling') return isObject(value['content']) || Array.isArray(value['content'])
+  return Array.isArray(value['roots'])
+}
+
+// Questions to clients of the older revisions: they leave on the stream of the call that asks, and the answer
+// arrives as a POST of its own. No session joins the two, so a question is known by an id that nobody can
+// guess, in one map for the whole process, and only the credential that was asked may answer.
+
+interface PendingQuestions {
+  /** What the client answered; undefined where it cannot be asked, refuses, or does not answer in time. */
+  ask(caller: Caller, outlet: Outlet, question: Asked, signal: AbortSignal): Promise<unknown>
+  /** True where the response was waited for. */
+  answer(caller: Caller, response: RpcResponse): boolean
+  readonly size: number
+}
+
+interface Asked {
+  readonly method: string
+  readonly params: object
+}
+
+interface Answer {
+  readonly result: unknown
+}
+
+/** Not to be guessed. */
+const ID_BYTES = 16
+/** Open at once. */
+const MOST = 1024
+/** A person may have to be found first. */
+const PATIENCE_MS = 600_000
+
+export function openQuestions(): PendingQuestions {
+  const open = new Map<string, { caller: string; answered: End<Answer> }>()
+  return {
+    async ask(caller, outlet, { method, params }, signal) {
+      if (open.size >= MOST || signal.aborted) return undefined
+      const id = freshRandom(ID_BYTES).toString('hex')
+      const message: Question = { jsonrpc: '2.0', id, method, params }
+      const asking = (end: End<Answer>) => {
+        open.set(id, { caller: caller.id, answered: end })
+        if (!outlet.send(message)) end({ result: undefined })
+        return () => void open.delete(id)
+      }
+      const ended = await waitFor(asking, signal, PATIENCE_MS)
+      return typeof ended === 'string' ? undefined : ended.result
+    },
+    answer(caller, { id, result }) {
+      const asked = typeof id === 'string' ? open.get(id) : undefined
+      if (asked === undefined || asked.caller !== caller.id) return false
+      asked.answered({ result })
+      return true
+    },
+    get size() {
+      return open.size
+    },
+  }
+}

@@ -1,0 +1,137 @@
+// subscriptions/listen of 2026-07-28: a stream that stays open and tells of changes. First it acknowledges what
+// of the wish is served; each notification carries the id of the request that opened the stream; an orderly end
+// is the result. A change that cannot leave because the client takes nothing waits, once for each address.
+
+import { waitFor } from '../../../base/waiting.ts'
+import type { Caller } from '../../../caller.ts'
+import { RPC, type Refusal, isObject } from './json-rpc.ts'
+import type { Answer, Exchange, Change, ChangeSource, Wish } from './registry.ts'
+import { notification } from './stream.ts'
+
+const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
+/** Streams open at once per credential: a client needs one. */
+export const MOST_STREAMS = 32
+/** Addresses of one stream. */
+const MOST_ADDRESSES = 100
+/** A credential that has expired keeps its streams so much longer, time for a client to renew it. */
+const EXPIRED_MS = 60_000
+/** What a timer of Node can count. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** Changes of one address within this time are told once. */
+const PACE_MS = 100
+
+export interface Listeners {
+  listen(exchange: Exchange): Promise<Answer>
+}
+
+/** `stopping` ends every stream in order. */
+export function openListeners(changes: ChangeSource, stopping: AbortSignal): Listeners {
+  const open = new Map<string, number>()
+  return {
+    async listen(exchange) {
+      const wish = readWish(exchange.params['notifications'])
+      if ('refusal' in wish) return wish
+      if (!exchange.outlet.streams) return { refusal: noStream() }
+      const { id, revoked = stopping } = exchange.caller
+      const before = open.get(id) ?? 0
+      if (before >= MOST_STREAMS) return { refusal: tooMany(exchange.caller) }
+      open.set(id, before + 1)
+      try {
+        using life = lifeOf(exchange.caller)
+        await tellChanges(
+          wish.wish,
+          exchange,
+          changes,
+          AbortSignal.any([exchange.signal, stopping, life.over, revoked]),
+        )
+      } finally {
+        const left = (open.get(id) ?? 1) - 1
+        if (left > 0) open.set(id, left)
+        else open.delete(id)
+      }
+      return { result: { _meta: { [SUBSCRIPTION_KEY]: exchange.id } } }
+    },
+  }
+}
+
+/** A stream does not outlive its credential by more than a socket does (protocol.md#jwt). */
+function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposable {
+  const end = new AbortController()
+  if (expiresAt === undefined) return { over: end.signal, [Symbol.dispose]: () => undefined }
+  const left = Math.min(Math.max(expiresAt + EXPIRED_MS - Date.now(), 0), LONGEST_TIMER_MS)
+  const timer = setTimeout(() => end.abort(), left)
+  return { over: end.signal, [Symbol.dispose]: () => clearTimeout(timer) }
+}
+
+async function tellChanges(wish: Wish, exchange: Exchange, changes: ChangeSource, end: AbortSignal): Promise<void> {
+  const _meta = { [SUBSCRIPTION_KEY]: exchange.id }
+  const say = (method: string, params: object): boolean =>
+    exchange.outlet.send(notification(method, { ...params, _meta }))
+  using waiting = openWaiting((change) =>
+    change.kind === 'resource'
+      ? say('notifications/resources/updated', { uri: change.uri })
+      : say(`notifications/${change.kind}/list_changed`, {}),
+  )
+  await using listening = await changes.listen(wish, exchange, (change) => waiting.add(change))
+  say('notifications/subscriptions/acknowledged', { notifications: listening.granted })
+  waiting.start()
+  await waitFor(() => () => undefined, end)
+}
+
+/** Changes that are still to be told, each once. */
+function openWaiting(tell: (change: Change) => boolean) {
+  const waiting = new Map<string, Change>()
+  let started = false
+  let timer: NodeJS.Timeout | undefined
+  const flush = (): void => {
+    timer = undefined
+    for (const [key, change] of waiting) {
+      if (!tell(change)) break
+      waiting.delete(key)
+    }
+    if (waiting.size > 0) timer = setTimeout(flush, PACE_MS)
+  }
+  return {
+    add(change: Change): void {
+      waiting.set(change.kind === 'resource' ? change.uri : `${change.kind} list`, change)
+      if (started) timer ??= setTimeout(flush, PACE_MS)
+    },
+    /** Nothing may leave before the acknowledgement. */
+    start(): void {
+      started = true
+      if (waiting.size > 0) flush()
+    },
+    [Symbol.dispose]: () => clearTimeout(timer),
+  }
+}
+
+function readWish(value: unknown): { readonly wish: Wish } | { readonly refusal: Refusal } {
+  if (!isObject(value)) return wrong('params.notifications is not an object; accepted is what to be told of')
+  const flags = (['toolsListChanged', 'promptsListChanged', 'resourcesListChanged'] as const).filter(
+    (name) => value[name] === true,
+  )
+  const uris = value['resourceSubscriptions'] ?? []
+  if (!Array.isArray(uris) || !uris.every((uri): uri is string => typeof uri === 'string')) {
+    return wrong('params.notifications.resourceSubscriptions is not a list of addresses')
+  }
+  if (uris.length > MOST_ADDRESSES) {
+    return wrong(`params.notifications.resourceSubscriptions has ${uris.length} addresses; at most ${MOST_ADDRESSES}`)
+  }
+  const lists = Object.fromEntries(flags.map((name) => [name, true] as const))
+  return { wish: { ...lists, ...(uris.length > 0 && { resourceSubscriptions: [...new Set(uris)] }) } }
+}
+
+function wrong(message: string): { readonly refusal: Refusal } {
+  return { refusal: { status: 200, code: RPC.invalidParams, message } }
+}
+
+function noStream(): Refusal {
+  const message = 'subscriptions/listen is answered by an event stream; Accept must name text/event-stream'
+  return { status: 406, code: RPC.invalidRequest, message }
+}
+
+function tooMany(caller: Caller): Refusal {
+  const message = `${MOST_STREAMS} streams of this credential are open, which is the limit; close one first`
+  const data = { code: 'rate_limited', limit: MOST_STREAMS, credential: caller.id }
+  return { status: 429, code: RPC.failed, message, data, headers: { 'retry-after': '5' } }
+}

@@ -1,0 +1,80 @@
+// What a server must remember between asking a client and its next try, kept by the client itself: encrypted
+// and authenticated, bound to the caller and to what was called, and over after some minutes (2026-07-28,
+// multi round-trip requests). The key lives as long as the daemon.
+
+import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
+import { freshRandom } from '../../../base/fresh-random.ts'
+
+/** Long enough for a person to decide. */
+export const STATE_TTL_MS = 600_000
+const KEY_BYTES = 32
+/** New for each state: machines resumed from one snapshot share the key, and must never share this (C-05). */
+const IV_BYTES = 12
+const TAG_BYTES = 16
+/** Longest state that is looked at, in characters. */
+const LONGEST = 64 * 1024
+
+export interface Seal {
+  close(state: object, binding: string): string
+  /** Undefined where it is not ours, was changed, has expired, or belongs to another caller or call. */
+  open(sealed: string, binding: string): object | undefined
+}
+
+/** `now` in ms since the epoch. */
+export function openSeal(now: () => number = Date.now): Seal {
+  let key: Buffer | undefined
+  const secret = (): Buffer => (key ??= freshRandom(KEY_BYTES))
+  return {
+    close(state, binding) {
+      const iv = freshRandom(IV_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', secret(), iv).setAAD(Buffer.from(binding))
+      const text = JSON.stringify({ until: now() + STATE_TTL_MS, state })
+      const bytes = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+      return Buffer.concat([iv, cipher.getAuthTag(), bytes]).toString('base64url')
+    },
+    open(sealed, binding) {
+      // Strictly: Buffer would skip what is not base64url.
+      if (sealed.length > LONGEST || !/^[\w-]+$/.test(sealed)) return undefined
+      const bytes = Buffer.from(sealed, 'base64url')
+      if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString('base64url') !== sealed) return undefined
+      const iv = bytes.subarray(0, IV_BYTES)
+      const decipher = createDecipheriv('aes-256-gcm', secret(), iv)
+        .setAAD(Buffer.from(binding))
+        .setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
+      try {
+        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+        const { until, state } = JSON.parse(text) as { until: number; state: object } // authentic, so as closed above
+        return now() <= until ? state : undefined
+      } catch {
+        return undefined // final() has found that it is not authentic
+      }
+    },
+  }
+}
+
+/** Names one call of one caller; undefined where what was called is too deep to be named. */
+export function bindingOf(callerId: string, method: string, called: unknown): string | undefined {
+  const text = canonical(called, 0)
+  if (text === undefined) return undefined
+  return createHash('sha256')
+    .update(JSON.stringify([callerId, method]))
+    .update(text)
+    .digest('base64url')
+}
+
+const DEEPEST = 64
+
+/** JSON with sorted keys: a client may write the same arguments in another order. */
+function canonical(value: unknown, depth: number): string | undefined {
+  if (depth > DEEPEST) return undefined
+  if (value instanceof Uint8Array) return createHash('sha256').update(value).digest('base64url')
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const parts: string[] = []
+  const entries = Object.entries(value)
+  for (const [key, item] of Array.isArray(value) ? entries : entries.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const text = canonical(item, depth + 1)
+    if (text === undefined) return undefined
+    parts.push(`${JSON.stringify(key)}:${text}`)
+  }
+  return Array.isArray(value) ? `[${parts.join()}]` : `{${parts.join()}}`
+}
