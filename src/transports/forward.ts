@@ -10,7 +10,7 @@ import type { Daemon } from '../daemon.ts'
 import type { Admission, Gate } from '../invoke.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
 import { askForBody } from './body.ts'
-import { carry } from './proxy/flow.ts'
+import { carry } from './proxy/exchange.ts'
 import { isProxied, targetBelow } from './proxy/target.ts'
 import type { Exchange } from './rest.ts'
 

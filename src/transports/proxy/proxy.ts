@@ -10,9 +10,15 @@ import type { Admission, Gate } from '../../invoke.ts'
 import { hasBody } from '../body.ts'
 import type { Exchange } from '../rest.ts'
 import { isWebSocket, type Connection, type UpgradeRoute } from '../upgrade.ts'
-import { badGateway, firstAnswer, openRequest } from './ask.ts'
-import { connectTo, keepAlive } from './connect.ts'
-import { passExchange, type ProxyWaits } from './exchange.ts'
+import {
+  badGateway,
+  firstAnswer,
+  openRequest,
+  passExchange,
+  type ProxyWaits,
+  connectTo,
+  keepAlive,
+} from './exchange.ts'
 import { readTarget, TARGET_HEADER, type ProxiedTarget } from './target.ts'
 import { join, passRefusal } from './tunnel.ts'
 

@@ -6,7 +6,7 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { closeSoon } from '../reply.ts'
-import { flow } from './flow.ts'
+import { flow } from './exchange.ts'
 import { headersToClient } from './headers.ts'
 
 /** Once one side has ended, the other may be silent for so long. */
