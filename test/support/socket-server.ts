@@ -16,7 +16,7 @@ import type {
   LiveWatchers,
   OutputCursor,
   WatcherFrames,
-} from '../../src/transports/socket/ports.ts'
+} from '../../src/transports/socket/channel.ts'
 import { isWebSocket, openUpgrades } from '../../src/transports/upgrade.ts'
 import { openTargets } from '../../src/workspace/targets.ts'
 import { TOKEN } from './daemon.ts'

@@ -5,13 +5,18 @@
 import type { WebSocket } from 'ws'
 import { Fault } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
-import { Channel, type Outgoing } from './channel.ts'
-import type { FramePool } from './frame-pool.ts'
+import {
+  Channel,
+  type Outgoing,
+  type FramePool,
+  type LiveTerminal,
+  type LiveTerminals,
+  type LiveWatchers,
+  type WatcherFrames,
+} from './channel.ts'
 import { errorFrame, readBinary, readText, type Command, type Named } from './frames.ts'
-import { openLiveness, type Liveness } from './liveness.ts'
-import { openMinuteBudget, openPongs } from './pongs.ts'
+import { openLiveness, type Liveness, openMinuteBudget, openPongs } from './liveness.ts'
 import { FROM_BIRTH, type SocketOptions } from './options.ts'
-import type { LiveTerminal, LiveTerminals, LiveWatchers, WatcherFrames } from './ports.ts'
 
 /** Nothing more is handed to a connection that holds this much: what waits there can no longer be overtaken. */
 const HIGH_WATER_BYTES = 128 * 1024

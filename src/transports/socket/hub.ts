@@ -4,15 +4,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { mayUse, onRevoked, type Caller } from '../../caller.ts'
-import { Fault } from '../../base/fault.ts'
+import { Fault, quote } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import { Client } from './client.ts'
-import { FramePool } from './frame-pool.ts'
+import { FramePool, type LiveTerminals, type LiveWatchers } from './channel.ts'
 import { CHUNK_BYTES } from './frames.ts'
 import { FROM_BIRTH, readOptions, type SocketOptions } from './options.ts'
 import type { Connection, UpgradeRoute } from '../upgrade.ts'
-import { checkHandshake } from './handshake.ts'
-import type { LiveTerminals, LiveWatchers } from './ports.ts'
 import { Replacements } from './replacements.ts'
 
 /** Largest message of a client: input is typed or pasted. */
@@ -176,4 +174,19 @@ async function closed(socket: WebSocket): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   socket.once('close', () => resolve())
   await promise
+}
+
+// Is this upgrade a WebSocket's of RFC 6455 (4.2.1)? Asked after the credential, before the connection is handed
+// over; what is refused here is still answered as plain HTTP (X-02).
+
+function checkHandshake(request: Pick<IncomingMessage, 'method' | 'headers'>): void {
+  const { method, headers } = request
+  if (method !== 'GET') throw new Fault('bad_request', `a WebSocket is opened with GET, not with ${method ?? ''}`)
+  const version = headers['sec-websocket-version']
+  if (version !== '13') {
+    throw new Fault('upgrade_required', `Sec-WebSocket-Version is ${quote(version ?? null)}; accepted is 13`)
+  }
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
+    throw new Fault('bad_request', 'Sec-WebSocket-Key must be the base64 of 16 bytes')
+  }
 }
