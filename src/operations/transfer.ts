@@ -3,7 +3,7 @@
 import { ByteStream, operation } from '../operation.ts'
 import { list, optional, paths, pathsBytes, Type, choice, path } from '../schema.ts'
 import type { PackRemarks } from '../threads/archive/pack-job.ts'
-import { archiveName, chooseFormat, FORMATS, MEDIA_TYPES } from '../workspace/archives/archive-format.ts'
+import { archiveName, chooseFormat, FORMATS, MEDIA_TYPES } from '../workspace/archives/pack.ts'
 import { contentDisposition } from './content-disposition.ts'
 import { Fault } from '../base/fault.ts'
 

@@ -12,8 +12,7 @@ import { foresee } from '../files/held-directory.ts'
 import { mountOf } from '../files/remote-calls.ts'
 import { Places } from './places.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
-import { STOP_MS, UnpackThread } from './unpack-thread.ts'
-import { UnpackThreads } from './unpack-threads.ts'
+import { STOP_MS, UnpackThread, UnpackThreads } from './unpack-thread.ts'
 
 export interface Unpacker extends AsyncDisposable {
   /**
