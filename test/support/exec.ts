@@ -9,7 +9,7 @@ import { EventStream, type Call, type Frame, type Operation } from '../../src/op
 import { openChildren } from '../../src/workspace/processes/child.ts'
 import { isDead, parseStat } from '../../src/workspace/processes/process-table.ts'
 import { CHILD_START } from './child-start.ts'
-import { TaskMarks } from '../../src/workspace/exec/task-marks.ts'
+import { TaskMarks } from '../../src/workspace/exec/task-ids.ts'
 import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/exec/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
 import { EVERYTHING } from '../../src/workspace/files/access.ts'

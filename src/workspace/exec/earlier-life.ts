@@ -9,7 +9,7 @@ import { awayFrom, markedProcesses, type Marked, type Survivor } from '../proces
 import { isAlive } from '../processes/process-name.ts'
 import { entryOf, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
 import { sendToAll, type SessionSignal } from '../processes/session.ts'
-import { endSession, type Session } from './task-end.ts'
+import { endSession, type Session } from './task-pipes.ts'
 
 export interface Orphan {
   readonly id: string

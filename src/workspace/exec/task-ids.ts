@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { freshRandom } from '../../base/fresh-random.ts'
 import { makeWithParents } from '../../base/make-directories.ts'
 import { attempt, createWhole } from '../../base/private-file.ts'
+import { MARK_VARIABLE, markText, type Mark } from '../processes/mark.ts'
+import { processName } from '../processes/process-name.ts'
 
 /** Ids of one block: a life that starts few commands wastes the rest. */
 const BLOCK = 1000
@@ -113,4 +115,51 @@ async function identityIn(directory: string): Promise<string | undefined> {
 export async function identityOf(directory: string): Promise<string | undefined> {
   const [name] = await attempt(async () => (await readFile(join(directory, IDENTITY), 'latin1')).trim())
   return name !== undefined && /^[0-9a-f]{16}$/.test(name) ? name : undefined
+}
+
+// What each command and terminal is given at its start besides what its caller asked for: an id that is never given
+// twice, and in its environment the mark by which it and its descendants can be found again.
+
+interface NextMark {
+  readonly id: string
+  /** Laid over everything else the command inherits; empty where nothing can be kept of this life. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+export class TaskMarks {
+  /** Of the state directory; undefined where it keeps nothing. */
+  readonly identity: Promise<string | undefined>
+  readonly #ids: TaskIds
+  readonly #known: Promise<void>
+  #from: { readonly identity: string; readonly life: string } | undefined
+
+  /** `directory` keeps what the daemon's lives must not do twice; it is made where it is missing. */
+  constructor(directory: string) {
+    this.#ids = new TaskIds(directory)
+    this.identity = this.#ids.identity
+    this.#known = this.#learn()
+  }
+
+  /** To be waited for before `next`. */
+  async ready(): Promise<void> {
+    if (this.#from === undefined) await this.#known
+    await this.#ids.ready()
+  }
+
+  next(): NextMark {
+    const id = this.#ids.next()
+    const mark = this.markOf(id)
+    const variables = mark === undefined ? {} : { [MARK_VARIABLE]: markText(mark) }
+    return { id, variables }
+  }
+
+  /** That of a command of this life; undefined where it was given none. */
+  markOf(id: string): Mark | undefined {
+    return this.#from === undefined ? undefined : { ...this.#from, id }
+  }
+
+  async #learn(): Promise<void> {
+    const [identity, life] = await Promise.all([this.identity, processName()])
+    if (identity !== undefined) this.#from = { identity, life }
+  }
 }

@@ -4,11 +4,10 @@
 
 import type { Child, ChildExit } from '../processes/child.ts'
 import { awayFrom, startedAt, type Mark, type MarkedCommand, type Survivor } from '../processes/mark.ts'
-import { endSession, type SessionEnd } from './task-end.ts'
+import { endSession, type SessionEnd, TaskPipes } from './task-pipes.ts'
 import { INPUT_STALL_MS, TaskInput } from './task-input.ts'
 import { TaskLog, type LogReader } from './task-log.ts'
 import type { Excerpt, OutputBudget, StreamName } from './task-output.ts'
-import { TaskPipes } from './task-pipes.ts'
 
 export interface TaskSpec {
   /** As requested: what the replies show. */
