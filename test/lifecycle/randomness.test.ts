@@ -71,7 +71,7 @@ function noAccount(): string | false {
 const OWN_GENERATOR = {
   'src/base/unpack.ts': 'a file made with O_EXCL',
   'src/threads/archive/unpack-tree.ts': 'a file made with O_EXCL',
-  'src/workspace/files/temporary-file.ts': 'a file made with O_EXCL',
+  'src/workspace/files/write/new-content.ts': 'a file made with O_EXCL',
   'src/workspace/watchers/watchers.ts': 'made once, at the start: resumed machines go on with the watchers they had',
 }
 

@@ -3,13 +3,21 @@
 // changed and a word on the source.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { chmodSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  chmodSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openFileWriter } from '../../src/workspace/files/file-writer.ts'
-import { openMover, type Relocation } from '../../src/workspace/files/mover.ts'
-import { obstacle } from '../../src/workspace/files/removability.ts'
+import { openFileWriter } from '../../src/workspace/files/write/file-writer.ts'
+import { openMover, type Relocation } from '../../src/workspace/files/moving/mover.ts'
+import { obstacle } from '../../src/workspace/files/moving/removability.ts'
 import { startDaemon, type Daemon } from '../support/daemon.ts'
 import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs, type Ground } from '../support/mounting.ts'
 import { refused } from '../support/refused.ts'

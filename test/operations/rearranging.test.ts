@@ -9,7 +9,7 @@ import t from 'tap'
 import { DOORS } from '../contract/doors.ts'
 import { startDaemon, type Daemon } from '../support/daemon.ts'
 import { asNobody, openToAll } from '../support/unprivileged.ts'
-import { setPermissions } from '../../src/workspace/files/permissions.ts'
+import { setPermissions } from '../../src/workspace/files/moving/permissions.ts'
 import { refused } from '../support/refused.ts'
 
 const listed = async (daemon: Daemon, query = ''): Promise<string[]> => {

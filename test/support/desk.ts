@@ -5,8 +5,8 @@ import { readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { openFileWriter, type FileWriter, type WriteRequest } from '../../src/workspace/files/file-writer.ts'
-import type { Written } from '../../src/workspace/files/write-job.ts'
+import { openFileWriter, type FileWriter, type WriteRequest } from '../../src/workspace/files/write/file-writer.ts'
+import type { Written } from '../../src/workspace/files/write/write-job.ts'
 import { ground, type Ground } from './mounting.ts'
 
 export interface Desk extends Ground {

@@ -7,7 +7,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir, readFile, readlink, rm, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { makeWithParents } from '../../base/make-directories.ts'
-import { isTemporaryName } from '../files/write-journal.ts'
+import { isTemporaryName } from '../files/write/write-journal.ts'
 import { isAlive, processName } from '../processes/process-name.ts'
 
 const JOURNAL = /^unpack-(.+)-\d+\.journal$/

@@ -5,12 +5,11 @@ import type { Stats } from 'node:fs'
 import { basename } from 'node:path'
 import { lstat, lstatSync, readlink } from '../../base/path-calls.ts'
 import { extensionOf, isCodeFile } from '../listing/code-files.ts'
-import { writeMode } from './file-mode.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { faultOfPath } from './missing-path.ts'
-import { onlyLocal } from './mounts.ts'
-import { remoteCall } from './remote-calls.ts'
-import { specialType } from './regular-file.ts'
+import { onlyLocal, remoteCall } from './mounts.ts'
+import { specialType } from './guard.ts'
+import { Fault, quote } from '../../base/fault.ts'
 
 export interface FileFacts {
   /** As it was asked for. */
@@ -70,4 +69,28 @@ async function judgedStats(path: string, access: Access): Promise<Stats> {
 /** A time outside what a Date holds (file systems can say anything) becomes the nearest it does hold. */
 function modifiedAt(stats: Stats): string {
   return new Date(Math.min(Math.max(stats.mtimeMs, -8.64e15), 8.64e15)).toISOString()
+}
+
+// Permission bits as the interface writes them: octal strings such as "0644" (protocol.md#files-write). Read from
+// requests, written into replies.
+
+/** The pattern of a mode in requests: three or four octal digits, with or without a further leading 0. */
+export const MODE_PATTERN = '^0?[0-7]{3,4}$'
+
+/** "0644", "644" or "04755" as a number; undefined stays undefined. */
+export function readMode(text: string): number
+export function readMode(text: string | undefined): number | undefined
+export function readMode(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!new RegExp(MODE_PATTERN).test(text)) {
+    throw new Fault('bad_request', `mode is ${quote(text)}; accepted are three or four octal digits such as "0644"`, {
+      details: { field: 'mode', got: text },
+    })
+  }
+  return Number.parseInt(text, 8)
+}
+
+/** The permission bits of `st_mode` in the form "0644". */
+export function writeMode(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0')
 }

@@ -5,7 +5,7 @@
 
 import { constants, readFileSync } from 'node:fs'
 import { access, stat } from '../../base/path-calls.ts'
-import { mountBehind } from './mount-behind.ts'
+import { mountBehind } from './mount-table.ts'
 import { remotePoints } from './mounts.ts'
 
 /** A service manager waits longer than this for a start. */

@@ -5,15 +5,13 @@
 // with openat2(2) and RESOLVE_NO_SYMLINKS takes 7 µs and leaves a gap; /proc/self/fd adds 2 µs to a call, and the *at
 // calls would spare those but give Node no file handle. Without /proc, entries are reached by the resolved path.
 
-import { close, closeSync, constants, fstat, fstatSync, fsync } from 'node:fs'
-import type { BigIntStats, Stats } from 'node:fs'
+import { close, closeSync, constants, fstat, fstatSync, fsync, type BigIntStats, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { lstat, lstatSync, openElsewhere, openSync, readlinkSync, realpath } from '../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import { EVERYTHING, type Access, type Reach } from './access.ts'
-import { onlyLocal } from './mounts.ts'
-import { remoteCall } from './remote-calls.ts'
+import { onlyLocal, remoteCall } from './mounts.ts'
 
 const { O_DIRECTORY, O_NONBLOCK, O_RDONLY } = constants
 

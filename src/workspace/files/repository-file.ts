@@ -10,7 +10,7 @@ import { realpath } from '../../base/path-calls.ts'
 import type { Access } from './access.ts'
 import { kernelPath } from './judged-open.ts'
 import { isWithin } from './mount-table.ts'
-import { openRegular, type RegularFile } from './regular-file.ts'
+import { openRegular, type RegularFile } from './guard.ts'
 
 export const REPOSITORY_FILE_BYTES = 64 * 1024
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../../src/base/fault.ts'
 import { fileLimit, setFileLimit } from '../../../src/native/process.ts'
-import { openMover } from '../../../src/workspace/files/mover.ts'
+import { openMover } from '../../../src/workspace/files/moving/mover.ts'
 import { desk } from '../../support/desk.ts'
 
 /** More than a write needs. */

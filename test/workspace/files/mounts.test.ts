@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { mountBehind } from '../../../src/workspace/files/mount-behind.ts'
+import { mountBehind } from '../../../src/workspace/files/mount-table.ts'
 import { devicesOf, remoteMountsNow, remotePoints } from '../../../src/workspace/files/mounts.ts'
 import { ground } from '../../support/mounting.ts'
 import { NO_STUCK_MOUNTS, stuckMount } from '../../support/stuck-mount.ts'

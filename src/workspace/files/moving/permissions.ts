@@ -1,0 +1,155 @@
+// Changing permissions, of one path or of a tree (F-19). A link is never followed: each entry is pinned
+// by a descriptor that opens nothing (O_PATH), looked at, and changed through that, so that nobody can put a link
+// in between; devices and FIFOs are not opened either.
+
+import { constants, type Stats } from 'node:fs'
+import { chmod, open, stat } from '../../../base/path-calls.ts'
+import { errnoOf, Fault, quote } from '../../../base/fault.ts'
+import { EVERYTHING, type Access } from '../access.ts'
+import { openStack, type DirectoryStack, walkTree } from '../tree/tree-walk.ts'
+import { holdEntry, pin } from '../held-directory.ts'
+import { faultOfPath } from '../missing-path.ts'
+import { pseudoDevices } from '../mounts.ts'
+
+export interface Permissions {
+  readonly path: string
+  readonly mode: number
+  /** Of directories, where it differs. */
+  readonly directoryMode: number | undefined
+  readonly recursive: boolean
+  /** Not given: everything. */
+  readonly access?: Access
+}
+
+/** Not among Node's constants; the same on x64 and arm64. */
+const O_PATH = 0o10000000
+
+/** What the owner needs to look into a directory. */
+const READABLE = 0o500
+
+/** Resolves to the number of entries whose permissions were set. */
+export async function setPermissions(request: Permissions, signal: AbortSignal): Promise<number> {
+  const { path, mode, directoryMode, recursive, access = EVERYTHING } = request
+  refuseProtected(path, path, 'changed')
+  try {
+    using entry = await holdEntry(path, { access, path, reach: recursive ? 'tree' : 'itself' })
+    refuseProtected(entry.real, path, 'changed')
+    using pinned = await pin(entry)
+    const { stats, way } = pinned
+    if (stats.isSymbolicLink()) throw isLink(path)
+    if (stats.isDirectory()) await refuseSameAsProtected(stats, path, 'changed')
+    if (stats.isDirectory() && recursive) return await setTree(`${way}/.`, request, signal)
+    await chmod(way, (stats.isDirectory() ? (directoryMode ?? mode) : mode) & 0o7777)
+    return 1
+  } catch (error) {
+    throw await faultOfPath(error, path)
+  }
+}
+
+/** `top`: the directory that was judged, by a path that leads to no other. */
+async function setTree(top: string, request: Permissions, signal: AbortSignal): Promise<number> {
+  await using stack = await openStack(top)
+  const pseudo = await pseudoDevices()
+  const directoryMode = request.directoryMode ?? request.mode
+  let changed = 0
+  await walkTree(
+    stack,
+    {
+      async entries(names) {
+        for (const name of names) {
+          const stats = await setIfThere(stack, name, (found) => (found.isDirectory() ? undefined : request.mode))
+          if (stats !== undefined && !stats.isSymbolicLink()) changed++
+        }
+      },
+      // Opened to its owner first where it has to be, for all that is in it.
+      async before(name) {
+        await setIfThere(stack, name, ({ mode }) => ((mode & READABLE) === READABLE ? undefined : mode | READABLE))
+      },
+      enter: async () => !pseudo.has(stack.dev),
+      async leave() {
+        await stack.handle.chmod(directoryMode)
+        changed++
+      },
+    },
+    signal,
+  )
+  return changed
+}
+
+async function setIfThere(
+  stack: DirectoryStack,
+  name: Buffer,
+  modeOf: (found: Stats) => number | undefined,
+): Promise<Stats | undefined> {
+  try {
+    return await setOne(stack.entry(name), modeOf)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Sets what `modeOf` says of what is there; a link stays as it is. Returns what was there. */
+async function setOne(path: string | Buffer, modeOf: (found: Stats) => number | undefined): Promise<Stats> {
+  await using pinned = await open(path, O_PATH | constants.O_NOFOLLOW)
+  const stats = await pinned.stat()
+  const mode = stats.isSymbolicLink() ? undefined : modeOf(stats)
+  if (mode !== undefined) await chmod(`/proc/self/fd/${pinned.fd}`, mode & 0o7777)
+  return stats
+}
+
+function isLink(path: string): Fault {
+  return new Fault(
+    'bad_request',
+    `path ${quote(path)} is a symbolic link, which has no permissions of its own; name its target`,
+    {
+      details: { field: 'path', got: path },
+    },
+  )
+}
+
+// The system's own directories, which are neither deleted, moved nor closed to their users (protocol.md#files-change):
+// recognised by name and by identity, so that neither a link, nor /proc/self/root, nor a bind mount of "/" leads
+// to them. What lies below them is as any other.
+
+/** Exactly these. */
+export const PROTECTED = [
+  '/',
+  '/bin',
+  '/sbin',
+  '/usr',
+  '/lib',
+  '/lib64',
+  '/etc',
+  '/dev',
+  '/proc',
+  '/sys',
+  '/boot',
+  '/run',
+]
+
+/** What is refused, as the sentence says it: "is never deleted". */
+type Never = 'deleted' | 'moved' | 'changed'
+
+/** `real` is `path` with the links on its way resolved, or `path` itself. */
+export function refuseProtected(real: string, path: string, never: Never): void {
+  if (PROTECTED.includes(real)) throw protectedFault(path, real, never)
+}
+
+/** The same directory under another name: a bind mount of it, or of one above it. */
+export async function refuseSameAsProtected(
+  { dev, ino }: { readonly dev: number; readonly ino: number },
+  path: string,
+  never: Never,
+): Promise<void> {
+  for (const one of PROTECTED) {
+    const other = await stat(one).catch(() => undefined)
+    if (other?.ino === ino && other.dev === dev) throw protectedFault(path, one, never)
+  }
+}
+
+function protectedFault(path: string, real: string, never: Never): Fault {
+  return new Fault('forbidden', `path ${quote(path)} is the system directory ${quote(real)}, which is never ${never}`, {
+    details: { field: 'path', got: path, protected: PROTECTED },
+  })
+}

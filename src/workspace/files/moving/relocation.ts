@@ -1,0 +1,113 @@
+// Both ends of a move or copy, held open: what it is about and where that goes, the links on their ways followed,
+// neither of them followed itself. Says what may not go where, before anything is touched.
+
+import type { Stats } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
+import { EVERYTHING, type Access } from '../access.ts'
+import { holdDeepest, makeBelow, parentsGone } from '../directory.ts'
+import { foresee, holdEntry, judge, lookAt, type Asker, type HeldDirectory, type HeldEntry } from '../held-directory.ts'
+import { faultOfMissing, faultOfPath } from '../missing-path.ts'
+import { refuseTaken, type NewName } from './staging.ts'
+import { intoItself } from '../tree/tree-copy.ts'
+
+export interface Relocation {
+  readonly path: string
+  readonly to: string
+  /** A file at `to` is replaced. */
+  readonly overwrite: boolean
+  readonly createDirs: boolean
+  /** Not given: everything. */
+  readonly access?: Access
+}
+
+export interface Source {
+  readonly source: HeldEntry
+  readonly what: Stats
+}
+
+export interface Ends extends Source {
+  readonly name: NewName
+}
+
+/** The source, and how much there is of the way to the new name. */
+export interface FoundEnds extends Source, Disposable {
+  readonly above: HeldDirectory
+  /** Directories to be made below it. */
+  readonly missing: readonly string[]
+}
+
+export async function findEnds(request: Relocation): Promise<FoundEnds> {
+  const { path, to, access = EVERYTHING } = request
+  using stack = new DisposableStack()
+  const { source, what } = await findSource({ path, access }, stack)
+  await foresee(to, { access })
+  const { directory: above, missing } = await holdDeepest(dirname(to)).catch((error: unknown) => {
+    throw errnoOf(error) === 'ENOTDIR' ? notBelowFile(to) : faultOfSystem(error, to)
+  })
+  stack.use(above)
+  const real = join(above.real, ...missing, basename(to))
+  if (real === source.real) throw sameName(path, to)
+  refuseInside(source, { real, path, to })
+  if (missing.length > 0 && !request.createDirs) throw noParent(to)
+  if (missing.length === 0) {
+    refuseTaken(await lookAt(above.entry(basename(to))).catch(() => undefined), what, request)
+  }
+  const held = stack.move()
+  return { source, what, above, missing, [Symbol.dispose]: () => held.dispose() }
+}
+
+async function findSource(asker: Required<Omit<Asker, 'reach'>>, stack: DisposableStack): Promise<Source> {
+  const { path } = asker
+  try {
+    const source = stack.use(await holdEntry(path, asker))
+    const what = await lookAt(source)
+    if (what !== undefined) return { source, what }
+  } catch (error) {
+    throw await faultOfPath(error, path)
+  }
+  throw await faultOfMissing(path)
+}
+
+/** Makes what is missing above the new name, which is returned with its directory held. */
+export async function makeParents(
+  { path, to, overwrite, access = EVERYTHING }: Relocation,
+  { source, above, missing }: FoundEnds,
+  durable: boolean,
+): Promise<NewName & Disposable> {
+  const asker = { access, path: to }
+  const making = { path: dirname(to), created: [], sync: durable, asker }
+  const parent = await makeBelow(above, missing, making)
+  if (parent === undefined) throw parentsGone(dirname(to))
+  const dispose = parent === above ? () => {} : () => parent[Symbol.dispose]()
+  const entry = parent.entry(basename(to))
+  try {
+    refuseInside(source, { real: entry.real, path, to })
+    await judge(entry, asker)
+  } catch (error) {
+    dispose()
+    throw error
+  }
+  return { entry, to, overwrite, [Symbol.dispose]: dispose }
+}
+
+function refuseInside({ real: source }: HeldEntry, name: { real: string; path: string; to: string }): void {
+  if (name.real.startsWith(source === '/' ? source : `${source}/`)) throw intoItself(name.path, name.to)
+}
+
+export function sameName(path: string, to: string): Fault {
+  return new Fault('bad_request', `path and to are the same: ${quote(path)}; accepted is another path`, {
+    details: { field: 'to', got: to },
+  })
+}
+
+function noParent(to: string): Fault {
+  const sentence = `to is ${quote(to)}, which has no parent directory ${quote(dirname(to))}; create_dirs makes it`
+  return new Fault('not_found', sentence, { details: { field: 'to', got: to, parent: dirname(to) } })
+}
+
+function notBelowFile(to: string): Fault {
+  return new Fault('bad_request', `to is ${quote(to)}, and ${quote(dirname(to))} is not a directory`, {
+    details: { field: 'to', got: to, parent: dirname(to) },
+  })
+}

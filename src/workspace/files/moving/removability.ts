@@ -1,0 +1,67 @@
+// Whether what a move to another file system removes in the end can be removed: told before anything has its new name,
+// so that such a move is refused with nothing changed. The kernel has the last word; what it alone knows (security
+// modules, root without its capabilities) shows only when the source is put away, and is undone there.
+
+import { constants, type BigIntStats, type Stats } from 'node:fs'
+import { access, accessSync, stat, statSync } from '../../../base/path-calls.ts'
+import { Fault, quote } from '../../../base/fault.ts'
+import { fileFlag, type FileFlag } from '../../../native/file-flags.ts'
+import { isLocalDevice, onlyLocal } from '../mounts.ts'
+
+/** What counts of an entry that is to go. */
+export interface Removed {
+  readonly uid: number
+  readonly flag: FileFlag | undefined
+}
+
+/** And of the directory that it goes from. */
+export interface RemovedFrom extends Removed {
+  readonly mode: number
+  /** Names may be taken from it, as far as permissions and the mount go. */
+  readonly writable: boolean
+}
+
+const STICKY = 0o1000
+
+/** Why it cannot be removed by `user`; undefined: nothing is known against it. */
+export function obstacle(from: RemovedFrom, entry: Removed, user: number): string | undefined {
+  if (entry.flag !== undefined) return `it is ${entry.flag}`
+  if (from.flag !== undefined) return `the directory that it is in is ${from.flag}`
+  if (!from.writable) return 'the directory that it is in may not be changed by this daemon'
+  if ((from.mode & STICKY) === 0 || user === 0 || entry.uid === user || from.uid === user) return undefined
+  return 'it belongs to another user, and so does the sticky directory that it is in'
+}
+
+/** Throws where it cannot be removed. `path` names it. */
+export function refuseUnremovable(from: RemovedFrom, entry: Removed, path: string): void {
+  const why = obstacle(from, entry, process.geteuid?.() ?? 0)
+  if (why === undefined) return
+  const sentence = `path ${quote(path)} cannot be removed after it is copied to another file system: ${why}; nothing was moved`
+  throw new Fault('forbidden', sentence, { details: { field: 'path', got: path, why } })
+}
+
+/**
+ * `way`: the entry itself, a link not followed. The kernel is asked for flags on a device of this machine alone: the call
+ * is synchronous, and a server elsewhere may not answer.
+ */
+export function removed(way: Buffer | string, { uid, dev }: Pick<Stats | BigIntStats, 'uid' | 'dev'>): Removed {
+  return { uid: Number(uid), flag: isLocalDevice(dev) ? fileFlag(way) : undefined }
+}
+
+/** Of a directory that is open. `way` leads to it. */
+export async function removedFrom(way: string): Promise<RemovedFrom> {
+  const stats = onlyLocal() ? statSync(way) : await stat(way)
+  return { ...removed(way, stats), mode: stats.mode, writable: await isWritable(way) }
+}
+
+const CHANGED = constants.W_OK | constants.X_OK
+
+async function isWritable(way: string): Promise<boolean> {
+  try {
+    if (onlyLocal()) accessSync(way, CHANGED)
+    else await access(way, CHANGED)
+    return true
+  } catch {
+    return false
+  }
+}

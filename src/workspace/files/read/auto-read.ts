@@ -1,0 +1,53 @@
+// Reading for whoever does not know what a file is: text as text, an image that can be shown as base64, of
+// any other binary only its type and size.
+
+import { constants } from 'node:fs'
+import { basename } from 'node:path'
+import { extensionOf } from '../../listing/code-files.ts'
+import type { Access } from '../access.ts'
+import { kindOf, SNIFFED_BYTES, type FileKind } from '../file-kind.ts'
+import { readFile, type FileText, type ReadRequest } from './file-reader.ts'
+import { openRegular } from '../guard.ts'
+
+/** Larger images are not returned: what models take is about that. */
+export const IMAGE_BYTES = 1024 * 1024
+
+export type AutoRead = FileText & {
+  readonly media_type?: string
+  /** The content is left out, or base64. */
+  readonly binary?: true
+}
+
+export async function readAuto(request: ReadRequest, signal: AbortSignal): Promise<AutoRead> {
+  const { path } = request
+  const { kind, size } = await sniff(path, request.access)
+  if (!kind.binary) return await readFile(request, signal)
+  const marks = { media_type: kind.mediaType, binary: true } as const
+  if (kind.mediaType.startsWith('image/') && size <= IMAGE_BYTES) {
+    const { digest, access } = request
+    const exact = await readFile({ path, numbered: false, encoding: 'base64', digest, access }, signal)
+    return { ...exact, ...marks }
+  }
+  const extension = extensionOf(basename(path))
+  const hash = await request.digest?.(path, signal)
+  return {
+    content: '',
+    size,
+    lines: 0,
+    ...(extension === '' ? {} : { extension }),
+    ...(hash === undefined ? {} : { hash }),
+    ...marks,
+  }
+}
+
+async function sniff(path: string, access: Access | undefined): Promise<{ kind: FileKind; size: number }> {
+  const { handle, stats } = await openRegular(path, constants.O_RDONLY, access)
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(SNIFFED_BYTES), 0, SNIFFED_BYTES, 0)
+    return { kind: kindOf(buffer.subarray(0, bytesRead)), size: stats.size }
+  } catch {
+    return { kind: { binary: false, mediaType: 'text/plain' }, size: stats.size } // the read itself says what is wrong
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,218 @@
+// Walks a tree for somebody who does something to each of its entries: what is no directory in batches, then each
+// directory, whole, before the next. No recursion, and a path is never longer than a name (directory-stack.ts).
+// What disappears meanwhile is passed over.
+
+import { opendir, existsSync, open } from '../../../base/path-calls.ts'
+import { errnoOf, Fault } from '../../../base/fault.ts'
+import { constants, readFileSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { bytesOfText } from '../../../base/bytes-text.ts'
+
+export interface TreeVisitor {
+  /** Some entries of the directory at hand, none of them directories when they were listed. */
+  entries(names: readonly Buffer[]): Promise<void>
+  /** A directory is about to be opened. */
+  before?(name: Buffer): Promise<void>
+  /** It is the directory at hand now; false leaves it out. */
+  enter(name: Buffer): Promise<boolean>
+  /** All of the directory at hand is done. */
+  leave(): Promise<void>
+}
+
+/** Entries handed over at once. */
+const BATCH = 64
+
+/** Names of directories that wait for their turn, in bytes: some 200,000 in all. */
+const WAITING_BYTES = 16 * 1024 * 1024
+/** What a name takes besides its bytes. */
+const NAME_OVERHEAD = 64
+
+/** Gone, or no longer a directory. */
+const PASSED_OVER = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+
+export async function walkTree(stack: DirectoryStack, visitor: TreeVisitor, signal: AbortSignal): Promise<void> {
+  let waiting = 0
+  const list = async (): Promise<Buffer[]> => {
+    const directories = await listDirectory(stack, visitor, signal, WAITING_BYTES - waiting)
+    waiting += sizeOf(directories)
+    return directories
+  }
+  const levels = [await list()]
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    signal.throwIfAborted()
+    const next = level.pop()
+    if (next === undefined) {
+      await visitor.leave()
+      levels.pop()
+      if (levels.length > 0) await stack.up()
+      continue
+    }
+    waiting -= sizeOf([next])
+    await visitor.before?.(next)
+    if (!(await entered(stack, next))) continue
+    if (await visitor.enter(next)) levels.push(await list())
+    else await stack.up()
+  }
+}
+
+async function entered(stack: DirectoryStack, name: Buffer): Promise<boolean> {
+  try {
+    await stack.down(name)
+    return true
+  } catch (error) {
+    if (PASSED_OVER.has(errnoOf(error) ?? '')) return false
+    throw error
+  }
+}
+
+/** Hands over what is no directory and returns the names of the rest. */
+async function listDirectory(
+  stack: DirectoryStack,
+  visitor: TreeVisitor,
+  signal: AbortSignal,
+  room: number,
+): Promise<Buffer[]> {
+  const directories: Buffer[] = []
+  let batch: Buffer[] = []
+  let left = room
+  // Names that are not UTF-8 exist: they are read and handed back as bytes. The types know no such encoding.
+  const options = { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH }
+  for await (const found of await opendir(`/proc/self/fd/${stack.handle.fd}`, options)) {
+    const name = Buffer.from(found.name)
+    if (found.isDirectory()) {
+      directories.push(name)
+      left -= sizeOf([name])
+      if (left < 0) throw tooWide()
+    } else if (batch.push(name) >= BATCH) {
+      signal.throwIfAborted()
+      await visitor.entries(batch)
+      batch = []
+    }
+  }
+  if (batch.length > 0) await visitor.entries(batch)
+  return directories
+}
+
+function sizeOf(names: readonly Buffer[]): number {
+  return names.reduce((sum, name) => sum + name.byteLength + NAME_OVERHEAD, 0)
+}
+
+function tooWide(): Fault {
+  return new Fault('payload_too_large', 'the tree has too many directories side by side to be handled in one call', {
+    details: { limit: WAITING_BYTES, unit: 'bytes of names' },
+  })
+}
+
+// A way down into a tree, held by open directories: each is opened without following links and its entries are
+// reached through it (/proc/self/fd/<n>/name). Nobody who swaps a directory for a link meanwhile can lead us
+// outside, and no path gets longer than the kernel takes (F-19). A few directories are open at a time;
+// the way back up to one that is not is "..", checked to be where we came from.
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
+
+/** Directories kept open on the way down; those above are closed, and opened again on the way back. */
+const MOST_OPEN = 32
+
+interface Level {
+  readonly dev: number
+  readonly ino: number
+  /** Always there for the deepest level. */
+  handle: FileHandle | undefined
+}
+
+export class DirectoryStack implements AsyncDisposable {
+  readonly #levels: Level[]
+  #deepest: Level & { readonly handle: FileHandle }
+
+  constructor(top: Level & { readonly handle: FileHandle }) {
+    this.#levels = [top]
+    this.#deepest = top
+  }
+
+  /** The directory at hand. */
+  get handle(): FileHandle {
+    return this.#deepest.handle
+  }
+
+  get dev(): number {
+    return this.#deepest.dev
+  }
+
+  get ino(): number {
+    return this.#deepest.ino
+  }
+
+  /** The mount that it was reached by: a bind mount has the device of what it shows. Empty where the kernel tells none. */
+  get mount(): string {
+    return mountOf(this.handle)
+  }
+
+  /** An entry of it, as a path that leads there whatever is renamed above. */
+  entry(name: Buffer | string): Buffer {
+    return entryOf(this.handle, name)
+  }
+
+  async down(name: Buffer): Promise<void> {
+    this.#deepest = await openLevel(this.entry(name))
+    this.#levels.push(this.#deepest)
+    await closeLevel(this.#levels.at(-1 - MOST_OPEN))
+  }
+
+  async up(): Promise<void> {
+    const below = this.#deepest
+    const above = this.#levels.at(-2)
+    if (above === undefined) throw new Error('this is the top already')
+    const handle = above.handle ?? (await openAbove(below.handle, above))
+    this.#levels.pop()
+    this.#deepest = Object.assign(above, { handle })
+    await below.handle.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const level of this.#levels) await closeLevel(level)
+  }
+}
+
+/** The directory at `path` itself: no link. */
+export async function openStack(path: string): Promise<DirectoryStack> {
+  if (!existsSync('/proc/self/fd')) {
+    throw new Fault('not_supported', 'directories are walked through /proc/self/fd, and /proc is not mounted here')
+  }
+  return new DirectoryStack(await openLevel(path))
+}
+
+function entryOf(directory: FileHandle, name: Buffer | string): Buffer {
+  return Buffer.concat([
+    Buffer.from(`/proc/self/fd/${directory.fd}/`),
+    typeof name === 'string' ? bytesOfText(name) : name,
+  ])
+}
+
+/** proc(5), fdinfo: 20 µs, without a question to the file system. */
+function mountOf(directory: FileHandle): string {
+  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${directory.fd}`, 'latin1'))?.[1] ?? ''
+}
+
+async function openLevel(path: Buffer | string): Promise<Level & { readonly handle: FileHandle }> {
+  const handle = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  try {
+    const { dev, ino } = await handle.stat()
+    return { dev, ino, handle }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+async function closeLevel(level: Level | undefined): Promise<void> {
+  const handle = level?.handle
+  if (level !== undefined) level.handle = undefined
+  await handle?.close()
+}
+
+async function openAbove(directory: FileHandle, expected: Level): Promise<FileHandle> {
+  const above = await openLevel(entryOf(directory, '..'))
+  if (above.dev === expected.dev && above.ino === expected.ino) return above.handle
+  await above.handle.close()
+  throw new Fault('conflict', 'directories were moved while work went on in them; what is left was not touched')
+}

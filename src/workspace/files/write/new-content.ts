@@ -1,0 +1,170 @@
+// The new content of a file, complete before anything of the file is touched: bytes that are in memory already,
+// or a temporary file into which a stream was received. It can be written to where it belongs in any order.
+
+import { constants } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { open, rename, unlink } from '../../../base/path-calls.ts'
+import { giveBack } from '../../../base/tally.ts'
+import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { bytesOfText, textOfBytes } from '../../../base/bytes-text.ts'
+import { errnoOf, Fault } from '../../../base/fault.ts'
+import { holdEntry, type HeldEntry } from '../held-directory.ts'
+import { heedful } from '../mounts.ts'
+import type { WriteJournal } from './write-journal.ts'
+
+/** What a caller sends: bytes, or a stream that is read once. Their memory is now the writer's. */
+export type SentContent = Uint8Array | AsyncIterable<Uint8Array>
+
+export type NewContent = Uint8Array | { readonly file: TemporaryFile; readonly size: number }
+
+export function sizeOf(content: NewContent): number {
+  return content instanceof Uint8Array ? content.byteLength : content.size
+}
+
+/** Receives a stream into the state directory; bytes stay where they are. */
+export async function keepAtHand(sent: SentContent, job: WriteJob, stack: AsyncDisposableStack): Promise<NewContent> {
+  if (sent instanceof Uint8Array) return sent
+  const file = stack.use(await openAside(job.stateDirectory, job.journal))
+  return { file, size: await receive(sent, file.handle, job.signal) }
+}
+
+/** Chunks of a stream that are on their way into the file, each to its own place, while the next ones come in. */
+const WRITES_AT_ONCE = 4
+/** Of all streams together; beyond that each has one. Each write holds its chunk, 64 KiB. */
+const SHARED_WRITES = 64
+
+let writingOfAll = 0
+
+/** Writes what comes to the beginning of an empty file; returns its length. */
+export async function receive(sent: SentContent, to: FileHandle, signal: AbortSignal): Promise<number> {
+  if (sent instanceof Uint8Array) {
+    await writeAll(to, sent, { at: 0, signal })
+    return sent.byteLength
+  }
+  let size = 0
+  const writing = new Set<Promise<void>>()
+  try {
+    for await (const chunk of sent) {
+      while (writing.size >= (writingOfAll < SHARED_WRITES ? WRITES_AT_ONCE : 1)) await Promise.race(writing)
+      writingOfAll++
+      const write = writeAll(to, chunk, { at: size, signal })
+        .finally(() => writingOfAll--)
+        .then(() => {
+          writing.delete(write)
+          giveBack(chunk)
+        })
+      write.catch(() => undefined) // told by whoever waits for it next
+      writing.add(write)
+      size += chunk.byteLength
+    }
+    await Promise.all(writing)
+  } finally {
+    await Promise.allSettled(writing) // the file is closed after this
+  }
+  return size
+}
+
+export interface Part {
+  readonly from: number
+  readonly to: number
+  /** Where it goes in the file; null: to where that one stands. */
+  readonly at: number | null
+  readonly signal?: AbortSignal
+}
+
+/** Writes the bytes `from` ≤ i < `to` of `content`. */
+export async function writePart(content: NewContent, into: FileHandle, part: Part): Promise<void> {
+  const { from, to, at, signal } = part
+  if (content instanceof Uint8Array) return await writeAll(into, content.subarray(from, to), { at, signal })
+  await using source = await open(content.file.path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  await copyBytes(source, into, part)
+}
+
+/** Copies a range of one file to a place in another; ends early where the first one has no more. */
+export async function copyBytes(source: FileHandle, into: FileHandle, { from, to, at, signal }: Part): Promise<void> {
+  const slice = Buffer.allocUnsafe(Math.min(to - from, SLICE_BYTES))
+  for (let done = 0; done < to - from;) {
+    const { bytesRead } = await source.read(slice, 0, Math.min(slice.byteLength, to - from - done), from + done)
+    if (bytesRead === 0) return
+    await writeAll(into, slice.subarray(0, bytesRead), { at: at === null ? null : at + done, signal })
+    done += bytesRead
+  }
+}
+
+// A temporary file of ours: of random name, made exclusively and private, in the journal before it is made and
+// out of it once it is gone (protocol.md#files-write; F-06, F-12). Disposing of it removes it. It is reached through
+// the directory that it was made in, whatever the path of that comes to mean.
+
+/** Bytes of the name beside which it stands that its own repeats, for those who find one; NAME_MAX is 255. */
+const NAME_BYTES = 64
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants
+
+export interface TemporaryFile extends AsyncDisposable {
+  /** By which it is reached, for as long as its directory is held. */
+  readonly path: string
+  readonly handle: FileHandle
+  /**
+   * Closes it and gives it the name `target`, in the place of what has that; then it is no longer ours. Closed first,
+   * since a program that is open for writing cannot be started.
+   */
+  become(target: HeldEntry): Promise<void>
+}
+
+/** In the directory of `beside`, which the caller holds for longer. */
+export async function openTemporary(beside: HeldEntry, journal: WriteJournal): Promise<TemporaryFile> {
+  const { real, way, directory } = temporaryBeside(beside)
+  await journal.begin(real)
+  const make = () => open(way, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  const closeLate = (late: FileHandle): void => void late.close().catch(() => undefined)
+  const opened = await directory.call(real, make, closeLate).catch((error: unknown) => {
+    // It may still come to be: then the next start finds it in the journal.
+    if (!(error instanceof Fault && error.code === 'timeout')) journal.end(real)
+    throw error
+  })
+  const handle = heedful(opened, real)
+  let ours = true
+  return {
+    path: way,
+    handle,
+    async become(target) {
+      await handle.close()
+      await directory.call(real, () => target.directory.call('/', () => rename(way, target.way)))
+      ours = false
+      journal.end(real)
+    },
+    async [Symbol.asyncDispose]() {
+      await handle.close()
+      if (ours && (await directory.call(real, () => isGone(way)).catch(() => false))) journal.end(real)
+    },
+  }
+}
+
+/** In the daemon's own directory, for content that is kept while something happens elsewhere. */
+export async function openAside(stateDirectory: string, journal: WriteJournal): Promise<TemporaryFile> {
+  await using stack = new AsyncDisposableStack()
+  const beside = stack.use(await holdEntry(join(stateDirectory, 'aside')))
+  const file = stack.use(await openTemporary(beside, journal))
+  const kept = stack.move()
+  return { ...file, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+/** `.<name>.<random>~`: hidden, and ending as protocol.md#files-write has it. */
+export function temporaryBeside({ directory, name }: HeldEntry): HeldEntry {
+  const bytes = bytesOfText(name)
+  let end = Math.min(bytes.byteLength, NAME_BYTES)
+  while (end < bytes.byteLength && ((bytes[end] ?? 0) & 0xc0) === 0x80) end-- // not in the middle of a character
+  return directory.entry(`.${textOfBytes(bytes.subarray(0, end))}.${randomBytes(8).toString('hex')}~`)
+}
+
+/** False only where the file could not be removed: then it stays in the journal for the next start. */
+async function isGone(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    return true
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR'
+  }
+}

@@ -1,0 +1,120 @@
+// What the steps of a write share: the job with everything it needs, and its answer. The steps are new-content.ts, replacement.ts and in-place.ts; file-writer.ts chooses.
+
+import type { Stats } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import type { HeldEntry } from '../held-directory.ts'
+import type { WriteJournal } from './write-journal.ts'
+import { stat } from '../../../base/path-calls.ts'
+import { errnoOf, Fault, quote } from '../../../base/fault.ts'
+import { matchesStrongly, matchesWeakly, readTags, tagOf } from '../identity.ts'
+import { remoteCall } from '../mounts.ts'
+
+/** Permissions of a new file (protocol.md#files-write). */
+export const FILE_MODE = 0o644
+
+/** One write(2) takes at most this much: the signal is looked at in between. */
+export const SLICE_BYTES = 1024 * 1024
+
+/** Hashes a file off the main thread: SHA-256 in hexadecimal. */
+export type Digest = (path: string, signal: AbortSignal) => Promise<string>
+
+export interface Written {
+  /** The file's size afterwards, in bytes. */
+  readonly size: number
+  /** False where the target had to be written in place, or was appended to. */
+  readonly atomic: boolean
+  /** There was no such file before. */
+  readonly created: boolean
+  /** The file's entity tag afterwards. */
+  readonly etag: string
+  readonly hash?: string
+}
+
+/** One write on its way: what is to be done, and with what. */
+export interface WriteJob extends WriterParts {
+  /** As it was asked for: for sentences. */
+  readonly path: string
+  readonly target: HeldEntry
+  /** As it was when the write began. */
+  readonly existing: Stats | undefined
+  readonly mode: number | undefined
+  readonly digest: Digest | undefined
+  readonly signal: AbortSignal
+}
+
+export interface WriterParts {
+  readonly journal: WriteJournal
+  /** Where content is kept while a file is written in place. */
+  readonly stateDirectory: string
+  /** False: nothing is synced (`files.durable`). */
+  readonly durable: boolean
+}
+
+/** Writes all of `bytes`, however short single writes are. `at`: position, or null to append. */
+export async function writeAll(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  { at, signal }: { at: number | null; signal?: AbortSignal | undefined },
+): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    signal?.throwIfAborted()
+    const length = Math.min(SLICE_BYTES, bytes.byteLength - done)
+    done += (await handle.write(bytes, done, length, at === null ? null : at + done)).bytesWritten
+  }
+}
+
+// What must hold of a file for it to be written (RFC 9110 13.1; protocol.md#files-raw): asked early, so that nothing is
+// received in vain, and again when nobody else in the daemon can write it any more.
+
+/**
+ * Rejects with `precondition_failed` where the file at `path` (links are followed) is not as wanted. `way`: by which it
+ * is reached where that is not the path, which the sentence names.
+ */
+export type Precondition = (path: string, signal: AbortSignal, way?: string) => Promise<void>
+
+/** What stands for the hash of a file that does not exist. */
+export const NO_FILE = 'none'
+
+/** The headers If-Match and If-None-Match; undefined where neither came. */
+export function tagCondition(ifMatch: string | undefined, ifNoneMatch: string | undefined): Precondition | undefined {
+  if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
+  const wanted = ifMatch === undefined ? undefined : readTags(ifMatch, 'if_match')
+  const unwanted = ifNoneMatch === undefined ? undefined : readTags(ifNoneMatch, 'if_none_match')
+  return async (path, _signal, way) => {
+    const etag = await currentTag(way ?? path)
+    if (wanted !== undefined && !matchesStrongly(wanted, etag)) throw tagFault(path, 'If-Match', etag)
+    if (unwanted !== undefined && matchesWeakly(unwanted, etag)) throw tagFault(path, 'If-None-Match', etag)
+  }
+}
+
+/** The SHA-256 of the content that is there, in hexadecimal, or `none` for no file. */
+export function hashCondition(expected: string, digest: Digest): Precondition {
+  const wanted = expected.toLowerCase()
+  return async (path, signal, way = path) => {
+    const current = (await currentTag(way)) === undefined ? NO_FILE : await digest(way, signal)
+    if (current === wanted) return
+    const found = current === NO_FILE ? 'there is no such file' : `the SHA-256 of the file is ${current}`
+    throw new Fault(
+      'precondition_failed',
+      `path ${quote(path)} is not as expected_hash says: ${found}; nothing was changed`,
+      { details: { path, expected_hash: wanted, current_hash: current } },
+    )
+  }
+}
+
+export function tagFault(path: string, header: string, etag: string | undefined): Fault {
+  const found = etag === undefined ? 'there is no such file' : `its entity tag is ${etag}`
+  return new Fault('precondition_failed', `path ${quote(path)} is not as ${header} says: ${found}`, {
+    details: { path, etag: etag ?? null },
+    ...(etag === undefined ? {} : { headers: { etag } }),
+  })
+}
+
+async function currentTag(path: string): Promise<string | undefined> {
+  try {
+    return tagOf(await remoteCall(path, () => stat(path, { bigint: true })))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
