@@ -19,7 +19,7 @@ import {
   whole,
 } from '../schema.ts'
 import { matchesFit, MOST_RESULTS, USUAL_RESULTS, namesFit } from './search-fit.ts'
-import { rulesWanted } from '../workspace/listing/rules-wanted.ts'
+import { rulesWanted } from '../workspace/listing/listing.ts'
 import type { ContentQuery } from '../workspace/search/content-search.ts'
 import { searchNames } from '../workspace/listing/name-search.ts'
 

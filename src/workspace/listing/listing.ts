@@ -8,8 +8,7 @@ import { folded } from '../../threads/walk/fold.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ListJob, Summary } from '../../threads/walk/walk-job.ts'
 import type { Access } from '../files/access.ts'
-import type { Walk } from './pulled-walk.ts'
-import { rulesWanted } from './rules-wanted.ts'
+import type { Walk } from './walker-thread.ts'
 import type { Walkers } from './walkers.ts'
 
 /** Entries of one listing; a stream has no cap (protocol.md#files). */
@@ -135,4 +134,11 @@ function remarks(summary: Summary, nested: boolean): Remarks {
     ...(summary.depthLimited && nested && { depth_limited: true as const }),
     ...(summary.errors > 0 && { errors: summary.errors, unreadable: [...summary.unreadable] }),
   }
+}
+
+// Whether what git ignores is left out, where a request may say so in two ways. The more specific wish wins: to
+// see everything.
+
+export function rulesWanted(asked: { readonly use_gitignore?: boolean; readonly no_gitignore?: boolean }): boolean {
+  return asked.no_gitignore !== true && asked.use_gitignore !== false
 }

@@ -6,7 +6,7 @@ import { compileGlob } from '../../threads/walk/glob.ts'
 import { ALTERNATIVES, expandBraces, expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { LossyName, NameJob } from '../../threads/walk/walk-job.ts'
 import type { Access } from '../files/access.ts'
-import { rulesWanted } from './rules-wanted.ts'
+import { rulesWanted } from './listing.ts'
 import type { Walkers } from './walkers.ts'
 
 export interface NameRequest {

@@ -7,13 +7,12 @@ import { availableParallelism } from 'node:os'
 import { Fault } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
 import { GitHomeLook } from './git-home.ts'
-import { judgedJob } from './judged-job.ts'
-import { ReplyMemory } from './reply-memory.ts'
 import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
 import { leadsToRemote } from '../files/mounts.ts'
 import { FarWalkers } from './far-walkers.ts'
-import { PulledWalk, type Walk } from './pulled-walk.ts'
-import { WalkerThread } from './walker-thread.ts'
+import { PulledWalk, type Walk, WalkerThread } from './walker-thread.ts'
+import type { FileHandle } from 'node:fs/promises'
+import { faultOfPath } from '../files/missing-path.ts'
 
 export interface WalkerOptions {
   /** Where git keeps the user's own excludes. */
@@ -158,5 +157,73 @@ class WalkerPool implements Walkers {
     const member = new WalkerThread(this.#idle, () => this.#members.delete(member))
     this.#members.add(member)
     return member
+  }
+}
+
+// The memory that replies share while they are being gathered from walks. Beyond it a caller is asked to
+// come back: many listings with content at once would otherwise cost more than the machine has, and
+// resident memory is what starting a process costs. Streams gather nothing.
+
+/** Bytes: five listings with the whole content budget, or some thirty of 50,000 entries. */
+const REPLY_MEMORY = 256 * 1024 * 1024
+
+class ReplyMemory {
+  readonly #limit: number
+  #used = 0
+
+  constructor(limit: number = REPLY_MEMORY) {
+    this.#limit = limit
+  }
+
+  get used(): number {
+    return this.#used
+  }
+
+  /** A share that grows with what one reply takes and is given back as a whole. */
+  share(): ReplyShare {
+    let own = 0
+    return {
+      take: (bytes) => {
+        if (this.#used + bytes > this.#limit) {
+          const sentence = `replies being gathered fill the ${this.#limit} bytes they share; stream the listing or try again`
+          throw new Fault('unavailable', sentence, { details: { limit: this.#limit }, retryAfter: 1 })
+        }
+        own += bytes
+        this.#used += bytes
+      },
+      [Symbol.dispose]: () => {
+        this.#used -= own
+        own = 0
+      },
+    }
+  }
+}
+
+interface ReplyShare extends Disposable {
+  /** Counts bytes in; throws `unavailable` where they do not fit. */
+  take(bytes: number): void
+}
+
+// A walk for a caller that is not allowed everything: its root is opened and judged here, and the walker's thread
+// walks what is open, not what the path leads to by then.
+
+/** The caller closes `root` once the walk is over. */
+async function judgedJob(job: Job, access: Access): Promise<{ readonly job: Job; readonly root: FileHandle }> {
+  const root = await opened(job.path, access)
+  try {
+    if (job.kind === 'hash') return { job: { ...job, fd: root.fd }, root }
+    const judged = { fd: root.fd, ...(await access.leftOut()) }
+    return { job: { ...job, rules: { ...job.rules, judged } }, root }
+  } catch (error) {
+    await root.close()
+    throw error
+  }
+}
+
+async function opened(path: string, access: Access): Promise<FileHandle> {
+  try {
+    return await access.open(path)
+  } catch (error) {
+    throw await faultOfPath(error, path)
   }
 }
