@@ -2,7 +2,7 @@
 
 import { operation } from '../operation.ts'
 import { choice, optional, Type } from '../schema.ts'
-import { listeningPorts } from '../workspace/ports/listening-ports.ts'
+import { listeningPorts } from '../workspace/ports/ports.ts'
 
 const port = Type.Object({
   port: Type.Integer({ minimum: 0, maximum: 65535 }),

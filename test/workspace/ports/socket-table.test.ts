@@ -1,8 +1,7 @@
 // The kernel's table of sockets, from lines as it writes them (proc(5)).
 
 import t from 'tap'
-import type { Holder } from '../../../src/workspace/ports/holders.ts'
-import { merged } from '../../../src/workspace/ports/listening-ports.ts'
+import { type Holder, merged } from '../../../src/workspace/ports/ports.ts'
 import { parseSocketLine, type ListeningSocket } from '../../../src/workspace/ports/socket-table.ts'
 
 const line = (local: string, state = '0A') =>

@@ -1,0 +1,120 @@
+// The TCP ports that something listens on in the daemon's own network namespace, with the process behind each.
+// The tables may hold a hundred thousand connections besides: they are read in pieces and only what listens is kept.
+
+import { open, readdir, readFile } from 'node:fs/promises'
+import { faultOfExhaustion } from '../../base/fault.ts'
+import { parseSocketLine, type ListeningSocket } from './socket-table.ts'
+import { readlinkSync } from 'node:fs'
+import { takeTurns } from '../../base/waiting.ts'
+
+/** `uid` is that of whoever made the socket; the holder is missing where it may not be seen. */
+export type ListeningPort = Omit<ListeningSocket, 'inode'> & Partial<Holder> & { readonly own?: true }
+
+const TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
+
+/** There are no more ports, and few addresses. */
+const MOST_SOCKETS = 65_536
+
+export async function listeningPorts(signal: AbortSignal): Promise<ListeningPort[]> {
+  const sockets: ListeningSocket[] = []
+  for (const table of TABLES) await readTable(table, sockets, signal)
+  const holders = await findHolders(new Set(sockets.map(({ inode }) => inode)), signal)
+  return merged(sockets, holders)
+}
+
+async function readTable(path: string, sockets: ListeningSocket[], signal: AbortSignal): Promise<void> {
+  let handle
+  try {
+    handle = await open(path)
+  } catch (error) {
+    const exhausted = faultOfExhaustion(error)
+    if (exhausted !== undefined) throw exhausted
+    return // no such family, or no /proc
+  }
+  await using _ = handle
+  for await (const line of handle.readLines()) {
+    signal.throwIfAborted()
+    const socket = parseSocketLine(line)
+    if (socket !== undefined && sockets.length < MOST_SOCKETS) sockets.push(socket)
+  }
+}
+
+/** By port, then address. Several sockets of one address (SO_REUSEPORT) are one entry: that of the lowest process. */
+export function merged(sockets: readonly ListeningSocket[], holders: ReadonlyMap<string, Holder>): ListeningPort[] {
+  const byAddress = new Map<string, ListeningPort>()
+  for (const { inode, ...socket } of sockets) {
+    const holder = holders.get(inode)
+    const key = `${socket.address} ${socket.port}`
+    const known = byAddress.get(key)
+    if (known !== undefined && (known.pid ?? Infinity) <= (holder?.pid ?? Infinity)) continue
+    byAddress.set(key, { ...socket, ...holder, ...(holder?.pid === process.pid && { own: true as const }) })
+  }
+  return [...byAddress.values()].toSorted((a, b) => a.port - b.port || (a.address < b.address ? -1 : 1))
+}
+
+// Which process holds a socket, from the descriptors that /proc shows. Looking at ten thousand processes takes a
+// while: the main loop gets its turns in between, the search ends as soon as all are found, and at a deadline.
+// Processes that end meanwhile, or belong to others, are passed over.
+
+export interface Holder {
+  readonly pid: number
+  /** Its name as ps shows it: at most 15 characters. */
+  readonly process: string
+  /** Its command line, cut at 500 characters; empty where it has hidden it. */
+  readonly command: string
+}
+
+/** What is not found by then has no holder in the answer. */
+const SEARCH_MS = 3_000
+const COMMAND_CHARACTERS = 500
+
+/** By inode; of several that share one, the process with the lowest id, which is usually the parent. */
+async function findHolders(inodes: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, Holder>> {
+  const pids = new Map<string, number>()
+  const until = performance.now() + SEARCH_MS
+  const turn = takeTurns()
+  for (const pid of await processes()) {
+    if (pids.size === inodes.size || performance.now() > until) break
+    for (const path of await descriptors(pid)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(path))?.[1]
+      if (inode !== undefined && inodes.has(inode) && !pids.has(inode)) pids.set(inode, pid)
+      await turn()
+    }
+    signal.throwIfAborted()
+  }
+  const found = [...pids]
+  const holders = await Promise.all(found.map(([, pid]) => describe(pid)))
+  return new Map(holders.map((holder, at) => [found[at]?.[0] ?? '', holder]))
+}
+
+async function processes(): Promise<number[]> {
+  const names = await readdir('/proc').catch((): string[] => [])
+  return names.flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : [])).toSorted((a, b) => a - b)
+}
+
+/** None of those that have gone or are not ours to look at. */
+async function descriptors(pid: number): Promise<string[]> {
+  const directory = `/proc/${pid}/fd`
+  const names = await readdir(directory).catch((): string[] => [])
+  return names.map((name) => `${directory}/${name}`)
+}
+
+/** Synchronous: the kernel answers from memory, and a hop to another thread costs ten times the call. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return '' // closed meanwhile
+  }
+}
+
+async function describe(pid: number): Promise<Holder> {
+  // Not synchronous: the command line is in the process's own memory, which may be held up.
+  const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
+  const [name, command] = await Promise.all([read('comm'), read('cmdline')])
+  return {
+    pid,
+    process: name.trimEnd(),
+    command: command.slice(0, COMMAND_CHARACTERS).replaceAll('\0', ' ').trim(),
+  }
+}
