@@ -3,7 +3,7 @@
 // test/native/old-libc.slow.test.ts as on a C library that cannot set a child's directory: TEST_SPAWN_CHDIR=no.
 
 import { spawnAbilities } from '../../src/native/spawn.ts'
-import type { ChildStartOptions } from '../../src/workspace/processes/child-start.ts'
+import type { ChildStartOptions } from '../../src/workspace/processes/spawn-settings.ts'
 
 const forced = process.env['TEST_CHILD_START']
 

@@ -8,7 +8,7 @@ import { lstat, open, readdir, readFile, readlink, rm, unlink } from 'node:fs/pr
 import { basename, dirname, join } from 'node:path'
 import { makeWithParents } from '../../base/make-directories.ts'
 import { isTemporaryName } from '../files/write/write-journal.ts'
-import { isAlive, processName } from '../processes/process-name.ts'
+import { isAlive, processName } from '../processes/process-table.ts'
 
 const JOURNAL = /^unpack-(.+)-\d+\.journal$/
 

@@ -6,8 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile, readlink } from 'node:fs/promises'
 import { awayFrom, markedProcesses, type Marked, type Survivor } from '../processes/mark.ts'
-import { isAlive } from '../processes/process-name.ts'
-import { entryOf, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
+import { isAlive, entryOf, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
 import { sendToAll, type SessionSignal } from '../processes/session.ts'
 import { endSession, type Session } from './task-pipes.ts'
 

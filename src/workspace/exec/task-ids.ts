@@ -9,7 +9,7 @@ import { freshRandom } from '../../base/fresh-random.ts'
 import { makeWithParents } from '../../base/make-directories.ts'
 import { attempt, createWhole } from '../../base/private-file.ts'
 import { MARK_VARIABLE, markText, type Mark } from '../processes/mark.ts'
-import { processName } from '../processes/process-name.ts'
+import { processName } from '../processes/process-table.ts'
 
 /** Ids of one block: a life that starts few commands wastes the rest. */
 const BLOCK = 1000

@@ -4,6 +4,9 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { errnoOf, Fault } from '../../base/fault.ts'
+import { readFile } from 'node:fs/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { reap } from '../../native/process.ts'
 
 export interface ProcessEntry {
   readonly pid: number
@@ -55,4 +58,81 @@ export function entryOf(pid: number | string): ProcessEntry | undefined {
 
 export function isDead(entry: ProcessEntry): boolean {
   return entry.state === 'Z' || entry.state === 'X'
+}
+
+// A name for this process that no other has, also across reboots: boot, process id and start time. What a
+// daemon leaves behind carries it, so that the next one can tell whether its owner still lives.
+
+const NAME = /^([0-9a-f-]+)-(\d+)-(\d+)$/
+
+export async function processName(): Promise<string> {
+  return `${await bootId()}-${process.pid}-${(await startTime(process.pid)) ?? '0'}`
+}
+
+/** Whether the process of that name lives; false for what is no such name. */
+export async function isAlive(name: string): Promise<boolean> {
+  const [, boot, pid, started] = NAME.exec(name) ?? []
+  return boot === (await bootId()) && (await startTime(Number(pid))) === started
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '0')).trim()
+}
+
+/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; undefined where no such process lives. */
+async function startTime(pid: number): Promise<string | undefined> {
+  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The name in field 2 may hold blanks and brackets; the fields are counted after its last bracket.
+  return line.slice(line.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+// Zombies that nobody else can reap. As PID 1 of a container the daemon inherits every process whose parent
+// ended first; unreaped they fill the process table (E-12). Our own children are left alone:
+// their owners still need them, and each is waited for by its number, so no exit code is ever taken away.
+// Everything but PID 1 has an init above it and nothing to do here.
+
+/** Pause before a sweep, so that a burst of orphans costs one. */
+const SWEEP_DELAY_MS = 100
+/** How long a sweep may hold the main loop before it lets others run. */
+const SLICE_MS = 10
+
+export class Orphans implements Disposable {
+  readonly #isOurs: (pid: number) => boolean
+  #timer: NodeJS.Timeout | undefined
+  #sweeping = false
+  #again = false
+
+  constructor(isOurs: (pid: number) => boolean) {
+    this.#isOurs = isOurs
+  }
+
+  /** Some child of this process has ended, ours or not. */
+  noteExit(): void {
+    if (this.#sweeping) this.#again = true
+    else this.#timer ??= setTimeout(() => void this.#sweep(), SWEEP_DELAY_MS).unref()
+  }
+
+  async #sweep(): Promise<void> {
+    this.#sweeping = true
+    this.#timer = undefined
+    let sliceEnd = performance.now() + SLICE_MS
+    try {
+      for (const entry of processes()) {
+        if (entry.parent === process.pid && entry.state === 'Z' && !this.#isOurs(entry.pid)) reap(entry.pid)
+        if (performance.now() < sliceEnd) continue
+        await nextTurn()
+        sliceEnd = performance.now() + SLICE_MS
+      }
+    } catch {
+      this.#again = true // nobody could look
+    }
+    this.#sweeping = false
+    if (!this.#again) return
+    this.#again = false
+    this.noteExit()
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+  }
 }
