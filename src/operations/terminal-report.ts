@@ -4,7 +4,7 @@
 import type { Static } from 'typebox'
 import { optional, restCall, Type } from '../schema.ts'
 import { leadingHalf, shortText, trailingHalf } from '../workspace/exec/output-text.ts'
-import type { Passage } from '../workspace/terminals/attachment.ts'
+import type { Passage } from '../workspace/terminals/output.ts'
 import { MOST_SCROLLBACK } from '../workspace/terminals/sizes.ts'
 import type { Terminal } from '../workspace/terminals/terminal.ts'
 

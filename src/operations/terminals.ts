@@ -4,7 +4,7 @@
 import type { Static } from 'typebox'
 import { operation, type Fit } from '../operation.ts'
 import { argv, environment, flag, id, number, optional, path, Type, whole } from '../schema.ts'
-import type { Passage } from '../workspace/terminals/attachment.ts'
+import type { Passage } from '../workspace/terminals/output.ts'
 import { MOST_CELLS, MOST_SCROLLBACK, USUAL_SCROLLBACK, USUAL_WINDOW } from '../workspace/terminals/sizes.ts'
 import type { Terminal } from '../workspace/terminals/terminal.ts'
 import {

@@ -16,8 +16,8 @@ import {
   type ReaderStart,
   type ToReader,
 } from '../../threads/terminal/messages.ts'
-import type { TerminalRing } from '../../threads/terminal/ring.ts'
-import { Rings } from './rings.ts'
+import { TerminalRing } from '../../threads/terminal/ring.ts'
+import { KeptStates } from '../../threads/terminal/kept-states.ts'
 
 export interface LineEvents {
   /** The ring has more bytes. */
@@ -151,5 +151,31 @@ export class Reader implements AsyncDisposable {
     process.off('exit', this.#stop)
     closeSync(pipe.reader)
     closeSync(pipe.writer)
+  }
+}
+
+// Rings in turn: a terminal that has ended leaves its ring to the next. The reader thread has little reason to
+// collect garbage, so memory it once shared would stay for long after everybody is done with it.
+
+/** Rings that wait for a terminal; what is beyond is left to the garbage collector. */
+const SPARE_RINGS = 4
+
+export class Rings {
+  readonly #spare: TerminalRing[] = []
+
+  take(): TerminalRing {
+    const spare = this.#spare.pop()
+    if (spare !== undefined) return spare
+    const ring = new TerminalRing()
+    new KeptStates(ring.shared).clear()
+    return ring
+  }
+
+  /** Neither its reader nor anybody else uses it any more. */
+  give(ring: TerminalRing): void {
+    if (this.#spare.length >= SPARE_RINGS) return
+    ring.reset()
+    new KeptStates(ring.shared).clear()
+    this.#spare.push(ring)
   }
 }
