@@ -3,7 +3,7 @@
 
 import { jsonBytes } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
-import { cursorBefore } from '../workspace/watchers/cursor.ts'
+import { cursorBefore } from '../workspace/watchers/watcher.ts'
 import { textIn } from './fit-fields.ts'
 
 /** For the cursor, and for the call that goes on. */

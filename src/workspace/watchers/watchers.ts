@@ -11,12 +11,18 @@ import type { FromReader } from '../../threads/watch/watch-job.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
 import { remoteCall } from '../files/mounts.ts'
 import { answer, type Changes, type ChangesQuestion } from './changes.ts'
-import { badCursor, cursorOf, parseCursor } from './cursor.ts'
-import { notifies } from './file-system.ts'
+import {
+  badCursor,
+  cursorOf,
+  parseCursor,
+  LiveWatcher,
+  type Heard,
+  type Watcher,
+  type WatcherRequest,
+} from './watcher.ts'
+import { notifies, ReaderThread, type Mode } from './reader-thread.ts'
 import { hiddenBelow, withheldBelow } from './withheld-below.ts'
-import { ReaderThread, type Mode } from './reader-thread.ts'
 import { Audience, type Subscription } from './subscription.ts'
-import { LiveWatcher, type Heard, type Watcher, type WatcherRequest } from './watcher.ts'
 
 export { CHANGES_AT_ONCE, type Changes } from './changes.ts'
 export type { Subscription } from './subscription.ts'
