@@ -10,17 +10,22 @@ import type { Access } from '../files/access.ts'
 import type { Walkers } from '../listing/walkers.ts'
 import type { SearchTarget } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'
-import { searchListedTree } from './listed-search.ts'
-import { ownExcludes, readRuleText } from './own-excludes.ts'
+import {
+  searchListedTree,
+  BINARY_PROBE,
+  commandLines,
+  noteLate,
+  searchAsText,
+  type Late,
+  type Search,
+} from './searched-files.ts'
+import { ownExcludes, readRuleText, RuleCheck } from './rule-check.ts'
 import { lineNumbersArgv, treeArgv } from './ripgrep-argv.ts'
 import { RECORD_BYTES, type FileEnd } from './ripgrep-output.ts'
 import { runRipgrep, runShort, type Operand, type Outcome, type Ripgrep } from './ripgrep-run.ts'
-import { RuleCheck } from './rule-check.ts'
 import { fileReadAlike, hasPlaces, patternReadAlike } from './rule-dialect.ts'
-import { BINARY_PROBE, commandLines, noteLate, searchAsText, type Late, type Search } from './searched-files.ts'
 import { fileKey } from './file-names.ts'
 import { order } from './search-result.ts'
-import { whileWanted } from './while-wanted.ts'
 
 export type { Ripgrep }
 
@@ -215,4 +220,19 @@ async function addEndless(plan: ContentSearchPlan, met: LineRecord, signal: Abor
   const stdout = await runShort(ripgrep, { argv, operands, cwd: plan.directory }, signal)
   const line = /(\d+):[^\n]*\n?$/.exec(stdout)?.[1]
   if (line !== undefined) collector.addCapped({ ...endless, line: Number(line) })
+}
+
+// Waiting no longer than a signal: a file system that does not answer keeps its thread of the pool, but not the
+// caller who has left or whose time is up.
+
+export async function whileWanted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: left, reject } = Promise.withResolvers<never>()
+  const stop = () => reject(signal.reason)
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await Promise.race([work, left])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
 }

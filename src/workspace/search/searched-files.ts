@@ -9,6 +9,9 @@ import type { FileEnd } from './ripgrep-output.ts'
 import { runRipgrep, type Operand, type Outcome, type Ripgrep } from './ripgrep-run.ts'
 import { fileKey } from './file-names.ts'
 import { RESULT_CHARACTERS, type ResultCollector } from './search-result.ts'
+import type { Access } from '../files/access.ts'
+import type { Walkers } from '../listing/walkers.ts'
+import type { FilesJob, Summary } from '../../threads/walk/walk-job.ts'
 
 /** Where a NUL byte makes a file binary: ripgrep looks at its first buffer before it searches any of it. */
 export const BINARY_PROBE = 64 * 1024
@@ -118,4 +121,57 @@ class HeldFile {
     this.drop()
     return records.some((record) => this.#collector.add(record))
   }
+}
+
+// A search of the files that our own walk admits, handed to ripgrep by name: where ripgrep cannot be asked to
+// decide, because it reads a rule otherwise than git, or would spend its time on saying what it leaves out. It
+// takes longer than a search that ripgrep walks for itself, and means the same.
+
+/** Files that are waited for before ripgrep is started on them; a start takes as long as reading some hundred. */
+const FILES_EACH = 1500
+
+interface ListedSearch extends Search {
+  readonly walkers: Walkers
+  readonly access: Access
+  readonly job: FilesJob
+  /** Receives the files with a late NUL byte. */
+  readonly late: Map<string, Late>
+}
+
+/** Calls `judge` with the outcome of each run; ends early where the answer is full. */
+export async function searchListedTree(
+  search: ListedSearch,
+  judge: (outcome: Outcome) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  await using walk = await search.walkers.open(search.job, signal, search.access)
+  let waiting: Operand[] = []
+  for await (const { bytes, end } of walk) {
+    for (const operand of readOperands(bytes)) waiting.push(operand)
+    if (end === undefined && waiting.length < FILES_EACH) continue
+    for (const operands of commandLines(waiting)) {
+      await judge(await searchListed(search, operands, search.late, signal))
+      if (search.collector.capped) return
+    }
+    waiting = []
+    if (end !== undefined) tellUnreadable(search, end)
+  }
+}
+
+function readOperands(bytes: Uint8Array): Operand[] {
+  const listed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString().split('\0')
+  return listed.flatMap((path) => {
+    if (path === '') return []
+    if (!path.startsWith('/')) return [{ path }]
+    const raw = Buffer.from(path.slice(1), 'base64')
+    return [{ path: raw.toString(), raw }]
+  })
+}
+
+function tellUnreadable({ collector, job: { path: directory } }: ListedSearch, { errors, unreadable }: Summary): void {
+  const prefix = directory === '/' ? '/' : `${directory}/`
+  for (const path of unreadable) {
+    collector.warn(`${path.startsWith(prefix) ? path.slice(prefix.length) : path}: could not be read`)
+  }
+  if (errors > unreadable.length) collector.warn(`and ${errors - unreadable.length} more places could not be read`)
 }
