@@ -12,7 +12,8 @@ import type { PackRoot } from '../../threads/archive/pack-job.ts'
 import { pseudoMounts } from '../../threads/walk/mounts.ts'
 import type { Access } from '../files/access.ts'
 import { faultOfPath } from '../files/missing-path.ts'
-import { parseMountPoints, remoteCall } from '../files/mounts.ts'
+import { parseMountPoints } from '../files/mounts.ts'
+import { remoteCall } from '../files/remote-calls.ts'
 import { notRegular, specialType } from '../files/guard.ts'
 
 /** Throws a Fault that names the first path that will not do. What is opened for the judge is the stack's to close. */

@@ -17,7 +17,7 @@ import {
 } from '../../threads/archive/pack-job.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import { EVERYTHING, type Access } from '../files/access.ts'
-import { leadsToRemote } from '../files/mounts.ts'
+import { leadsToRemote } from '../files/remote-calls.ts'
 import { Places } from './places.ts'
 import { rootsOf } from './pack-request.ts'
 import { basename } from 'node:path'

@@ -9,7 +9,7 @@ import { reachedSentence, type Standing, type UnpackLimits } from '../../threads
 import { checkBeginning } from '../../threads/archive/unpack-source.ts'
 import { EVERYTHING, type Access, type LeftOut } from '../files/access.ts'
 import { foresee } from '../files/held-directory.ts'
-import { mountOf } from '../files/mounts.ts'
+import { mountOf } from '../files/remote-calls.ts'
 import { Places } from './places.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
 import { STOP_MS, UnpackThread, UnpackThreads } from './unpack-thread.ts'

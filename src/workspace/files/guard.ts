@@ -9,7 +9,7 @@ import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
-import { heedful, remoteCall } from './mounts.ts'
+import { heedful, remoteCall } from './remote-calls.ts'
 
 export interface RegularFile {
   readonly handle: FileHandle

@@ -11,7 +11,8 @@ import { promisify } from 'node:util'
 import { lstat, lstatSync, openElsewhere, openSync, readlinkSync, realpath } from '../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import { EVERYTHING, type Access, type Reach } from './access.ts'
-import { onlyLocal, remoteCall } from './mounts.ts'
+import { onlyLocal } from './mounts.ts'
+import { remoteCall } from './remote-calls.ts'
 
 const { O_DIRECTORY, O_NONBLOCK, O_RDONLY } = constants
 

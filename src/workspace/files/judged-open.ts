@@ -9,7 +9,7 @@ import { textOfBytes } from '../../base/bytes-text.ts'
 import { open, readlink } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import { O_PATH } from '../../threads/walk/left-out.ts'
-import { remoteCall } from './mounts.ts'
+import { remoteCall } from './remote-calls.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
 

@@ -7,7 +7,7 @@ import { stat } from '../../base/path-calls.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import { isWithin } from './mount-table.ts'
 import { namesOf } from './own-ground.ts'
-import { isRemote } from './mounts.ts'
+import { isRemote } from './remote-calls.ts'
 
 /** What is refused, as the sentence says it: "is not deleted". */
 type Refused = 'deleted' | 'moved'

@@ -7,7 +7,7 @@ import type { WriteJournal } from './write-journal.ts'
 import { stat } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../../base/fault.ts'
 import { matchesStrongly, matchesWeakly, readTags, tagOf } from '../identity.ts'
-import { remoteCall } from '../mounts.ts'
+import { remoteCall } from '../remote-calls.ts'
 
 /** Permissions of a new file (protocol.md#files-write). */
 export const FILE_MODE = 0o644
