@@ -70,12 +70,9 @@ t.test('S-01 M-06 hostile patterns, names and configuration are data', async (t)
     t.ok((await ask(search, { q, path: root })).results['-f'], `finds ${q}`)
     t.ok((await ask(search, { q, path: join(root, '-f'), regex: q.includes('/') ? false : true })).results['-f'])
   }
-  await ask(search, {
-    q: 'x',
-    path: root,
-    file_types: [`-x`, `--pre=${script}`],
-    ignore_patterns: [`--pre=${script}`],
-  })
+  await ask(search, { q: 'x', path: root, file_types: ['-x'], ignore_patterns: [`--pre=${script}`] })
+  const types = [`--pre=${script}`]
+  await t.rejects(ask(search, { q: 'x', path: root, file_types: types }), { message: /no file extension/ })
   t.throws(() => readFileSync(marker), { code: 'ENOENT' }, 'nothing planted was run')
 })
 
