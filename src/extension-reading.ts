@@ -2,8 +2,8 @@
 // or spaces between them, and `*` for every file. Each is read as what it means. What is none would match nothing, and an
 // empty answer reads like a fact: so it is refused. Pure.
 
-import { quote } from './base/fault.ts'
-import { bad, readList } from './field-reading.ts'
+import { quote, refuse } from './base/fault.ts'
+import { readList } from './field-reading.ts'
 
 /** `*.{js,ts}`, `.{js,ts}`, `{js,ts}`: several at once. */
 const BRACES = /(^|[\s,;|])(?:\*\*\/)?\*?\.?\{([^{}]*)\}(?=$|[\s,;|])/g
@@ -33,5 +33,5 @@ function extensionOf(name: string, word: string, came: unknown): string {
   if (bare !== '' && !/[*?[\]{}\\/"'`!]/.test(bare)) return bare
   const accepted = 'accepted are file extensions, as in py, .py, *.py or *.{js,ts}, and * for every file'
   const others = 'other globs go into path_filter, ignore_patterns or search_files'
-  throw bad(name, `${name} has ${quote(word)}, which is no file extension; ${accepted}; ${others}`, came)
+  throw refuse(name, `${name} has ${quote(word)}, which is no file extension; ${accepted}; ${others}`, came)
 }

@@ -3,7 +3,7 @@
 // commas. Text that cannot be written as UTF-8 is refused in every field: the system would be given other text than was
 // sent. Pure.
 
-import { Fault, quote } from './base/fault.ts'
+import { quote, refuse } from './base/fault.ts'
 
 /**
  * What came, with text in place of bytes: a string of a body above 1 MiB comes as its UTF-8 bytes (see schema.ts), and
@@ -33,7 +33,7 @@ export function refuseHalves(name: string, value: unknown): void {
   for (const [place, text] of textsOf(name, value)) {
     if (text.isWellFormed()) continue
     const sentence = `${place} contains a lone surrogate, which UTF-8 cannot express`
-    throw bad(name, `${sentence}; accepted is text of whole characters`, undefined)
+    throw refuse(name, `${sentence}; accepted is text of whole characters`)
   }
 }
 
@@ -63,7 +63,7 @@ export function readList(name: string, value: unknown): unknown {
 function unlikeArray(name: string, text: string): string {
   if (!/^\s*\[\s*(['"])[^]*\1\s*,?\s*\]\s*$/.test(text)) return text
   const sentence = `${name} is ${quote(text)}, which is an array in another notation than JSON; accepted is an array, its JSON text (["a","b"]), or one string, which is split at commas`
-  throw bad(name, sentence, text)
+  throw refuse(name, sentence, text)
 }
 
 /** A command: an array of arguments, the JSON text of one, or one string. */
@@ -71,7 +71,7 @@ export function readArgv(name: string, value: unknown): unknown {
   const words = typeof value === 'string' ? (arrayIn(value) ?? [value]) : value
   if (!Array.isArray(words)) return words
   if (words.length === 0 || words[0] === '') {
-    throw bad(name, `${name} is empty; accepted is a command as an array of arguments, or as one string`, value)
+    throw refuse(name, `${name} is empty; accepted is a command as an array of arguments, or as one string`, value)
   }
   refuseNul(name, words, 'which no argument can carry')
   return words
@@ -126,7 +126,7 @@ export function splitList(value: string): string[] {
 
 function refuseNul(name: string, items: readonly unknown[], why: string): void {
   const at = items.findIndex((item) => typeof item === 'string' && item.includes('\0'))
-  if (at >= 0) throw bad(name, `${name}[${at}] contains a NUL character, ${why}`, undefined)
+  if (at >= 0) throw refuse(name, `${name}[${at}] contains a NUL character, ${why}`)
 }
 
 /** Variables: an object, or the JSON text of one. Numbers and flags are their text, as a shell would have it. */
@@ -139,24 +139,11 @@ export function readEnvironment(name: string, value: unknown): unknown {
 function readVariable(name: string, key: string, item: unknown): string {
   if (key === '' || /^[0-9]|[=\0]/.test(key)) {
     const accepted = 'accepted are names without "=" and NUL that do not begin with a digit'
-    throw bad(name, `${name} has a variable named ${quote(key)}; ${accepted}`, key)
+    throw refuse(name, `${name} has a variable named ${quote(key)}; ${accepted}`, key)
   }
   // An integer that JSON does not carry exactly would be another one.
   const plain = typeof item === 'boolean' || (typeof item === 'number' && Math.abs(item) <= Number.MAX_SAFE_INTEGER)
   const text = plain ? String(item) : item
   if (typeof text === 'string' && !text.includes('\0')) return text
-  throw bad(name, `${name}.${key} is ${quote(item)}; accepted is a string without NUL`, item)
-}
-
-/** The refusal of a field; details name it, and what came. */
-export function bad(field: string, sentence: string, got: unknown): Fault {
-  return new Fault('bad_request', sentence, {
-    details: { field: field.slice(0, 200), ...(got === undefined ? {} : { got: gist(got) }) },
-  })
-}
-
-/** What came, kept small: an answer does not echo megabytes. */
-function gist(got: unknown): unknown {
-  if (typeof got === 'string') return got.slice(0, 200)
-  return typeof got === 'object' && got !== null ? quote(got) : got
+  throw refuse(name, `${name}.${key} is ${quote(item)}; accepted is a string without NUL`, item)
 }

@@ -6,10 +6,10 @@ import { posix } from 'node:path'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { bytesOfText } from './base/bytes-text.ts'
-import { Fault, quote } from './base/fault.ts'
+import { Fault, quote, refuse } from './base/fault.ts'
 import { nearest } from './base/nearest.ts'
 import { readExtensions } from './extension-reading.ts'
-import { asText, bad, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
+import { asText, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
 import type { Operation } from './operation.ts'
 import { readPathBytes } from './path-bytes.ts'
 import { PATH_BYTES, type Kind } from './schema.ts'
@@ -159,11 +159,11 @@ function readExact(name: string, came: string | readonly string[], workdir: stri
 function readPath(name: string, value: unknown, workdir: string): unknown {
   if (typeof value !== 'string') return value
   const wanted = `accepted is a path, absolute or below ${quote(workdir)}, without NUL, of at most ${PATH_BYTES} bytes`
-  if (value === '') throw bad(name, `${name} is empty; ${wanted}`, value)
-  if (value.includes('\0')) throw bad(name, `${name} contains a NUL character; ${wanted}`, value)
+  if (value === '') throw refuse(name, `${name} is empty; ${wanted}`, value)
+  if (value.includes('\0')) throw refuse(name, `${name} contains a NUL character; ${wanted}`, value)
   // A shell's "~" and a URL are no relative paths that anyone means: a write would make directories of these names.
   if (/^(~[\w.-]*(\/|$)|[a-z][a-z0-9+.-]*:\/\/)/i.test(value)) {
-    throw bad(
+    throw refuse(
       name,
       `${name} is ${quote(value)}, which is read as it stands here; ${wanted}; "./" in front says so`,
       value,
@@ -171,7 +171,7 @@ function readPath(name: string, value: unknown, workdir: string): unknown {
   }
   const path = posix.resolve(workdir, value)
   const bytes = Math.max(bytesOfText(value).length, bytesOfText(path).length)
-  if (bytes > PATH_BYTES) throw bad(name, `${name} is ${bytes} bytes long; ${wanted}`, undefined)
+  if (bytes > PATH_BYTES) throw refuse(name, `${name} is ${bytes} bytes long; ${wanted}`)
   return path
 }
 
@@ -181,7 +181,7 @@ function unknownField(op: Operation, name: string): Fault {
   const close = nearest(name, [...known, ...Object.keys(op.aliases ?? {})])
   const hint = close === undefined ? '' : ` Did you mean ${quote(close)}?`
   const accepted = known.length === 0 ? 'it takes no arguments' : `accepted are ${known.join(', ')}`
-  return bad(name, `${quote(name)} is not an argument of ${op.name}; ${accepted}.${hint}`, undefined)
+  return refuse(name, `${quote(name)} is not an argument of ${op.name}; ${accepted}.${hint}`)
 }
 
 /** The first field that fails, in the schema's order, as a sentence. */
@@ -195,13 +195,13 @@ function firstFailure(
       const others = Object.entries(op.aliases ?? {}).flatMap(([alias, of]) => (of === name ? [alias] : []))
       if (Object.hasOwn(fields, `${name}_base64`)) others.push(`${name}_base64`)
       const also = others.length === 0 ? '' : ` (also taken: ${others.join(', ')})`
-      return bad(name, `${name} is missing${also}; accepted is ${expectation(fields[name])}`, undefined)
+      return refuse(name, `${name} is missing${also}; accepted is ${expectation(fields[name])}`)
     }
   }
   for (const [name, value] of Object.entries(input)) {
     const field = fields[name]
     if (field === undefined || validator(field).Check(value)) continue
-    return bad(name, `${name} is ${shown(value)}; accepted is ${expectation(field)}`, value)
+    return refuse(name, `${name} is ${shown(value)}; accepted is ${expectation(field)}`, value)
   }
   return new Fault('bad_request', `the input does not fit ${op.name}`)
 }

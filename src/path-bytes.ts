@@ -3,7 +3,8 @@
 // holds bytes (base/bytes-text.ts). Pure.
 
 import { shownText, bytesOfText, textOfBytes } from './base/bytes-text.ts'
-import { asText, bad, readItems } from './field-reading.ts'
+import { refuse } from './base/fault.ts'
+import { asText, readItems } from './field-reading.ts'
 import type { Kind } from './schema.ts'
 
 const ENDING = '_base64'
@@ -19,7 +20,7 @@ export function readPathBytes(
   for (const [name, came] of given) {
     if (fields[name]?.kind !== 'path_bytes') continue
     const path = name.slice(0, -ENDING.length)
-    if (given.has(path)) throw bad(name, `${path} and ${name} are both given; accepted is one of them`, came)
+    if (given.has(path)) throw refuse(name, `${path} and ${name} are both given; accepted is one of them`, came)
     const coded = asText(came)
     const several = fields[path]?.kind === 'paths'
     paths.set(path, several ? readItems(coded).map((one) => decoded(name, one)) : decoded(name, coded))
@@ -30,10 +31,10 @@ export function readPathBytes(
 /** Both alphabets, with padding or without; nothing else is passed over, since a path that is cut is another one. */
 function decoded(name: string, came: unknown): string {
   const digits = typeof came === 'string' ? /^([A-Za-z0-9+/_-]*)={0,2}$/.exec(came)?.[1] : undefined
-  if (digits === undefined) throw bad(name, `${name} has what base64 has not; ${ACCEPTED}`, came)
+  if (digits === undefined) throw refuse(name, `${name} has what base64 has not; ${ACCEPTED}`, came)
   const bytes = Buffer.from(digits, 'base64')
   const whole = bytes.toString('base64url') === digits.replaceAll('+', '-').replaceAll('/', '_')
-  if (!whole) throw bad(name, `${name} is cut: its last characters are no whole byte; ${ACCEPTED}`, came)
+  if (!whole) throw refuse(name, `${name} is cut: its last characters are no whole byte; ${ACCEPTED}`, came)
   return textOfBytes(bytes)
 }
 

@@ -91,6 +91,49 @@ function isWhole(value: unknown): boolean {
   return Array.isArray(value) ? value.every(isWhole) : typeof value !== 'string' || value.isWellFormed()
 }
 
+/**
+ * Returns the `bad_request` of a field: `sentence` says what came and what is accepted, `got` is what came, cut to 200
+ * characters. Usage: `throw refuse('mode', 'mode is "9"; accepted are …', '9')`.
+ */
+export function refuse(field: string, sentence: string, got?: unknown): Fault {
+  return new Fault('bad_request', sentence, {
+    details: { field: field.slice(0, ECHOED), ...(got === undefined ? {} : { got: gist(got) }) },
+  })
+}
+
+/** Characters of a client's value that an error repeats at most: an answer does not echo megabytes. */
+const ECHOED = 200
+
+function gist(got: unknown): unknown {
+  if (typeof got === 'string') return got.slice(0, ECHOED)
+  return typeof got === 'object' && got !== null ? quote(got) : got
+}
+
+/** A Fault as it crosses the boundary of a thread, where an Error would lose its own fields. */
+export interface FaultNotice {
+  readonly code: FaultCode
+  readonly sentence: string
+  readonly details: FaultDetails | undefined
+  readonly retryAfter?: number | undefined
+}
+
+/** Returns the notice of a failure; one that is no Fault becomes `internal_error`, "`work` failed: …". */
+export function noticeOf(error: unknown, work: string): FaultNotice {
+  if (!(error instanceof Fault)) {
+    return { code: 'internal_error', sentence: `${work} failed: ${String(error)}`, details: undefined }
+  }
+  const { code, message, details, retryAfter } = error
+  return { code, sentence: message, details, retryAfter }
+}
+
+/** Returns the Fault that a notice was made of, on the other side of the boundary. */
+export function faultOf({ code, sentence, details, retryAfter }: FaultNotice): Fault {
+  return new Fault(code, sentence, {
+    ...(details === undefined ? {} : { details }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  })
+}
+
 /** The codes of system calls that say something about the caller's request rather than about us. */
 const SYSTEM_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ENOENT: ['not_found', 'does not exist'],

@@ -1,7 +1,7 @@
-// What came, as error sentences show it.
+// Faults: how they show what came, how a field is refused, how they cross a thread boundary.
 
 import t from 'tap'
-import { quote } from '../../src/base/fault.ts'
+import { Fault, faultOf, noticeOf, quote, refuse } from '../../src/base/fault.ts'
 
 t.test('short values are shown as JSON', async (t) => {
   const values = ['a"b', 12, null, true, [], {}, [1, 'a', null], { a: [1], 'b c': { d: 'e' } }]
@@ -30,4 +30,26 @@ t.test('long and deep values are cut, and nothing beyond the cut is looked at', 
 
 t.test('long text that was parsed off the main thread is named, not shown', async (t) => {
   t.equal(quote([new Uint8Array(4)]), '["… a long string …"]')
+})
+
+t.test('the refusal of a field names it, and echoes at most 200 characters of what came', async (t) => {
+  const { code, message, details } = refuse('mode', 'mode is "9"; accepted is …', '9'.repeat(1000))
+  t.same(
+    [code, message, details],
+    ['bad_request', 'mode is "9"; accepted is …', { field: 'mode', got: '9'.repeat(200) }],
+  )
+  t.same(refuse('mode', 'mode is missing').details, { field: 'mode' })
+  t.same(refuse('paths', 'paths are too many', Array(1000).fill('/a')).details?.['got'], quote(Array(1000).fill('/a')))
+})
+
+t.test('a fault crosses a thread boundary with everything that an answer is made of', async (t) => {
+  const fault = new Fault('unavailable', 'the disk is busy', { details: { path: '/a' }, retryAfter: 3 })
+  const { code, message, details, retryAfter } = faultOf(structuredClone(noticeOf(fault, 'the walk')))
+  t.same([code, message, details, retryAfter], ['unavailable', 'the disk is busy', { path: '/a' }, 3])
+  t.match(faultOf(noticeOf(new TypeError('x is null'), 'the walk')), {
+    code: 'internal_error',
+    message: 'the walk failed: TypeError: x is null',
+    details: undefined,
+    retryAfter: undefined,
+  })
 })
