@@ -24,7 +24,7 @@ import {
 } from './config/config.ts'
 import { StartError } from './base/signals.ts'
 import { loadToken, tokenSources } from './config/token-store.ts'
-import { aLookStands, mayNotAnswer } from './workspace/files/first-look.ts'
+import { aLookStands, mayNotAnswer } from './workspace/files/mounts/first-look.ts'
 
 const USAGE = `workspace-runtime: files, search and commands of this machine over REST and MCP
 

@@ -4,7 +4,7 @@
 import type { Static, TObject } from 'typebox'
 import type { Daemon } from './daemon.ts'
 import type { JsonText } from './base/json-text.ts'
-import type { Access } from './workspace/files/access.ts'
+import type { Access } from './workspace/files/opening/access.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

@@ -22,7 +22,7 @@ import { exitAtNextSignal, nextSignal } from './base/signals.ts'
 import { loadToken, tokenSources, type LoadedToken } from './config/token-store.ts'
 import { openTokenWatch } from './config/token-watch.ts'
 import type { FrontDoor } from './transports/server.ts'
-import { canBeEntered, mayNotAnswer } from './workspace/files/first-look.ts'
+import { canBeEntered, mayNotAnswer } from './workspace/files/mounts/first-look.ts'
 import { openWorkspace } from './workspace/workspace.ts'
 
 /** What runs may go on for this long after the first signal (C-01: exit within 15 s). */

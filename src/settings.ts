@@ -15,9 +15,9 @@ import { mostConnections } from './transports/connections.ts'
 import type { ServerRules } from './transports/server.ts'
 import type { PromptSource } from './transports/mcp/product/prompt-files.ts'
 import { descriptorLimit } from './workspace/machine.ts'
-import { readAgentRules } from './workspace/files/agent-rules.ts'
-import { readRepositoryFolder, type Repository } from './workspace/files/repository-file.ts'
-import type { OwnPaths } from './workspace/files/own-ground.ts'
+import { readAgentRules } from './workspace/files/read/agent-rules.ts'
+import { readRepositoryFolder, type Repository } from './workspace/files/read/repository-file.ts'
+import type { OwnPaths } from './workspace/files/opening/own-ground.ts'
 import type { Workspace, WorkspaceOptions } from './workspace/workspace.ts'
 
 export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups'> {

@@ -7,7 +7,7 @@ import { openLog } from '../src/base/log.ts'
 import { operation } from '../src/operation.ts'
 import { Type } from '../src/schema.ts'
 import type { Workspace } from '../src/workspace/workspace.ts'
-import { EVERYTHING } from '../src/workspace/files/access.ts'
+import { EVERYTHING } from '../src/workspace/files/opening/access.ts'
 
 const failing = operation({
   name: 'failing',

@@ -46,6 +46,22 @@ const ARROWS = {
 type Layer = keyof typeof ARROWS
 const DOWNWARD = Object.keys(ARROWS) as Layer[] // the order of the table above
 
+/**
+ * Folders of one room, and which of the others each may import, types too. `''` is the room's own folder. A folder that is
+ * not named here has no place yet, and is refused.
+ */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  'src/workspace/files': {
+    moving: ['write', 'tree', '', 'opening', 'mounts'],
+    write: ['tree', '', 'opening', 'mounts'],
+    tree: ['', 'opening', 'mounts'],
+    read: ['', 'opening', 'mounts'],
+    '': ['opening', 'mounts'],
+    opening: ['mounts'],
+    mounts: [],
+  },
+}
+
 /** The files directly in src; a new one must be given its layer here. */
 const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'launch.ts': 'top',
@@ -120,6 +136,23 @@ function wrongArrow(source: Source, { from, typesOnly }: Import): string | undef
   return `${source.path} (${layer}) → ${target} (${to})`
 }
 
+/** The folder of `room` that a path lies in; undefined: it lies elsewhere. */
+function folderIn(room: string, path: string): string | undefined {
+  if (!path.startsWith(`${room}/`)) return undefined
+  const [first = '', ...more] = path.slice(room.length + 1).split('/')
+  return more.length === 0 ? '' : first
+}
+
+function wrongArrowInRoom(source: Source, { from }: Import): string | undefined {
+  const target = join(dirname(source.path), from)
+  for (const [room, arrows] of Object.entries(ROOMS)) {
+    const [own, to] = [folderIn(room, source.path), folderIn(room, target)]
+    if (own === undefined || to === undefined || own === to) continue
+    if (arrows[own]?.includes(to) !== true) return `${source.path} → ${target}`
+  }
+  return undefined
+}
+
 const sources = filesBelow('src', /\.ts$/)
 const everything = [...sources, ...filesBelow('test', /\.ts$/), ...filesBelow('scripts', /\.ts$/)]
 
@@ -140,6 +173,31 @@ t.test('the check itself finds wrong arrows', async (t) => {
   t.equal(found('src/threads/a.ts', "export {\n  b,\n} from '../workspace/b.ts'").length, 1, 'over several lines')
   t.equal(found('src/new.ts', "import './fault.ts'").length, 1, 'a file without a layer')
   t.equal(found('src/transports/a.ts', "import type { B } from '../workspace/b.ts'").length, 0, 'types of below')
+})
+
+t.test('imports go one way inside a room, from folder to folder', async (t) => {
+  const wrong = sources.flatMap((source) =>
+    source.imports.filter(({ from }) => from.startsWith('.')).flatMap((one) => wrongArrowInRoom(source, one) ?? []),
+  )
+  t.same(wrong, [])
+  const folders = Object.entries(ROOMS).flatMap(([room, arrows]) =>
+    sources.filter(({ path }) => !Object.hasOwn(arrows, folderIn(room, path) ?? '')).map(({ path }) => path),
+  )
+  t.same(folders, [], 'each folder of a room has its place in the table')
+})
+
+t.test('the check of a room finds wrong arrows', async (t) => {
+  const found = (path: string, line: string) =>
+    importsOf(line).flatMap((one) => wrongArrowInRoom({ path, text: line, code: line, imports: [] }, one) ?? [])
+  const files = 'src/workspace/files'
+  t.equal(found(`${files}/tree/a.ts`, "import { b } from '../moving/b.ts'").length, 1, 'a tree knows no moving')
+  t.equal(found(`${files}/read/a.ts`, "import type { B } from '../write/b.ts'").length, 1, 'types count as well')
+  t.equal(found(`${files}/mounts/a.ts`, "import { b } from '../b.ts'").length, 1, 'the folder of the room itself')
+  t.equal(found(`${files}/a.ts`, "const b = await import('./tree/b.ts')").length, 1, 'called')
+  t.equal(found(`${files}/new/a.ts`, "import { b } from '../mounts/b.ts'").length, 1, 'a folder without a place')
+  t.equal(found(`${files}/moving/a.ts`, "import { b } from '../write/b.ts'").length, 0, 'downward')
+  t.equal(found(`${files}/tree/a.ts`, "import { b } from './b.ts'").length, 0, 'in one folder')
+  t.equal(found('src/workspace/exec/a.ts', "import { b } from '../files/moving/b.ts'").length, 0, 'from outside')
 })
 
 t.test('every file of src has a layer', async (t) => {

@@ -2,7 +2,7 @@
 // answer: then the process ends without that, and the kernel takes the thread with it.
 
 import { openAssets } from '../base/assets.ts'
-import { aLookStands } from '../workspace/files/first-look.ts'
+import { aLookStands } from '../workspace/files/mounts/first-look.ts'
 import { localTemporary } from './silent-places.ts'
 
 export async function leave(code: number): Promise<never> {

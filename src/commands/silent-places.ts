@@ -2,7 +2,7 @@
 // system that does not answer (NFS, FUSE, 9p …) would keep the daemon, or a command, from its start for ever.
 
 import { tmpdir } from 'node:os'
-import { mayNotAnswer, PATIENCE_MS, silentMount } from '../workspace/files/first-look.ts'
+import { mayNotAnswer, PATIENCE_MS, silentMount } from '../workspace/files/mounts/first-look.ts'
 
 /** What is used of the configuration. */
 export interface Configured {

@@ -13,7 +13,7 @@ import { runFit } from './exec-fit.ts'
 import { endsFields, endsReport, nextCall, nextOf, outputBytes, TEXT_BYTES, USUAL_WAIT_SECONDS } from './exec-output.ts'
 import { lastLineOf } from './exec-progress.ts'
 import { tailReport, taskReport, wholeReport } from './exec-report.ts'
-import { refuseWithheld } from '../workspace/files/access.ts'
+import { refuseWithheld } from '../workspace/files/opening/access.ts'
 
 /** Seconds a finished task is kept where `ttl_seconds` is 0. */
 const TTL_SECONDS = 300

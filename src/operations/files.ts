@@ -3,12 +3,12 @@
 
 import { operation, type Call } from '../operation.ts'
 import { choice, content, flag, optional, path, pathBytes, restCall, toldBytes, Type, whole } from '../schema.ts'
-import { makeDirectories } from '../workspace/files/directory.ts'
+import { makeDirectories } from '../workspace/files/write/new-directory.ts'
 import { statPath, MODE_PATTERN, readMode } from '../workspace/files/file-facts.ts'
 import { IMAGE_BYTES, readAuto } from '../workspace/files/read/auto-read.ts'
 import { readFile, READ_BYTES } from '../workspace/files/read/file-reader.ts'
 import { hashCondition, NO_FILE } from '../workspace/files/write/write-job.ts'
-import { PROTECTED } from '../workspace/files/moving/permissions.ts'
+import { PROTECTED } from '../workspace/files/moving/kept-directories.ts'
 import { removePath } from '../workspace/files/moving/removal.ts'
 import { readFit } from './file-fit.ts'
 

@@ -4,7 +4,8 @@ import type { Static } from 'typebox'
 import { operation, type Call, type Tool } from '../operation.ts'
 import { flag, optional, path, pathBytes, toldBytes, Type } from '../schema.ts'
 import { MODE_PATTERN, readMode, writeMode } from '../workspace/files/file-facts.ts'
-import { setPermissions, PROTECTED } from '../workspace/files/moving/permissions.ts'
+import { setPermissions } from '../workspace/files/moving/permissions.ts'
+import { PROTECTED } from '../workspace/files/moving/kept-directories.ts'
 
 const TOOLSET = { toolset: 'files', routed: 'always' } as const
 

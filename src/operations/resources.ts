@@ -6,7 +6,7 @@ import { EventStream, operation, type Operation, type Frame } from '../operation
 import { resourceContents, type ResourceKind } from '../resource.ts'
 import { id, path, text, Type } from '../schema.ts'
 import { outputText } from '../workspace/exec/output-text.ts'
-import { withoutWithheld } from '../workspace/files/access.ts'
+import { withoutWithheld } from '../workspace/files/opening/access.ts'
 import { readFile } from '../workspace/files/read/file-reader.ts'
 import { entriesIn } from '../workspace/listing/directory-entries.ts'
 import { runtimeInfo } from './system.ts'

@@ -16,7 +16,7 @@ import {
   terminalEntry,
   wholeCharacters,
 } from './terminal-report.ts'
-import { refuseWithheld } from '../workspace/files/access.ts'
+import { refuseWithheld } from '../workspace/files/opening/access.ts'
 import { removalFields, removalReply } from './removal.ts'
 import { askedCount, countIn, textIn } from './fit-fields.ts'
 

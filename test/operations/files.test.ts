@@ -14,7 +14,7 @@ import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from '../../src/
 import { openFileWriter } from '../../src/workspace/files/write/file-writer.ts'
 import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
-import { EVERYTHING } from '../../src/workspace/files/access.ts'
+import { EVERYTHING } from '../../src/workspace/files/opening/access.ts'
 
 type Raw = Readonly<Record<string, unknown>>
 

@@ -10,7 +10,7 @@ import { fileList, fileStream } from '../../src/operations/list.ts'
 import { searchFiles } from '../../src/operations/search.ts'
 import { openWalkers } from '../../src/workspace/listing/walkers.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
-import { EVERYTHING } from '../../src/workspace/files/access.ts'
+import { EVERYTHING } from '../../src/workspace/files/opening/access.ts'
 
 const walkers = openWalkers({ home: { home: undefined, configHome: undefined } })
 t.teardown(() => walkers[Symbol.asyncDispose]())

@@ -10,7 +10,7 @@ import type { Workspace } from '../../src/workspace/workspace.ts'
 import type { TerminalsOptions } from '../../src/workspace/terminals/terminals.ts'
 import { openTestTerminals } from '../support/terminals.ts'
 import { until } from '../support/until.ts'
-import { EVERYTHING } from '../../src/workspace/files/access.ts'
+import { EVERYTHING } from '../../src/workspace/files/opening/access.ts'
 
 const ops = { ...looking, ...typing }
 

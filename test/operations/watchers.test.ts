@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Call } from '../../src/operation.ts'
 import { watcherCreate, watcherDelete, watcherGet, watcherList } from '../../src/operations/watchers.ts'
-import { EVERYTHING } from '../../src/workspace/files/access.ts'
+import { EVERYTHING } from '../../src/workspace/files/opening/access.ts'
 import { never, scratch, watchersOf } from '../support/account.ts'
 
 const defaults = { excludes: [], default_excludes: true, wait_seconds: 0 }

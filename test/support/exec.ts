@@ -12,7 +12,7 @@ import { CHILD_START } from './child-start.ts'
 import { TaskMarks } from '../../src/workspace/exec/task-ids.ts'
 import { openTasks, type Tasks, type TasksOptions } from '../../src/workspace/exec/tasks.ts'
 import type { Workspace } from '../../src/workspace/workspace.ts'
-import { EVERYTHING } from '../../src/workspace/files/access.ts'
+import { EVERYTHING } from '../../src/workspace/files/opening/access.ts'
 import { ownDirectory, type Owner } from './own-directory.ts'
 
 /** Every field an exec operation answers with. */

@@ -10,11 +10,11 @@ import { textOfBytes } from '../../base/bytes-text.ts'
 import { Fault, quote } from '../../base/fault.ts'
 import type { PackRoot } from '../../threads/archive/pack-job.ts'
 import { pseudoMounts } from '../../threads/walk/mounts.ts'
-import type { Access } from '../files/access.ts'
-import { faultOfPath } from '../files/missing-path.ts'
-import { parseMountPoints } from '../files/mounts.ts'
-import { remoteCall } from '../files/remote-calls.ts'
-import { notRegular, specialType } from '../files/guard.ts'
+import type { Access } from '../files/opening/access.ts'
+import { faultOfPath } from '../files/opening/missing-path.ts'
+import { parseMountPoints } from '../files/mounts/mounts.ts'
+import { remoteCall } from '../files/mounts/remote-calls.ts'
+import { notRegular, specialType } from '../files/opening/regular-file.ts'
 
 /** Throws a Fault that names the first path that will not do. What is opened for the judge is the stack's to close. */
 export async function rootsOf(

@@ -16,8 +16,8 @@ import {
   type ToPacker,
 } from '../../threads/archive/pack-job.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
-import { EVERYTHING, type Access } from '../files/access.ts'
-import { leadsToRemote } from '../files/remote-calls.ts'
+import { EVERYTHING, type Access } from '../files/opening/access.ts'
+import { leadsToRemote } from '../files/mounts/remote-calls.ts'
 import { Places } from './places.ts'
 import { rootsOf } from './pack-request.ts'
 import { basename } from 'node:path'

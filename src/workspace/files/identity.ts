@@ -57,6 +57,9 @@ function notTags(value: string, field: string): Fault {
 // SHA-256 of content that is in memory already, where that is short enough for the main thread; anything
 // else is hashed in another one.
 
+/** Hashes a file off the main thread; resolves with its SHA-256 in hexadecimal. */
+export type Digest = (path: string, signal: AbortSignal) => Promise<string>
+
 /** About 0.2 ms without hardware support. */
 const HASH_HERE_BYTES = 64 * 1024
 

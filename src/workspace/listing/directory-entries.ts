@@ -3,9 +3,9 @@
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { pathOfOpened, Withheld } from '../../threads/walk/left-out.ts'
-import type { Access } from '../files/access.ts'
-import { kernelPath } from '../files/judged-open.ts'
-import { remoteCall } from '../files/remote-calls.ts'
+import type { Access } from '../files/opening/access.ts'
+import { kernelPath } from '../files/opening/judged-open.ts'
+import { remoteCall } from '../files/mounts/remote-calls.ts'
 
 /** Rejects with the system's error, or with the judge's Fault. */
 export async function entriesIn(directory: string, access: Access): Promise<Dirent[]> {

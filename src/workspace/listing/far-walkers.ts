@@ -4,7 +4,7 @@
 // called back, and counts until the mount answers.
 
 import { Fault, quote } from '../../base/fault.ts'
-import { mountOf } from '../files/remote-calls.ts'
+import { mountOf } from '../files/mounts/remote-calls.ts'
 import { WalkerThread } from './walker-thread.ts'
 
 /** For one mount. */

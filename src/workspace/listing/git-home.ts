@@ -5,7 +5,7 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GitHome } from '../../threads/walk/walk-job.ts'
-import { isRemote, remoteCall } from '../files/remote-calls.ts'
+import { isRemote, remoteCall } from '../files/mounts/remote-calls.ts'
 
 /** A file system that answers at all mostly has by then. */
 const PATIENCE_MS = 1000

@@ -7,7 +7,7 @@ import { JsonText } from '../../base/json-text.ts'
 import { folded } from '../../threads/walk/fold.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { ListJob, Summary } from '../../threads/walk/walk-job.ts'
-import type { Access } from '../files/access.ts'
+import type { Access } from '../files/opening/access.ts'
 import type { Walk } from './walker-thread.ts'
 import type { Walkers } from './walkers.ts'
 

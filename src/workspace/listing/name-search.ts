@@ -5,7 +5,7 @@ import { JsonText } from '../../base/json-text.ts'
 import { compileGlob } from '../../threads/walk/glob.ts'
 import { ALTERNATIVES, expandBraces, expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { LossyName, NameJob } from '../../threads/walk/walk-job.ts'
-import type { Access } from '../files/access.ts'
+import type { Access } from '../files/opening/access.ts'
 import { rulesWanted } from './listing.ts'
 import type { Walkers } from './walkers.ts'
 

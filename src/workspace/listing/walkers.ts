@@ -5,14 +5,14 @@
 
 import { availableParallelism } from 'node:os'
 import { Fault } from '../../base/fault.ts'
-import { EVERYTHING, type Access } from '../files/access.ts'
+import { EVERYTHING, type Access } from '../files/opening/access.ts'
 import { GitHomeLook } from './git-home.ts'
 import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
-import { leadsToRemote } from '../files/remote-calls.ts'
+import { leadsToRemote } from '../files/mounts/remote-calls.ts'
 import { FarWalkers } from './far-walkers.ts'
 import { PulledWalk, type Walk, WalkerThread } from './walker-thread.ts'
 import type { FileHandle } from 'node:fs/promises'
-import { faultOfPath } from '../files/missing-path.ts'
+import { faultOfPath } from '../files/opening/missing-path.ts'
 
 export interface WalkerOptions {
   /** Where git keeps the user's own excludes. */

@@ -4,8 +4,8 @@
 // posix_spawn stands until the child has executed its program, and so would the daemon.
 
 import { quote } from '../../base/fault.ts'
-import { mountBehind } from '../files/mount-table.ts'
-import { remoteMountsNow } from '../files/mounts.ts'
+import { mountBehind } from '../files/mounts/mount-table.ts'
+import { remoteMountsNow } from '../files/mounts/mounts.ts'
 import type { FarCalls } from './far-calls.ts'
 import { lookLater, lookNow, type Question } from './file-look.ts'
 import { findProgram, whatIsTouched, type Inquiry, type ProgramOptions } from './program-path.ts'

@@ -8,15 +8,15 @@ import { folded } from '../../threads/walk/fold.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { Walkers } from '../listing/walkers.ts'
 import type { Children } from '../processes/child.ts'
-import { EVERYTHING, type Access } from '../files/access.ts'
+import { EVERYTHING, type Access } from '../files/opening/access.ts'
 import type { ContentQuery, SearchTarget } from './content-query.ts'
 import { ripgrepVersion, searchWithRipgrep, type Ripgrep, type SearchMeans, whileWanted } from './ripgrep-engine.ts'
 import { ResultCollector, type SearchResult, type FoundFile } from './search-result.ts'
 import { searchTarget } from './search-target.ts'
 import { stat } from '../../base/path-calls.ts'
 import { Withheld } from '../../threads/walk/left-out.ts'
-import { faultOfPath } from '../files/missing-path.ts'
-import { isMadeUp } from '../files/guard.ts'
+import { faultOfPath } from '../files/opening/missing-path.ts'
+import { isMadeUp } from '../files/opening/regular-file.ts'
 
 export type { ContentQuery }
 

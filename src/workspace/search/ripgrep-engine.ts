@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { realpath } from '../../base/path-calls.ts'
 import { Fault } from '../../base/fault.ts'
-import type { Access } from '../files/access.ts'
+import type { Access } from '../files/opening/access.ts'
 import type { Walkers } from '../listing/walkers.ts'
 import type { SearchTarget } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'

@@ -6,7 +6,7 @@ import { constants } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { access, lstat, realpath, stat } from '../../base/path-calls.ts'
 import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { remoteCall } from '../files/remote-calls.ts'
+import { remoteCall } from '../files/mounts/remote-calls.ts'
 import type { SearchTarget } from './content-query.ts'
 import { forbiddenToWalks } from '../../threads/walk/mounts.ts'
 

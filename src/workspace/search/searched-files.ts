@@ -9,7 +9,7 @@ import type { FileEnd } from './ripgrep-output.ts'
 import { runRipgrep, type Operand, type Outcome, type Ripgrep } from './ripgrep-run.ts'
 import { fileKey } from './file-names.ts'
 import { RESULT_CHARACTERS, type ResultCollector } from './search-result.ts'
-import type { Access } from '../files/access.ts'
+import type { Access } from '../files/opening/access.ts'
 import type { Walkers } from '../listing/walkers.ts'
 import type { FilesJob, Summary } from '../../threads/walk/walk-job.ts'
 

@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault } from '../../base/fault.ts'
-import { remoteCall } from '../files/remote-calls.ts'
+import { remoteCall } from '../files/mounts/remote-calls.ts'
 import { openWatchers, type Subscription, type Watchers } from './watchers.ts'
 
 /** Directories watched at once. */

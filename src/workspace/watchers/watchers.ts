@@ -8,8 +8,8 @@ import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { FromReader } from '../../threads/watch/watch-job.ts'
-import { EVERYTHING, type Access } from '../files/access.ts'
-import { remoteCall } from '../files/remote-calls.ts'
+import { EVERYTHING, type Access } from '../files/opening/access.ts'
+import { remoteCall } from '../files/mounts/remote-calls.ts'
 import { answer, type Changes, type ChangesQuestion } from './changes.ts'
 import {
   badCursor,

@@ -2,11 +2,11 @@
 // globs that match them alone and that no glob before them takes back.
 
 import { Buffer } from 'node:buffer'
-import type { Access } from '../files/access.ts'
+import type { Access } from '../files/opening/access.ts'
 import type { ShownChange } from '../../threads/watch/windows.ts'
-import { kernelPath, openPath } from '../files/judged-open.ts'
-import { faultOfPath } from '../files/missing-path.ts'
-import { isWithin } from '../files/mount-table.ts'
+import { kernelPath, openPath } from '../files/opening/judged-open.ts'
+import { faultOfPath } from '../files/opening/missing-path.ts'
+import { isWithin } from '../files/mounts/mount-table.ts'
 
 /** Throws `forbidden` where the root itself is withheld. */
 export async function withheldBelow(root: string, access: Access): Promise<string[]> {

@@ -17,7 +17,7 @@ import { openEngine, type Outcome } from '../../../src/transports/mcp/protocol/e
 import { readHeaders } from '../../../src/transports/mcp/protocol/http-entry.ts'
 import { openProduct } from '../../../src/transports/mcp/product/product.ts'
 import type { Workspace } from '../../../src/workspace/workspace.ts'
-import { EVERYTHING } from '../../../src/workspace/files/access.ts'
+import { EVERYTHING } from '../../../src/workspace/files/opening/access.ts'
 
 const READ = { readOnly: true, destructive: false, idempotent: true, openWorld: false }
 const WRITE = { readOnly: false, destructive: true, idempotent: false, openWorld: false }

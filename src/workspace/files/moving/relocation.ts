@@ -4,10 +4,18 @@
 import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
-import { EVERYTHING, type Access } from '../access.ts'
-import { holdDeepest, makeBelow, parentsGone } from '../directory.ts'
-import { foresee, holdEntry, judge, lookAt, type Asker, type HeldDirectory, type HeldEntry } from '../held-directory.ts'
-import { faultOfMissing, faultOfPath } from '../missing-path.ts'
+import { EVERYTHING, type Access } from '../opening/access.ts'
+import { holdDeepest, makeBelow, parentsGone } from '../write/new-directory.ts'
+import {
+  foresee,
+  holdEntry,
+  judge,
+  lookAt,
+  type Asker,
+  type HeldDirectory,
+  type HeldEntry,
+} from '../opening/held-directory.ts'
+import { faultOfMissing, faultOfPath } from '../opening/missing-path.ts'
 import { refuseTaken, type NewName } from './staging.ts'
 import { intoItself } from '../tree/tree-copy.ts'
 

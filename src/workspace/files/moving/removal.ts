@@ -5,15 +5,14 @@
 
 import { rmdir, unlink } from '../../../base/path-calls.ts'
 import { Fault, quote } from '../../../base/fault.ts'
-import { EVERYTHING, type Access } from '../access.ts'
+import { EVERYTHING, type Access } from '../opening/access.ts'
 import { openStack, type DirectoryStack } from '../tree/tree-walk.ts'
 import type { FileWriter } from '../write/file-writer.ts'
-import { holdEntry, lookAt, type HeldEntry } from '../held-directory.ts'
-import { faultOfPath } from '../missing-path.ts'
-import { mountPoints } from '../mounts.ts'
-import { refuseProtected, refuseSameAsProtected } from './permissions.ts'
+import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
+import { faultOfPath } from '../opening/missing-path.ts'
+import { mountPoints } from '../mounts/mounts.ts'
+import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
 import { emptyDirectory } from '../tree/tree-removal.ts'
-import { refuseWorkdir } from '../working-directory.ts'
 
 /** Who deletes, and with whom it takes turns. */
 export interface Remover {

@@ -4,13 +4,13 @@
 import { rename, rmdir, unlink, link, mkdir } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../../base/fault.ts'
 import { openStack } from '../tree/tree-walk.ts'
-import { lookAt, type HeldEntry } from '../held-directory.ts'
+import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { temporaryBeside } from '../write/new-content.ts'
 import { emptyDirectory } from '../tree/tree-removal.ts'
 import type { WriteJournal } from '../write/write-journal.ts'
 import type { Stats } from 'node:fs'
 import { renameNoReplace } from '../../../native/files.ts'
-import { onlyLocal } from '../mounts.ts'
+import { onlyLocal } from '../mounts/mounts.ts'
 
 /** Disposing of it removes what stands there, whatever it is. */
 export interface Staging extends AsyncDisposable {

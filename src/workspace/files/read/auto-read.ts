@@ -4,10 +4,10 @@
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
 import { extensionOf } from '../../listing/code-files.ts'
-import type { Access } from '../access.ts'
-import { kindOf, SNIFFED_BYTES, type FileKind } from '../file-kind.ts'
+import type { Access } from '../opening/access.ts'
+import { kindOf, SNIFFED_BYTES, type FileKind } from './file-kind.ts'
 import { readFile, type FileText, type ReadRequest } from './file-reader.ts'
-import { openRegular } from '../guard.ts'
+import { openRegular } from '../opening/regular-file.ts'
 
 /** Larger images are not returned: what models take is about that. */
 export const IMAGE_BYTES = 1024 * 1024

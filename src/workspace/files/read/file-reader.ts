@@ -7,8 +7,8 @@ import { basename } from 'node:path'
 import { Fault, quote } from '../../../base/fault.ts'
 import type { JsonText } from '../../../base/json-text.ts'
 import { extensionOf } from '../../listing/code-files.ts'
-import type { Access } from '../access.ts'
-import { hashHere } from '../identity.ts'
+import type { Access } from '../opening/access.ts'
+import { hashHere, type Digest } from '../identity.ts'
 import { type Encoding, asBase64, asText } from '../encoding.ts'
 import {
   fromEnd,
@@ -22,8 +22,7 @@ import {
   numberLines,
   type LineRange,
 } from './lines.ts'
-import { faultOfRead, isPseudo, openRegular, type RegularFile } from '../guard.ts'
-import type { Digest } from '../write/write-job.ts'
+import { faultOfRead, isPseudo, openRegular, type RegularFile } from '../opening/regular-file.ts'
 
 export interface ReadRequest {
   readonly path: string

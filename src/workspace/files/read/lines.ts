@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer'
 import { takeTurns } from '../../../base/waiting.ts'
 import type { FileHandle } from 'node:fs/promises'
-import { isPseudo, type RegularFile } from '../guard.ts'
+import { isPseudo, type RegularFile } from '../opening/regular-file.ts'
 
 const LINE_FEED = 10
 const TAB = 9

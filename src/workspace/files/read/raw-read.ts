@@ -6,9 +6,9 @@
 import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { Fault, quote } from '../../../base/fault.ts'
-import type { Access } from '../access.ts'
+import type { Access } from '../opening/access.ts'
 import { tagOf } from '../identity.ts'
-import { faultOfRead, isMadeUp, openRegular } from '../guard.ts'
+import { faultOfRead, isMadeUp, openRegular } from '../opening/regular-file.ts'
 
 /** Two of these are held by each reading of a long file; larger ones were not faster over loopback. */
 const CHUNK_BYTES = 128 * 1024

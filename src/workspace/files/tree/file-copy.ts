@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { copyFile, open } from '../../../base/path-calls.ts'
 import { errnoOf } from '../../../base/fault.ts'
 import { nextData, copyAttributes, setFileTimes, setFileTimesElsewhere } from '../../../native/files.ts'
-import { onlyLocal } from '../mounts.ts'
+import { onlyLocal } from '../mounts/mounts.ts'
 
 export interface CopyManner {
   /** Owner, attributes and set-id bits go along. */

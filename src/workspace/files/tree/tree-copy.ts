@@ -8,10 +8,10 @@ import { lchown, link, lstat, lutimes, mkdir, open, readlink, symlink } from '..
 import { bytesOfText } from '../../../base/bytes-text.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { setLinkTimesElsewhere, setPathTimes } from '../../../native/files.ts'
-import { pseudoDevices, onlyLocal } from '../mounts.ts'
+import { pseudoDevices, onlyLocal } from '../mounts/mounts.ts'
 import { openStack, type DirectoryStack, walkTree, type TreeVisitor } from './tree-walk.ts'
-import { lookAt, type HeldEntry } from '../held-directory.ts'
-import { refuseUnremovable, removed, removedFrom, type Removed, type RemovedFrom } from '../moving/removability.ts'
+import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
+import { refuseUnremovable, removed, removedFrom, type Removed, type RemovedFrom } from './removability.ts'
 import { copyOpenFile, dress, type CopyManner } from './file-copy.ts'
 
 export interface CopyTally {

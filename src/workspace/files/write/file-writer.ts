@@ -5,25 +5,18 @@
 
 import type { Stats, BigIntStats } from 'node:fs'
 import { Fault, faultOfSystem, errnoOf, quote } from '../../../base/fault.ts'
-import { EVERYTHING, type Access } from '../access.ts'
+import { EVERYTHING, type Access } from '../opening/access.ts'
 import { contentBytes, type Encoding } from '../encoding.ts'
 import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
-import { foresee, type HeldEntry, lookExactlyAt, pin } from '../held-directory.ts'
+import { foresee, type HeldEntry, lookExactlyAt, pin } from '../opening/held-directory.ts'
 import { keepAtHand, type SentContent, receive, openTemporary, type TemporaryFile } from './new-content.ts'
-import {
-  type Precondition,
-  type Digest,
-  type WriteJob,
-  type WriterParts,
-  type Written,
-  FILE_MODE,
-} from './write-job.ts'
+import { type Precondition, type WriteJob, type WriterParts, type Written, FILE_MODE } from './write-job.ts'
 import { TargetTurns } from './target-turns.ts'
 import { openWriteJournal, type WriteJournal } from './write-journal.ts'
 import { findTarget } from './write-target.ts'
 import type { FileHandle } from 'node:fs/promises'
 import { copyAttributes } from '../../../native/files.ts'
-import { hashHere, tagOf } from '../identity.ts'
+import { hashHere, tagOf, type Digest } from '../identity.ts'
 
 export interface WriteRequest {
   readonly path: string

@@ -9,9 +9,9 @@ import { open, unlink } from '../../../base/path-calls.ts'
 import { errnoOf } from '../../../base/fault.ts'
 import { setFileTimes, setFileTimesElsewhere } from '../../../native/files.ts'
 import { tagOf } from '../identity.ts'
-import { onlyLocal } from '../mounts.ts'
+import { onlyLocal } from '../mounts/mounts.ts'
 import { copyBytes, sizeOf, writePart, type NewContent, openAside } from './new-content.ts'
-import { openStanding, type RegularFile } from '../guard.ts'
+import { openStanding, type RegularFile } from '../opening/regular-file.ts'
 import { FILE_MODE, type WriteJob, type Written } from './write-job.ts'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_WRONLY } = constants

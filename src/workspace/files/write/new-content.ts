@@ -10,8 +10,8 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { bytesOfText, textOfBytes } from '../../../base/bytes-text.ts'
 import { errnoOf, Fault } from '../../../base/fault.ts'
-import { holdEntry, type HeldEntry } from '../held-directory.ts'
-import { heedful } from '../remote-calls.ts'
+import { holdEntry, type HeldEntry } from '../opening/held-directory.ts'
+import { heedful } from '../mounts/remote-calls.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** What a caller sends: bytes, or a stream that is read once. Their memory is now the writer's. */

@@ -4,7 +4,7 @@
 // (a turn for each of their files would be a question to this thread), and what moves or goes with its directory.
 
 import type { Stats } from 'node:fs'
-import { lookAt, type HeldEntry } from '../held-directory.ts'
+import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
 
 export class TargetTurns {
   /** The last in each line. */

@@ -2,21 +2,18 @@
 
 import type { Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import type { HeldEntry } from '../held-directory.ts'
+import type { HeldEntry } from '../opening/held-directory.ts'
 import type { WriteJournal } from './write-journal.ts'
 import { stat } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../../base/fault.ts'
-import { matchesStrongly, matchesWeakly, readTags, tagOf } from '../identity.ts'
-import { remoteCall } from '../remote-calls.ts'
+import { matchesStrongly, matchesWeakly, readTags, tagOf, type Digest } from '../identity.ts'
+import { remoteCall } from '../mounts/remote-calls.ts'
 
 /** Permissions of a new file (protocol.md#files-write). */
 export const FILE_MODE = 0o644
 
 /** One write(2) takes at most this much: the signal is looked at in between. */
 export const SLICE_BYTES = 1024 * 1024
-
-/** Hashes a file off the main thread: SHA-256 in hexadecimal. */
-export type Digest = (path: string, signal: AbortSignal) => Promise<string>
 
 export interface Written {
   /** The file's size afterwards, in bytes. */

@@ -12,7 +12,7 @@ import { open, rename, rm, rmdir, unlink } from '../../../base/path-calls.ts'
 import { makeWithParents } from '../../../base/make-directories.ts'
 import { isAlive, processName } from '../../processes/process-table.ts'
 import { openStack } from '../tree/tree-walk.ts'
-import { holdEntry, lookAt, type HeldEntry } from '../held-directory.ts'
+import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { emptyDirectory } from '../tree/tree-removal.ts'
 
 export interface WriteJournal extends AsyncDisposable {

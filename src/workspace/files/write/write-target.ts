@@ -6,10 +6,10 @@ import type { Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { readlink, stat } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
-import type { Access } from '../access.ts'
-import { makeAndHold } from '../directory.ts'
-import { holdEntry, lookAt, type HeldEntry } from '../held-directory.ts'
-import { refuseSpecial } from '../guard.ts'
+import type { Access } from '../opening/access.ts'
+import { makeAndHold } from './new-directory.ts'
+import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
+import { refuseSpecial } from '../opening/regular-file.ts'
 
 export interface WriteTarget extends Disposable {
   /** The file itself: no link when it was looked at. */

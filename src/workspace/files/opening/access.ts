@@ -6,11 +6,11 @@
 // A walk passes over what `leftOut` names, in silence. A caller that is allowed everything pays for nothing.
 
 import type { FileHandle } from 'node:fs/promises'
-import { Fault } from '../../base/fault.ts'
-import type { LeftOut } from '../../threads/walk/left-out.ts'
+import { Fault } from '../../../base/fault.ts'
+import type { LeftOut } from '../../../threads/walk/left-out.ts'
 import { openPath } from './judged-open.ts'
 
-export type { LeftOut } from '../../threads/walk/left-out.ts'
+export type { LeftOut } from '../../../threads/walk/left-out.ts'
 
 /** `tree`: what is done reaches everything below, so nothing below may be withheld either. */
 export type Reach = 'itself' | 'tree'

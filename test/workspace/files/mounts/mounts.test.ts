@@ -3,10 +3,10 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { mountBehind } from '../../../src/workspace/files/mount-table.ts'
-import { devicesOf, remoteMountsNow, remotePoints } from '../../../src/workspace/files/mounts.ts'
-import { ground } from '../../support/mounting.ts'
-import { NO_STUCK_MOUNTS, stuckMount } from '../../support/stuck-mount.ts'
+import { mountBehind } from '../../../../src/workspace/files/mounts/mount-table.ts'
+import { devicesOf, remoteMountsNow, remotePoints } from '../../../../src/workspace/files/mounts/mounts.ts'
+import { ground } from '../../../support/mounting.ts'
+import { NO_STUCK_MOUNTS, stuckMount } from '../../../support/stuck-mount.ts'
 
 const line = (point: string, type: string, source: string, options = 'rw'): string =>
   `30 1 0:30 / ${point} rw,relatime - ${type} ${source} ${options}`

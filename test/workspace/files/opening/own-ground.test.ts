@@ -4,9 +4,9 @@ import { link, mkdir, mkdtemp, open, readFile, realpath, rm, symlink, writeFile 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Access } from '../../../src/workspace/files/access.ts'
-import { withoutOwnGround } from '../../../src/workspace/files/own-ground.ts'
-import { parseMounts, pathsOf } from '../../../src/workspace/files/mount-table.ts'
+import type { Access } from '../../../../src/workspace/files/opening/access.ts'
+import { withoutOwnGround } from '../../../../src/workspace/files/opening/own-ground.ts'
+import { parseMounts, pathsOf } from '../../../../src/workspace/files/mounts/mount-table.ts'
 
 interface Place {
   readonly top: string

@@ -2,7 +2,7 @@
 // never a reason to fail. A file that is missing, not regular or not text is as if it were empty.
 
 import { isAbsolute, join } from 'node:path'
-import { trailingHalf } from '../exec/output-text.ts'
+import { trailingHalf } from '../../exec/output-text.ts'
 import { kindOf } from './file-kind.ts'
 import { readRepositoryFile, type Repository } from './repository-file.ts'
 

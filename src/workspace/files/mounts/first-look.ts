@@ -4,7 +4,7 @@
 // limit of time.
 
 import { constants, readFileSync } from 'node:fs'
-import { access, stat } from '../../base/path-calls.ts'
+import { access, stat } from '../../../base/path-calls.ts'
 import { mountBehind } from './mount-table.ts'
 import { remotePoints } from './mounts.ts'
 

@@ -8,12 +8,12 @@ import { fstat, readFileSync, type BigIntStats } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { lstat, readlink, realpath, stat } from '../../base/path-calls.ts'
-import { bytesOfText } from '../../base/bytes-text.ts'
-import { Fault, quote } from '../../base/fault.ts'
+import { lstat, readlink, realpath, stat } from '../../../base/path-calls.ts'
+import { bytesOfText } from '../../../base/bytes-text.ts'
+import { Fault, quote } from '../../../base/fault.ts'
 import type { Access, LeftOut, Reach } from './access.ts'
 import { kernelPath, openJudged, openPath } from './judged-open.ts'
-import { isWithin, mountOf, parseMounts, pathsOf, placeOn, type Mount, type Place } from './mount-table.ts'
+import { isWithin, mountOf, parseMounts, pathsOf, placeOn, type Mount, type Place } from '../mounts/mount-table.ts'
 
 export interface OwnPaths {
   /** Withheld with all below them. */

@@ -4,7 +4,7 @@ import { lstatSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { makeDirectories } from '../../../src/workspace/files/directory.ts'
+import { makeDirectories } from '../../../../src/workspace/files/write/new-directory.ts'
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 

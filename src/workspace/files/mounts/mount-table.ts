@@ -2,7 +2,7 @@
 // bind mount gives a directory a second path; its place in the file system (device and path from that file
 // system's own root) stays one. Pure. Paths are latin1 text, one character a byte: names need not be UTF-8.
 import { posix } from 'node:path'
-import { lstatSync, readlinkSync } from '../../base/path-calls.ts'
+import { lstatSync, readlinkSync } from '../../../base/path-calls.ts'
 
 export interface Mount {
   readonly id: string

@@ -4,11 +4,11 @@
 import { readFileSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
-import { textOfBytes } from '../../base/bytes-text.ts'
-import { openSync } from '../../base/path-calls.ts'
-import { POLLERR, pollReadable } from '../../native/libc.ts'
+import { textOfBytes } from '../../../base/bytes-text.ts'
+import { openSync } from '../../../base/path-calls.ts'
+import { POLLERR, pollReadable } from '../../../native/libc.ts'
 import { mountBehind } from './mount-table.ts'
-import { pseudoMounts } from '../../threads/walk/mounts.ts'
+import { pseudoMounts } from '../../../threads/walk/mounts.ts'
 
 /** The mount points, or none where /proc is not there. */
 export async function mountPoints(): Promise<string[]> {

@@ -3,9 +3,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { readAuto } from '../../../src/workspace/files/read/auto-read.ts'
-import { kindOf } from '../../../src/workspace/files/file-kind.ts'
-import { readFile, type ReadRequest } from '../../../src/workspace/files/read/file-reader.ts'
+import { readAuto } from '../../../../src/workspace/files/read/auto-read.ts'
+import { kindOf } from '../../../../src/workspace/files/read/file-kind.ts'
+import { readFile, type ReadRequest } from '../../../../src/workspace/files/read/file-reader.ts'
 
 const { signal } = new AbortController()
 const PNG = Buffer.from(

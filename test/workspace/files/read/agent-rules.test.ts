@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
-import { EVERYTHING } from '../../../src/workspace/files/access.ts'
-import { readAgentRules, RULES_BYTES } from '../../../src/workspace/files/agent-rules.ts'
+import { EVERYTHING } from '../../../../src/workspace/files/opening/access.ts'
+import { readAgentRules, RULES_BYTES } from '../../../../src/workspace/files/read/agent-rules.ts'
 
 t.test('what can be read is read, in order, within 32 KiB', async (t) => {
   const dir = t.testdir({

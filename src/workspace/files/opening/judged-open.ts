@@ -5,11 +5,11 @@
 
 import { constants, readlinkSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { textOfBytes } from '../../base/bytes-text.ts'
-import { open, readlink } from '../../base/path-calls.ts'
-import { Fault, quote } from '../../base/fault.ts'
-import { O_PATH } from '../../threads/walk/left-out.ts'
-import { remoteCall } from './remote-calls.ts'
+import { textOfBytes } from '../../../base/bytes-text.ts'
+import { open, readlink } from '../../../base/path-calls.ts'
+import { Fault, quote } from '../../../base/fault.ts'
+import { O_PATH } from '../../../threads/walk/left-out.ts'
+import { remoteCall } from '../mounts/remote-calls.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
 

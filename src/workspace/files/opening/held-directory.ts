@@ -8,11 +8,11 @@
 import { close, closeSync, constants, fstat, fstatSync, fsync, type BigIntStats, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { lstat, lstatSync, openElsewhere, openSync, readlinkSync, realpath } from '../../base/path-calls.ts'
-import { errnoOf, Fault } from '../../base/fault.ts'
+import { lstat, lstatSync, openElsewhere, openSync, readlinkSync, realpath } from '../../../base/path-calls.ts'
+import { errnoOf, Fault } from '../../../base/fault.ts'
 import { EVERYTHING, type Access, type Reach } from './access.ts'
-import { onlyLocal } from './mounts.ts'
-import { remoteCall } from './remote-calls.ts'
+import { onlyLocal } from '../mounts/mounts.ts'
+import { remoteCall } from '../mounts/remote-calls.ts'
 
 const { O_DIRECTORY, O_NONBLOCK, O_RDONLY } = constants
 

@@ -2,10 +2,10 @@
 // model corrects itself in one step. Looking for it is bounded.
 
 import { basename, dirname, join } from 'node:path'
-import { opendir, readlink, stat } from '../../base/path-calls.ts'
-import { textOfBytes } from '../../base/bytes-text.ts'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { nearest } from '../../base/nearest.ts'
+import { opendir, readlink, stat } from '../../../base/path-calls.ts'
+import { textOfBytes } from '../../../base/bytes-text.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
+import { nearest } from '../../../base/nearest.ts'
 
 /** Names of the directory that are compared; more would take longer than an error is worth. */
 const MOST_NAMES = 300

@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { faultOfPath } from '../../../src/workspace/files/missing-path.ts'
+import { faultOfPath } from '../../../../src/workspace/files/opening/missing-path.ts'
 
 async function sentence(path: string): Promise<string> {
   const error = await stat(path).catch((reason: unknown) => faultOfPath(reason, path))

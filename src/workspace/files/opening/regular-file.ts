@@ -4,12 +4,12 @@
 
 import { constants, type Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { open, realpath, stat, statfs } from '../../base/path-calls.ts'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { open, realpath, stat, statfs } from '../../../base/path-calls.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
-import { heedful, remoteCall } from './remote-calls.ts'
+import { heedful, remoteCall } from '../mounts/remote-calls.ts'
 
 export interface RegularFile {
   readonly handle: FileHandle

@@ -5,7 +5,7 @@
 // links in it, read up to the mount point: looking at the file itself would be such a call.
 
 import type { FileHandle } from 'node:fs/promises'
-import { Fault, quote } from '../../base/fault.ts'
+import { Fault, quote } from '../../../base/fault.ts'
 import { mountBehind } from './mount-table.ts'
 import { remoteMountsNow } from './mounts.ts'
 

@@ -6,11 +6,11 @@
 import { constants } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
-import { realpath } from '../../base/path-calls.ts'
-import type { Access } from './access.ts'
-import { kernelPath } from './judged-open.ts'
-import { isWithin } from './mount-table.ts'
-import { openRegular, type RegularFile } from './guard.ts'
+import { realpath } from '../../../base/path-calls.ts'
+import type { Access } from '../opening/access.ts'
+import { kernelPath } from '../opening/judged-open.ts'
+import { isWithin } from '../mounts/mount-table.ts'
+import { openRegular, type RegularFile } from '../opening/regular-file.ts'
 
 export const REPOSITORY_FILE_BYTES = 64 * 1024
 

@@ -6,10 +6,10 @@
 import { constants, fchmod, fstat, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { chmod, mkdir, opendir } from '../../base/path-calls.ts'
-import { isJustMade, type Making } from '../../base/just-made.ts'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
-import { EVERYTHING, type Access } from './access.ts'
+import { chmod, mkdir, opendir } from '../../../base/path-calls.ts'
+import { isJustMade, type Making } from '../../../base/just-made.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
+import { EVERYTHING, type Access } from '../opening/access.ts'
 import {
   EVERYBODY,
   foresee,
@@ -20,7 +20,7 @@ import {
   type Asker,
   type HeldDirectory,
   type HeldEntry,
-} from './held-directory.ts'
+} from '../opening/held-directory.ts'
 
 /** Permissions of parents, and of the directory itself unless others are given (protocol.md#files-change). */
 export const DIRECTORY_MODE = 0o755
