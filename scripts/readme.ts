@@ -1,10 +1,10 @@
-// Writes what is a projection of the code. In README.md, each between its marks: the API table out of the catalogue
-// (`<!-- api -->` to `<!-- /api -->`), the keys of the configuration file out of its schema (`<!-- config -->`), and
-// the snippets of MCP clients (`<!-- clients -->`). In docs/config.schema.json: that schema itself.
-// With --check nothing is written; a file that differs is exit code 1.
+// `npm run readme` writes the parts of the documents that are made from the code, each between two marks such as
+// `<!-- api -->` and `<!-- /api -->`: the table of docs/api.md from the catalogue, the table of docs/configuration.md
+// from the schema of the configuration file, and the snippets of MCP clients in README.md. docs/config.schema.json is
+// that schema. With --check it writes nothing, names each file that differs and ends with exit code 1.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { catalog } from '../src/catalog.ts'
 import { CLIENT_NAMES, endpointUrl, snippetFor } from '../src/commands/connect.ts'
 import { configSchema } from '../src/config/config-schema.ts'
@@ -21,7 +21,7 @@ import {
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** What the tables need of a schema; TypeBox's own types leave these open. */
+/** The parts of a schema that the tables show; the types of TypeBox leave them open. */
 interface FieldSchema {
   readonly default?: unknown
   readonly enum?: readonly unknown[]
@@ -29,7 +29,7 @@ interface FieldSchema {
   readonly maximum?: number
 }
 
-/** A cell of a Markdown table. */
+/** Returns `text` as the cell of a Markdown table. */
 const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 const code = (text: string) => `\`${text}\``
@@ -45,7 +45,7 @@ function fieldText({ name, required, aliases, schema, instead }: Field): string 
   return `${required || instead?.needed === true ? `**${code(name)}**` : code(name)}${also}${words}${bounds}${fallback}`
 }
 
-/** The route, and what it answers where that is never JSON. */
+/** Returns the route, and the type of its answer if that is never JSON. */
 function routeText({ route, answers }: Endpoint): string {
   const told = answers.includes('application/json') ? '' : ` → ${answers.map(code).join(', ')}`
   return `${code(`${route.method} ${route.path}`)}${told}`
@@ -67,16 +67,16 @@ function apiTable(): string {
   return [...head, ...[...catalog, ...operations].map(row)].join('\n')
 }
 
-/** What the walk below needs of the configuration's schema. */
+/** A key of the configuration file, or an object of keys. */
 interface ConfigKey extends FieldSchema {
   readonly description?: string
   readonly properties?: Readonly<Record<string, ConfigKey>>
 }
 
-/** These stand in the table of flags, with the same name. */
+/** Keys that the table of flags shows already. */
 const WITH_FLAG = ['host', 'port', 'token_file', 'workdir', 'log_level', 'toolsets']
 
-/** The leaves below `schema`, each a row named by its path. */
+/** Returns one row for each key below `schema`, named by its path. */
 function keyRows(schema: ConfigKey, path: readonly string[]): string[] {
   if (schema.properties !== undefined) {
     return Object.entries(schema.properties).flatMap(([name, key]) => keyRows(key, [...path, name]))
@@ -97,7 +97,7 @@ function configTable(): string {
   return ['| File key | What it sets | Default |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
-/** Every client's snippet, with variables where the token belongs. */
+/** Returns the snippet of every client, with a variable in place of the token. */
 function clientSnippets(): string {
   const place = {
     url: endpointUrl('127.0.0.1', 9990),
@@ -113,35 +113,37 @@ function clientSnippets(): string {
   }).join('\n\n')
 }
 
-/** `readme` with the part between the marks of `name` renewed; prettier leaves that part alone. */
-function renewed(readme: string, name: string, table: string): string {
+/** Returns `page` with a new part between the marks of `name`. Prettier leaves that part alone. */
+function renewed(page: string, name: string, part: string): string {
   const [open, close] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`]
-  const [start, end] = [readme.indexOf(open), readme.indexOf(close)]
-  if (start < 0 || end < start) throw new Error(`README.md has no marks ${open.trim()} and ${close} around a table`)
-  const part = `<!-- prettier-ignore-start -->\n\n${table}\n\n<!-- prettier-ignore-end -->\n`
-  return readme.slice(0, start) + open + part + readme.slice(end)
+  const [start, end] = [page.indexOf(open), page.indexOf(close)]
+  if (start < 0 || end < start) throw new Error(`no page has the marks ${open.trim()} and ${close}`)
+  const text = `<!-- prettier-ignore-start -->\n\n${part}\n\n<!-- prettier-ignore-end -->\n`
+  return page.slice(0, start) + open + text + page.slice(end)
 }
 
-function readme(): string {
-  const projections = { api: apiTable(), config: configTable(), clients: clientSnippets() }
-  const present = readFileSync(join(ROOT, 'README.md'), 'utf8')
-  return Object.entries(projections).reduce((text, [name, part]) => renewed(text, name, part), present)
-}
+const page = (path: string, name: string, part: string): readonly [string, string] => [
+  path,
+  renewed(readFileSync(join(ROOT, path), 'utf8'), name, part),
+]
 
-/** As /schemas/config serves it. */
+/** Returns the schema as `GET /schemas/config` serves it. */
 function configurationSchema(): string {
   const schema = namedSchemas([], configSchema).get('config')
   if (schema === undefined) throw new Error('the configuration file has no schema')
   return `${JSON.stringify(schemaDocument(schema), undefined, 2)}\n`
 }
 
-const wanted = { 'README.md': readme(), 'docs/config.schema.json': configurationSchema() }
-for (const [name, text] of Object.entries(wanted)) {
+const wanted = [
+  page('README.md', 'clients', clientSnippets()),
+  page('docs/api.md', 'api', apiTable()),
+  page('docs/configuration.md', 'config', configTable()),
+  ['docs/config.schema.json', configurationSchema()] as const,
+]
+for (const [name, text] of wanted) {
   const file = join(ROOT, name)
-  if (!process.argv.includes('--check')) {
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, text)
-  } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
+  if (!process.argv.includes('--check')) writeFileSync(file, text)
+  else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
     console.error(`${name} differs from the code: run \`npm run readme\``)
     process.exitCode = 1
   }

@@ -1,5 +1,5 @@
 // An operation is one value, declared once: what can be asked, in which shape, under which limits, and the
-// function that answers. REST, MCP, the README's table and the error texts are projections of it.
+// function that answers. REST, MCP, the table of docs/api.md and the error texts are projections of it.
 
 import type { Static, TObject } from 'typebox'
 import type { Daemon } from './daemon.ts'

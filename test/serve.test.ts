@@ -1,5 +1,5 @@
 // One daemon's life at its outer edge: what ends a start, what it says when ready, where the token comes
-// from, what a signal does (README.md#configuration, C-01).
+// from, what a signal does (configuration.md, C-01).
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -29,7 +29,7 @@ export function exitAtNextSignal(first: string): void {
 }
 
 // A reason not to start, for the operator to change: main prints it as one line and exits with code 2
-// before anything listens (README.md#configuration).
+// before anything listens (configuration.md).
 
 export class StartError extends Error {
   override readonly name = 'StartError'

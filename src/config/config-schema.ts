@@ -1,4 +1,4 @@
-// The configuration file as a schema (README.md#configuration), from which it is checked, and which is published: what
+// The configuration file as a schema (configuration.md), from which it is checked, and which is published: what
 // each key means and what holds where it is left out.
 
 import { Type, type Static } from 'typebox'

@@ -1,4 +1,4 @@
-// Flags, environment, file and defaults become one frozen Config (README.md#configuration). The only reader of
+// Flags, environment, file and defaults become one frozen Config (configuration.md). The only reader of
 // process.env. A wrong value ends the start with exit code 2 and one line that names it.
 
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'

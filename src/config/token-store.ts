@@ -1,4 +1,4 @@
-// The raw token (README.md#tokens). What comes by environment is what it is. Otherwise the live token is a file of
+// The raw token (configuration.md#tokens). What comes by environment is what it is. Otherwise the live token is a file of
 // the state directory, for its owner alone: made there, or taken from a seed, which is a configured file or the
 // service manager's credential. A seed is taken over whenever its content is new, told by a mark that is kept of
 // the one taken last; until then the live token stands, as `rotate` may have left it. Whatever is wrong is a

@@ -23,7 +23,7 @@ import { openPathWatches, type PathWatches } from './watchers/path-watches.ts'
 import { openWatchers, type Watchers } from './watchers/watchers.ts'
 
 export interface Workspace extends AsyncDisposable {
-  /** Where commands start unless the request says otherwise (README.md#configuration). */
+  /** Where commands start unless the request says otherwise (configuration.md). */
   readonly workdir: string
   /** The environment that commands inherit (protocol.md#environment). */
   readonly environment: Readonly<Record<string, string>>

@@ -1,5 +1,5 @@
 // `token show|rotate|verify` as commands beside real daemons: what they print, what they refuse, and what a
-// changed token does to a daemon that goes on serving (A-03, A-11; README.md#tokens, protocol.md#jwt).
+// changed token does to a daemon that goes on serving (A-03, A-11; configuration.md#tokens, protocol.md#jwt).
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
 // What stands at one method and path of REST, read off the catalogue: the fields and where each travels, the media
-// types of the answer, the statuses. The API description and the README's table are both made from it. Pure.
+// types of the answer, the statuses. The API description and the table of docs/api.md are both made from it. Pure.
 
 import { FAULT_STATUS } from '../../base/fault.ts'
 import type { Method, Operation, Route } from '../../operation.ts'
