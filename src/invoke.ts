@@ -7,7 +7,7 @@ import type { Daemon } from './daemon.ts'
 import { takeIn, type IntakeRules } from './intake.ts'
 import { tellPathBytes } from './path-bytes.ts'
 import type { Log } from './base/log.ts'
-import { ByteStream, EventStream, type Call, type Operation } from './operation.ts'
+import { ByteStream, EventStream, familyOf, type Call, type Operation } from './operation.ts'
 import type { Outcome } from './base/tally.ts'
 import { Waiters } from './base/waiting.ts'
 import type { Workspace } from './workspace/workspace.ts'
@@ -116,10 +116,11 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
     async invoke(op, request) {
       let began = performance.now()
       let leave: (() => void) | undefined
+      const family = familyOf(op)
       const elapsed = (): number => (performance.now() - began) / 1000
       const over = (outcome: Outcome, seconds = elapsed()): void => {
         leave?.()
-        daemon?.calls.count(op.name, request.via, outcome, seconds)
+        daemon?.calls.count(family, request.via, outcome, seconds)
       }
       const failed = (error: unknown): Fault => asFault(error, op, request, log)
       const left = (): boolean => request.signal.aborted

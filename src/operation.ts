@@ -182,6 +182,9 @@ export interface Call {
 /** Like O, with any field allowed to be text that a worker has rendered. */
 export type Rendered<O> = { [K in keyof O]: O[K] | JsonText<O[K]> }
 
+/** Who wrote an operation: this product, the workspace's own files, or another server, by the name it has here. */
+export type Origin = 'product' | 'workspace' | { readonly upstream: string }
+
 export interface Operation<I extends TObject = TObject, O extends TObject = TObject> {
   /** snake_case; the tool's name. */
   readonly name: string
@@ -189,6 +192,12 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   /** One sentence. */
   readonly summary: string
   readonly scope: Scope
+  /** The chapter it belongs to in runtime://guide, and its tag in the API description; "More" unless given. */
+  readonly area?: string
+  /** The label under which its calls are counted, one of few; see `familyOf`. */
+  readonly family?: string
+  /** The author of its texts; the product unless given. */
+  readonly origin?: Origin
   /** Answered without a credential, and without `success` (protocol.md#auth: health alone). */
   readonly open?: true
   readonly input: I
@@ -212,6 +221,20 @@ export const DEFAULT_SET = 'default'
 /** The set a tool belongs to: its toolset, else the first part of its scope: files, search, exec … */
 export function setOf(op: Operation): string {
   return op.tool?.toolset ?? op.scope.split(':', 1)[0] ?? op.scope
+}
+
+/** The chapter of an operation. */
+export function areaOf(op: Pick<Operation, 'area'>): string {
+  return op.area ?? 'More'
+}
+
+/**
+ * The label under which calls of `op` are counted: its `family`, else the name of a built-in operation, else the kind
+ * of its origin. Names that come and go are never labels.
+ */
+export function familyOf({ family, name, origin = 'product' }: Pick<Operation, 'family' | 'name' | 'origin'>): string {
+  if (family !== undefined) return family
+  return origin === 'product' ? name : origin === 'workspace' ? 'workspace' : 'upstream'
 }
 
 /** Declares an operation; exists so that `run` sees the types of its own schemas. */

@@ -1,6 +1,6 @@
 // What is counted of calls and of losses, in plain numbers: counting costs a call less than a microsecond, and
-// nothing is made of the numbers until somebody asks (operations/metrics.ts). Names of operations and closed lists
-// are the only keys, so what is kept is bounded by the catalogue.
+// nothing is made of the numbers until somebody asks (operations/metrics.ts). Families of operations and closed lists
+// are the only keys, and families beyond a limit are counted as one, so what is kept is bounded.
 
 export const VIAS = ['rest', 'mcp'] as const
 export type Via = (typeof VIAS)[number]
@@ -14,7 +14,12 @@ export const LATENCY_BOUNDS: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ]
 
-/** The calls of one operation. */
+/** Families counted apart, four times what the product has; the calls of further ones are counted together. */
+export const MOST_FAMILIES = 200
+/** The family of all further ones. */
+const OTHERS = 'other'
+
+/** The calls of one family of operations, which for a built-in one is that operation. */
 export interface CallCounts {
   /** By way in, then by outcome. */
   readonly ended: Readonly<Record<Via, Record<Outcome, number>>>
@@ -27,8 +32,8 @@ export interface CallCounts {
 export class CallTally {
   readonly #counts = new Map<string, CallCounts>()
 
-  count(operation: string, via: Via, outcome: Outcome, seconds: number): void {
-    const counts = this.#counts.get(operation) ?? this.#first(operation)
+  count(family: string, via: Via, outcome: Outcome, seconds: number): void {
+    const counts = this.#counts.get(family) ?? this.#first(family)
     counts.ended[via][outcome]++
     let bucket = 0
     while (bucket < LATENCY_BOUNDS.length && seconds > (LATENCY_BOUNDS[bucket] ?? 0)) bucket++
@@ -36,19 +41,22 @@ export class CallTally {
     counts.seconds += seconds
   }
 
-  /** Operations that have been called. */
+  /** Families that have been called. */
   entries(): IterableIterator<[string, CallCounts]> {
     return this.#counts.entries()
   }
 
-  #first(operation: string): CallCounts {
+  #first(called: string): CallCounts {
+    const family = this.#counts.size < MOST_FAMILIES ? called : OTHERS
+    const known = this.#counts.get(family)
+    if (known !== undefined) return known
     const none = () => ({ '2xx': 0, '4xx': 0, '5xx': 0, left: 0 })
     const counts = {
       ended: { rest: none(), mcp: none() },
       latencies: Array.from({ length: LATENCY_BOUNDS.length + 1 }, () => 0),
       seconds: 0,
     }
-    this.#counts.set(operation, counts)
+    this.#counts.set(family, counts)
     return counts
   }
 }

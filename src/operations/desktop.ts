@@ -10,6 +10,7 @@ export const desktopStatus = operation({
   title: 'Desktop status',
   summary: 'Tells whether the workspace has a desktop; in this release it never has.',
   scope: 'none',
+  area: 'Desktop',
   input: Type.Object({}),
   output: Type.Object({
     supported: Type.Boolean(),
@@ -48,6 +49,7 @@ export const desktopUse = operation({
   title: 'Use the desktop',
   summary: 'Answers 501: this release has no desktop.',
   scope: 'none',
+  area: 'Desktop',
   input: Type.Object({ id: Type.Optional(Type.String({ maxLength: 64, description: 'A session of the desktop.' })) }),
   output: Type.Object({}),
   routes: [

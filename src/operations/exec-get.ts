@@ -51,6 +51,7 @@ export const execGet = operation({
   title: 'Look at a command',
   summary: 'Shows one command: its status, exit code and the end of its output, or a range of one stream.',
   scope: 'exec',
+  area: 'Commands',
   input,
   output: Type.Object({
     ...taskEntry.properties,

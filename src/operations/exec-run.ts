@@ -72,6 +72,7 @@ export const execRun = operation({
   title: 'Run a command',
   summary: 'Runs a command and answers when it has ended, with its exit code and output.',
   scope: 'exec',
+  area: 'Commands',
   input: runInput,
   output: Type.Object({ ...taskReport.properties, ...endsFields, next: nextCall }),
   aliases: { cmd: 'command' },

@@ -16,6 +16,7 @@ export const execList = operation({
   title: 'List commands',
   summary: 'Lists the commands that run and those that finished and are still kept, without their output.',
   scope: 'exec',
+  area: 'Commands',
   input: Type.Object({}),
   output: Type.Object({ tasks: Type.Array(taskEntry, { description: 'Oldest first' }) }),
   routes: [{ method: 'GET', path: '/exec' }],
@@ -40,6 +41,7 @@ export const execInput = operation({
   title: 'Write to a command',
   summary: 'Writes to the stdin of a running command, and closes it where asked to.',
   scope: 'exec',
+  area: 'Commands',
   input: Type.Object({
     id: taskId,
     input: optional(content('The text to write, newline included where the program waits for one.')),
@@ -76,6 +78,7 @@ export const execDelete = operation({
   title: 'End a command',
   summary: 'Ends a command with every process of its session and forgets it.',
   scope: 'exec',
+  area: 'Commands',
   input: Type.Object({
     id: taskId,
     keep_process: flag('Only forget it; what runs goes on until the daemon stops.', false),
@@ -106,6 +109,7 @@ export const execDeleteAll = operation({
   title: 'End all commands',
   summary: 'Ends every command and forgets all of them.',
   scope: 'exec',
+  area: 'Commands',
   input: Type.Object({}),
   output: Type.Object({
     deleted: Type.Integer({ description: 'Commands that were there', minimum: 0 }),
@@ -134,6 +138,7 @@ export const execAttach = operation({
   title: 'Follow a command',
   summary: 'Streams a command as server-sent events: what is kept of its output, what follows, its exit.',
   scope: 'exec',
+  area: 'Commands',
   input: Type.Object({
     task_id: taskId,
     replay: choice(

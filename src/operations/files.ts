@@ -29,6 +29,7 @@ export const fileRead = operation({
   title: 'Read a file',
   summary: 'Returns the content of a file, whole or a range of its lines.',
   scope: 'files:read',
+  area: 'Files',
   input: Type.Object({
     path: path('The file.'),
     path_base64: pathBytes(),
@@ -123,6 +124,7 @@ export const fileWrite = operation({
   title: 'Write a file',
   summary: 'Writes a file, replacing what was there in one step, or appends to it.',
   scope: 'files:write',
+  area: 'Files',
   input: Type.Object({
     path: path('The file. A symbolic link is followed.'),
     path_base64: pathBytes(),
@@ -198,6 +200,7 @@ export const fileMkdir = operation({
   title: 'Make a directory',
   summary: 'Makes a directory and its missing parents; an existing one is left as it is.',
   scope: 'files:write',
+  area: 'Files',
   input: Type.Object({
     path: path('The directory.'),
     path_base64: pathBytes(),
@@ -224,6 +227,7 @@ export const fileStat = operation({
   title: 'Describe a path',
   summary: 'Tells type, size, time of change and permissions of a path, without following a link.',
   scope: 'files:read',
+  area: 'Files',
   input: Type.Object({
     path: path('The file, directory or link.'),
     path_base64: pathBytes(),
@@ -270,6 +274,7 @@ export const fileDelete = operation({
   title: 'Delete a file or directory',
   summary: 'Deletes a file, a link, or a directory with everything below it.',
   scope: 'files:write',
+  area: 'Files',
   input: Type.Object({
     path: path('What is deleted. Of a link, the link itself.'),
     path_base64: pathBytes(),

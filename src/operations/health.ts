@@ -52,6 +52,7 @@ export const healthDetail = operation({
   title: 'Health in detail',
   summary: 'Tells version, uptime, memory, load, limits, what was lost and what is wrong.',
   scope: 'none',
+  area: 'This runtime',
   input: Type.Object({}),
   output: Type.Object({
     status: Type.Literal('ok'),

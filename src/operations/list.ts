@@ -108,6 +108,7 @@ export const fileList = operation({
   title: 'List files',
   summary: 'Lists a directory, or with `nested` the tree below it, up to 50,000 entries.',
   scope: 'files:read',
+  area: 'Files',
   input: listInput,
   output: Type.Object({
     path: Type.String(),
@@ -142,6 +143,7 @@ export const fileStream = operation({
   title: 'Stream a listing',
   summary: 'Lists the tree below a directory as NDJSON, one entry a line, without a cap, in the order of the walk.',
   scope: 'files:read',
+  area: 'Files',
   input,
   output: Type.Object({ event: Type.String(), path: Type.String(), count: Type.Integer(), ...remarks }),
   routes: [

@@ -15,6 +15,7 @@ export const metrics = operation({
   title: 'Metrics',
   summary: 'Tells calls, latencies, load, memory and losses in the text format of Prometheus.',
   scope: 'none',
+  area: 'This runtime',
   input: Type.Object({}),
   output: Type.Object({}),
   routes: [{ method: 'GET', path: '/metrics', answers: 'text/plain' }],

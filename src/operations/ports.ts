@@ -21,6 +21,7 @@ export const portList = operation({
   title: 'List listening ports',
   summary: 'Lists the TCP ports that something listens on, with the process that holds each.',
   scope: 'proxy',
+  area: 'Ports and previews',
   input: Type.Object({}),
   output: Type.Object({
     ports: Type.Array(port, { description: 'By port, then address.' }),

@@ -28,6 +28,7 @@ export const fileRawRead = operation({
   title: 'Read the bytes of a file',
   summary: 'Streams a file of any size, whole or a range of it, with its entity tag.',
   scope: 'files:read',
+  area: 'Files',
   input: Type.Object({
     path: path('The file. A symbolic link is followed.'),
     path_base64: pathBytes(),
@@ -111,6 +112,7 @@ export const fileRawWrite = operation({
   title: 'Write the bytes of a file',
   summary: 'Makes the request body, of any size, the content of a file, in one step.',
   scope: 'files:write',
+  area: 'Files',
   input: Type.Object({
     path: path('The file. A symbolic link is followed.'),
     path_base64: pathBytes(),

@@ -54,6 +54,7 @@ export const fileMove = operation({
   title: 'Move or rename',
   summary: 'Gives a file, link or directory another path, without replacing anything unless asked to.',
   scope: 'files:write',
+  area: 'Files',
   input: relocation('moved'),
   output: Type.Object({
     ...ends,
@@ -85,6 +86,7 @@ export const fileCopy = operation({
   title: 'Copy',
   summary: 'Copies a file, link or directory with everything below it; the copy appears whole or not at all.',
   scope: 'files:write',
+  area: 'Files',
   input: relocation('copied'),
   output: Type.Object({ ...ends, ...tally }),
   aliases: { destination: 'to' },
@@ -115,6 +117,7 @@ export const fileChmod = operation({
   title: 'Change permissions',
   summary: 'Sets the permissions of a file or directory, or of everything below it too.',
   scope: 'files:write',
+  area: 'Files',
   input: Type.Object({
     path: path('The file or directory; a symbolic link is refused.'),
     path_base64: pathBytes(),

@@ -80,6 +80,7 @@ export const searchContent = operation({
   title: 'Search file contents',
   summary: 'Finds lines that contain a text or match a regular expression, grouped by file.',
   scope: 'search',
+  area: 'Search',
   input,
   output: Type.Object({
     query: Type.String(),
@@ -163,6 +164,7 @@ export const searchInit = operation({
   title: 'Prepare content search',
   summary: 'Tells whether ripgrep runs and in which version. It comes with the daemon, so there is nothing to install.',
   scope: 'search',
+  area: 'Search',
   input: Type.Object({
     install: flag('true makes sure now that ripgrep runs; false only reports what is known. Neither downloads.', true),
   }),
@@ -200,6 +202,7 @@ export const searchFiles = operation({
   title: 'Search file names',
   summary: 'Finds files whose path below `path` contains a text or matches a glob.',
   scope: 'search',
+  area: 'Search',
   input: Type.Object({
     q: text(
       'Text that the path relative to `path` must contain; with *, ?, [ or { a glob: of the name, or with a / of that path.',

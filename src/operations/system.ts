@@ -35,6 +35,7 @@ export const health = operation({
   title: 'Health',
   summary: 'Says that the daemon serves; the only answer without a credential.',
   scope: 'none',
+  area: 'This runtime',
   open: true,
   input: Type.Object({}),
   output: Type.Object({ status: Type.Literal('ok') }),
@@ -48,6 +49,7 @@ export const runtimeInfo = operation({
   title: 'Runtime',
   summary: 'Tells the operating system, processors, home directory, shell and capabilities.',
   scope: 'none',
+  area: 'This runtime',
   input: Type.Object({}),
   output: runtime,
   routes: [{ method: 'GET', path: '/runtime' }],
@@ -82,6 +84,7 @@ export const runtimeTargets = operation({
   title: 'Targets',
   summary: 'Lists the runtimes that can be reached through this daemon.',
   scope: 'none',
+  area: 'This runtime',
   input: Type.Object({}),
   output: Type.Object({
     version: Type.Literal(1),

@@ -15,6 +15,7 @@ export const terminalInput = operation({
   title: 'Type into a terminal',
   summary: 'Types bytes into a terminal.',
   scope: 'terminal',
+  area: 'Terminals',
   input: Type.Object({
     id: terminalId,
     input: optional(content('The text to type. Enter is \\r, Ctrl-C is \\u0003, Escape is \\u001b.')),
@@ -60,6 +61,7 @@ export const terminalResize = operation({
   title: 'Resize a terminal',
   summary: 'Sets the window size of a terminal; the program in the foreground is told.',
   scope: 'terminal',
+  area: 'Terminals',
   input: Type.Object({ id: terminalId, cols: cells('Columns'), rows: cells('Rows') }),
   output: Type.Object({ terminal_id: Type.String(), cols: Type.Integer(), rows: Type.Integer() }),
   aliases: { terminal_id: 'id' },

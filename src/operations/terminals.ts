@@ -60,6 +60,7 @@ export const terminalCreate = operation({
   title: 'Open a terminal',
   summary: 'Starts a program, or a shell, in a terminal of its own.',
   scope: 'terminal',
+  area: 'Terminals',
   input: Type.Object({
     command: optional(
       argv(
@@ -100,6 +101,7 @@ export const terminalList = operation({
   title: 'List terminals',
   summary: 'Lists the terminals that live, and those that have ended and are still kept.',
   scope: 'terminal',
+  area: 'Terminals',
   input: Type.Object({}),
   output: Type.Object({ terminals: Type.Array(terminalEntry, { description: 'Oldest first' }) }),
   routes: [{ method: 'GET', path: '/terminals' }],
@@ -148,6 +150,7 @@ export const terminalScrollback = operation({
   title: 'Read a terminal',
   summary: 'Returns what a terminal has printed: its last bytes, or everything since an offset.',
   scope: 'terminal',
+  area: 'Terminals',
   input: scrollbackInput,
   output: scrollbackShape,
   aliases: { terminal_id: 'id' },
@@ -195,6 +198,7 @@ export const terminalDelete = operation({
   title: 'End a terminal',
   summary: 'Hangs a terminal up with what runs in it, and forgets it.',
   scope: 'terminal',
+  area: 'Terminals',
   input: Type.Object({ id: terminalId }),
   output: Type.Object({
     terminal_id: Type.String(),
@@ -226,6 +230,7 @@ export const scrollbackResize = operation({
   title: 'Set the scrollback',
   summary: 'Sets how many bytes of output a terminal shows again.',
   scope: 'terminal',
+  area: 'Terminals',
   input: Type.Object({
     id: terminalId,
     scrollback_size: whole(`Bytes, at most ${MOST_SCROLLBACK}. 0: ${USUAL_SCROLLBACK}.`, {
@@ -250,6 +255,7 @@ export const scrollbackClear = operation({
   title: 'Clear the scrollback',
   summary: 'Forgets what a terminal has printed so far; what runs in it goes on.',
   scope: 'terminal',
+  area: 'Terminals',
   input: Type.Object({ id: terminalId }),
   output: effective,
   routes: [{ method: 'DELETE', path: '/terminals/:id/scrollback' }],

@@ -16,6 +16,7 @@ export const transferDownload = operation({
   summary:
     'Streams files and directories as tar.gz (or tar.zst, tar); members are named from the base name of each path on.',
   scope: 'files:read',
+  area: 'Archives',
   input: Type.Object({
     paths: paths('Files, directories and links to take, each under its base name; `/` gives `./etc` and so on.'),
     paths_base64: pathsBytes(),
@@ -71,6 +72,7 @@ export const transferUpload = operation({
   title: 'Upload an archive',
   summary: 'Unpacks a tar archive, plain or compressed with gzip or zstd, into a directory, which is made if missing.',
   scope: 'files:write',
+  area: 'Archives',
   input: Type.Object({
     dest: path('The directory, or with format raw the file.', { default: '/' }),
     format: choice('raw: the body is no archive; it becomes the file dest as it is.', ['tar', 'raw'], 'tar'),

@@ -58,6 +58,7 @@ export const watcherCreate = operation({
   title: 'Watch a directory',
   summary: 'Watches a directory and everything below it, new directories included.',
   scope: 'watch',
+  area: 'Watching for changes',
   input: Type.Object({
     path: path('Directory to watch.'),
     excludes: list('Globs in .gitignore syntax (braces too), relative to `path`, to leave out.'),
@@ -88,6 +89,7 @@ export const watcherList = operation({
   title: 'List watchers',
   summary: 'Lists the watchers.',
   scope: 'watch',
+  area: 'Watching for changes',
   input: Type.Object({}),
   output: Type.Object({ watchers: Type.Array(one, { description: 'Oldest first' }) }),
   routes: [{ method: 'GET', path: '/watchers' }],
@@ -105,6 +107,7 @@ export const watcherGet = operation({
   title: 'Look at a watcher',
   summary: 'Shows one watcher, and with `since` what has changed, waiting for a change where asked to.',
   scope: 'watch',
+  area: 'Watching for changes',
   input: Type.Object({
     id: watcherId,
     since: optional(text('A `cursor` of an earlier answer: the changes after it are returned.', { maxLength: 64 })),
@@ -154,6 +157,7 @@ export const watcherDelete = operation({
   title: 'Stop watching',
   summary: 'Deletes a watcher.',
   scope: 'watch',
+  area: 'Watching for changes',
   input: Type.Object({ id: watcherId }),
   output: Type.Object({ id: Type.String(), watcher_id: Type.String() }),
   aliases: { watcher_id: 'id' },

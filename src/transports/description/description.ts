@@ -59,6 +59,7 @@ function openapiOperation(document: () => string) {
     title: 'API description',
     summary: 'Describes the REST API as an OpenAPI 3.1 document.',
     scope: 'none',
+    area: 'This runtime',
     input: Type.Object({}),
     output: Type.Object({}),
     routes: [{ method: 'GET', path: '/openapi.json', answers: OPENAPI_TYPE }],
@@ -73,6 +74,7 @@ function schemaList(list: () => { name: string; title: string; path: string }[])
     title: 'List schemas',
     summary: 'Names the JSON Schemas there are: of inputs, replies, the error body and the configuration file.',
     scope: 'none',
+    area: 'This runtime',
     input: Type.Object({}),
     output: Type.Object({
       schemas: Type.Array(
@@ -95,6 +97,7 @@ function schemaGet(find: (name: string) => string) {
     title: 'Get a schema',
     summary: 'Returns one JSON Schema (2020-12): `config`, `error`, or that of an operation.',
     scope: 'none',
+    area: 'This runtime',
     input: Type.Object({ name: text('As `/schemas` names it, such as `file_read.input`.', { maxLength: 100 }) }),
     output: Type.Object({}),
     routes: [{ method: 'GET', path: '/schemas/:name', answers: SCHEMA_TYPE }],

@@ -3,8 +3,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import { FAULT_STATUS } from '../../base/fault.ts'
-import type { Operation } from '../../operation.ts'
-import { areaOf } from '../areas.ts'
+import { areaOf, type Operation } from '../../operation.ts'
 import type { PlainSchema } from '../plain-schema.ts'
 import { BY_HAND } from './by-hand.ts'
 import {
@@ -107,7 +106,7 @@ function operationObject(endpoint: Endpoint): PlainSchema {
   const description = remarks(endpoint)
   return {
     operationId: id,
-    tags: [areaOf(op.name)],
+    tags: [areaOf(op)],
     summary: op.summary,
     ...(description !== '' && { description }),
     ...securityOf(endpoint),

@@ -4,7 +4,6 @@
 
 import { cutAt } from '../text/view.ts'
 import type { ResourceKind } from '../../../resource.ts'
-import { areaOf } from '../../areas.ts'
 import type { ToolDescription } from './tools.ts'
 
 /** Longest core, in characters. */
@@ -70,22 +69,27 @@ const RULES = `- Paths are absolute.
 - A path whose name is not UTF-8 has path_base64 beside it in answers: send path_base64 in place of path, as file tools take it.
 - Commands, terminals and watchers are known by ids. An id that is not known any more has ended: list to see what there is.`
 
+/** A tool, and what its listing does not say of it. */
+export interface GuideEntry {
+  readonly area: string
+  /** The author where it is not this product: `the workspace`, `the server github`. */
+  readonly author: string | undefined
+  readonly tool: ToolDescription
+}
+
 /** `said`: what the workspace's own files say, marked as theirs. */
-export function guide(tools: readonly ToolDescription[], kinds: readonly ResourceKind[], said: string): string {
-  const chapters = new Map<string, ToolDescription[]>()
-  for (const tool of tools) {
-    const chapter = areaOf(tool.name)
-    chapters.set(chapter, [...(chapters.get(chapter) ?? []), tool])
-  }
+export function guide(tools: readonly GuideEntry[], kinds: readonly ResourceKind[], said: string): string {
+  const chapters = Map.groupBy(tools, ({ area }) => area)
   const parts = [...chapters].map(([title, some]) => `## ${title}\n\n${some.map(entry).join('\n')}`)
   const addresses = kinds.map((kind) => `- \`${kind.template}\`: ${kind.description}`)
   const advice = said === '' ? '' : `\n## What its authors say\n\n${said}\n`
   return `# How to work in this workspace\n\n${RULES}\n\n${parts.join('\n\n')}\n\n## Read by address\n\n${addresses.join('\n')}\n${advice}`
 }
 
-function entry(tool: ToolDescription): string {
+function entry({ tool, author }: GuideEntry): string {
   const { properties, required } = tool.inputSchema as { properties: object; required?: readonly string[] } // tool-listing.ts
   const names = Object.keys(properties).map((name) => (required?.includes(name) === true ? `${name}*` : name))
   const sentence = /^.*?[.](?=\s|$)/.exec(tool.description)?.[0] ?? tool.description
-  return `- **${tool.name}** (${names.join(', ')}): ${sentence}`
+  const words = author === undefined ? sentence : `(words of ${author}) ${sentence}`
+  return `- **${tool.name}** (${names.join(', ')}): ${words}`
 }

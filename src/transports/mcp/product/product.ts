@@ -54,7 +54,7 @@ export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, p
       kinds,
       guide: async ({ caller, choices }) => {
         const open = kinds.filter(({ read }) => mayUse(caller, read.scope))
-        return guide(tools.list(caller, false, choices), open, advice((await rules?.(caller)) ?? []))
+        return guide(tools.entries(caller, choices), open, advice((await rules?.(caller)) ?? []))
       },
     }),
     changes: openChanges({ gate, kinds, promptFolder: promptFiles && pathToFileURL(promptFiles.folder).href }),

@@ -4,15 +4,18 @@
 
 import { mayUse, type Caller } from '../../../caller.ts'
 import { nearest } from '../../../base/nearest.ts'
-import { setOf, type Operation } from '../../../operation.ts'
+import { areaOf, setOf, type Operation } from '../../../operation.ts'
 import { plainSchema } from '../../plain-schema.ts'
 import { chosen, NO_CHOICES, type Choices } from '../protocol/choices.ts'
+import type { GuideEntry } from './instructions.ts'
 
 export interface Tools {
   /** What a caller who has chosen so may call by that name; else why not. */
   find(name: string, choices: Choices): Operation | string
   /** The descriptions a caller may see, in the catalogue's order. */
   list(caller: Caller, structured: boolean, choices?: Choices): readonly ToolDescription[]
+  /** The same tools as the guide tells of them. */
+  entries(caller: Caller, choices: Choices): readonly GuideEntry[]
   /** The sets that a caller may choose. */
   readonly sets: readonly string[]
 }
@@ -39,6 +42,8 @@ export function openTools(catalog: readonly Operation[], usual?: readonly string
     known.set(op, tool)
     return tool
   }
+  const open = (caller: Caller, choices: Choices): readonly Operation[] =>
+    offered.filter((op) => mayUse(caller, op.scope) && chosen(op, choices, usual))
   return {
     sets: [...new Set(offered.map(setOf))],
     find(name, choices) {
@@ -47,11 +52,21 @@ export function openTools(catalog: readonly Operation[], usual?: readonly string
       return chosen(op, choices, usual) ? op : notChosen(op, choices)
     },
     list: (caller, structured, choices = NO_CHOICES) =>
-      offered
-        .filter((op) => mayUse(caller, op.scope) && chosen(op, choices, usual))
+      open(caller, choices)
         .map((op) => describe(op, choices.format))
         .map((tool) => (structured ? tool : withoutOutput(tool))),
+    entries: (caller, choices) =>
+      open(caller, choices).map((op) => ({
+        area: areaOf(op),
+        author: authorOf(op),
+        tool: describe(op, choices.format),
+      })),
   }
+}
+
+function authorOf({ origin = 'product' }: Operation): string | undefined {
+  if (origin === 'product') return undefined
+  return origin === 'workspace' ? 'the workspace' : `the server ${origin.upstream}`
 }
 
 function unknown(name: string, names: readonly string[]): string {
