@@ -58,6 +58,35 @@ t.test('every path that a page names exists', async (t) => {
   for (const path of PAGES) t.same(missingPaths(readFileSync(join(ROOT, path), 'utf8')), [], path)
 })
 
+/** Returns the bare file names and the identifiers of a paragraph or row that none of the files it names has. */
+function missingNames(paragraph: string): readonly string[] {
+  const marked = [...paragraph.matchAll(/`([^`]+)`/g)].map(([, mark = '']) => mark)
+  const paths = marked.filter((mark) => /^src\/.*\.ts$/.test(mark))
+  const folders = paths.map(dirname)
+  const texts = paths.map((path) => readFileSync(join(ROOT, path), 'utf8'))
+  return marked.filter((mark) => {
+    if (/^[\w-]+\.ts$/.test(mark)) return !folders.some((folder) => existsSync(join(ROOT, folder, mark)))
+    return /^[A-Za-z]+$/.test(mark) && !texts.some((text) => new RegExp(`\\b${mark}\\b`).test(text))
+  })
+}
+
+t.test('what architecture.md says of a file is in that file', async (t) => {
+  const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  const part = text.slice(text.indexOf('## The way of a request'), text.indexOf('## A new operation'))
+  const rows = text.slice(text.indexOf('## Where is'), text.indexOf('## Glossary')).split('\n')
+  for (const paragraph of [...part.split('\n\n'), ...rows]) t.same(missingNames(paragraph), [], paragraph.slice(0, 60))
+  t.same(missingNames('`nowhere` and `serve` of `src/main.ts`, `none.ts` beside it, `serve.ts`'), [
+    'nowhere',
+    'none.ts',
+  ])
+})
+
+t.test('the glossary has at most fifteen words', async (t) => {
+  const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  const rows = text.slice(text.indexOf('## Glossary')).match(/^\| [a-z].*\|$/gm) ?? []
+  t.ok(rows.length > 5 && rows.length <= 15, `${rows.length} words`)
+})
+
 t.test('README.md is a front page', async (t) => {
   t.ok(statSync(join(ROOT, 'README.md')).size <= FRONT_PAGE_BYTES)
 })
