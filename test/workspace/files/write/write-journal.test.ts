@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openFileWriter } from '../../../../src/workspace/files/write/file-writer.ts'
-import { isTemporaryName, leftOver, openWriteJournal } from '../../../../src/workspace/files/write/write-journal.ts'
+import { isTemporaryName } from '../../../../src/base/temporary-name.ts'
+import { leftOver, openWriteJournal } from '../../../../src/workspace/files/write/write-journal.ts'
 import { until } from '../../../support/until.ts'
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -21,7 +22,7 @@ t.test('F-06 killed while replacing: old or new, and the next start cleans up', 
   const may = { done: sha(first), begun: sha(first) }
   let leftovers = 0
   for (let round = 0; round < 12; round++) {
-    const child = fork(join(import.meta.dirname, '../../support/endless-writer.ts'), [path, join(dir, 'state')])
+    const child = fork(join(import.meta.dirname, '../../../support/endless-writer.ts'), [path, join(dir, 'state')])
     child.on('message', (message: Partial<typeof may>) => Object.assign(may, message))
     await once(child, 'message')
     await pause(Math.random() * 25) // the moment of death, not a wait for a result
