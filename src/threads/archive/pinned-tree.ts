@@ -5,18 +5,14 @@
 
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs'
 import { errnoOf } from '../../base/fault.ts'
+import { MOST_LINKS, O_PATH, pathOfOpened } from '../../base/opened-path.ts'
 import { settleMade } from './unpack-dest.ts'
 import { refusal } from './unpack-header.ts'
 import { linkTarget, readable } from './unpack-names.ts'
 
-/** Links followed on one way; the kernel's own limit. */
-const MOST_LINKS = 40
-
 /** Directories of one way that are kept open; a way may have 1,024. */
 const KEPT_OPEN = 64
 
-/** O_PATH: a place to start from, for which no permission to read is needed. Node does not name it. */
-const O_PATH = 0o10000000
 const STEP = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
 /** Permissions of a directory that no member describes (protocol.md#archives). */
@@ -24,7 +20,7 @@ const DIRECTORY_MODE = 0o755
 
 /** The path of `name` in the directory open as `fd`. */
 export function at(fd: number, name: string): Buffer {
-  return Buffer.from(`/proc/self/fd/${fd}/${name}`, 'latin1')
+  return Buffer.from(`${pathOfOpened(fd)}/${name}`, 'latin1')
 }
 
 export interface GroundHooks {
@@ -58,7 +54,7 @@ export class Ground implements Disposable {
   /** `fd`: the destination, open; closed with the ground. */
   constructor(fd: number, hooks: GroundHooks) {
     this.#root = { name: '', fd, device: fstatSync(fd).dev }
-    this.path = readlinkSync(`/proc/self/fd/${fd}`, 'latin1')
+    this.path = readlinkSync(pathOfOpened(fd), 'latin1')
     this.#hooks = hooks
     hooks.crossed(this.#root.device, fd)
   }

@@ -3,6 +3,7 @@
 
 import { readlinkSync } from 'node:fs'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { pathOfOpened } from '../../base/opened-path.ts'
 import { Withheld } from '../walk/left-out.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 import { openAgain, openDest, WrittenFileSystems } from './unpack-dest.ts'
@@ -168,7 +169,7 @@ const WITHHELD =
   "leads to the daemon's own files (state, cache, secrets, its process); accepted is a credential without limited scopes"
 
 function pathOf(fd: number, missing: readonly string[]): string {
-  const at = readlinkSync(`/proc/self/fd/${fd}`, 'latin1')
+  const at = readlinkSync(pathOfOpened(fd), 'latin1')
   return [at === '/' ? '' : at, ...missing.map((name) => Buffer.from(name).toString('latin1'))].join('/') || '/'
 }
 

@@ -2,13 +2,13 @@
 // that directory, whatever its path comes to mean (F-15); a link in the path is followed here alone. Each
 // directory is made in the open one above it, and only what was made here gets the permissions.
 
-import { chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { canReachOpened, O_PATH, pathOfOpened } from '../../base/opened-path.ts'
 import { isJustMade, type Making } from '../../base/just-made.ts'
 import { flushFileSystem } from '../../native/files.ts'
 
-const O_PATH = 0o10000000 // Node does not name it
 const STEP = O_PATH | constants.O_DIRECTORY
 
 /** Permissions of what is made here, whatever the umask (protocol.md#archives). */
@@ -25,7 +25,7 @@ export type JudgeDest = (fd: number, missing: readonly string[]) => void
 
 /** Returns the descriptor. */
 export function openDest(dest: string, judge: JudgeDest): number {
-  if (!existsSync('/proc/self/fd')) {
+  if (!canReachOpened()) {
     throw new Fault('not_supported', 'archives are unpacked through /proc/self/fd, and /proc is not mounted here')
   }
   try {
@@ -54,7 +54,7 @@ function makeDest(dest: string, judge: JudgeDest): number | undefined {
     const above = fd
     try {
       judge(above, missing)
-      const next = makeOne(`/proc/self/fd/${above}/${name}`)
+      const next = makeOne(`${pathOfOpened(above)}/${name}`)
       if (next === undefined) return undefined
       fd = next
     } finally {
@@ -107,7 +107,7 @@ function openMade(path: string, more: number): number | undefined {
 
 /** Gives a directory that was just made the permissions that it was to have; any other is left as it is. */
 export function settleMade(fd: number, making: Making): void {
-  const path = `/proc/self/fd/${fd}`
+  const path = pathOfOpened(fd)
   const stats = fstatSync(fd)
   const now = stats.mode & 0o7777
   const wanted = making.mode | (now & 0o2000) // the set-group-id bit that it inherits stays (F-12)
@@ -118,7 +118,7 @@ export function settleMade(fd: number, making: Making): void {
 
 /** The same directory once more, for a second way through it. */
 export function openAgain(fd: number): number {
-  return openSync(`/proc/self/fd/${fd}`, O_PATH | constants.O_DIRECTORY)
+  return openSync(pathOfOpened(fd), O_PATH | constants.O_DIRECTORY)
 }
 
 /** The file systems that were written to, each flushed once at the end. */
@@ -129,7 +129,7 @@ export class WrittenFileSystems implements Disposable {
   add(device: number, fd: number): void {
     if (this.#open.has(device)) return
     try {
-      this.#open.set(device, openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_DIRECTORY))
+      this.#open.set(device, openSync(pathOfOpened(fd), constants.O_RDONLY | constants.O_DIRECTORY))
     } catch (error) {
       // Who may write but not read here: it is flushed when the system does so.
       if (errnoOf(error) !== 'EACCES') throw error

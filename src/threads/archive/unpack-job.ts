@@ -2,6 +2,7 @@
 // has room for, and how it ended the other way. A thread unpacks one archive at a time.
 
 import { quote, Fault } from '../../base/fault.ts'
+import { pathOfOpened } from '../../base/opened-path.ts'
 import type { LeftOut } from '../walk/left-out.ts'
 import type { FaultNotice } from '../walk/walk-job.ts'
 import { closeSync, constants, ftruncateSync, openSync, writeSync, statfsSync } from 'node:fs'
@@ -164,7 +165,7 @@ export class Allowance {
   }
 
   #look(wanted: number, fd: number): void {
-    const { bavail, bsize, blocks } = statfsSync(`/proc/self/fd/${fd}`)
+    const { bavail, bsize, blocks } = statfsSync(pathOfOpened(fd))
     if (blocks === 0) {
       this.#room = Math.max(LOOK_EVERY, wanted) // a file system that does not count
       return

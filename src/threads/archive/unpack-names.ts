@@ -48,16 +48,6 @@ export function linkTarget(target: string): LinkTarget {
   }
 }
 
-/** Bytes of the name that a temporary file repeats, for those who find one. */
-const REPEATED = 64
-
-/** `.<name>.<random>~`: hidden, and ending as protocol.md#files-write has it. `random`: 16 hexadecimal digits. */
-export function temporaryName(name: string, random: string): string {
-  let end = Math.min(name.length, REPEATED)
-  while (end < name.length && (name.charCodeAt(end) & 0xc0) === 0x80) end-- // not in the middle of a character
-  return `.${name.slice(0, end)}.${random}~`
-}
-
 /** A byte string as text for people; bytes that are not UTF-8 become U+FFFD. */
 export function readable(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8')

@@ -20,11 +20,13 @@ import {
   fstatSync,
 } from 'node:fs'
 import { errnoOf, quote } from '../../base/fault.ts'
+import { pathOfOpened } from '../../base/opened-path.ts'
+import { temporaryName } from '../../base/temporary-name.ts'
 import { setFileTime, setPathTime } from '../../native/files.ts'
 import { at, type Ground } from './pinned-tree.ts'
 import { Refusal, refusal, type Moment } from './unpack-header.ts'
 import type { Standing, TemporaryKind, UnpackJournal, Allowance } from './unpack-job.ts'
-import { memberParts, readable, temporaryName } from './unpack-names.ts'
+import { memberParts, readable } from './unpack-names.ts'
 import type { Member } from './unpack-reader.ts'
 
 /** Drawn at a time, for the names of 64 temporary files. */
@@ -295,7 +297,7 @@ export class MadeDirectories {
     if (mode === undefined && mtime === undefined) return
     const fd = ground.find(key.split('/'))
     if (fd === undefined || identityOf(fd) !== id) return // taken away by somebody meanwhile
-    const path = `/proc/self/fd/${fd}`
+    const path = pathOfOpened(fd)
     if (mtime !== undefined) setPathTime(Buffer.from(path), { ...mtime, follow: true })
     if (mode === undefined) return
     const now = fstatSync(fd).mode & 0o7777

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, readSync, type Stats } from 'node:fs'
 import { openSync } from '../../base/path-calls.ts'
-import { pathOfOpened, type Refuses } from './left-out.ts'
+import { pathOfOpened } from '../../base/opened-path.ts'
+import type { Refuses } from './left-out.ts'
 import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY

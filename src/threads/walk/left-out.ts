@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, readlinkSync, type BigIntStats, type S
 import { bytesOfText, textOfBytes } from '../../base/bytes-text.ts'
 import { lstatSync, openSync } from '../../base/path-calls.ts'
 import { errnoOf } from '../../base/fault.ts'
+import { O_PATH, pathOfOpened } from '../../base/opened-path.ts'
 
 export interface LeftOut {
   /** `dev:ino` in decimal, of directories and files and of all below them, all names of a file included. */
@@ -65,8 +66,6 @@ function decodings(bytes: Buffer): string[] {
 }
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
-/** open(2), linux/fcntl.h; the same on x64 and arm64. Node does not name it. */
-export const O_PATH = 0o10000000
 
 /** Whether something that is open is not to be read. */
 export type Refuses = (fd: number) => boolean
@@ -76,7 +75,7 @@ export function withDirectory<T>(where: string | Buffer, refuses: Refuses, read:
   const fd = openUnlessLink(where)
   if (fd === undefined) return undefined
   try {
-    return refuses(fd) ? undefined : read(`/proc/self/fd/${fd}`)
+    return refuses(fd) ? undefined : read(pathOfOpened(fd))
   } finally {
     closeSync(fd)
   }
@@ -94,11 +93,6 @@ function openUnlessLink(where: string | Buffer): number | undefined {
 /** The path of a descriptor, and nothing below it: the kernel shows it as a link. */
 function isOpened(where: string | Buffer): boolean {
   return /^\/proc\/self\/fd\/\d+$/.test(where.toString('latin1'))
-}
-
-/** A path that leads to what is open. */
-export function pathOfOpened(fd: number): string {
-  return `/proc/self/fd/${fd}`
 }
 
 /**

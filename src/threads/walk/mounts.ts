@@ -1,6 +1,7 @@
 // Where the kernel shows itself as files: walks from above never enter such places (protocol.md#files).
 
 import { readFileSync } from 'node:fs'
+import { parseMounts, type Mount } from '../../base/mountinfo.ts'
 
 /** Never entered from above, whatever is mounted there. */
 const ALWAYS = ['/proc', '/sys', '/dev']
@@ -12,29 +13,21 @@ const PSEUDO: ReadonlySet<string> = new Set(
   ),
 )
 
+/** True of a mount whose files the kernel makes up. */
+export function isPseudoMount({ type }: Pick<Mount, 'type'>): boolean {
+  return PSEUDO.has(type)
+}
+
 /** The mount points of pseudo file systems in the text of /proc/self/mountinfo (proc(5)). */
 export function pseudoMounts(mountinfo: string): string[] {
-  return mountinfo.split('\n').flatMap((line) => {
-    const [before, after] = line.split(' - ')
-    const point = before?.split(' ')[4]
-    const type = after?.split(' ')[0]
-    if (point === undefined || type === undefined || !PSEUDO.has(type)) return []
-    return [unescaped(point)]
-  })
+  return parseMounts(mountinfo)
+    .filter(isPseudoMount)
+    .map(({ point }) => point)
 }
 
 /** What is mounted where, in the text of /proc/self/mountinfo: the number of the last mount at each place. */
 export function mountPoints(mountinfo: string): Map<string, string> {
-  const points = new Map<string, string>()
-  for (const line of mountinfo.split('\n')) {
-    const [id, , , , point] = line.split(' ')
-    if (id !== undefined && point !== undefined) points.set(unescaped(point), id)
-  }
-  return points
-}
-
-function unescaped(point: string): string {
-  return point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+  return new Map(parseMounts(mountinfo).map(({ point, id }) => [point, id]))
 }
 
 /** Directories that a walk from above leaves out. */

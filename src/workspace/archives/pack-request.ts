@@ -8,11 +8,12 @@ import { basename, dirname, join } from 'node:path'
 import { access as mayRead, lstat, realpath } from '../../base/path-calls.ts'
 import { textOfBytes } from '../../base/bytes-text.ts'
 import { Fault, quote } from '../../base/fault.ts'
+import { parseMounts, type Mount } from '../../base/mountinfo.ts'
 import type { PackRoot } from '../../threads/archive/pack-job.ts'
-import { pseudoMounts } from '../../threads/walk/mounts.ts'
+import { isPseudoMount } from '../../threads/walk/mounts.ts'
 import type { Access } from '../files/opening/access.ts'
 import { faultOfPath } from '../files/opening/missing-path.ts'
-import { parseMountPoints } from '../files/mounts/mounts.ts'
+import { mountOf } from '../files/mounts/mount-table.ts'
 import { remoteCall } from '../files/mounts/remote-calls.ts'
 import { notRegular, specialType } from '../files/opening/regular-file.ts'
 
@@ -32,9 +33,9 @@ export async function rootsOf(
     }
     byName.set(root.name, root)
   }
-  const mountinfo = textOfBytes(await readFile('/proc/self/mountinfo').catch(() => Buffer.alloc(0)))
+  const mounts = parseMounts(textOfBytes(await readFile('/proc/self/mountinfo').catch(() => Buffer.alloc(0))))
   const judged = access.everything ? roots : await judgedRoots(roots, access, stack)
-  for (const { path } of roots) await remoteCall(path, () => refuseUnfit(path, mountinfo))
+  for (const { path } of roots) await remoteCall(path, () => refuseUnfit(path, mounts))
   return judged
 }
 
@@ -52,32 +53,21 @@ async function judgedRoots(roots: readonly PackRoot[], access: Access, stack: As
   return judged
 }
 
-async function refuseUnfit(path: string, mountinfo: string): Promise<void> {
+async function refuseUnfit(path: string, mounts: readonly Mount[]): Promise<void> {
   try {
     const stats = await lstat(path)
     const special = specialType(stats)
     if (special !== undefined) throw notRegular(path, `a ${special.replace('_', ' ')}`)
     if (stats.isSymbolicLink()) return
     await mayRead(path, constants.R_OK)
-    if (isPseudo(join(await realpath(dirname(path)), basename(path)), mountinfo)) {
+    const mount = mountOf(mounts, join(await realpath(dirname(path)), basename(path)))
+    if (mount !== undefined && isPseudoMount(mount)) {
       const kind = 'lies in a pseudo file system, whose files are made while they are read; file_read reads them'
       throw new Fault('bad_request', `path ${quote(path)} ${kind}`, { details: { field: 'paths', path } })
     }
   } catch (error) {
     throw await faultOfPath(error, path)
   }
-}
-
-/** Whether the mount that `path` lies in is of a pseudo file system; of several at one place the last counts. */
-export function isPseudo(path: string, mountinfo: string): boolean {
-  let nearest = { point: '', pseudo: false }
-  for (const line of mountinfo.split('\n')) {
-    const [point] = parseMountPoints(line)
-    if (point === undefined || point.length < nearest.point.length) continue
-    const inside = point === '/' || path === point || path.startsWith(`${point}/`)
-    if (inside) nearest = { point, pseudo: pseudoMounts(line).length > 0 }
-  }
-  return nearest.pseudo
 }
 
 function bad(sentence: string, got: unknown): Fault {

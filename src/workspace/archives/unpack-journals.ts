@@ -6,8 +6,9 @@
 import { constants } from 'node:fs'
 import { lstat, open, readdir, readFile, readlink, rm, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { pathOfOpened } from '../../base/opened-path.ts'
+import { isTemporaryName } from '../../base/temporary-name.ts'
 import { makeWithParents } from '../../base/make-directories.ts'
-import { isTemporaryName } from '../files/write/write-journal.ts'
 import { isAlive, processName } from '../processes/process-table.ts'
 
 const JOURNAL = /^unpack-(.+)-\d+\.journal$/
@@ -80,7 +81,7 @@ async function remove(kind: string, path: Buffer): Promise<void> {
   if (!isTemporaryName(basename(text))) return
   try {
     await using directory = await open(Buffer.from(dirname(text), 'latin1'), constants.O_RDONLY | constants.O_DIRECTORY)
-    const own = `/proc/self/fd/${directory.fd}`
+    const own = pathOfOpened(directory.fd)
     if ((await readlink(own, { encoding: 'latin1' })) !== dirname(text)) return
     const entry = Buffer.from(`${own}/${basename(text)}`, 'latin1')
     const stats = await lstat(entry)

@@ -9,7 +9,7 @@ import { reachedSentence, type Standing, type UnpackLimits } from '../../threads
 import { checkBeginning } from '../../threads/archive/unpack-source.ts'
 import { EVERYTHING, type Access, type LeftOut } from '../files/opening/access.ts'
 import { foresee } from '../files/opening/held-directory.ts'
-import { mountOf } from '../files/mounts/remote-calls.ts'
+import { remoteMountOf } from '../files/mounts/remote-calls.ts'
 import { Places } from './places.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
 import { STOP_MS, UnpackThread, UnpackThreads } from './unpack-thread.ts'
@@ -54,7 +54,7 @@ export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> 
       await foresee(dest, { access }, false)
       const leftOut = access.everything ? undefined : await access.leftOut()
       const begun = await beginning(body)
-      const mount = mountOf(dest)
+      const mount = remoteMountOf(dest)
       const leave = await (mount === undefined ? near : far).enter(either)
       const task = unpackOne(
         { dest, body: begun, signal: either, leftOut, mount, leave },

@@ -2,7 +2,8 @@
 
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { pathOfOpened, Withheld } from '../../threads/walk/left-out.ts'
+import { pathOfOpened } from '../../base/opened-path.ts'
+import { Withheld } from '../../threads/walk/left-out.ts'
 import type { Access } from '../files/opening/access.ts'
 import { kernelPath } from '../files/opening/judged-open.ts'
 import { remoteCall } from '../files/mounts/remote-calls.ts'

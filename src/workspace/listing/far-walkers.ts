@@ -4,7 +4,7 @@
 // called back, and counts until the mount answers.
 
 import { Fault, quote } from '../../base/fault.ts'
-import { mountOf } from '../files/mounts/remote-calls.ts'
+import { remoteMountOf } from '../files/mounts/remote-calls.ts'
 import { WalkerThread } from './walker-thread.ts'
 
 /** For one mount. */
@@ -38,7 +38,7 @@ export class FarWalkers {
   /** The least busy thread of its mount that answers; a new one while there are fewer than allowed. */
   choose(path: string): WalkerThread {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is shutting down')
-    const mount = mountOf(path) ?? ''
+    const mount = remoteMountOf(path) ?? ''
     const same = this.#members.get(mount) ?? new Set()
     const members = [...same]
     const walks = members.reduce((sum, { busy }) => sum + busy, 0)

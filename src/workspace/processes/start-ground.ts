@@ -5,7 +5,7 @@
 
 import { quote } from '../../base/fault.ts'
 import { mountBehind } from '../files/mounts/mount-table.ts'
-import { remoteMountsNow } from '../files/mounts/mounts.ts'
+import { remoteMountsNow } from '../files/mounts/remote-mounts.ts'
 import type { FarCalls } from './far-calls.ts'
 import { lookLater, lookNow, type Question } from './file-look.ts'
 import { findProgram, whatIsTouched, type Inquiry, type ProgramOptions } from './program-path.ts'

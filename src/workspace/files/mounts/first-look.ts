@@ -4,9 +4,10 @@
 // limit of time.
 
 import { constants, readFileSync } from 'node:fs'
+import { parseMounts } from '../../../base/mountinfo.ts'
 import { access, stat } from '../../../base/path-calls.ts'
 import { mountBehind } from './mount-table.ts'
-import { remotePoints } from './mounts.ts'
+import { remotePoints } from './remote-mounts.ts'
 
 /** A service manager waits longer than this for a start. */
 export const PATIENCE_MS = 5000
@@ -19,7 +20,7 @@ export function mayNotAnswer(path: string): boolean {
 /** The mount point of the first file system of others on the way of this path. */
 function mountOnTheWay(path: string): string | undefined {
   try {
-    return mountBehind(path, remotePoints(readFileSync('/proc/self/mountinfo', 'utf8')))
+    return mountBehind(path, remotePoints(parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))))
   } catch {
     return undefined
   }

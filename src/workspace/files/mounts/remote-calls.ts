@@ -1,139 +1,54 @@
-// Calls into file systems that ask another machine or program (NFS, FUSE, 9p …) and may wait for it for ever. Node's
-// file calls share a few threads; such calls get half of them at most, and those into one mount a quarter, so that one
-// which does not answer keeps no client from the files elsewhere. A caller waits for a limit of time; the thread cannot
-// be called back, and keeps its place until the mount answers. What belongs to a mount is told by the path and the
-// links in it, read up to the mount point: looking at the file itself would be such a call.
+// Calls into remote file systems (remote-mounts.ts), which may never return. `remoteCall(path, call)` runs `call` at once
+// where `path` lies on none. Otherwise the call waits for its turn: Node's file calls share a few threads, of which remote
+// calls get half at most, and those into one mount a quarter, so that a mount which does not answer keeps no client from
+// the files elsewhere. A caller waits for a limit of time; its thread cannot be called back and stays taken until the
+// mount answers. The mount of a path is found by the links in it: looking at the file itself would be a remote call.
 
 import type { FileHandle } from 'node:fs/promises'
 import { Fault, quote } from '../../../base/fault.ts'
 import { mountBehind } from './mount-table.ts'
-import { remoteMountsNow } from './mounts.ts'
+import { remoteMountsNow } from './remote-mounts.ts'
 
 /** Half of the threads (config.ts). */
 const MOST_AT_ONCE = 8
 /** Into one mount. */
 const MOST_OF_ONE = 4
 const MOST_WAITING = 256
-/** For one mount, so that those for another find room. */
+/** For one mount, so that calls for another find room. */
 const MOST_WAITING_OF_ONE = 128
-/** A caller waits so long for place and answer: most mounts that answer at all have by then. */
+/** Time that a caller waits for turn and answer together: most mounts that answer at all have by then. */
 const PATIENCE_MS = 10_000
 const RETRY_AFTER_S = 5
 
-/** The calls into one mount. */
-interface Line {
-  readonly mount: string
-  running: number
-  waiting: number
-  /** Running calls whose callers have left. */
-  overdue: number
-}
-
-const lines = new Map<string, Line>()
-/** Oldest first. */
-const waiting: { readonly line: Line; readonly go: () => void }[] = []
-let running = 0
-
-/**
- * The result of `call`, once there is room for it where `path` lies on such a mount. Throws `timeout` at the limit of
- * time; `late` is then told what the call has come to all the same. Throws `unavailable` where it was not made.
- */
-export async function remoteCall<T>(path: string, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
-  const mount = mountOf(path)
-  if (mount === undefined) return await call()
-  const line = lines.get(mount) ?? { mount, running: 0, waiting: 0, overdue: 0 }
-  lines.set(mount, line)
-  const { promise: passed, resolve } = Promise.withResolvers<typeof PASSED>()
-  const timer = setTimeout(resolve, PATIENCE_MS, PASSED)
-  try {
-    if (!hasRoom(line)) await turn(line, path, passed)
-    else occupy(line)
-    return await answered(line, path, { call, passed, late })
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 const PASSED = Symbol('the time has passed')
 
-interface Made<T> {
-  readonly call: () => Promise<T>
-  readonly passed: Promise<typeof PASSED>
-  readonly late: ((value: T) => void) | undefined
+/**
+ * Resolves with the result of `call`. Throws `timeout` at the limit of time (`late` is then called with what the call still
+ * comes to) and `unavailable` if the call was not made.
+ */
+export async function remoteCall<T>(path: string, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+  const mount = remoteMountOf(path)
+  return mount === undefined ? await call() : await calls.make(mount, path, { call, late })
 }
 
-async function answered<T>(line: Line, path: string, { call, passed, late }: Made<T>): Promise<T> {
-  let left = false
-  const back = (): void => {
-    if (left) line.overdue--
-    leave(line)
-  }
-  const working = call()
-  working.then(
-    (value) => {
-      back()
-      if (left) late?.(value)
-    },
-    () => back(),
-  )
-  const first = await Promise.race([working, passed])
-  if (first !== PASSED) return first
-  left = true
-  line.overdue++
-  const sentence =
-    `path ${quote(path)}: the file system mounted at ${quote(line.mount)} did not answer within ${PATIENCE_MS / 1000} s; ` +
-    'what was asked of it may still happen when it answers'
-  throw new Fault('timeout', sentence, { details: { path, mount: line.mount, limit_seconds: PATIENCE_MS / 1000 } })
+/** Returns the remote mount that `path` lies on; undefined: it is local. */
+export function remoteMountOf(path: string): string | undefined {
+  const mounts = remoteMountsNow()
+  return mounts.size === 0 ? undefined : mountBehind(path, mounts)
 }
 
-function hasRoom(line: Line): boolean {
-  return running < MOST_AT_ONCE && line.running < MOST_OF_ONE
+/** False also if the root itself is remote: then there are no other files to be kept from. */
+export function isRemote(path: string): boolean {
+  return remoteMountOf(path) !== undefined
 }
 
-function occupy(line: Line): void {
-  running++
-  line.running++
+/** True if a walk that begins at `path` may come to a remote mount. */
+export function leadsToRemote(path: string): boolean {
+  const below = path === '/' ? '/' : `${path}/`
+  return [...remoteMountsNow()].some((mount) => mount.startsWith(below)) || isRemote(path)
 }
 
-/** The place goes to the oldest that may have it. */
-function leave(line: Line): void {
-  running--
-  line.running--
-  const next = waiting.findIndex((one) => hasRoom(one.line))
-  if (next !== -1) waiting.splice(next, 1)[0]?.go()
-  if (line.running === 0 && line.waiting === 0) lines.delete(line.mount)
-}
-
-/** A place, waited for behind others; not where all that could give one up do not answer. */
-async function turn(line: Line, path: string, passed: Promise<typeof PASSED>): Promise<void> {
-  const overdue = [...lines.values()].reduce((sum, one) => sum + one.overdue, 0)
-  if (line.overdue >= MOST_OF_ONE || overdue >= MOST_AT_ONCE) throw crowded(line, path, overdue)
-  if (waiting.length >= MOST_WAITING || line.waiting >= MOST_WAITING_OF_ONE) throw crowded(line, path, line.waiting)
-  const { promise: free, resolve } = Promise.withResolvers<void>()
-  const mine = {
-    line,
-    go: () => {
-      occupy(line)
-      resolve()
-    },
-  }
-  waiting.push(mine)
-  line.waiting++
-  const first = await Promise.race([free, passed])
-  line.waiting--
-  if (first !== PASSED) return
-  const at = waiting.indexOf(mine)
-  if (at === -1) return // it has just got its place
-  waiting.splice(at, 1)
-  throw crowded(line, path, line.waiting + line.running)
-}
-
-function crowded({ mount }: Line, path: string, count: number): Fault {
-  const sentence = `path ${quote(path)} is on the file system mounted at ${quote(mount)}, and ${count} earlier calls wait for file systems that do not answer`
-  return new Fault('unavailable', sentence, { details: { path, mount }, retryAfter: RETRY_AFTER_S })
-}
-
-/** What of a handle asks the file system. */
+/** The calls of a handle that ask the file system. */
 const ASKING = [
   'read',
   'write',
@@ -147,9 +62,10 @@ const ASKING = [
   'utimes',
 ] as const
 
-/** The handle, whose calls are such calls from now on where `path` lies on such a mount. */
-export function heedful(handle: FileHandle, path: string): FileHandle {
-  if (!isRemote(path)) return handle
+/** Returns the handle; where `path` is remote, each of its calls is a remote call from now on. */
+export function remoteHandle(handle: FileHandle, path: string): FileHandle {
+  const mount = remoteMountOf(path)
+  if (mount === undefined) return handle
   for (const name of ASKING) {
     const own: unknown = handle[name]
     if (typeof own !== 'function') continue
@@ -157,45 +73,146 @@ export function heedful(handle: FileHandle, path: string): FileHandle {
     Object.defineProperty(handle, name, { value })
   }
   const close = handle.close.bind(handle)
-  // Closing may wait as well; it must come all the same, so nothing but its place is counted.
-  Object.defineProperty(handle, 'close', { value: () => soon(path, close) })
+  Object.defineProperty(handle, 'close', { value: () => calls.close(mount, path, close) })
   return handle
 }
 
-/** Closings that nobody waits for, one after the other for each mount: all of them together take one thread of it. */
-const closings = new Map<string, Promise<void>>()
-
-/** Ends with `close`, or at the limit of time without it; then it goes on behind. */
-async function soon(path: string, close: () => Promise<void>): Promise<void> {
-  const mount = mountOf(path) ?? ''
-  if ((lines.get(mount)?.overdue ?? 0) > 0) return behind(mount, close)
-  await remoteCall(path, close).catch((error: unknown) => {
-    if (!(error instanceof Fault)) throw error
-    if (error.code === 'unavailable') behind(mount, close)
-  })
+interface RemoteCall<T> {
+  readonly call: () => Promise<T>
+  readonly late: ((value: T) => void) | undefined
 }
 
-function behind(mount: string, close: () => Promise<void>): void {
-  const last = (closings.get(mount) ?? Promise.resolve()).then(close).catch(() => undefined)
-  closings.set(mount, last)
-  void last.then(() => {
-    if (closings.get(mount) === last) closings.delete(mount)
-  })
+/** The calls into one mount. */
+interface MountCalls {
+  readonly mount: string
+  running: number
+  waiting: number
+  /** Running calls whose callers have left. */
+  overdue: number
 }
 
-/** Whether a walk that begins at `path` may come to such a mount. */
-export function leadsToRemote(path: string): boolean {
-  const below = path === '/' ? '/' : `${path}/`
-  return [...remoteMountsNow()].some((mount) => mount.startsWith(below)) || isRemote(path)
+class RemoteCalls {
+  readonly #mounts = new Map<string, MountCalls>()
+  /** Oldest first. */
+  readonly #waiting: { readonly to: MountCalls; readonly go: () => void }[] = []
+  #running = 0
+  /** Closings without a caller that waits, one after the other for each mount: together they take one thread of it. */
+  readonly #closings = new Map<string, Promise<void>>()
+
+  async make<T>(mount: string, path: string, { call, late }: RemoteCall<T>): Promise<T> {
+    const to = this.#mounts.get(mount) ?? { mount, running: 0, waiting: 0, overdue: 0 }
+    this.#mounts.set(mount, to)
+    const { promise: passed, resolve } = Promise.withResolvers<typeof PASSED>()
+    const timer = setTimeout(resolve, PATIENCE_MS, PASSED)
+    try {
+      if (!this.#hasRoom(to)) await this.#turn(to, path, passed)
+      else this.#enter(to)
+      const running = this.#run(to, { call, late })
+      const first = await Promise.race([running.result, passed])
+      if (first !== PASSED) return first
+      running.leave()
+      throw silent(path, mount)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Resolves with the end of `close`, or at the limit of time without it: a closing must come, so it goes on alone. */
+  async close(mount: string, path: string, close: () => Promise<void>): Promise<void> {
+    if ((this.#mounts.get(mount)?.overdue ?? 0) > 0) return this.#closeLater(mount, close)
+    await this.make(mount, path, { call: close, late: undefined }).catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error
+      if (error.code === 'unavailable') this.#closeLater(mount, close)
+    })
+  }
+
+  #closeLater(mount: string, close: () => Promise<void>): void {
+    const last = (this.#closings.get(mount) ?? Promise.resolve()).then(close).catch(() => undefined)
+    this.#closings.set(mount, last)
+    void last.then(() => {
+      if (this.#closings.get(mount) === last) this.#closings.delete(mount)
+    })
+  }
+
+  /** Makes the call. `leave`: its caller has gone. */
+  #run<T>(to: MountCalls, { call, late }: RemoteCall<T>): { result: Promise<T>; leave: () => void } {
+    let left = false
+    const back = (): void => {
+      if (left) to.overdue--
+      this.#leave(to)
+    }
+    const result = call()
+    result.then(
+      (value) => {
+        back()
+        if (left) late?.(value)
+      },
+      () => back(),
+    )
+    const leave = (): void => {
+      left = true
+      to.overdue++
+    }
+    return { result, leave }
+  }
+
+  #hasRoom(to: MountCalls): boolean {
+    return this.#running < MOST_AT_ONCE && to.running < MOST_OF_ONE
+  }
+
+  #enter(to: MountCalls): void {
+    this.#running++
+    to.running++
+  }
+
+  /** The thread goes to the oldest waiting call that may have it. */
+  #leave(to: MountCalls): void {
+    this.#running--
+    to.running--
+    const next = this.#waiting.findIndex((one) => this.#hasRoom(one.to))
+    if (next !== -1) this.#waiting.splice(next, 1)[0]?.go()
+    if (to.running === 0 && to.waiting === 0) this.#mounts.delete(to.mount)
+  }
+
+  /** Waits behind others. Throws `unavailable` if all calls that could make room are overdue, or too many wait. */
+  async #turn(to: MountCalls, path: string, passed: Promise<typeof PASSED>): Promise<void> {
+    const overdue = [...this.#mounts.values()].reduce((sum, one) => sum + one.overdue, 0)
+    if (to.overdue >= MOST_OF_ONE || overdue >= MOST_AT_ONCE) throw crowded(to.mount, path, overdue)
+    if (this.#waiting.length >= MOST_WAITING || to.waiting >= MOST_WAITING_OF_ONE) {
+      throw crowded(to.mount, path, to.waiting)
+    }
+    const { promise: free, resolve } = Promise.withResolvers<void>()
+    const mine = {
+      to,
+      go: () => {
+        this.#enter(to)
+        resolve()
+      },
+    }
+    this.#waiting.push(mine)
+    to.waiting++
+    const first = await Promise.race([free, passed])
+    to.waiting--
+    if (first !== PASSED) return
+    const at = this.#waiting.indexOf(mine)
+    if (at === -1) return // its turn has just come
+    this.#waiting.splice(at, 1)
+    throw crowded(to.mount, path, to.waiting + to.running)
+  }
 }
 
-/** Where the root itself is such a mount there is nothing elsewhere to be kept from. */
-export function isRemote(path: string): boolean {
-  return mountOf(path) !== undefined
+/** One for the process, and owned by none of its parts: the threads that it shares out are those of the process. */
+const calls = new RemoteCalls()
+
+function silent(path: string, mount: string): Fault {
+  const seconds = PATIENCE_MS / 1000
+  const sentence =
+    `path ${quote(path)}: the file system mounted at ${quote(mount)} did not answer within ${seconds} s; ` +
+    'what was asked of it may still happen when it answers'
+  return new Fault('timeout', sentence, { details: { path, mount, limit_seconds: seconds } })
 }
 
-/** The mount that `path` lies on, where it is such a one. */
-export function mountOf(path: string): string | undefined {
-  const mounts = remoteMountsNow()
-  return mounts.size === 0 ? undefined : mountBehind(path, mounts)
+function crowded(mount: string, path: string, count: number): Fault {
+  const sentence = `path ${quote(path)} is on the file system mounted at ${quote(mount)}, and ${count} earlier calls wait for file systems that do not answer`
+  return new Fault('unavailable', sentence, { details: { path, mount }, retryAfter: RETRY_AFTER_S })
 }

@@ -1,35 +1,19 @@
-// Where file systems are mounted and of what kind, from /proc/self/mountinfo: a bind mount of the same device
-// shows nowhere else.
+// Which mounts are remote. A *remote* file system asks another machine or program (NFS, FUSE, 9p, an automount), or lies on
+// one that does (an overlay, a loop device), and may keep a call waiting for as long as that does not answer; every other
+// is *local*. Taken from /proc/self/mountinfo: a bind mount of the same device shows nowhere else, and asking a mount
+// itself could already wait.
 
 import { readFileSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { textOfBytes } from '../../../base/bytes-text.ts'
+import { deviceOf, parseMounts, unescapeMount, type Mount } from '../../../base/mountinfo.ts'
 import { openSync } from '../../../base/path-calls.ts'
 import { POLLERR, pollReadable } from '../../../native/libc.ts'
+import { isPseudoMount } from '../../../threads/walk/mounts.ts'
 import { mountBehind } from './mount-table.ts'
-import { pseudoMounts } from '../../../threads/walk/mounts.ts'
 
-/** The mount points, or none where /proc is not there. */
-export async function mountPoints(): Promise<string[]> {
-  try {
-    return parseMountPoints(textOfBytes(await readFile('/proc/self/mountinfo')))
-  } catch {
-    return []
-  }
-}
-
-/** Field 5 of each line; blanks, tabs, line feeds and backslashes in it are octal escapes (proc(5)). */
-export function parseMountPoints(mountinfo: string): string[] {
-  return mountinfo.split('\n').flatMap((line) => {
-    const point = line.split(' ')[4]
-    return point === undefined ? [] : [unescaped(point)]
-  })
-}
-
-function unescaped(text: string): string {
-  return text.replaceAll(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
-}
+const MOUNTINFO = '/proc/self/mountinfo'
 
 /** File systems that answer from this machine's own disks, memory or kernel. */
 const LOCAL: ReadonlySet<string> = new Set(
@@ -42,117 +26,77 @@ const LOCAL: ReadonlySet<string> = new Set(
 
 const READ_BYTES = 65_536
 
-/** The kernel's table, kept open: poll(2) on it tells whether a mount was made or undone since the last poll. */
-let table: number | undefined
-/** True until the table was read after its last change. */
-let stale = true
-let local = false
-let remote: ReadonlySet<string> = new Set()
-let remoteDevices: ReadonlySet<bigint> = new Set()
-
 /**
- * True where nothing is mounted that could keep a system call waiting for somebody else (NFS, FUSE, 9p,
- * automounts …). Then the cheapest calls may be made on the main thread: handing one to Node's file threads
- * costs twenty times the call. It holds for this moment: a mount of the last millisecond is known, since one call
- * into it on the main thread would keep every client waiting. False where /proc does not tell.
+ * Returns true if no remote file system is mounted. Then the cheapest calls may be made on the main thread: handing one to
+ * Node's file threads costs twenty times the call. The answer holds for this moment: a mount of the last millisecond is
+ * known, since one call into it on the main thread would keep every client waiting. False where /proc does not tell.
  */
 export function onlyLocal(): boolean {
-  look()
-  return local
+  return table.now().local
 }
 
 /**
- * The mount points of those that could, as they are now; those below which another such file
- * system does the work (overlayfs, a loop device) among them. The root is not: where it does not answer
- * nothing does. None where /proc does not tell.
+ * Returns the mount points of remote file systems as they are now. The root is never among them: where it does not answer
+ * nothing does. Empty where /proc does not tell.
  */
 export function remoteMountsNow(): ReadonlySet<string> {
-  look()
-  return remote
+  return table.now().points
 }
 
 /**
- * True of a device (`st_dev`) that answers from this machine, also where others that may not are mounted elsewhere.
- * False where /proc does not tell.
+ * Returns true if the device (`st_dev`) is that of a local file system, also while remote ones are mounted elsewhere. False
+ * where /proc does not tell.
  */
 export function isLocalDevice(device: number | bigint): boolean {
-  look()
-  return local || (!stale && !remoteDevices.has(BigInt(device)))
+  const { local, devices } = table.now()
+  return local || (devices !== undefined && !devices.has(BigInt(device)))
 }
 
-/** The devices of the file systems that may keep a call waiting. Exported for its test. */
-export function devicesOf(mountinfo: string, points: ReadonlySet<string>): ReadonlySet<bigint> {
-  const waits = (line: string): boolean =>
-    linesOf(line, (type) => !LOCAL.has(type)) !== '' || points.has(parseMountPoints(line)[0] ?? '')
-  return new Set(
-    mountinfo.split('\n').flatMap((line) => {
-      const [, major, minor] = /^\d+ \d+ (\d+):(\d+) /.exec(line) ?? []
-      return major === undefined || minor === undefined || !waits(line) ? [] : [deviceOf(BigInt(major), BigInt(minor))]
-    }),
-  )
+/** The remote mounts of one moment. */
+interface RemoteMounts {
+  /** True if there are none. */
+  readonly local: boolean
+  readonly points: ReadonlySet<string>
+  /** Undefined where /proc does not tell. */
+  readonly devices: ReadonlySet<bigint> | undefined
 }
 
-/** As st_dev has it (makedev(3)). */
-function deviceOf(major: bigint, minor: bigint): bigint {
-  return ((major & ~0xfffn) << 32n) | ((major & 0xfffn) << 8n) | ((minor & ~0xffn) << 12n) | (minor & 0xffn)
-}
+/** The kernel's table, kept open: poll(2) on it tells whether a mount was made or undone since the last poll. */
+class MountTable {
+  #fd: number | undefined
+  /** True until the table was read after its last change. */
+  #stale = true
+  #known: RemoteMounts = { local: false, points: new Set(), devices: undefined }
 
-/** Exported for its test. */
-export function remotePoints(mountinfo: string): ReadonlySet<string> {
-  const points = new Set(parseMountPoints(linesOf(mountinfo, (type) => !LOCAL.has(type))))
-  points.delete('/')
-  const stacked = mountinfo
-    .split('\n')
-    .map((line) => ({ point: parseMountPoints(line)[0] ?? '/', on: placesBelow(line) }))
-  for (let before = -1; before < points.size;) {
-    before = points.size
-    for (const { point, on } of stacked) {
-      if (point !== '/' && on.some((path) => mountBehind(path, points) !== undefined)) points.add(point)
+  /** Asking takes 2 µs; the table is read after a change alone. */
+  now(): RemoteMounts {
+    try {
+      this.#fd ??= openSync(MOUNTINFO, 'r')
+      if (((pollReadable([this.#fd], 0)[0] ?? 0) & POLLERR) !== 0) this.#stale = true
+      if (this.#stale) this.#known = remoteAmong(parseMounts(wholeText(this.#fd)))
+      this.#stale = false
+    } catch {
+      // No /proc, or no free descriptor: the mounts that were known before are the best answer.
+      this.#stale = true
+      this.#known = { local: false, points: this.#known.points, devices: undefined }
     }
-  }
-  return points
-}
-
-/** Where an overlay or a loop device keeps its files, as far as that is told in paths of ours. */
-function placesBelow(line: string): string[] {
-  const [, type, source = '', options = ''] = / - (\S+) (\S+) (\S+)/.exec(line) ?? []
-  const loop = /^\/dev\/(loop\d+)$/.exec(source)?.[1]
-  if (loop !== undefined) return backingFile(loop)
-  if (type !== 'overlay') return []
-  const named = options.matchAll(/(?:^|,)(?:lowerdir|upperdir|lowerdir\+|datadir\+)=((?:\\.|[^,])*)/g)
-  return [...named]
-    .flatMap(([, value = '']) => value.split(/(?<!\\):+/))
-    .map((one) => unescaped(one).replaceAll(/\\(.)/g, '$1'))
-    .filter((one) => isAbsolute(one))
-}
-
-function backingFile(device: string): string[] {
-  try {
-    return [readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trimEnd()]
-  } catch {
-    return []
+    return this.#known
   }
 }
 
-/** Asking takes 2 µs; reading happens after a change alone. */
-function look(): void {
-  try {
-    table ??= openSync('/proc/self/mountinfo', 'r')
-    if (((pollReadable([table], 0)[0] ?? 0) & POLLERR) !== 0) stale = true
-    if (!stale) return
-    const mountinfo = wholeText(table)
-    local = allLocal(mountinfo)
-    remote = local ? new Set() : remotePoints(mountinfo)
-    remoteDevices = local ? new Set() : devicesOf(mountinfo, remote)
-    stale = false
-  } catch {
-    // no /proc, or no free descriptor: which mounts there are is what was known before
-    stale = true
-    local = false
-  }
+/**
+ * One for the process, and owned by none of its parts: a process has one table of mounts, and each call on a path asks it,
+ * in every room and before anything is opened. Handing it down would put it into some hundred signatures.
+ */
+const table = new MountTable()
+
+function remoteAmong(mounts: readonly Mount[]): RemoteMounts {
+  if (allLocal(mounts)) return { local: true, points: new Set(), devices: new Set() }
+  const points = remotePoints(mounts)
+  return { local: false, points, devices: devicesOf(mounts, points) }
 }
 
-/** Without a descriptor of its own: there may be none left just when something is mounted. */
+/** Reads the table by the descriptor that is open: there may be no other left just when something is mounted. */
 function wholeText(fd: number): string {
   const parts: Buffer[] = []
   for (let at = 0; ;) {
@@ -164,43 +108,76 @@ function wholeText(fd: number): string {
   }
 }
 
-/** The lines of file systems of the types that are `wanted`. The type is the field behind the lone dash (proc(5)). */
-function linesOf(mountinfo: string, wanted: (type: string) => boolean): string {
-  return mountinfo
-    .split('\n')
-    .filter((line) => wanted(/ - (\S+)/.exec(line)?.[1] ?? 'tmpfs'))
-    .join('\n')
+/** Returns true if there are mounts, and each is local by its type. Exported for its test. */
+export function allLocal(mounts: readonly Mount[]): boolean {
+  return mounts.length > 0 && mounts.every(isLocalType)
 }
 
-/** Whether every file system is one of this machine's own. */
-export function allLocal(mountinfo: string): boolean {
-  return / - /.test(mountinfo) && linesOf(mountinfo, (type) => !LOCAL.has(type)) === ''
+function isLocalType({ type }: Mount): boolean {
+  return type === '' || LOCAL.has(type)
 }
 
-// The devices of file systems in which the kernel shows itself as files (/proc, /sys, /dev …): what a copy of a
-// tree around them leaves out. Taken from the mount table, since asking such a place may set something off.
+/** Returns the mount points of remote file systems, and of those that lie on one, however often stacked. */
+export function remotePoints(mounts: readonly Mount[]): ReadonlySet<string> {
+  const points = new Set(mounts.filter((mount) => !isLocalType(mount)).map(({ point }) => point))
+  points.delete('/')
+  const stacked = mounts.map((mount) => ({ point: mount.point, on: filesOf(mount) }))
+  for (let before = -1; before < points.size;) {
+    before = points.size
+    for (const { point, on } of stacked) {
+      if (point !== '/' && on.some((path) => mountBehind(path, points) !== undefined)) points.add(point)
+    }
+  }
+  return points
+}
 
-/** Device numbers as stat(2) gives them; none where there is no /proc. */
-export async function pseudoDevices(): Promise<ReadonlySet<number>> {
+/** Returns the paths where an overlay or a loop device keeps its files, as far as they are told in paths of ours. */
+function filesOf({ type, source, options }: Mount): string[] {
+  const loop = /^\/dev\/(loop\d+)$/.exec(source)?.[1]
+  if (loop !== undefined) return backingFile(loop)
+  if (type !== 'overlay') return []
+  const named = options.matchAll(/(?:^|,)(?:lowerdir|upperdir|lowerdir\+|datadir\+)=((?:\\.|[^,])*)/g)
+  return [...named]
+    .flatMap(([, value = '']) => value.split(/(?<!\\):+/))
+    .map((one) => unescapeMount(one).replaceAll(/\\(.)/g, '$1'))
+    .filter((one) => isAbsolute(one))
+}
+
+function backingFile(device: string): string[] {
   try {
-    return parsePseudoDevices(await readFile('/proc/self/mountinfo', 'utf8'))
+    return [readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trimEnd()]
   } catch {
-    return new Set()
+    return []
   }
 }
 
-/** Field 3 of each line is the device, major:minor (proc(5)). */
-export function parsePseudoDevices(mountinfo: string): Set<number> {
-  return new Set(
-    mountinfo.split('\n').flatMap((line) => {
-      const [major, minor] = (line.split(' ')[2] ?? '').split(':').map(Number)
-      if (major === undefined || minor === undefined || pseudoMounts(line).length === 0) return []
-      return [deviceNumber(major, minor)]
-    }),
-  )
+/** Returns the devices of remote file systems, `points` being their mount points. Exported for its test. */
+export function devicesOf(mounts: readonly Mount[], points: ReadonlySet<string>): ReadonlySet<bigint> {
+  return new Set(mounts.filter((mount) => !isLocalType(mount) || points.has(mount.point)).map(deviceOf))
 }
 
-/** makedev(3): the low bits of both come first. Majors above 4,095 are not given out. */
-function deviceNumber(major: number, minor: number): number {
-  return (minor & 0xff) + major * 0x100 + (minor - (minor & 0xff)) * 0x1000
+/** Returns all mount points, local ones too; none where /proc is not mounted. */
+export async function mountPoints(): Promise<string[]> {
+  return (await mountsNow()).map(({ point }) => point)
+}
+
+/**
+ * Returns the devices, as `stat` gives them, of file systems in which the kernel shows itself as files (/proc, /sys, /dev …):
+ * a copy of a tree around them leaves them out. Empty where /proc is not mounted.
+ */
+export async function pseudoDevices(): Promise<ReadonlySet<number>> {
+  return pseudoDevicesOf(await mountsNow())
+}
+
+/** Exported for its test. */
+export function pseudoDevicesOf(mounts: readonly Mount[]): Set<number> {
+  return new Set(mounts.filter(isPseudoMount).map((mount) => Number(deviceOf(mount))))
+}
+
+async function mountsNow(): Promise<Mount[]> {
+  try {
+    return parseMounts(textOfBytes(await readFile(MOUNTINFO)))
+  } catch {
+    return []
+  }
 }

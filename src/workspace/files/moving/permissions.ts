@@ -3,13 +3,14 @@
 // in between; devices and FIFOs are not opened either.
 
 import { constants, type Stats } from 'node:fs'
+import { O_PATH, pathOfOpened } from '../../../base/opened-path.ts'
 import { chmod, open } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../../base/fault.ts'
 import { EVERYTHING, type Access } from '../opening/access.ts'
 import { openStack, type DirectoryStack, walkTree } from '../tree/tree-walk.ts'
 import { holdEntry, pin } from '../opening/held-directory.ts'
 import { faultOfPath } from '../opening/missing-path.ts'
-import { pseudoDevices } from '../mounts/mounts.ts'
+import { pseudoDevices } from '../mounts/remote-mounts.ts'
 import { refuseProtected, refuseSameAsProtected } from './kept-directories.ts'
 
 export interface Permissions {
@@ -21,9 +22,6 @@ export interface Permissions {
   /** Not given: everything. */
   readonly access?: Access
 }
-
-/** Not among Node's constants; the same on x64 and arm64. */
-const O_PATH = 0o10000000
 
 /** What the owner needs to look into a directory. */
 const READABLE = 0o500
@@ -95,7 +93,7 @@ async function setOne(path: string | Buffer, modeOf: (found: Stats) => number | 
   await using pinned = await open(path, O_PATH | constants.O_NOFOLLOW)
   const stats = await pinned.stat()
   const mode = stats.isSymbolicLink() ? undefined : modeOf(stats)
-  if (mode !== undefined) await chmod(`/proc/self/fd/${pinned.fd}`, mode & 0o7777)
+  if (mode !== undefined) await chmod(pathOfOpened(pinned.fd), mode & 0o7777)
   return stats
 }
 

@@ -10,7 +10,7 @@ import { openStack, type DirectoryStack } from '../tree/tree-walk.ts'
 import type { FileWriter } from '../write/file-writer.ts'
 import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { faultOfPath } from '../opening/missing-path.ts'
-import { mountPoints } from '../mounts/mounts.ts'
+import { mountPoints } from '../mounts/remote-mounts.ts'
 import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
 import { emptyDirectory } from '../tree/tree-removal.ts'
 

@@ -10,7 +10,7 @@ import { emptyDirectory } from '../tree/tree-removal.ts'
 import type { WriteJournal } from '../write/write-journal.ts'
 import type { Stats } from 'node:fs'
 import { renameNoReplace } from '../../../native/files.ts'
-import { onlyLocal } from '../mounts/mounts.ts'
+import { onlyLocal } from '../mounts/remote-mounts.ts'
 
 /** Disposing of it removes what stands there, whatever it is. */
 export interface Staging extends AsyncDisposable {

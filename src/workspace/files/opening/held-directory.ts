@@ -8,16 +8,14 @@
 import { close, closeSync, constants, fstat, fstatSync, fsync, type BigIntStats, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
+import { O_PATH, pathOfOpened } from '../../../base/opened-path.ts'
 import { lstat, lstatSync, openElsewhere, openSync, readlinkSync, realpath } from '../../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../../base/fault.ts'
 import { EVERYTHING, type Access, type Reach } from './access.ts'
-import { onlyLocal } from '../mounts/mounts.ts'
+import { onlyLocal } from '../mounts/remote-mounts.ts'
 import { remoteCall } from '../mounts/remote-calls.ts'
 
 const { O_DIRECTORY, O_NONBLOCK, O_RDONLY } = constants
-
-/** Opens nothing, so needs no permission to read. Not among Node's constants; the same on x64 and arm64. */
-const O_PATH = 0o10000000
 
 const syncElsewhere = promisify(fsync)
 const statOpen = promisify(fstat)
@@ -119,7 +117,7 @@ export class HeldDirectory implements Disposable {
 export async function holdDirectory(path: string, more = 0): Promise<HeldDirectory> {
   const opened = onlyLocal() ? openHere(path, more) : await remoteCall(path, () => openThere(path, more), closeLate)
   try {
-    const own = `${OWN}${opened.fd}`
+    const own = pathOfOpened(opened.fd)
     const real = ownPath(own)
     if (real !== undefined) return new HeldDirectory(opened, real, own)
     const resolved = await remoteCall(path, () => realpath(path))
@@ -216,7 +214,7 @@ export async function pin(entry: HeldEntry): Promise<Pinned> {
       )
   try {
     const stats = local ? fstatSync(fd) : await remoteCall(entry.real, () => statOpen(fd))
-    const way = entry.way.startsWith(OWN) ? `${OWN}${fd}` : entry.way
+    const way = entry.way.startsWith(pathOfOpened(entry.directory.fd)) ? pathOfOpened(fd) : entry.way
     return { stats, way, [Symbol.dispose]: () => closeSync(fd) }
   } catch (error) {
     closeSync(fd)
@@ -224,7 +222,6 @@ export async function pin(entry: HeldEntry): Promise<Pinned> {
   }
 }
 
-const OWN = '/proc/self/fd/'
 const PIN = O_PATH | constants.O_NOFOLLOW
 
 const FLAGS = O_DIRECTORY | O_NONBLOCK

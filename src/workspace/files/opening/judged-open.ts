@@ -6,15 +6,12 @@
 import { constants, readlinkSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { textOfBytes } from '../../../base/bytes-text.ts'
+import { MOST_LINKS, O_PATH, pathOfOpened } from '../../../base/opened-path.ts'
 import { open, readlink } from '../../../base/path-calls.ts'
 import { Fault, quote } from '../../../base/fault.ts'
-import { O_PATH } from '../../../threads/walk/left-out.ts'
 import { remoteCall } from '../mounts/remote-calls.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
-
-/** Links followed before it is a loop; the kernel's own limit. */
-const MOST_LINKS = 40
 
 export interface Judge {
   /** Throws where what is open may not be used. */
@@ -40,7 +37,7 @@ export async function openPath(path: string | Buffer, keepLink = false): Promise
 
 /** The path of what is open, as the kernel has it now: in the form of our paths, or latin1, one character a byte. */
 export function kernelPath(fd: number, form: 'path' | 'latin1' = 'path'): string {
-  const bytes = readlinkSync(`/proc/self/fd/${fd}`, 'buffer')
+  const bytes = readlinkSync(pathOfOpened(fd), 'buffer')
   return form === 'latin1' ? bytes.toString('latin1') : textOfBytes(bytes)
 }
 
@@ -67,7 +64,7 @@ async function walk({ path, keepLink, judge }: Way): Promise<FileHandle> {
   let at = await openRoot()
   try {
     for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
-      const step = `/proc/self/fd/${at.fd}/${name}`
+      const step = `${pathOfOpened(at.fd)}/${name}`
       const next = await judged(await openPath(step, true), path, judge)
       let arrived: FileHandle | undefined = next
       if ((await next.stat()).isSymbolicLink() && (ahead.length > 0 || !keepLink)) {

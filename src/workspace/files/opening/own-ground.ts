@@ -4,16 +4,18 @@
 // there, so that bind mounts make no difference), by the identity of the directories above it (names in another
 // case), and, where a file has several names, by the identity of the files that are ours.
 
-import { fstat, readFileSync, type BigIntStats } from 'node:fs'
+import { fstat, type BigIntStats } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { lstat, readlink, realpath, stat } from '../../../base/path-calls.ts'
 import { bytesOfText } from '../../../base/bytes-text.ts'
+import { parseMounts, type Mount } from '../../../base/mountinfo.ts'
+import { entryOfOpened, MOST_LINKS, mountIdOfOpened, pathOfOpened } from '../../../base/opened-path.ts'
 import { Fault, quote } from '../../../base/fault.ts'
 import type { Access, LeftOut, Reach } from './access.ts'
 import { kernelPath, openJudged, openPath } from './judged-open.ts'
-import { isWithin, mountOf, parseMounts, pathsOf, placeOn, type Mount, type Place } from '../mounts/mount-table.ts'
+import { devicePathOn, isWithin, mountOf, pathsOf, type DevicePath } from '../mounts/mount-table.ts'
 
 export interface OwnPaths {
   /** Withheld with all below them. */
@@ -25,13 +27,11 @@ export interface OwnPaths {
 
 /** Files below our directories that are looked at for further names; we keep a few dozen. */
 const MOST_FILES = 10_000
-/** Links from a configured name to its file; the kernel's own limit. */
-const MOST_LINKS = 40
 
 /** The ground as it is now. */
 interface Ground {
   readonly mounts: readonly Mount[]
-  readonly places: readonly Place[]
+  readonly places: readonly DevicePath[]
   /** `dev:ino` of the directories and files themselves. */
   readonly ids: ReadonlySet<string>
   /** Every path that leads to them, latin1, our entries in /proc among them; and those that are configured. */
@@ -53,10 +53,9 @@ export function withoutOwnGround(own: OwnPaths): Access {
       const ground = await look(own)
       const at = join(kernelPath(parent, 'latin1'), bytesOf(name).toString('latin1'))
       const mount = mountOf(ground.mounts, at)
-      if (mount === undefined || isPlaced(placeOn(mount, at), ground)) throw refused(path)
+      if (mount === undefined || isPlaced(devicePathOn(mount, at), ground)) throw refused(path)
       if (reach === 'tree' && holdsOwn(at, ground)) throw refused(path)
-      const step = Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), bytesOf(name)])
-      await using entry = await openPath(step, true).catch(() => undefined)
+      await using entry = await openPath(entryOfOpened(parent, name), true).catch(() => undefined)
       if (entry !== undefined) await judge(entry.fd, path, reach)
     },
     async open(path, keepLink = false) {
@@ -84,7 +83,7 @@ async function isOwn(fd: number, ground: Ground, own: OwnPaths): Promise<boolean
   // Of a mount that is not ours to see (another process's view, a pipe) nothing can be told.
   if (opened === undefined) return true
   const { mount, path } = opened
-  const place = placeOn(mount, path)
+  const place = devicePathOn(mount, path)
   if (mount.type === 'proc') {
     return (await isOwnProcess(place, ground.mounts)) || (await holdsSecret(fd, place, own.secret))
   }
@@ -98,7 +97,7 @@ async function isOwn(fd: number, ground: Ground, own: OwnPaths): Promise<boolean
 /** The mount that the kernel says, not the one that the path suggests. */
 function mountOfOpened(fd: number, mounts: readonly Mount[]): { mount: Mount; path: string } | undefined {
   try {
-    const id = /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+    const id = mountIdOfOpened(fd)
     const mount = mounts.find((one) => one.id === id)
     return mount === undefined ? undefined : { mount, path: kernelPath(fd, 'latin1') }
   } catch {
@@ -115,7 +114,7 @@ function idOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`
 }
 
-function isPlaced({ device, path }: Place, { places }: Ground): boolean {
+function isPlaced({ device, path }: DevicePath, { places }: Ground): boolean {
   return places.some((place) => place.device === device && isWithin(path, place.path))
 }
 
@@ -134,7 +133,7 @@ async function idsAbove(path: string): Promise<string[]> {
 const BIG = { bigint: true } as const
 
 /** Every /proc numbers processes as its own namespace does; its `self` says which number is ours. Threads have one too. */
-async function isOwnProcess({ device, path }: Place, mounts: readonly Mount[]): Promise<boolean> {
+async function isOwnProcess({ device, path }: DevicePath, mounts: readonly Mount[]): Promise<boolean> {
   const process = /^\/(\d+)(?:\/|$)/.exec(path)?.[1]
   if (process === undefined) return false
   const whole = mounts.find((mount) => mount.device === device && mount.type === 'proc' && mount.root === '/')
@@ -148,16 +147,16 @@ async function isOwnProcess({ device, path }: Place, mounts: readonly Mount[]): 
 }
 
 /** Whoever started us, or was started beside us, may still have the token in its own environment. */
-async function holdsSecret(fd: number, { path }: Place, secret: string | undefined): Promise<boolean> {
+async function holdsSecret(fd: number, { path }: DevicePath, secret: string | undefined): Promise<boolean> {
   if (secret === undefined || !/^\/\d+(?:\/task\/\d+)?\/environ$/.test(path)) return false
-  const environment = await readFile(`/proc/self/fd/${fd}`, 'latin1').catch(() => '')
+  const environment = await readFile(pathOfOpened(fd), 'latin1').catch(() => '')
   return environment.includes(Buffer.from(secret).toString('latin1'))
 }
 
 /** Whether links in the open directory are those of a process. */
 async function ofProcess(directory: number): Promise<boolean> {
   const opened = mountOfOpened(directory, await mountsNow())
-  return opened?.mount.type === 'proc' && /^\/\d+/.test(placeOn(opened.mount, opened.path).path)
+  return opened?.mount.type === 'proc' && /^\/\d+/.test(devicePathOn(opened.mount, opened.path).path)
 }
 
 async function mountsNow(): Promise<Mount[]> {
@@ -171,7 +170,7 @@ async function look(own: OwnPaths): Promise<Ground> {
   const names = named.map((path) => bytesOfText(path).toString('latin1'))
   const places = names.flatMap((path) => {
     const mount = mountOf(mounts, path)
-    return mount === undefined ? [] : [placeOn(mount, path)]
+    return mount === undefined ? [] : [devicePathOn(mount, path)]
   })
   const found = await Promise.all(configured.map((path) => stat(path, BIG).catch(() => undefined)))
   const ids = new Set(found.flatMap((stats) => (stats === undefined ? [] : [idOf(stats)])))
@@ -207,7 +206,7 @@ async function processPaths(mounts: readonly Mount[]): Promise<string[]> {
   const kernel = mounts.filter(({ type }) => type === 'proc')
   const found = await Promise.all(
     kernel.map(async (mount) => {
-      if (mount.root !== '/') return (await isOwnProcess(placeOn(mount, mount.point), mounts)) ? [mount.point] : []
+      if (mount.root !== '/') return (await isOwnProcess(devicePathOn(mount, mount.point), mounts)) ? [mount.point] : []
       const self = await readlink(`${mount.point}/self`).catch(() => undefined)
       return self === undefined ? [] : [join(mount.point, self)]
     }),

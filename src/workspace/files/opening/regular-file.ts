@@ -4,12 +4,13 @@
 
 import { constants, type Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import { pathOfOpened } from '../../../base/opened-path.ts'
 import { open, realpath, stat, statfs } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
-import { heedful, remoteCall } from '../mounts/remote-calls.ts'
+import { remoteHandle, remoteCall } from '../mounts/remote-calls.ts'
 
 export interface RegularFile {
   readonly handle: FileHandle
@@ -28,7 +29,7 @@ export async function openRegular(path: string, flags: number, access: Access = 
 }
 
 function heeded({ handle, stats }: RegularFile, path: string): RegularFile {
-  return { handle: heedful(handle, path), stats }
+  return { handle: remoteHandle(handle, path), stats }
 }
 
 const closeLate = ({ handle }: RegularFile): void => void handle.close().catch(() => undefined)
@@ -38,10 +39,10 @@ async function openJudged(path: string, flags: number, access: Access): Promise<
   let handle: FileHandle | undefined
   try {
     await using seen = await access.open(path)
-    const at = `/proc/self/fd/${seen.fd}`
+    const at = pathOfOpened(seen.fd)
     await refuseSpecial(path, await seen.stat(), at)
     const late = (one: FileHandle): void => void one.close().catch(() => undefined)
-    handle = heedful(await remoteCall(path, () => open(at, flags | O_NONBLOCK | O_NOCTTY), late), path)
+    handle = remoteHandle(await remoteCall(path, () => open(at, flags | O_NONBLOCK | O_NOCTTY), late), path)
     return { handle, stats: await handle.stat() }
   } catch (error) {
     await handle?.close()

@@ -6,6 +6,7 @@
 import { constants } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
+import { pathOfOpened } from '../../../base/opened-path.ts'
 import { realpath } from '../../../base/path-calls.ts'
 import type { Access } from '../opening/access.ts'
 import { kernelPath } from '../opening/judged-open.ts'
@@ -59,7 +60,7 @@ export async function readRepositoryFolder(
   if (opened === undefined) return files
   if (!isAbsolute(folder) && !(await liesBelow(opened.fd, path, top))) return files
   const real = kernelPath(opened.fd)
-  const names = await readdir(`/proc/self/fd/${opened.fd}`).catch(() => [])
+  const names = await readdir(pathOfOpened(opened.fd)).catch(() => [])
   for (const name of names.filter(accepts).toSorted().slice(0, most)) {
     const read = await readRepositoryFile(name, { top: real, access })
     if (read !== undefined && !read.cut) files.push({ name, text: read.bytes.toString('utf8') })

@@ -4,10 +4,11 @@
 
 import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import { pathOfOpened } from '../../../base/opened-path.ts'
 import { copyFile, open } from '../../../base/path-calls.ts'
 import { errnoOf } from '../../../base/fault.ts'
 import { nextData, copyAttributes, setFileTimes, setFileTimesElsewhere } from '../../../native/files.ts'
-import { onlyLocal } from '../mounts/mounts.ts'
+import { onlyLocal } from '../mounts/remote-mounts.ts'
 
 export interface CopyManner {
   /** Owner, attributes and set-id bits go along. */
@@ -57,7 +58,7 @@ export async function dress(source: FileHandle, stats: BigIntStats, target: File
   const mode = Number(stats.mode)
   if (whole) {
     const owned = await giveAway(target, stats)
-    copyAttributes(`/proc/self/fd/${source.fd}`, target.fd)
+    copyAttributes(pathOfOpened(source.fd), target.fd)
     await target.chmod(owned ? mode & 0o7777 : mode & 0o1777)
   } else {
     // The set-group-id bit that a directory inherits from the one it is made in stays (F-12).
@@ -98,7 +99,7 @@ async function cloned(
   // Node gives the clone the mode of the source at once: set-id bits must not meet the daemon's owner.
   if (manner.noClones || stats.size < CLONED_BYTES || (Number(stats.mode) & SET_ID_BITS) !== 0) return undefined
   try {
-    await copyFile(`/proc/self/fd/${source.fd}`, `/proc/self/fd/${target.fd}`, COPYFILE_FICLONE_FORCE)
+    await copyFile(pathOfOpened(source.fd), pathOfOpened(target.fd), COPYFILE_FICLONE_FORCE)
     return (await target.stat()).size
   } catch {
     manner.noClones = true

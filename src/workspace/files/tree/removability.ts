@@ -6,7 +6,7 @@ import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { access, accessSync, stat, statSync } from '../../../base/path-calls.ts'
 import { Fault, quote } from '../../../base/fault.ts'
 import { fileFlag, type FileFlag } from '../../../native/file-flags.ts'
-import { isLocalDevice, onlyLocal } from '../mounts/mounts.ts'
+import { isLocalDevice, onlyLocal } from '../mounts/remote-mounts.ts'
 
 /** What counts of an entry that is to go. */
 export interface Removed {

@@ -8,7 +8,7 @@ import { lchown, link, lstat, lutimes, mkdir, open, readlink, symlink } from '..
 import { bytesOfText } from '../../../base/bytes-text.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { setLinkTimesElsewhere, setPathTimes } from '../../../native/files.ts'
-import { pseudoDevices, onlyLocal } from '../mounts/mounts.ts'
+import { pseudoDevices, onlyLocal } from '../mounts/remote-mounts.ts'
 import { openStack, type DirectoryStack, walkTree, type TreeVisitor } from './tree-walk.ts'
 import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { refuseUnremovable, removed, removedFrom, type Removed, type RemovedFrom } from './removability.ts'

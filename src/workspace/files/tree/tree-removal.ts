@@ -1,6 +1,7 @@
 // Empties a directory of any depth and width in bounded memory (F-19), without ever being led
 // outside (directory-stack.ts). What another file system holds is left, with what leads there.
 
+import { pathOfOpened } from '../../../base/opened-path.ts'
 import { opendir, rmdir, unlink } from '../../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../../base/fault.ts'
 import type { DirectoryStack } from './tree-walk.ts'
@@ -55,7 +56,7 @@ async function takeBatch(stack: DirectoryStack, level: Level): Promise<void> {
   const files: Buffer[] = []
   // Names that are not UTF-8 exist: they are read and handed back as bytes. The types know no such encoding.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH }
-  for await (const found of await opendir(`/proc/self/fd/${stack.handle.fd}`, options)) {
+  for await (const found of await opendir(pathOfOpened(stack.handle.fd), options)) {
     const name = Buffer.from(found.name)
     if (found.isDirectory()) level.subdirectories.push(name)
     else files.push(name)

@@ -2,11 +2,11 @@
 // directory, whole, before the next. No recursion, and a path is never longer than a name (directory-stack.ts).
 // What disappears meanwhile is passed over.
 
-import { opendir, existsSync, open } from '../../../base/path-calls.ts'
+import { opendir, open } from '../../../base/path-calls.ts'
 import { errnoOf, Fault } from '../../../base/fault.ts'
-import { constants, readFileSync } from 'node:fs'
+import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { bytesOfText } from '../../../base/bytes-text.ts'
+import { canReachOpened, entryOfOpened, mountIdOfOpened, pathOfOpened } from '../../../base/opened-path.ts'
 
 export interface TreeVisitor {
   /** Some entries of the directory at hand, none of them directories when they were listed. */
@@ -77,7 +77,7 @@ async function listDirectory(
   let left = room
   // Names that are not UTF-8 exist: they are read and handed back as bytes. The types know no such encoding.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH }
-  for await (const found of await opendir(`/proc/self/fd/${stack.handle.fd}`, options)) {
+  for await (const found of await opendir(pathOfOpened(stack.handle.fd), options)) {
     const name = Buffer.from(found.name)
     if (found.isDirectory()) {
       directories.push(name)
@@ -144,12 +144,12 @@ export class DirectoryStack implements AsyncDisposable {
 
   /** The mount that it was reached by: a bind mount has the device of what it shows. Empty where the kernel tells none. */
   get mount(): string {
-    return mountOf(this.handle)
+    return mountIdOfOpened(this.handle.fd)
   }
 
   /** An entry of it, as a path that leads there whatever is renamed above. */
   entry(name: Buffer | string): Buffer {
-    return entryOf(this.handle, name)
+    return entryOfOpened(this.handle.fd, name)
   }
 
   async down(name: Buffer): Promise<void> {
@@ -175,22 +175,10 @@ export class DirectoryStack implements AsyncDisposable {
 
 /** The directory at `path` itself: no link. */
 export async function openStack(path: string): Promise<DirectoryStack> {
-  if (!existsSync('/proc/self/fd')) {
+  if (!canReachOpened()) {
     throw new Fault('not_supported', 'directories are walked through /proc/self/fd, and /proc is not mounted here')
   }
   return new DirectoryStack(await openLevel(path))
-}
-
-function entryOf(directory: FileHandle, name: Buffer | string): Buffer {
-  return Buffer.concat([
-    Buffer.from(`/proc/self/fd/${directory.fd}/`),
-    typeof name === 'string' ? bytesOfText(name) : name,
-  ])
-}
-
-/** proc(5), fdinfo: 20 µs, without a question to the file system. */
-function mountOf(directory: FileHandle): string {
-  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${directory.fd}`, 'latin1'))?.[1] ?? ''
 }
 
 async function openLevel(path: Buffer | string): Promise<Level & { readonly handle: FileHandle }> {
@@ -211,7 +199,7 @@ async function closeLevel(level: Level | undefined): Promise<void> {
 }
 
 async function openAbove(directory: FileHandle, expected: Level): Promise<FileHandle> {
-  const above = await openLevel(entryOf(directory, '..'))
+  const above = await openLevel(entryOfOpened(directory.fd, '..'))
   if (above.dev === expected.dev && above.ino === expected.ino) return above.handle
   await above.handle.close()
   throw new Fault('conflict', 'directories were moved while work went on in them; what is left was not touched')

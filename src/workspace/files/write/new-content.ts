@@ -4,6 +4,7 @@
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, rename, unlink } from '../../../base/path-calls.ts'
+import { temporaryName } from '../../../base/temporary-name.ts'
 import { giveBack } from '../../../base/tally.ts'
 import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
 import { randomBytes } from 'node:crypto'
@@ -11,7 +12,7 @@ import { join } from 'node:path'
 import { bytesOfText, textOfBytes } from '../../../base/bytes-text.ts'
 import { errnoOf, Fault } from '../../../base/fault.ts'
 import { holdEntry, type HeldEntry } from '../opening/held-directory.ts'
-import { heedful } from '../mounts/remote-calls.ts'
+import { remoteHandle } from '../mounts/remote-calls.ts'
 import type { WriteJournal } from './write-journal.ts'
 
 /** What a caller sends: bytes, or a stream that is read once. Their memory is now the writer's. */
@@ -97,9 +98,6 @@ export async function copyBytes(source: FileHandle, into: FileHandle, { from, to
 // out of it once it is gone (protocol.md#files-write; F-06, F-12). Disposing of it removes it. It is reached through
 // the directory that it was made in, whatever the path of that comes to mean.
 
-/** Bytes of the name beside which it stands that its own repeats, for those who find one; NAME_MAX is 255. */
-const NAME_BYTES = 64
-
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants
 
 export interface TemporaryFile extends AsyncDisposable {
@@ -124,7 +122,7 @@ export async function openTemporary(beside: HeldEntry, journal: WriteJournal): P
     if (!(error instanceof Fault && error.code === 'timeout')) journal.end(real)
     throw error
   })
-  const handle = heedful(opened, real)
+  const handle = remoteHandle(opened, real)
   let ours = true
   return {
     path: way,
@@ -151,12 +149,10 @@ export async function openAside(stateDirectory: string, journal: WriteJournal): 
   return { ...file, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
-/** `.<name>.<random>~`: hidden, and ending as protocol.md#files-write has it. */
+/** Returns an entry of our own beside the given one, under a name that nothing has. */
 export function temporaryBeside({ directory, name }: HeldEntry): HeldEntry {
-  const bytes = bytesOfText(name)
-  let end = Math.min(bytes.byteLength, NAME_BYTES)
-  while (end < bytes.byteLength && ((bytes[end] ?? 0) & 0xc0) === 0x80) end-- // not in the middle of a character
-  return directory.entry(`.${textOfBytes(bytes.subarray(0, end))}.${randomBytes(8).toString('hex')}~`)
+  const own = temporaryName(bytesOfText(name).toString('latin1'), randomBytes(8).toString('hex'))
+  return directory.entry(textOfBytes(Buffer.from(own, 'latin1')))
 }
 
 /** False only where the file could not be removed: then it stays in the journal for the next start. */

@@ -9,6 +9,7 @@ import { constants } from 'node:fs'
 import { readdir, readFile, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { open, rename, rm, rmdir, unlink } from '../../../base/path-calls.ts'
+import { isTemporaryName } from '../../../base/temporary-name.ts'
 import { makeWithParents } from '../../../base/make-directories.ts'
 import { isAlive, processName } from '../../processes/process-table.ts'
 import { openStack } from '../tree/tree-walk.ts'
@@ -27,18 +28,12 @@ export interface WriteJournal extends AsyncDisposable {
 /** The journal is written anew when it has grown beyond this; 64 KiB are about 400 writes. */
 const COMPACT_BYTES = 64 * 1024
 
-/** Temporary files end in "~", so that watchers never show them (protocol.md#files-write). */
-const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
 const JOURNAL = /^writes-([0-9a-f-]+)\.journal$/
 
 /** What a line may have announced: a file; anything. */
 type Mark = '+' | '*'
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
-
-export function isTemporaryName(name: string): boolean {
-  return TEMPORARY.test(name)
-}
 
 /** Sweeps what earlier daemons left, then opens the journal of this one. */
 export async function openWriteJournal(stateDirectory: string): Promise<WriteJournal> {

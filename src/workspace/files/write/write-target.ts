@@ -4,6 +4,7 @@
 
 import type { Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { MOST_LINKS } from '../../../base/opened-path.ts'
 import { readlink, stat } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import type { Access } from '../opening/access.ts'
@@ -24,9 +25,6 @@ export interface TargetManner {
   readonly durable: boolean
   readonly access: Access
 }
-
-/** Links followed before it is a loop; the kernel's own limit. */
-const MOST_LINKS = 40
 
 export async function findTarget(path: string, manner: TargetManner): Promise<WriteTarget> {
   using stack = new DisposableStack()

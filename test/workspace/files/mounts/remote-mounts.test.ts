@@ -3,8 +3,9 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { parseMounts } from '../../../../src/base/mountinfo.ts'
 import { mountBehind } from '../../../../src/workspace/files/mounts/mount-table.ts'
-import { devicesOf, remoteMountsNow, remotePoints } from '../../../../src/workspace/files/mounts/mounts.ts'
+import { devicesOf, remoteMountsNow, remotePoints } from '../../../../src/workspace/files/mounts/remote-mounts.ts'
 import { ground } from '../../../support/mounting.ts'
 import { NO_STUCK_MOUNTS, stuckMount } from '../../../support/stuck-mount.ts'
 
@@ -22,16 +23,20 @@ t.test('network and user-space file systems, and what is stacked on them', async
     line('/near', 'overlay', 'overlay', 'rw,lowerdir=l/1:l/2:/usr,upperdir=/u,workdir=/w'),
     line('/auto', 'autofs', 'systemd-1'),
   ]
-  t.same([...remotePoints(table.join('\n'))].sort(), ['/a b', '/auto', '/far', '/over', '/twice'])
-  t.same([...remotePoints([line('/', 'fuse.fuse-overlayfs', 'x'), table[1]].join('\n'))], ['/far'], 'not the root')
+  t.same([...remotePoints(parseMounts(table.join('\n')))].sort(), ['/a b', '/auto', '/far', '/over', '/twice'])
+  t.same(
+    [...remotePoints(parseMounts([line('/', 'fuse.fuse-overlayfs', 'x'), table[1]].join('\n')))],
+    ['/far'],
+    'not the root',
+  )
 })
 
 t.test('their devices are those that stat tells', async (t) => {
   const table = readFileSync('/proc/self/mountinfo', 'utf8')
   const shown = table.replaceAll(/ - proc /g, ' - fuse ')
-  t.ok(devicesOf(shown, new Set()).has(statSync('/proc', { bigint: true }).dev))
-  t.notOk(devicesOf(table, new Set()).has(statSync('/proc', { bigint: true }).dev))
-  t.ok(devicesOf(table, new Set(['/proc'])).has(statSync('/proc', { bigint: true }).dev))
+  t.ok(devicesOf(parseMounts(shown), new Set()).has(statSync('/proc', { bigint: true }).dev))
+  t.notOk(devicesOf(parseMounts(table), new Set()).has(statSync('/proc', { bigint: true }).dev))
+  t.ok(devicesOf(parseMounts(table), new Set(['/proc'])).has(statSync('/proc', { bigint: true }).dev))
 })
 
 t.test('a path is followed up to the mount, through links and dots', async (t) => {

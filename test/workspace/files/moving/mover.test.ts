@@ -21,7 +21,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openFileWriter } from '../../../../src/workspace/files/write/file-writer.ts'
 import { renameInSteps } from '../../../../src/workspace/files/moving/staging.ts'
-import { parsePseudoDevices, pseudoDevices } from '../../../../src/workspace/files/mounts/mounts.ts'
+import { parseMounts } from '../../../../src/base/mountinfo.ts'
+import { pseudoDevices, pseudoDevicesOf } from '../../../../src/workspace/files/mounts/remote-mounts.ts'
 import { removePath } from '../../../../src/workspace/files/moving/removal.ts'
 import { openMover, type Relocation } from '../../../../src/workspace/files/moving/mover.ts'
 import { bind, ground, NO_MOUNTS, NO_ROOT, tmpfs } from '../../../support/mounting.ts'
@@ -201,7 +202,7 @@ t.test('what the kernel shows as files is told by its device', async (t) => {
   const devices = await pseudoDevices()
   t.ok(devices.has(statSync('/proc').dev))
   t.notOk(devices.has(statSync(import.meta.dirname).dev))
-  t.strictSame(parsePseudoDevices('36 35 259:70000 / /sys rw - sysfs sysfs rw\n37 1 254:0 / / rw - ext4 /dev/x rw\n'), new Set([0x11110370])) // prettier-ignore
+  t.strictSame(pseudoDevicesOf(parseMounts('36 35 259:70000 / /sys rw - sysfs sysfs rw\n37 1 254:0 / / rw - ext4 /dev/x rw\n')), new Set([0x11110370])) // prettier-ignore
 })
 
 t.test('set-id bits are not copied', async (t) => {

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../../../src/base/fault.ts'
 import type { FileWriter } from '../../../../src/workspace/files/write/file-writer.ts'
-import { allLocal, parseMountPoints } from '../../../../src/workspace/files/mounts/mounts.ts'
+import { parseMounts } from '../../../../src/base/mountinfo.ts'
+import { allLocal } from '../../../../src/workspace/files/mounts/remote-mounts.ts'
 import { PROTECTED } from '../../../../src/workspace/files/moving/kept-directories.ts'
 import { removePath } from '../../../../src/workspace/files/moving/removal.ts'
 import { bind, ground, NO_MOUNTS } from '../../../support/mounting.ts'
@@ -115,7 +116,10 @@ t.test('F-20 mounts are refused and nothing is touched', { skip: NO_MOUNTS }, as
 
 t.test('mount points are read with their escapes', (t) => {
   const lines = '36 35 98:0 /m /mnt/a\\040b rw - ext3 /dev/root rw\n37 35 0:5 / /proc rw - proc proc rw\n'
-  t.same(parseMountPoints(lines), ['/mnt/a b', '/proc'])
+  t.match(parseMounts(lines), [
+    { point: '/mnt/a b', type: 'ext3', source: '/dev/root' },
+    { point: '/proc', type: 'proc' },
+  ])
   t.end()
 })
 
@@ -130,9 +134,9 @@ t.test('a caller who has left stops it', async (t) => {
 
 t.test('mounts that may keep a call waiting are told from local ones', async (t) => {
   const line = (type: string) => `27 1 254:0 / /x rw,relatime shared:1 - ${type} source rw`
-  t.equal(allLocal(['ext4', 'proc', 'overlay', 'tmpfs'].map(line).join('\n')), true)
+  t.equal(allLocal(parseMounts(['ext4', 'proc', 'overlay', 'tmpfs'].map(line).join('\n'))), true)
   for (const type of ['nfs4', 'fuse.sshfs', '9p', 'autofs', 'cifs', 'virtiofs', 'unheard-of']) {
-    t.equal(allLocal([line('ext4'), line(type)].join('\n')), false, type)
+    t.equal(allLocal(parseMounts([line('ext4'), line(type)].join('\n'))), false, type)
   }
-  t.equal(allLocal(''), false)
+  t.equal(allLocal(parseMounts('')), false)
 })

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Access } from '../../../../src/workspace/files/opening/access.ts'
 import { withoutOwnGround } from '../../../../src/workspace/files/opening/own-ground.ts'
-import { parseMounts, pathsOf } from '../../../../src/workspace/files/mounts/mount-table.ts'
+import { parseMounts } from '../../../../src/base/mountinfo.ts'
+import { pathsOf } from '../../../../src/workspace/files/mounts/mount-table.ts'
 
 interface Place {
   readonly top: string
