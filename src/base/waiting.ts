@@ -13,10 +13,10 @@ export type End<T> = (value: T) => void
  */
 export function waitFor<T>(
   begin: (end: End<T>) => () => void,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   ms?: number,
 ): Promise<T | 'aborted' | 'late'> {
-  if (signal.aborted) return Promise.resolve('aborted')
+  if (signal?.aborted === true) return Promise.resolve('aborted')
   const { promise, resolve } = Promise.withResolvers<T | 'aborted' | 'late'>()
   let takeBack = (): void => undefined
   let over = false
@@ -24,16 +24,30 @@ export function waitFor<T>(
     if (over) return
     over = true
     clearTimeout(timer)
-    signal.removeEventListener('abort', abort)
+    signal?.removeEventListener('abort', abort)
     takeBack()
     resolve(value)
   }
   const abort = (): void => end('aborted')
   const timer = ms === undefined ? undefined : setTimeout(() => end('late'), ms)
-  signal.addEventListener('abort', abort, { once: true })
+  signal?.addEventListener('abort', abort, { once: true })
   takeBack = begin(end)
   if (over) takeBack()
   return promise
+}
+
+/** Resolves with `done` once the promise has settled, either way, or tells that the signal or the time came first. */
+export function whenDone(
+  promise: Promise<unknown>,
+  signal?: AbortSignal,
+  ms?: number,
+): Promise<'done' | 'aborted' | 'late'> {
+  const begin = (end: End<'done'>) => {
+    const settled = (): void => end('done')
+    promise.then(settled, settled)
+    return () => undefined
+  }
+  return waitFor(begin, signal, ms)
 }
 
 /** Those who wait for the same thing. Each is woken and looks for itself; as many as there are calls in progress. */

@@ -39,17 +39,6 @@ const addChdir = libc.func(ADD_CHDIR)
 const SET_CGROUP = 'int posix_spawnattr_setcgroup_np(void *attributes, int cgroup)'
 const setCgroup = libc.func(SET_CGROUP)
 
-/** By the control group that children start in; there is one at most, and none. */
-const attributes = new Map<number | undefined, Buffer>()
-
-function attributesFor(group: number | undefined): Buffer {
-  const found = attributes.get(group)
-  if (found !== undefined) return found
-  const made = makeAttributes(group)
-  attributes.set(group, made)
-  return made
-}
-
 /** The same for every child, so made once; never destroyed. */
 function makeAttributes(group: number | undefined): Buffer {
   const made = Buffer.alloc(ATTRIBUTES_BYTES)
@@ -102,63 +91,91 @@ export function canStartInGroup(): boolean {
   return libc.has(SET_CGROUP)
 }
 
-/** Whether the directory can be changed in the child, found out at the first; the tests set it to prove the other way. */
-export const spawnAbilities: { chdir: boolean | undefined } = { chdir: undefined }
-
-/** Starts the program and returns its pid; throws with the errno of whatever failed up to and including exec. */
-export function startProgram(program: Program): number {
-  const { parameters, pid, close } = prepared(program)
-  try {
-    failed(inDirectory(program.cwd, () => posixSpawn(...parameters)))
-  } finally {
-    close()
-  }
-  return pid.readInt32LE(0)
+export interface SpawnerOptions {
+  /**
+   * True if the C library can set a child's directory. Found out at the first start unless given; a test gives false, to
+   * prove the way of an older library.
+   */
+  readonly setsDirectory?: boolean | undefined
 }
 
-/**
- * The same on a thread of Node's, which stands until the child has executed its program: however long a file system
- * takes. Refuses (ENOSYS) where the C library cannot set a child's directory: ours cannot be changed meanwhile.
- */
-export async function startProgramWaiting(program: Program): Promise<number> {
-  const { parameters, pid, close } = prepared(program)
-  try {
-    if (spawnAbilities.chdir !== true) throw systemError('posix_spawn', constants.errno.ENOSYS)
-    failed(await posixSpawnWaiting(...parameters))
-  } finally {
-    close()
-  }
-  return pid.readInt32LE(0)
-}
+/** Starts programs; one per daemon. It owns what is found out or made once for all children. */
+export class Spawner {
+  #setsDirectory: boolean | undefined
+  /** Attributes by the control group that children start in: there is one group at most, or none. */
+  readonly #attributes = new Map<number | undefined, Buffer>()
 
-/** What posix_spawn is called with; `close` once it has returned. */
-function prepared(program: Program) {
-  const attributes = attributesFor(program.group)
-  spawnAbilities.chdir ??= libc.has(ADD_CHDIR)
-  const { block: argvBlock, pointers: argv } = stringVector(program.argv)
-  const { block: envBlock, pointers: envp } = stringVector(program.environment)
-  const pid = Buffer.alloc(4) // pid_t
-  const actions = Buffer.alloc(ACTIONS_BYTES)
-  failed(actionsInit(actions))
-  const close = (): void => {
-    actionsDestroy(actions)
-    keep(argvBlock, envBlock)
+  constructor({ setsDirectory }: SpawnerOptions = {}) {
+    this.#setsDirectory = setsDirectory
   }
-  try {
-    addActions(actions, program)
-  } catch (error) {
-    close()
-    throw error
+
+  /** Starts the program and returns its pid. Throws with the errno of the step that failed, up to and including exec. */
+  start(program: Program): number {
+    const { parameters, pid, close } = this.#prepared(program)
+    try {
+      failed(
+        this.#setsDirectory === true
+          ? posixSpawn(...parameters)
+          : inDirectory(program.cwd, () => posixSpawn(...parameters)),
+      )
+    } finally {
+      close()
+    }
+    return pid.readInt32LE(0)
   }
-  return { parameters: [pid, program.path, actions, attributes, argv, envp] as const, pid, close }
+
+  /**
+   * Starts it on a thread of Node's, which stands until the child has executed its program, however long a file system
+   * takes. Throws ENOSYS if the C library cannot set a child's directory: ours cannot be changed meanwhile.
+   */
+  async startWaiting(program: Program): Promise<number> {
+    const { parameters, pid, close } = this.#prepared(program)
+    try {
+      if (this.#setsDirectory !== true) throw systemError('posix_spawn', constants.errno.ENOSYS)
+      failed(await posixSpawnWaiting(...parameters))
+    } finally {
+      close()
+    }
+    return pid.readInt32LE(0)
+  }
+
+  /** Returns the arguments of posix_spawn; `close` is called once it has returned. */
+  #prepared(program: Program) {
+    const attributes = this.#attributesFor(program.group)
+    this.#setsDirectory ??= libc.has(ADD_CHDIR)
+    const { block: argvBlock, pointers: argv } = stringVector(program.argv)
+    const { block: envBlock, pointers: envp } = stringVector(program.environment)
+    const pid = Buffer.alloc(4) // pid_t
+    const actions = Buffer.alloc(ACTIONS_BYTES)
+    failed(actionsInit(actions))
+    const close = (): void => {
+      actionsDestroy(actions)
+      keep(argvBlock, envBlock)
+    }
+    try {
+      if (this.#setsDirectory) failed(addChdir(actions, program.cwd))
+      addStreams(actions, program)
+    } catch (error) {
+      close()
+      throw error
+    }
+    return { parameters: [pid, program.path, actions, attributes, argv, envp] as const, pid, close }
+  }
+
+  #attributesFor(group: number | undefined): Buffer {
+    const found = this.#attributes.get(group)
+    if (found !== undefined) return found
+    const made = makeAttributes(group)
+    this.#attributes.set(group, made)
+    return made
+  }
 }
 
 function failed(result: number): void {
   if (result !== 0) throw systemError('posix_spawn', result)
 }
 
-function addActions(actions: Buffer, program: Program): void {
-  if (spawnAbilities.chdir === true) failed(addChdir(actions, program.cwd))
+function addStreams(actions: Buffer, program: Program): void {
   if ('terminal' in program) {
     // Opened after setsid, which is what makes it the controlling terminal.
     failed(addOpen(actions, 0, program.terminal, O_RDWR, 0))
@@ -173,11 +190,10 @@ function addActions(actions: Buffer, program: Program): void {
 }
 
 /**
- * Where the C library cannot change the child's directory, ours is changed for the length of one call that
- * does not yield. Nothing in the daemon uses relative paths, on any thread.
+ * Changes our own directory for the length of one call that does not yield, since the C library cannot set the child's.
+ * Nothing in the daemon uses relative paths, on any thread.
  */
 function inDirectory(cwd: string, start: () => number): number {
-  if (spawnAbilities.chdir === true) return start()
   const before = ownDirectory()
   process.chdir(cwd)
   try {

@@ -8,7 +8,7 @@ import { cut, rangeOf } from '../workspace/exec/output-range.ts'
 import { leadingHalf, trailingHalf } from '../workspace/exec/output-text.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import type { Excerpt, StreamName } from '../workspace/exec/task-output.ts'
-import { entryOf } from './exec-report.ts'
+import { taskEntryOf } from './exec-report.ts'
 
 /** Most bytes of one part. */
 export const PART_BYTES = 1024 * 1024
@@ -99,7 +99,7 @@ export async function rangeReport(task: Task, asked: RangeAsked, waits: AbortSig
   const { bytes, from, to, total, gap } = range
   const lossy = encoding === 'utf8' && !isUtf8(bytes)
   return {
-    ...entryOf(task),
+    ...taskEntryOf(task),
     [stream]: bytes.toString(encoding),
     ...(lossy ? { [`${stream}_lossy`]: true } : {}),
     ...(encoding === 'base64' ? { encoding } : {}),
@@ -116,7 +116,7 @@ export function endsReport(task: Task, bytes: number, heads: boolean) {
   const out = endsOf(task, 'stdout', bytes, heads)
   const err = endsOf(task, 'stderr', bytes, heads)
   return {
-    ...entryOf(task),
+    ...taskEntryOf(task),
     stdout: out.text,
     stderr: err.text,
     ...(out.offset > 0 ? { stdout_offset: out.offset } : {}),
@@ -130,20 +130,20 @@ export function endsReport(task: Task, bytes: number, heads: boolean) {
   }
 }
 
-interface Part {
+interface TextPart {
   readonly text: string
   readonly offset: number
   readonly lossy: boolean
 }
 
-interface Ends extends Part {
-  readonly tail: Part | undefined
+interface StreamEnds extends TextPart {
+  readonly tail: TextPart | undefined
   readonly total: number
   /** Something is missing. */
   readonly short: boolean
 }
 
-function endsOf(task: Task, stream: StreamName, bytes: number, heads: boolean): Ends {
+function endsOf(task: Task, stream: StreamName, bytes: number, heads: boolean): StreamEnds {
   const tail = task.tail(stream)
   const { total } = tail
   const late = total - tail.bytes
@@ -165,7 +165,7 @@ function partOf(
   kept: Excerpt,
   first: number,
   { from, to, running }: { from: number; to: number; running: boolean },
-): Part {
+): TextPart {
   const bytes = cut(kept.pieces, from - first, to - first)
   const begin = from > 0 ? leadingHalf(bytes) : 0
   const end = to < kept.total || running ? trailingHalf(bytes) : 0

@@ -4,7 +4,7 @@
 import type { Static } from 'typebox'
 import type { Rendered } from '../operation.ts'
 import { id, optional, Type } from '../schema.ts'
-import { removalFields, removalReply } from './removal.ts'
+import { leftoverFields, leftoversReply } from './leftovers.ts'
 import { outputText } from '../workspace/exec/output-text.ts'
 import type { Orphan } from '../workspace/exec/earlier-life.ts'
 import type { Task } from '../workspace/exec/task.ts'
@@ -40,7 +40,7 @@ const fields = {
   exec_mode: text('As requested'),
   timed_out: yes('timeout_seconds passed'),
   signal: optional(text('The signal that ended it, such as SIGKILL')),
-  ...removalFields,
+  ...leftoverFields,
   stdio_held: yes('A process that outlived the command still holds its stdout or stderr; it lives on'),
   cpu_user_ms: optional(Type.Number({ description: 'CPU time in the program' })),
   cpu_system_ms: optional(Type.Number({ description: 'CPU time in the kernel' })),
@@ -67,7 +67,7 @@ export const taskReport = Type.Object({ ...fields, ...outputFields })
 type Entry = Static<typeof taskEntry>
 type Report = Rendered<Static<typeof taskReport>>
 
-export function entryOf(task: Task): Entry {
+export function taskEntryOf(task: Task): Entry {
   const { spec, end } = task
   const begun = task.startedAt.toISOString()
   return {
@@ -123,7 +123,7 @@ function peakMemory(bytes: number): { max_rss_bytes?: number } {
 function endingOf({ end }: Task) {
   const survivors = end?.survivors ?? []
   return {
-    ...removalReply({ survived: end?.undying === true || survivors.length > 0, survivors }),
+    ...leftoversReply({ survived: end?.undying === true || survivors.length > 0, survivors }),
     ...(end?.timedOut === true ? ({ timed_out: true } as const) : {}),
     ...(end?.signal === undefined ? {} : { signal: end.signal }),
     ...(end?.stdioHeld === true ? ({ stdio_held: true } as const) : {}),
@@ -146,7 +146,7 @@ async function withOutput(task: Task, stdout: Excerpt, stderr: Excerpt, cut: 'fr
     const short = excerpt.total > excerpt.bytes
     return outputText(excerpt.pieces, { front: short && cut === 'front', back: (short && cut === 'back') || running })
   }
-  const entry = entryOf(task)
+  const entry = taskEntryOf(task)
   const [out, err] = [await read(stdout), await read(stderr)]
   return {
     ...entry,

@@ -3,12 +3,12 @@
 
 import type { Static } from 'typebox'
 import { Fault } from '../base/fault.ts'
-import { type End, waitFor } from '../base/waiting.ts'
+import { whenDone } from '../base/waiting.ts'
 import { operation, type Call } from '../operation.ts'
 import { argv, content, environment, flag, number, optional, path, text, Type, whole } from '../schema.ts'
 import type { Task } from '../workspace/exec/task.ts'
 import { KEPT_BYTES, KEPT_TASKS, type TaskRequest } from '../workspace/exec/tasks.ts'
-import { taskStream } from './exec.ts'
+import { taskStream } from './exec-stream.ts'
 import { runFit } from './exec-fit.ts'
 import { endsFields, endsReport, nextCall, nextOf, outputBytes, TEXT_BYTES, USUAL_WAIT_SECONDS } from './exec-output.ts'
 import { lastLineOf } from './exec-progress.ts'
@@ -144,12 +144,9 @@ function requestOf(input: RunInput, waits: boolean): TaskRequest {
  */
 async function waitedFor(task: Task, input: RunInput, call: Call) {
   const { wait_seconds: seconds, output_bytes: bytes, kill_on_disconnect: kill } = input
-  const ended = (end: End<'ended'>) => {
-    void task.finished.then(() => end('ended'))
-    return () => undefined
-  }
   try {
-    if ((await waitFor(ended, call.signal, seconds === undefined ? undefined : seconds * 1000)) === 'aborted') {
+    const ms = seconds === undefined ? undefined : seconds * 1000
+    if ((await whenDone(task.finished, call.signal, ms)) === 'aborted') {
       if (kill) void task.terminate()
       throw gone(task, kill)
     }

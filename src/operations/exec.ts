@@ -2,14 +2,12 @@
 // at one.
 
 import { Fault } from '../base/fault.ts'
-import { operation, EventStream, type Frame } from '../operation.ts'
+import { operation } from '../operation.ts'
 import { choice, content, flag, optional, Type } from '../schema.ts'
-import { entryOf, orphanEntry, taskEntry, taskId, exitOf } from './exec-report.ts'
-import { removalFields, removalReply } from './removal.ts'
-import { losses } from '../base/tally.ts'
-import { shortText } from '../workspace/exec/output-text.ts'
-import type { Task } from '../workspace/exec/task.ts'
-import type { LogReader } from '../workspace/exec/task-log.ts'
+import { taskEntryOf, orphanEntry, taskEntry, taskId } from './exec-report.ts'
+import { leftoverFields, leftoversReply } from './leftovers.ts'
+import { outputStream, taskStream } from './exec-stream.ts'
+import { inputBytes } from './input-bytes.ts'
 
 export const execList = operation({
   name: 'exec_list',
@@ -32,7 +30,7 @@ export const execList = operation({
   async run(_input, call) {
     const { tasks } = call.workspace
     const orphans = await tasks.earlier.list()
-    return { tasks: [...orphans.map(orphanEntry), ...tasks.list().map(entryOf)] }
+    return { tasks: [...orphans.map(orphanEntry), ...tasks.list().map(taskEntryOf)] }
   },
 })
 
@@ -85,7 +83,7 @@ export const execDelete = operation({
   }),
   output: Type.Object({
     id: Type.String(),
-    ...removalFields,
+    ...leftoverFields,
   }),
   aliases: { task_id: 'id' },
   routes: [{ method: 'DELETE', path: '/exec/:id' }],
@@ -100,7 +98,7 @@ export const execDelete = operation({
   example: { id: '17' },
   async run(input, call) {
     const removal = await call.workspace.tasks.delete(input.id, { keepProcess: input.keep_process })
-    return { id: input.id, ...removalReply(removal) }
+    return { id: input.id, ...leftoversReply(removal) }
   },
 })
 
@@ -113,7 +111,7 @@ export const execDeleteAll = operation({
   input: Type.Object({}),
   output: Type.Object({
     deleted: Type.Integer({ description: 'Commands that were there', minimum: 0 }),
-    ...removalFields,
+    ...leftoverFields,
   }),
   routes: [{ method: 'DELETE', path: '/exec' }],
   tool: {
@@ -129,7 +127,7 @@ export const execDeleteAll = operation({
   example: {},
   async run(_input, call) {
     const removal = await call.workspace.tasks.deleteAll()
-    return { deleted: removal.deleted, ...removalReply(removal) }
+    return { deleted: removal.deleted, ...leftoversReply(removal) }
   },
 })
 
@@ -161,118 +159,3 @@ export const execAttach = operation({
     return taskStream(task, { signal: call.signal })
   },
 })
-
-// A task as a stream of events (protocol.md#exec-streams): its output in the order it came, then its exit. The stream
-// is released when its reader ends it, and when the caller leaves, even in the middle of a wait.
-
-interface Watch {
-  readonly signal: AbortSignal
-  /** Sent before everything else. */
-  readonly first?: Frame
-  /** Called when the stream ends before the task's exit was sent. */
-  readonly abandoned?: () => void
-}
-
-/** What is kept, then what comes, then the exit. */
-export function taskStream(task: Task, watch: Watch): EventStream {
-  const reader = task.read()
-  const frames = framesOf(task, reader, watch.first)
-  let over = false
-  const leave = (): void => {
-    reader.close()
-    if (!over) watch.abandoned?.()
-    over = true
-  }
-  watch.signal.addEventListener('abort', leave, { once: true })
-  if (watch.signal.aborted) leave()
-  const iterator: AsyncIterator<Frame> = {
-    async next() {
-      const step = await frames.next()
-      if (step.done === true || ('event' in step.value && step.value.event === 'exit')) {
-        over = true
-        reader.close()
-        watch.signal.removeEventListener('abort', leave)
-      }
-      return step
-    },
-    // Not the generator's own: that would wait until its pending read is over.
-    async return() {
-      watch.signal.removeEventListener('abort', leave)
-      leave()
-      await frames.return(undefined)
-      return { done: true, value: undefined }
-    },
-  }
-  return new EventStream('sse', { [Symbol.asyncIterator]: () => iterator })
-}
-
-async function* framesOf(task: Task, reader: LogReader, first: Frame | undefined): AsyncGenerator<Frame, undefined> {
-  if (first !== undefined) yield first
-  const { stdout, stderr } = reader.gap
-  if (stdout + stderr > 0) {
-    losses.execGaps++
-    yield { event: 'gap', data: { stdout_bytes: stdout, stderr_bytes: stderr } }
-  }
-  for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
-    yield { event: chunk.stream, bytes: chunk.bytes }
-  }
-  // A stream that was given up has no clean end: "stream ended" and "process ended" are different things.
-  if (reader.closed) throw new Fault('unavailable', `the stream of task ${task.id} was given up before its end`)
-  await task.finished
-  yield { event: 'exit', data: exitOf(task) }
-}
-
-/** A finished task in two events: what is kept of its output as text, and the exit (protocol.md#exec-streams). */
-function outputStream(task: Task): EventStream {
-  const text = (stream: 'stdout' | 'stderr'): string => {
-    const { pieces, bytes, total } = task.tail(stream)
-    return shortText(pieces, { front: total > bytes, back: false }).text
-  }
-  async function* frames(): AsyncGenerator<Frame> {
-    yield { event: 'output', data: { stdout: text('stdout'), stderr: text('stderr') } }
-    yield { event: 'exit', data: exitOf(task) }
-  }
-  return new EventStream('sse', frames())
-}
-
-// Bytes for a program, as an operation is given them: a field of text or base64, or the body of the request.
-
-export function inputBytes(input: string | Uint8Array, base64: boolean): Uint8Array {
-  if (!base64) return typeof input === 'string' ? Buffer.from(input) : input
-  const coded = (typeof input === 'string' ? input : Buffer.from(input).toString('latin1')).replace(/\s/g, '')
-  const problem = base64Problem(coded)
-  if (problem !== undefined) {
-    throw new Fault('bad_request', `input ${problem}; accepted is base64 where base64 is true`, {
-      details: { field: 'input' },
-    })
-  }
-  return Buffer.from(coded, 'base64')
-}
-
-/** Both alphabets, with padding or without. A last group of one character is what a text that was cut short ends in. */
-function base64Problem(coded: string): string | undefined {
-  const digits = /^([A-Za-z0-9+/_-]*)={0,2}$/.exec(coded)?.[1]
-  if (digits === undefined) return 'has characters that base64 has not'
-  return digits.length % 4 === 1 ? `ends in a group of one character, after ${digits.length - 1} others` : undefined
-}
-
-/** The whole body; throws payload_too_large above `limit`. */
-export async function bodyBytes(
-  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  limit: number,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.byteLength
-    if (bytes > limit) throw tooLong('the body', limit)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-export function tooLong(what: string, limit: number): Fault {
-  return new Fault('payload_too_large', `${what} has more than ${limit} bytes, the most that is taken at once`, {
-    details: { limit },
-  })
-}

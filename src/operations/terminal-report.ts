@@ -67,7 +67,7 @@ function stateOf(terminal: Terminal) {
   return { alive, exit_code: exit?.code ?? 0, scrollback_size: scrollback }
 }
 
-export function entryOf(terminal: Terminal): Static<typeof terminalEntry> {
+export function terminalEntryOf(terminal: Terminal): Static<typeof terminalEntry> {
   const { exit } = terminal
   return {
     id: String(terminal.id),
@@ -84,7 +84,7 @@ export function entryOf(terminal: Terminal): Static<typeof terminalEntry> {
 }
 
 /** What was asked for, where `from` and `life` were given. */
-export interface Asked {
+export interface ScrollbackAsked {
   readonly from: number
   readonly life: string | undefined
 }
@@ -93,7 +93,7 @@ export function scrollbackReport(
   terminal: Terminal,
   passage: Passage,
   asText: boolean,
-  asked?: Asked,
+  asked?: ScrollbackAsked,
 ): Static<typeof scrollbackShape> {
   const whole = asText ? wholeCharacters(passage, terminal) : Buffer.from(passage.bytes)
   const skipped = asText ? halfBefore(terminal, passage) : 0
@@ -121,7 +121,7 @@ export function scrollbackReport(
 
 function gapOf(
   terminal: Terminal,
-  { asked, gap, from }: { readonly asked: Asked | undefined; readonly gap: number; readonly from: number },
+  { asked, gap, from }: { readonly asked: ScrollbackAsked | undefined; readonly gap: number; readonly from: number },
 ) {
   if (asked === undefined) return {}
   if (isOther(terminal, asked.life)) return { gap: { from: asked.from, to: from, reason: 'restarted' } }

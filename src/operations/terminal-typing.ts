@@ -4,7 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'
 import { content, flag, optional, Type } from '../schema.ts'
 import { INPUT_BYTES } from '../workspace/terminals/terminal.ts'
-import { bodyBytes, inputBytes, tooLong } from './exec.ts'
+import { bodyBytes, inputBytes, tooLong } from './input-bytes.ts'
 import { cells, terminalId } from './terminals.ts'
 
 /** The tools alone are off by default. */

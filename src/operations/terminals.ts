@@ -9,7 +9,7 @@ import { MOST_CELLS, MOST_SCROLLBACK, USUAL_SCROLLBACK, USUAL_WINDOW } from '../
 import type { Terminal } from '../workspace/terminals/terminal.ts'
 import {
   CHARACTER_BYTES,
-  entryOf,
+  terminalEntryOf,
   isOther,
   scrollbackReport,
   scrollbackShape,
@@ -17,7 +17,7 @@ import {
   wholeCharacters,
 } from './terminal-report.ts'
 import { refuseWithheld } from '../workspace/files/opening/access.ts'
-import { removalFields, removalReply } from './removal.ts'
+import { leftoverFields, leftoversReply } from './leftovers.ts'
 import { askedCount, countIn, textIn } from './fit-fields.ts'
 
 // What a terminal printed, in parts that fit into one message: fewer bytes are asked for, from the same offset or of the
@@ -92,7 +92,7 @@ export const terminalCreate = operation({
   async run({ scrollback_size, ...input }, call) {
     await refuseWithheld(input.cwd, call.access)
     await call.workspace.terminals.ready()
-    return entryOf(await call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
+    return terminalEntryOf(await call.workspace.terminals.create({ ...input, scrollbackSize: scrollback_size }))
   },
 })
 
@@ -113,7 +113,7 @@ export const terminalList = operation({
       'Those that have ended are kept for a while so that their output can still be read with terminal_scrollback.',
   },
   example: {},
-  run: (_input, call) => Promise.resolve({ terminals: call.workspace.terminals.list().map(entryOf) }),
+  run: (_input, call) => Promise.resolve({ terminals: call.workspace.terminals.list().map(terminalEntryOf) }),
 })
 
 const scrollbackInput = Type.Object({
@@ -202,7 +202,7 @@ export const terminalDelete = operation({
   input: Type.Object({ id: terminalId }),
   output: Type.Object({
     terminal_id: Type.String(),
-    ...removalFields,
+    ...leftoverFields,
   }),
   aliases: { terminal_id: 'id' },
   routes: [{ method: 'DELETE', path: '/terminals/:id' }],
@@ -216,7 +216,7 @@ export const terminalDelete = operation({
   statuses: [404],
   example: { id: '1' },
   async run(input, call) {
-    return { terminal_id: input.id, ...removalReply(await call.workspace.terminals.delete(input.id)) }
+    return { terminal_id: input.id, ...leftoversReply(await call.workspace.terminals.delete(input.id)) }
   },
 })
 

@@ -15,17 +15,25 @@ import {
   SIGINFO,
   type Ending,
 } from '../../src/native/process.ts'
-import { startProgram, spawnAbilities, stringVector, type Program } from '../../src/native/spawn.ts'
+import { Spawner, stringVector, type Program } from '../../src/native/spawn.ts'
 import { until } from '../support/until.ts'
+
+const spawner = new Spawner()
+/** As on a C library that cannot set a child's directory. */
+const older = new Spawner({ setsDirectory: false })
 
 const POLLHUP = 0x010
 const POLLNVAL = 0x020
 
 /** Starts a shell line, returns what it wrote and how it ended. */
-async function run(line: string, more: Partial<Program> = {}): Promise<Ending & { output: string; pid: number }> {
+async function run(
+  line: string,
+  more: Partial<Program> = {},
+  starts = spawner,
+): Promise<Ending & { output: string; pid: number }> {
   const pipe = openPipe()
   const shared = { path: '/bin/sh', argv: ['sh', '-c', line], environment: ['PATH=/usr/bin:/bin'], cwd: '/' }
-  const pid = startProgram({ ...shared, stdin: '/dev/null', stdout: pipe.writer, stderr: pipe.writer, ...more })
+  const pid = starts.start({ ...shared, stdin: '/dev/null', stdout: pipe.writer, stderr: pipe.writer, ...more })
   closeSync(pipe.writer)
   const output = readFileSync(pipe.reader, 'utf8')
   closeSync(pipe.reader)
@@ -87,7 +95,7 @@ t.test('waitid: peeking keeps the zombie, reaping lets it go; CPU time and memor
   const pipe = openPipe()
   const output = { stdin: stdin.reader, stdout: pipe.writer, stderr: pipe.writer }
   const argv = ['sh', '-c', 'read x; i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; exit 7']
-  const pid = startProgram({ path: '/bin/sh', argv, environment: [], cwd: '/', ...output })
+  const pid = spawner.start({ path: '/bin/sh', argv, environment: [], cwd: '/', ...output })
   t.equal(reap(pid), false, 'still runs')
   writeSync(stdin.writer, '\n')
   await until('the loop has ended', () => peekEnding(pid) !== undefined)
@@ -107,7 +115,7 @@ t.test('prlimit reads and sets the limit of another process', async (t) => {
   const stdin = openPipe()
   const stdout = openPipe()
   const program = { path: '/bin/sh', argv: ['sh', '-c', 'read x; ulimit -n'], environment: [], cwd: '/' }
-  const pid = startProgram({ ...program, stdin: stdin.reader, stdout: stdout.writer, stderr: stdout.writer })
+  const pid = spawner.start({ ...program, stdin: stdin.reader, stdout: stdout.writer, stderr: stdout.writer })
   const { hard } = fileLimit(0)
   t.equal(setFileLimit(pid, { soft: 77n, hard }), undefined)
   t.same(fileLimit(pid), { soft: 77n, hard })
@@ -138,31 +146,25 @@ t.test('posix_spawn: argv, environment, directory and session are the child’s'
 
 t.test('posix_spawn: the directory is right where the C library cannot set it', async (t) => {
   const before = process.cwd()
-  spawnAbilities.chdir = false
-  t.teardown(() => (spawnAbilities.chdir = true))
-  t.equal((await run('pwd', { cwd: '/usr' })).output, '/usr\n')
+  t.equal((await run('pwd', { cwd: '/usr' }, older)).output, '/usr\n')
   t.equal(process.cwd(), before)
-  t.throws(() => startProgram({ path: '/bin/true', argv: [], environment: [], cwd: '/nowhere', stdin: 0, stdout: 1, stderr: 2 }), { code: 'ENOENT' }) // prettier-ignore
+  t.throws(() => older.start({ path: '/bin/true', argv: [], environment: [], cwd: '/nowhere', stdin: 0, stdout: 1, stderr: 2 }), { code: 'ENOENT' }) // prettier-ignore
   t.equal(process.cwd(), before)
 })
 
 t.test('posix_spawn: where the C library cannot set the directory, ours may be gone', async (t) => {
   const home = process.cwd()
   const own = join(t.testdir({ own: {} }), 'own')
-  spawnAbilities.chdir = false
-  t.teardown(() => {
-    spawnAbilities.chdir = true
-    process.chdir(home)
-  })
+  t.teardown(() => process.chdir(home))
   process.chdir(own)
   rmdirSync(own)
-  t.equal((await run('pwd', { cwd: '/usr' })).output, '/usr\n')
+  t.equal((await run('pwd', { cwd: '/usr' }, older)).output, '/usr\n')
   t.equal(process.cwd(), '/', 'a place that is always there')
 })
 
 t.test('posix_spawn: failures carry the errno of exec or chdir', async (t) => {
   const common = { argv: ['x'], environment: [], stdin: 0, stdout: 1, stderr: 2 }
-  t.throws(() => startProgram({ ...common, path: '/nowhere/x', cwd: '/' }), { code: 'ENOENT' })
-  t.throws(() => startProgram({ ...common, path: '/etc/passwd', cwd: '/' }), { code: 'EACCES' })
-  t.throws(() => startProgram({ ...common, path: '/bin/true', cwd: '/etc/passwd' }), { code: 'ENOTDIR' })
+  t.throws(() => spawner.start({ ...common, path: '/nowhere/x', cwd: '/' }), { code: 'ENOENT' })
+  t.throws(() => spawner.start({ ...common, path: '/etc/passwd', cwd: '/' }), { code: 'EACCES' })
+  t.throws(() => spawner.start({ ...common, path: '/bin/true', cwd: '/etc/passwd' }), { code: 'ENOTDIR' })
 })

@@ -2,11 +2,11 @@
 // TEST_CHILD_START says. test/service/child-start.test.ts runs the tests of exec and child once more so, and
 // test/native/old-libc.slow.test.ts as on a C library that cannot set a child's directory: TEST_SPAWN_CHDIR=no.
 
-import { spawnAbilities } from '../../src/native/spawn.ts'
-import type { ChildStartOptions } from '../../src/workspace/processes/spawn-settings.ts'
+import type { ChildrenOptions } from '../../src/workspace/processes/child.ts'
 
 const forced = process.env['TEST_CHILD_START']
 
-export const CHILD_START: ChildStartOptions = forced === undefined ? {} : JSON.parse(forced)
-
-if (process.env['TEST_SPAWN_CHDIR'] === 'no') spawnAbilities.chdir = false
+export const CHILD_START: ChildrenOptions = {
+  ...(forced === undefined ? {} : JSON.parse(forced)),
+  ...(process.env['TEST_SPAWN_CHDIR'] === 'no' ? { setsDirectory: false } : {}),
+}

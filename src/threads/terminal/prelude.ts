@@ -2,7 +2,7 @@
 // output that does not begin with the terminal's first byte. At most 1 KiB. Pure.
 
 import { lookSequence } from './look.ts'
-import { ORIGIN, SIDE_MARGINS, WRAP, type Cursor, type ScreenState, type Side } from './screen-state.ts'
+import { ORIGIN, SIDE_MARGINS, WRAP, type Cursor, type ScreenState, type ScreenSide } from './screen-state.ts'
 
 /** A prelude has at most so many bytes. */
 export const PRELUDE_BYTES = 1024
@@ -42,7 +42,7 @@ function shortened(parts: readonly string[], room: number): string {
   return text
 }
 
-function sideOf({ rows }: ScreenState, { top, bottom, keys }: Side): string[] {
+function sideOf({ rows }: ScreenState, { top, bottom, keys }: ScreenSide): string[] {
   const whole = top === 0 && bottom === rows - 1
   return [whole ? `${CSI}r` : `${CSI}${top + 1};${bottom + 1}r`, ...keys.map((flags) => `${CSI}>${flags}u`)]
 }

@@ -26,7 +26,7 @@ const LAST_BYTES = 128 * 1024
 /** No client is attached: nothing is waited for. */
 export const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
-export interface Excerpt {
+export interface RingPart {
   /** Of the first byte. */
   readonly offset: number
   readonly bytes: Buffer
@@ -38,7 +38,7 @@ export interface History {
   /** Offset of the first byte that can certainly still be copied. */
   readonly oldest: number
   /** Copies these bytes; begins later where the first of them have been overwritten meanwhile. */
-  copy(from: number, to: number): Excerpt
+  copy(from: number, to: number): RingPart
   /**
    * The bytes from an offset on where they lie, as far as they lie in one piece. Those of the slice before `oldest` are
    * there too, while the reader is stopped.
@@ -75,7 +75,7 @@ export class TerminalRing implements History {
     return Math.max(0, this.head + STEP_BYTES + SLICE_BYTES - RING_BYTES)
   }
 
-  copy(from: number, to: number): Excerpt {
+  copy(from: number, to: number): RingPart {
     const bytes = Buffer.allocUnsafeSlow(to - from)
     const start = from % RING_BYTES
     const first = Math.min(bytes.byteLength, RING_BYTES - start)

@@ -15,7 +15,7 @@ export interface Cursor {
 }
 
 /** What each of the two screens has for itself. */
-export interface Side {
+export interface ScreenSide {
   top: number
   bottom: number
   saved: Cursor | undefined
@@ -28,7 +28,7 @@ export interface ScreenState {
   rows: number
   cursor: Cursor
   /** The usual screen and the alternate one. */
-  sides: [Side, Side]
+  sides: [ScreenSide, ScreenSide]
   /** The private mode that switched to the alternate screen; 0: the usual one is shown. */
   alternate: number
   /** Private modes that were set or reset and stand for themselves, by number. */
@@ -73,7 +73,7 @@ const SAVE_CURSOR = 1048
 const SAVING_ALTERNATE = 1049
 
 const usualCursor = (): Cursor => ({ x: 0, y: 0, look: { ...PLAIN }, sets: [...USUAL_SETS], shift: 0 })
-const usualSide = (rows: number): Side => ({ top: 0, bottom: rows - 1, saved: undefined, keys: [] })
+const usualSide = (rows: number): ScreenSide => ({ top: 0, bottom: rows - 1, saved: undefined, keys: [] })
 
 /** A terminal that has just been switched on. */
 export function freshScreen(cols: number, rows: number): ScreenState {
@@ -98,7 +98,7 @@ export function freshScreen(cols: number, rows: number): ScreenState {
   }
 }
 
-export const sideOf = (state: ScreenState): Side => state.sides[state.alternate === 0 ? 0 : 1]
+export const sideOf = (state: ScreenState): ScreenSide => state.sides[state.alternate === 0 ? 0 : 1]
 
 /** The window has another size: margins go, and what is outside comes in. */
 export function resizeScreen(state: ScreenState, cols: number, rows: number): void {

@@ -3,12 +3,11 @@
 // there are some; none of them is ever started again. Each is its session, as it was: ending it means TERM,
 // two seconds, KILL for that session; what had left the session by itself lives on.
 
-import { readFileSync } from 'node:fs'
 import { readFile, readlink } from 'node:fs/promises'
-import { awayFrom, markedProcesses, type Marked, type Survivor } from '../processes/mark.ts'
-import { isAlive, entryOf, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
+import { awayFrom, markedProcesses, type Leftovers, type MarkedProcess } from '../processes/mark.ts'
+import { ageMs, entryOf, isAlive, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
 import { sendToAll, type SessionSignal } from '../processes/session.ts'
-import { endSession, type Session } from './task-pipes.ts'
+import { COMMAND_END, endSession, type ProcessSession } from '../processes/session-end.ts'
 
 export interface Orphan {
   readonly id: string
@@ -23,30 +22,8 @@ export interface Orphan {
 /** Ids in one sentence. */
 const MOST_NAMED = 10
 
-/** What is left of a deleted command. */
-export interface Removal {
-  /** Something of it lives on: not even SIGKILL ended it, or it had made a session of its own. */
-  readonly survived: boolean
-  /** Those of the second kind. */
-  readonly survivors: readonly Survivor[]
-}
-
-/** As many survivors as the answer of one end names. */
-const MOST_SURVIVORS = 20
-
-/** What is left of several. */
-export function together(removals: readonly (Removal | undefined)[]): Removal {
-  return {
-    survived: removals.some((one) => one?.survived === true || (one?.survivors.length ?? 0) > 0),
-    survivors: removals.flatMap((one) => one?.survivors ?? []).slice(0, MOST_SURVIVORS),
-  }
-}
-
-/** Of the start time in /proc/<pid>/stat: what every Linux answers for sysconf(_SC_CLK_TCK). */
-const TICKS_PER_SECOND = 100
-
 /** The commands of ended lives with this state directory, by id. */
-export async function orphansOf(identity: string): Promise<ReadonlyMap<string, readonly Marked[]>> {
+export async function orphansOf(identity: string): Promise<ReadonlyMap<string, readonly MarkedProcess[]>> {
   const marked = await markedProcesses(({ pid }) => pid !== process.pid)
   const ours = marked.filter(({ mark }) => mark.identity === identity)
   const lives = new Map<string, boolean>()
@@ -57,7 +34,7 @@ export async function orphansOf(identity: string): Promise<ReadonlyMap<string, r
 }
 
 /** The members of the command's own session: of several, that of the lowest number, which was there first. */
-function sessionOf(members: readonly Marked[]): readonly Marked[] {
+function sessionOf(members: readonly MarkedProcess[]): readonly MarkedProcess[] {
   const own = Math.min(...members.map(({ entry }) => entry.session))
   return members.filter(({ entry }) => entry.session === own)
 }
@@ -96,14 +73,14 @@ export class EarlierLife {
   }
 
   /** Ends its session and forgets it; undefined where there is no such command. */
-  async end(id: string): Promise<Removal | undefined> {
+  async end(id: string): Promise<Leftovers | undefined> {
     const identity = await this.#identity
     if (identity === undefined || (await this.get(id)) === undefined) return undefined
     const members = (await orphansOf(identity)).get(id)
     const [first] = members ?? []
     if (members === undefined || first === undefined) return undefined
     this.#ended.add(id)
-    const { survived } = await endSession(new LeftSession(members.map(({ entry }) => entry)))
+    const { survived } = await endSession(new LeftSession(members.map(({ entry }) => entry)), COMMAND_END)
     const survivors = await awayFrom([{ session: first.entry.session, mark: first.mark }], 0)
     return { survived: survived || survivors.length > 0, survivors }
   }
@@ -117,22 +94,17 @@ export class EarlierLife {
   }
 }
 
-async function orphanOf(id: string, members: readonly Marked[]): Promise<Orphan> {
+async function orphanOf(id: string, members: readonly MarkedProcess[]): Promise<Orphan> {
   const entries = members.map(({ entry }) => entry)
   const oldest = entries.reduce((a, b) => (b.pid === b.session || b.started < a.started ? b : a))
   const line = await readFile(`/proc/${oldest.pid}/cmdline`, 'utf8').catch(() => '')
   const cwd = await readlink(`/proc/${oldest.pid}/cwd`).catch(() => '')
   const words = line.replace(/\0$/, '').split('\0')
-  return { id, session: oldest.session, command: words, cwd, startedAt: dateOf(oldest.started) }
-}
-
-function dateOf(ticks: number): Date {
-  const uptime = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
-  return new Date(Date.now() - (uptime - ticks / TICKS_PER_SECOND) * 1000)
+  return { id, session: oldest.session, command: words, cwd, startedAt: new Date(Date.now() - ageMs(oldest.started)) }
 }
 
 /** A session whose number nobody holds for us: as soon as another process leads one of that number, ours is gone. */
-class LeftSession implements Session {
+class LeftSession implements ProcessSession {
   readonly exited = Promise.resolve()
   readonly #session: number
   readonly #leaderStarted: number | undefined

@@ -12,7 +12,7 @@ export interface OutputText {
   readonly lossy: boolean
 }
 
-export interface Cut {
+export interface MissingEnds {
   /** The bytes before the first are missing. */
   readonly front: boolean
   /** The bytes after the last are missing. */
@@ -25,14 +25,14 @@ const SHORT_BYTES = 256 * 1024
 const SLICE_BYTES = 64 * 1024
 
 /** Short output as a string, at once. */
-export function shortText(pieces: readonly Buffer[], cut: Cut): { text: string; lossy: boolean } {
+export function shortText(pieces: readonly Buffer[], cut: MissingEnds): { text: string; lossy: boolean } {
   const only = pieces.length === 1 ? pieces[0] : undefined
   const bytes = withoutHalves(only ?? Buffer.concat(pieces), cut)
   return { text: bytes.toString('utf8'), lossy: !isUtf8(bytes) }
 }
 
 /** Output of any length, yielding to the loop. */
-export async function outputText(pieces: readonly Buffer[], cut: Cut): Promise<OutputText> {
+export async function outputText(pieces: readonly Buffer[], cut: MissingEnds): Promise<OutputText> {
   const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
   if (bytes <= SHORT_BYTES) return shortText(pieces, cut)
   const chunks: Uint8Array[] = [Buffer.from('"')]
@@ -48,7 +48,7 @@ export async function outputText(pieces: readonly Buffer[], cut: Cut): Promise<O
 }
 
 /** The pieces cut anew, so that no slice ends inside a character. */
-function* slices(pieces: readonly Buffer[], cut: Cut): Generator<Buffer> {
+function* slices(pieces: readonly Buffer[], cut: MissingEnds): Generator<Buffer> {
   let rest: Buffer = Buffer.alloc(0)
   let front = cut.front
   for (const [index, piece] of pieces.entries()) {
@@ -67,7 +67,7 @@ function* slices(pieces: readonly Buffer[], cut: Cut): Generator<Buffer> {
   }
 }
 
-function withoutHalves(bytes: Buffer, cut: Cut): Buffer {
+function withoutHalves(bytes: Buffer, cut: MissingEnds): Buffer {
   const start = cut.front ? leadingHalf(bytes) : 0
   const end = cut.back ? bytes.byteLength - trailingHalf(bytes) : bytes.byteLength
   return bytes.subarray(start, Math.max(start, end))

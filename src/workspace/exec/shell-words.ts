@@ -10,7 +10,7 @@ export interface ShellScript {
 }
 
 /** How a family of shells reads its options. */
-interface Manner {
+interface OptionRules {
   /** Flags that take a value: the next word. */
   readonly valued: string
   /** A value may be written right behind its flag (`-opipefail`), and does then take no word. */
@@ -22,12 +22,12 @@ interface Manner {
 }
 
 const NONE: ReadonlySet<string> = new Set()
-const BASH: Manner = { valued: 'oO', attached: false, long: new Set(['rcfile', 'init-file']), singleDash: true }
-const DASH: Manner = { valued: 'o', attached: false, long: NONE, singleDash: false }
-const ZSH: Manner = { valued: 'o', attached: true, long: new Set(['emulate']), singleDash: false }
-const KSH: Manner = { valued: 'oR', attached: true, long: NONE, singleDash: false }
-const CSH: Manner = { valued: '', attached: false, long: NONE, singleDash: false }
-const FISH: Manner = {
+const BASH: OptionRules = { valued: 'oO', attached: false, long: new Set(['rcfile', 'init-file']), singleDash: true }
+const DASH: OptionRules = { valued: 'o', attached: false, long: NONE, singleDash: false }
+const ZSH: OptionRules = { valued: 'o', attached: true, long: new Set(['emulate']), singleDash: false }
+const KSH: OptionRules = { valued: 'oR', attached: true, long: NONE, singleDash: false }
+const CSH: OptionRules = { valued: '', attached: false, long: NONE, singleDash: false }
+const FISH: OptionRules = {
   valued: 'CdDofp',
   attached: true,
   long: new Set(['init-command', 'debug', 'debug-output', 'features', 'profile', 'profile-startup']),
@@ -35,7 +35,7 @@ const FISH: Manner = {
 }
 
 /** By name. A map: a program may be named `constructor`. */
-const MANNERS: ReadonlyMap<string, Manner> = new Map(Object.entries({
+const RULES: ReadonlyMap<string, OptionRules> = new Map(Object.entries({
   sh: BASH, bash: BASH, rbash: BASH, dash: DASH, ash: DASH, hush: DASH, yash: DASH, zsh: ZSH, rzsh: ZSH, ksh: KSH,
   rksh: KSH, ksh93: KSH, mksh: KSH, lksh: KSH, oksh: KSH, pdksh: KSH, csh: CSH, tcsh: CSH, fish: FISH,
 })) // prettier-ignore
@@ -57,7 +57,7 @@ const WRAPPERS = new Set('env timeout nice nohup setsid stdbuf time ionice chrt 
 /** Index of the shell that wrappers stand before; 0 where there is none. */
 export function shellBehind(words: readonly string[]): number {
   if (!WRAPPERS.has(nameOf(words[0]))) return 0
-  const at = words.findIndex((word) => MANNERS.has(withoutVersion(nameOf(word))) || BOXES.has(nameOf(word)))
+  const at = words.findIndex((word) => RULES.has(withoutVersion(nameOf(word))) || BOXES.has(nameOf(word)))
   return Math.max(at, 0)
 }
 
@@ -65,8 +65,8 @@ export function shellBehind(words: readonly string[]): number {
 export function shellScript(words: readonly string[]): ShellScript | undefined {
   const first = nameOf(words[0])
   const boxed = BOXES.has(first)
-  const manner = MANNERS.get(boxed ? nameOf(words[1]) : withoutVersion(first))
-  if (manner === undefined) return undefined
+  const rules = RULES.get(boxed ? nameOf(words[1]) : withoutVersion(first))
+  if (rules === undefined) return undefined
   const before = words.slice(0, boxed ? 2 : 1)
   let scripted = false
   let at = before.length
@@ -78,7 +78,7 @@ export function shellScript(words: readonly string[]): ShellScript | undefined {
       break
     }
     if (!/^[-+]./.test(word)) break
-    const option = longOption(word, manner) ?? flags(word, manner)
+    const option = longOption(word, rules) ?? flags(word, rules)
     scripted ||= option.scripted
     if (option.left !== undefined) before.push(option.left)
     before.push(...words.slice(at + 1, at + 1 + option.values))
@@ -87,7 +87,7 @@ export function shellScript(words: readonly string[]): ShellScript | undefined {
   return scripted && at < words.length ? { at, before } : undefined
 }
 
-interface Option {
+interface ShellOption {
   /** It says that a script follows. */
   readonly scripted: boolean
   /** The word less that flag; undefined where nothing is left. */
@@ -96,12 +96,12 @@ interface Option {
   readonly values: number
 }
 
-function longOption(word: string, { long, singleDash }: Manner): Option | undefined {
+function longOption(word: string, { long, singleDash }: OptionRules): ShellOption | undefined {
   const name = /^--(.+)$/.exec(word)?.[1] ?? (singleDash && BASH_LONG.has(word.slice(1)) ? word.slice(1) : undefined)
   return name === undefined ? undefined : { scripted: false, left: word, values: long.has(name) ? 1 : 0 }
 }
 
-function flags(word: string, { valued, attached }: Manner): Option {
+function flags(word: string, { valued, attached }: OptionRules): ShellOption {
   let values = 0
   let left = word.charAt(0)
   for (let i = 1; i < word.length; i++) {
@@ -115,7 +115,7 @@ function flags(word: string, { valued, attached }: Manner): Option {
   return optionOf(word, left, values)
 }
 
-const optionOf = (word: string, left: string, values: number): Option => ({
+const optionOf = (word: string, left: string, values: number): ShellOption => ({
   scripted: left !== word,
   left: left.length > 1 ? left : undefined,
   values,
@@ -127,5 +127,5 @@ function nameOf(word = ''): string {
 
 /** `bash5.2`, `zsh-5.9`; ksh93 is a name. */
 function withoutVersion(name: string): string {
-  return MANNERS.has(name) ? name : name.replace(/-?\d+(?:\.\d+)*$/, '')
+  return RULES.has(name) ? name : name.replace(/-?\d+(?:\.\d+)*$/, '')
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { freshRandom } from '../../base/fresh-random.ts'
 import { makeWithParents } from '../../base/make-directories.ts'
 import { attempt, createWhole } from '../../base/private-file.ts'
-import { MARK_VARIABLE, markText, type Mark } from '../processes/mark.ts'
+import { MARK_VARIABLE, markText, type CommandMark } from '../processes/mark.ts'
 import { processName } from '../processes/process-table.ts'
 
 /** Ids of one block: a life that starts few commands wastes the rest. */
@@ -154,7 +154,7 @@ export class TaskMarks {
   }
 
   /** That of a command of this life; undefined where it was given none. */
-  markOf(id: string): Mark | undefined {
+  markOf(id: string): CommandMark | undefined {
     return this.#from === undefined ? undefined : { ...this.#from, id }
   }
 

@@ -17,18 +17,18 @@ export interface InputWait {
 }
 
 /** Why a wait ended before what was waited for. */
-type Stop = 'gone' | 'left' | 'stalled'
+type WaitEnd = 'gone' | 'left' | 'stalled'
 
 /**
  * What may end the waits of one writer. One place for all of them: racing each against promises that live as
  * long as the task would keep every chunk alive until its end.
  */
-class Patience implements Disposable {
+class WriterWait implements Disposable {
   readonly #wait: InputWait
   readonly #timer: NodeJS.Timeout | undefined
   readonly #leave = (): void => this.stop('left')
-  #stopped: Stop | undefined
-  #settle: ((stop: Stop) => void) | undefined
+  #stopped: WaitEnd | undefined
+  #settle: ((stop: WaitEnd) => void) | undefined
   /** The wait is for the child: the time counts. */
   #counts = false
 
@@ -39,13 +39,13 @@ class Patience implements Disposable {
     if (wait.signal?.aborted === true) this.#leave()
   }
 
-  stop(reason: Stop): void {
+  stop(reason: WaitEnd): void {
     this.#stopped ??= reason
     this.#settle?.(this.#stopped)
   }
 
   /** What `work` brings, or why it is not waited for any longer. */
-  first<T>(work: Promise<T>, counts: boolean): Promise<T | Stop> {
+  first<T>(work: Promise<T>, counts: boolean): Promise<T | WaitEnd> {
     this.#counts = counts
     this.#timer?.refresh()
     return new Promise((resolve, reject) => {
@@ -69,10 +69,10 @@ class Patience implements Disposable {
 export class TaskInput {
   readonly #id: string
   readonly #stdin: Writable | undefined
-  readonly #writers = new Set<Patience>()
+  readonly #writers = new Set<WriterWait>()
   #turn: Promise<void> = Promise.resolve()
   /** The slice written last; stays undecided while the child does not take it. */
-  #last: Promise<Stop | undefined> = Promise.resolve(undefined)
+  #last: Promise<WaitEnd | undefined> = Promise.resolve(undefined)
   /** Why nothing more can be written, as the end of a sentence. */
   #closed: string | undefined
 
@@ -90,7 +90,7 @@ export class TaskInput {
     const before = this.#turn
     const turn = Promise.withResolvers<void>()
     this.#turn = turn.promise
-    using patience = new Patience(wait)
+    using patience = new WriterWait(wait)
     this.#writers.add(patience)
     const progress = { written: 0 }
     try {
@@ -125,9 +125,9 @@ export class TaskInput {
 
   async #writeAll(
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    patience: Patience,
+    patience: WriterWait,
     progress: { written: number },
-  ): Promise<Stop | undefined> {
+  ): Promise<WaitEnd | undefined> {
     if (this.#closed !== undefined) return 'gone'
     const chunks = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
     for (;;) {
@@ -145,21 +145,21 @@ export class TaskInput {
   }
 
   /** Resolves once the child has been given the slice. */
-  async #put(slice: Uint8Array, patience: Patience): Promise<Stop | undefined> {
+  async #put(slice: Uint8Array, patience: WriterWait): Promise<WaitEnd | undefined> {
     const stdin = this.#stdin
     if (stdin === undefined) return 'gone'
     // A slice that an earlier writer gave up waiting for goes first.
     const stop = stdin.writableLength > 0 ? await patience.first(this.#last, true) : undefined
     if (stop !== undefined) return stop
     if (this.#closed !== undefined) return 'gone'
-    const taken = new Promise<Stop | undefined>((resolve) => {
+    const taken = new Promise<WaitEnd | undefined>((resolve) => {
       stdin.write(slice, (error) => resolve(error ? 'gone' : undefined))
     })
     this.#last = taken
     return patience.first(taken, true)
   }
 
-  #refusal(outcome: Stop, written: number, wait: InputWait): Fault {
+  #refusal(outcome: WaitEnd, written: number, wait: InputWait): Fault {
     const details = { id: this.#id, bytes_written: written }
     const so = `${written} bytes were written`
     switch (outcome) {

@@ -3,8 +3,9 @@
 // Data first, then the exit (E-14).
 
 import type { Child, ChildExit } from '../processes/child.ts'
-import { awayFrom, startedAt, type Mark, type MarkedCommand, type Survivor } from '../processes/mark.ts'
-import { endSession, type SessionEnd, TaskPipes } from './task-pipes.ts'
+import { awayFrom, startedAt, type CommandMark, type MarkedCommand, type Survivor } from '../processes/mark.ts'
+import { COMMAND_END, endSession, type SessionEnd } from '../processes/session-end.ts'
+import { TaskPipes } from './task-pipes.ts'
 import { INPUT_STALL_MS, TaskInput } from './task-input.ts'
 import { TaskLog, type LogReader } from './task-log.ts'
 import type { Excerpt, OutputBudget, StreamName } from './task-output.ts'
@@ -30,7 +31,7 @@ export interface TaskStart extends TaskSpec {
   /** stdin stays open after that, for `input`. */
   readonly openStdin: boolean
   /** By which what left its session is found; undefined where it was given none. */
-  readonly mark?: Mark | undefined
+  readonly mark?: CommandMark | undefined
 }
 
 export type TaskStatus = 'running' | 'exited' | 'failed'
@@ -191,7 +192,7 @@ export class Task {
   async #endSession(): Promise<SessionEnd> {
     // The number is its own until the session is gone.
     this.#began = startedAt(this.pid)
-    const end = await endSession(this.#child)
+    const end = await endSession(this.#child, COMMAND_END)
     if (end.survived) this.#undying.resolve(UNDYING)
     return end
   }
@@ -225,7 +226,7 @@ export class Task {
   }
 }
 
-type Outcome = Pick<TaskEnd, 'status' | 'exitCode' | 'signal' | 'timedOut' | 'error'>
+type TaskOutcome = Pick<TaskEnd, 'status' | 'exitCode' | 'signal' | 'timedOut' | 'error'>
 
 /** 124 after a timeout, 137 if KILL was needed, 128 + n after signal n. Pure. */
 export function outcomeOf(
@@ -233,7 +234,7 @@ export function outcomeOf(
   timedOut: boolean,
   ended: SessionEnd | undefined,
   spec: Pick<TaskSpec, 'timeoutSeconds'>,
-): Outcome {
+): TaskOutcome {
   const { signal } = exit
   const rest = ended?.survived === true ? '; some of its processes survived even that' : ''
   if (timedOut) {

@@ -4,9 +4,10 @@
 
 import { Fault, quote } from '../../base/fault.ts'
 import type { Children } from '../processes/child.ts'
-import { awayFrom } from '../processes/mark.ts'
-import { planCommand, startable } from './command.ts'
-import { EarlierLife, together, type Removal } from './earlier-life.ts'
+import { awayFrom, leftoversOfAll, type Leftovers } from '../processes/mark.ts'
+import { planCommand } from './command.ts'
+import { startable } from './script-file.ts'
+import { EarlierLife } from './earlier-life.ts'
 import { SessionWatch } from './session-watch.ts'
 import { StartPace } from '../processes/start-pace.ts'
 import type { TaskMarks } from './task-ids.ts'
@@ -54,9 +55,9 @@ export interface Tasks extends AsyncDisposable {
   /** What still runs of the daemon's earlier lives. */
   readonly earlier: EarlierLife
   /** Forgets the task at once and ends its session; resolves when that is gone, or has survived SIGKILL. */
-  delete(id: string, options: { readonly keepProcess: boolean }): Promise<Removal>
+  delete(id: string, options: { readonly keepProcess: boolean }): Promise<Leftovers>
   /** The same for every task; resolves with their number, and what is left of all of them. */
-  deleteAll(): Promise<Removal & { readonly deleted: number }>
+  deleteAll(): Promise<Leftovers & { readonly deleted: number }>
 }
 
 export function openTasks(children: Children, options: TasksOptions): Tasks {
@@ -142,7 +143,7 @@ class TaskTable implements Tasks {
     return [...this.#known.values()]
   }
 
-  async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<Removal> {
+  async delete(id: string, { keepProcess }: { readonly keepProcess: boolean }): Promise<Leftovers> {
     if (keepProcess) await this.#refuseOrphan(id, 'it is listed for as long as it runs')
     const orphan = this.#known.has(id) || keepProcess ? undefined : await this.earlier.end(id)
     if (orphan !== undefined) return orphan
@@ -159,7 +160,7 @@ class TaskTable implements Tasks {
     return { survived: false, survivors: [] }
   }
 
-  async #remove(task: Task): Promise<Removal> {
+  async #remove(task: Task): Promise<Leftovers> {
     // Its own end has looked where this ends it; what an earlier end named may be gone by now.
     const ended = task.end !== undefined
     const survived = await this.#leave(task)
@@ -167,7 +168,7 @@ class TaskTable implements Tasks {
     return { survived: survived || survivors.length > 0, survivors }
   }
 
-  async deleteAll(): Promise<Removal & { readonly deleted: number }> {
+  async deleteAll(): Promise<Leftovers & { readonly deleted: number }> {
     const tasks = this.list()
     for (const task of tasks) this.#forget(task)
     const orphans = await this.earlier.list()
@@ -176,7 +177,7 @@ class TaskTable implements Tasks {
     // One walk of /proc for all of them.
     const marked = tasks.flatMap((task) => task.marked)
     const left = { survived, survivors: await awayFrom(marked, 0) }
-    return { ...together([left, ...removals]), deleted: tasks.length + orphans.length }
+    return { ...leftoversOfAll([left, ...removals]), deleted: tasks.length + orphans.length }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

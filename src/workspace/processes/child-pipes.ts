@@ -8,14 +8,14 @@ import type { Pipes } from '../../native/spawn.ts'
 import { Leader } from './leader.ts'
 
 /** The ends of a child's pipes that stay here. */
-export interface Ends {
+export interface KeptPipes {
   readonly stdin: number | undefined
   readonly stdout: number
   readonly stderr: number
 }
 
 export interface OpenPipes {
-  readonly kept: Ends
+  readonly kept: KeptPipes
   readonly given: Pipes
   /** Once the child has its own, or none will be started. */
   readonly closeGiven: () => void
@@ -59,7 +59,7 @@ export class PipedChild extends Leader {
   readonly stderr: Readable
   readonly #outputs: readonly { readonly fd: number; readonly socket: Socket }[]
 
-  constructor(pid: number, ends: Ends, gone: (pid: number) => void) {
+  constructor(pid: number, ends: KeptPipes, gone: (pid: number) => void) {
     super(pid, gone)
     const [stdout, stderr] = [pipeSocket(ends.stdout, 'read'), pipeSocket(ends.stderr, 'read')]
     this.stdin = ends.stdin === undefined ? undefined : pipeSocket(ends.stdin, 'write')

@@ -6,21 +6,15 @@
 import { Fault, errnoOf } from '../../base/fault.ts'
 import { closeAllOnExec } from '../../native/libc.ts'
 import { peekEnding } from '../../native/process.ts'
-import {
-  startProgram,
-  startProgramWaiting,
-  type NamedProgram,
-  type OnTerminal,
-  type Pipes,
-} from '../../native/spawn.ts'
+import { Spawner, type NamedProgram, type OnTerminal, type Pipes, type SpawnerOptions } from '../../native/spawn.ts'
 import { openPipes, PipedChild } from './child-pipes.ts'
-import { openChildStart, type ChildStart, type ChildStartOptions } from './spawn-settings.ts'
+import { SpawnSettings, type SpawnSettingsOptions } from './spawn-settings.ts'
 import { FarCalls, type FarCallsOptions } from './far-calls.ts'
 import { Leader } from './leader.ts'
-import { Orphans, processes } from './process-table.ts'
+import { ageMs, processes, uptime, ZombieReaper } from './process-table.ts'
 import { killSessions } from './session.ts'
 import { checkStrings, reasonOf, type ProgramOptions } from './program-path.ts'
-import { answerLater, answerNow, groundOf, type Ground, type Touched } from './start-ground.ts'
+import { answerLater, answerNow, planStart, type StartPlan, type FarPart } from './start-plan.ts'
 import { readFileSync, readlinkSync } from 'node:fs'
 
 export type { ChildExit } from './leader.ts'
@@ -55,13 +49,13 @@ export function openChildren(options: ChildrenOptions = {}): Children {
   return new ChildTable(options)
 }
 
-export interface ChildrenOptions extends ChildStartOptions, FarCallsOptions {}
+export interface ChildrenOptions extends SpawnSettingsOptions, SpawnerOptions, FarCallsOptions {}
 
 /** SIGCHLD tells of every end; this look at all of them is the net below it, and keeps the loop alive. */
 const RECHECK_MS = 1000
 
 /** What a child is given as descriptors 0 to 2, and what is made of it. */
-interface Streams<C> {
+interface ChildStreams<C> {
   readonly given: Pipes | OnTerminal
   readonly made: (pid: number) => C
   /** Once it has been started, or the kernel has refused. */
@@ -73,19 +67,21 @@ interface Streams<C> {
 class ChildTable implements Children {
   readonly #running = new Map<number, Leader>()
   readonly #held = new Map<number, Leader>()
-  readonly #orphans = process.pid === 1 ? new Orphans((pid) => this.#away > 0 || this.#held.has(pid)) : undefined
+  readonly #orphans = process.pid === 1 ? new ZombieReaper((pid) => this.#away > 0 || this.#held.has(pid)) : undefined
   readonly #onEnd = () => this.#collect()
   readonly #gone = (pid: number) => void this.#held.delete(pid)
-  readonly #options: ChildStartOptions
+  readonly #options: SpawnSettingsOptions
+  readonly #spawner: Spawner
   readonly #far: FarCalls
   /** Starts that other threads are making: their children are not known yet. */
   #away = 0
-  #start: ChildStart | undefined
+  #settings: SpawnSettings | undefined
   #recheck: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(options: ChildrenOptions) {
     this.#options = options
+    this.#spawner = new Spawner(options)
     this.#far = new FarCalls(options)
     process.on('SIGCHLD', this.#onEnd)
   }
@@ -114,35 +110,35 @@ class ChildTable implements Children {
 
   #begin<C extends Leader>(
     options: ProgramOptions & Pick<SpawnOptions, 'operands'>,
-    open: () => Streams<C>,
+    open: () => ChildStreams<C>,
   ): C | Promise<C> {
     this.#admit()
     const { argv, cwd, operands = [] } = options
     const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`)
     checkStrings(argv, environment)
-    const go = ({ path, touched }: Ground): C | Promise<C> => {
+    const go = ({ path, touched }: StartPlan): C | Promise<C> => {
       const program = { path, argv: [...argv, ...operands], environment, cwd }
       return touched === undefined
         ? this.#startHere(program, options, open)
         : this.#startElsewhere(program, options, open, touched)
     }
-    const ground = groundOf(options, this.#far)
+    const ground = planStart(options, this.#far)
     return ground instanceof Promise ? ground.then(go) : go(ground)
   }
 
-  #admit(): ChildStart {
+  #admit(): SpawnSettings {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is stopping and starts no more processes')
-    if (this.#start === undefined) closeAllOnExec()
-    this.#start ??= openChildStart(this.#options)
-    return this.#start
+    if (this.#settings === undefined) closeAllOnExec()
+    this.#settings ??= new SpawnSettings(this.#options)
+    return this.#settings
   }
 
-  #startHere<C extends Leader>(program: NamedProgram, options: ProgramOptions, open: () => Streams<C>): C {
+  #startHere<C extends Leader>(program: NamedProgram, options: ProgramOptions, open: () => ChildStreams<C>): C {
     const child = this.#admit().start((group) => {
-      let streams: Streams<C> | undefined
+      let streams: ChildStreams<C> | undefined
       try {
         streams = open()
-        return streams.made(startProgram({ ...program, ...streams.given, group }))
+        return streams.made(this.#spawner.start({ ...program, ...streams.given, group }))
       } catch (error) {
         streams?.failed()
         const errno = errnoOf(error)
@@ -157,17 +153,17 @@ class ChildTable implements Children {
   async #startElsewhere<C extends Leader>(
     program: NamedProgram,
     options: ProgramOptions,
-    open: () => Streams<C>,
-    touched: Touched,
+    open: () => ChildStreams<C>,
+    touched: FarPart,
   ): Promise<C> {
-    const start = this.#admit()
+    const settings = this.#admit()
     const streams = open()
     let begun = false
     const call = async (): Promise<number> => {
       begun = true
       this.#away++
       try {
-        return await startProgramWaiting({ ...program, ...streams.given })
+        return await this.#spawner.startWaiting({ ...program, ...streams.given })
       } finally {
         this.#away--
         streams.over()
@@ -176,7 +172,7 @@ class ChildTable implements Children {
     try {
       const pid = await this.#far.make({ ...touched, ...this.#far.limit() }, call, (late) => this.#endUnseen(late))
       const child = this.#register(streams.made(pid))
-      start.settle(pid)
+      settings.setOn(pid)
       this.#collect() // it may have ended before it was known
       return child
     } catch (error) {
@@ -227,7 +223,7 @@ class ChildTable implements Children {
     clearInterval(this.#recheck)
     process.off('SIGCHLD', this.#onEnd)
     this.#orphans?.[Symbol.dispose]()
-    this.#start?.[Symbol.dispose]()
+    this.#settings?.[Symbol.dispose]()
   }
 }
 
@@ -236,20 +232,16 @@ class ChildTable implements Children {
 // that are known to none of our owners and still show this process's own memory, as a child does until it
 // has executed its program. KILL is kept for one that the kernel holds, and ends it before its first instruction.
 
-/** Of the start time in /proc/<pid>/stat: what every Linux answers for sysconf(_SC_CLK_TCK). */
-const TICKS_PER_SECOND = 100
 /** The start time is counted in ticks, and the timer that gave up may be early by as much. */
 const SLACK_MS = 50
 
 /** `ms`: how long a start is waited for. A younger one still has somebody who waits for it. */
 function endStuckStarts(isKnown: (pid: number) => boolean, ms: number): void {
   try {
-    const uptime = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
+    const now = uptime()
     for (const { pid, parent, started } of processes()) {
-      const age = (uptime - started / TICKS_PER_SECOND) * 1000
-      if (parent === process.pid && !isKnown(pid) && age >= ms - SLACK_MS && isOurImage(pid)) {
-        process.kill(pid, 'SIGKILL')
-      }
+      const overdue = parent === process.pid && !isKnown(pid) && ageMs(started, now) >= ms - SLACK_MS
+      if (overdue && isOurImage(pid)) process.kill(pid, 'SIGKILL')
     }
   } catch {
     // Nobody can look now: the child is ended when its start returns.

@@ -3,6 +3,7 @@
 // would need another is refused until one has come back.
 
 import { Fault, quote } from '../../base/fault.ts'
+import { waitFor, whenDone, type End } from '../../base/waiting.ts'
 
 /** Of Node's 16 threads (config.ts); file calls take half of them at most. */
 const MOST_AT_ONCE = 4
@@ -15,14 +16,14 @@ export interface FarCallsOptions {
 }
 
 /** What is waited for, and until when. */
-export interface Wait extends Limit {
+export interface FarWait extends Deadline {
   /** For people: `working directory "/srv/data"`. */
   readonly what: string
   readonly mount: string
 }
 
 /** By performance.now(). */
-export interface Limit {
+export interface Deadline {
   readonly deadline: number
 }
 
@@ -39,7 +40,7 @@ export class FarCalls {
   }
 
   /** From now on. */
-  limit(): Limit {
+  limit(): Deadline {
     return { deadline: performance.now() + this.patienceMs }
   }
 
@@ -47,7 +48,7 @@ export class FarCalls {
    * What `call` comes to. At the deadline it throws `timeout`, and `late` is told when the call has come back all the
    * same, with what it came to.
    */
-  async make<T>(wait: Wait, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+  async make<T>(wait: FarWait, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
     await this.#place(wait)
     const running = call()
     let left = false
@@ -55,13 +56,8 @@ export class FarCalls {
       (value) => this.#back(left, () => late?.(value)),
       () => this.#back(left),
     )
-    const timer = new AbortController()
-    try {
-      const first = await Promise.race([running, past(wait.deadline, timer.signal)])
-      if (first !== OVERDUE) return first
-    } finally {
-      timer.abort()
-    }
+    const ms = Math.max(0, wait.deadline - performance.now())
+    if ((await whenDone(running, undefined, ms)) !== 'late') return await running
     left = true
     this.#stuck++
     throw this.#timeout(wait)
@@ -74,41 +70,34 @@ export class FarCalls {
     if (left) then?.()
   }
 
-  async #place(wait: Wait): Promise<void> {
+  async #place(wait: FarWait): Promise<void> {
     while (this.#busy >= MOST_AT_ONCE) {
       const left = wait.deadline - performance.now()
       if (this.#stuck >= MOST_AT_ONCE || left <= 0) throw this.#crowded(wait)
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#waiting.push(resolve)
-      const timer = setTimeout(resolve, left)
-      await promise
-      clearTimeout(timer)
-      const at = this.#waiting.indexOf(resolve)
-      if (at !== -1) this.#waiting.splice(at, 1)
+      await waitFor((end: End<'free'>) => this.#enqueue(() => end('free')), undefined, left)
     }
     this.#busy++
   }
 
-  #timeout({ what, mount }: Wait): Fault {
+  /** Returns what takes it out of the queue again. */
+  #enqueue(wake: () => void): () => void {
+    this.#waiting.push(wake)
+    return () => {
+      const at = this.#waiting.indexOf(wake)
+      if (at !== -1) this.#waiting.splice(at, 1)
+    }
+  }
+
+  #timeout({ what, mount }: FarWait): Fault {
     const seconds = this.patienceMs / 1000
     const sentence = `${what}: the file system mounted at ${quote(mount)} did not answer within ${seconds} s; nothing was started`
     return new Fault('timeout', sentence, { details: { mount, limit_seconds: seconds } })
   }
 
-  #crowded({ what, mount }: Wait): Fault {
+  #crowded({ what, mount }: FarWait): Fault {
     const sentence =
       `${what} is on the file system mounted at ${quote(mount)}, ` +
       `and ${MOST_AT_ONCE} starts already wait for file systems that do not answer`
     return new Fault('unavailable', sentence, { details: { mount, limit: MOST_AT_ONCE }, retryAfter: RETRY_SECONDS })
   }
-}
-
-const OVERDUE = Symbol('the deadline has passed')
-
-/** Resolves at the deadline; never once `signal` has aborted. */
-async function past(deadline: number, signal: AbortSignal): Promise<typeof OVERDUE> {
-  const { promise, resolve } = Promise.withResolvers<typeof OVERDUE>()
-  const timer = setTimeout(() => resolve(OVERDUE), Math.max(0, deadline - performance.now()))
-  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-  return await promise
 }

@@ -7,7 +7,7 @@ import { access, open, stat } from 'node:fs/promises'
 import { errnoOf } from '../../base/fault.ts'
 
 /** What is asked. `touched`: the kernel itself goes there when the program is started. */
-export interface Question {
+export interface FileQuestion {
   readonly path: string
   readonly about: 'kind' | 'interpreter'
   readonly touched: boolean
@@ -15,7 +15,7 @@ export interface Question {
   readonly role: string
 }
 
-export interface Seen {
+export interface FileAnswer {
   /** Why nothing was seen. */
   readonly errno: string | undefined
   readonly kind: 'file' | 'directory' | 'other'
@@ -26,9 +26,9 @@ export interface Seen {
   readonly script: boolean
 }
 
-const NOTHING: Seen = { errno: undefined, kind: 'other', usable: false, interpreter: undefined, script: false }
+const NOTHING: FileAnswer = { errno: undefined, kind: 'other', usable: false, interpreter: undefined, script: false }
 
-export function lookNow({ path, about }: Question): Seen {
+export function lookNow({ path, about }: FileQuestion): FileAnswer {
   try {
     if (about === 'interpreter') return interpreterNow(path)
     const stats = statSync(path, { throwIfNoEntry: false })
@@ -38,7 +38,7 @@ export function lookNow({ path, about }: Question): Seen {
   }
 }
 
-export async function lookLater({ path, about }: Question): Promise<Seen> {
+export async function lookLater({ path, about }: FileQuestion): Promise<FileAnswer> {
   try {
     if (about === 'interpreter') return await interpreterLater(path)
     return seenOf(await stat(path), await usableLater(path))
@@ -63,7 +63,7 @@ async function usableLater(path: string): Promise<boolean> {
   )
 }
 
-function seenOf(stats: Stats, usable: boolean): Seen {
+function seenOf(stats: Stats, usable: boolean): FileAnswer {
   return { ...NOTHING, kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other', usable }
 }
 
@@ -72,7 +72,7 @@ const HEAD_BYTES = 4096
 /** Never waits for a writer of a FIFO, never becomes a controlling terminal. */
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 
-function interpreterNow(path: string): Seen {
+function interpreterNow(path: string): FileAnswer {
   const fd = openSync(path, READ)
   try {
     if (!fstatSync(fd).isFile()) return NOTHING
@@ -88,7 +88,7 @@ function interpreterNow(path: string): Seen {
   }
 }
 
-async function interpreterLater(path: string): Promise<Seen> {
+async function interpreterLater(path: string): Promise<FileAnswer> {
   await using file = await open(path, READ)
   if (!(await file.stat()).isFile()) return NOTHING
   const part = async (at: number, length: number): Promise<Buffer> => {
@@ -103,7 +103,7 @@ async function interpreterLater(path: string): Promise<Seen> {
 /** Longest first line of a script that the kernel reads. */
 const LINE_BYTES = 256
 
-function ofScript(head: Buffer): Seen {
+function ofScript(head: Buffer): FileAnswer {
   const [first = ''] = head
     .subarray(0, LINE_BYTES)
     .toString()
@@ -112,7 +112,7 @@ function ofScript(head: Buffer): Seen {
   return { ...NOTHING, interpreter, script: interpreter !== undefined }
 }
 
-function ofLoader(name: Buffer): Seen {
+function ofLoader(name: Buffer): FileAnswer {
   const text = name.toString().split('\0', 1)[0] ?? ''
   return text === '' ? NOTHING : { ...NOTHING, interpreter: text }
 }

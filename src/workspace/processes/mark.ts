@@ -9,7 +9,7 @@ import { entryOf, isDead, processes, type ProcessEntry } from './process-table.t
 
 export const MARK_VARIABLE = 'WORKSPACE_RUNTIME_MARK'
 
-export interface Mark {
+export interface CommandMark {
   /** Of the state directory. */
   readonly identity: string
   /** The daemon's process, as process-name.ts names it. */
@@ -17,19 +17,19 @@ export interface Mark {
   readonly id: string
 }
 
-export interface Marked {
-  readonly mark: Mark
+export interface MarkedProcess {
+  readonly mark: CommandMark
   readonly entry: ProcessEntry
 }
 
 const MARK = /^([0-9a-f]{16}):([0-9a-f-]+):(\d{1,16})$/
 
-export function markText({ identity, life, id }: Mark): string {
+export function markText({ identity, life, id }: CommandMark): string {
   return `${identity}:${life}:${id}`
 }
 
 /** The mark in the text of an environment, as /proc/<pid>/environ has it. Exported for its test. */
-export function markIn(environ: string): Mark | undefined {
+export function markIn(environ: string): CommandMark | undefined {
   const entry = environ.split('\0').find((one) => one.startsWith(`${MARK_VARIABLE}=`))
   const [, identity, life, id] = MARK.exec(entry?.slice(MARK_VARIABLE.length + 1) ?? '') ?? []
   if (identity === undefined || life === undefined || id === undefined) return undefined
@@ -37,8 +37,8 @@ export function markIn(environ: string): Mark | undefined {
 }
 
 /** The living processes that are `possible` and carry a mark; none where nobody can look. */
-export async function markedProcesses(possible: (entry: ProcessEntry) => boolean): Promise<Marked[]> {
-  const found: Marked[] = []
+export async function markedProcesses(possible: (entry: ProcessEntry) => boolean): Promise<MarkedProcess[]> {
+  const found: MarkedProcess[] = []
   const turn = takeTurns()
   try {
     for (const entry of processes()) {
@@ -62,13 +62,29 @@ export interface Survivor {
   readonly session: number
 }
 
-/** How many are named. */
-const MOST_NAMED = 20
+/** Survivors that one answer names at most. */
+const MOST_SURVIVORS = 20
+
+/** What lives on of a command or terminal that was ended. */
+export interface Leftovers {
+  /** True if something lives on: not even SIGKILL ended it, or it had made a session of its own. */
+  readonly survived: boolean
+  /** Processes of the second kind, 20 at most. */
+  readonly survivors: readonly Survivor[]
+}
+
+/** Returns the leftovers of several as one. */
+export function leftoversOfAll(all: readonly (Leftovers | undefined)[]): Leftovers {
+  return {
+    survived: all.some((one) => one?.survived === true || (one?.survivors.length ?? 0) > 0),
+    survivors: all.flatMap((one) => one?.survivors ?? []).slice(0, MOST_SURVIVORS),
+  }
+}
 
 /** A command by the number of its session and its mark. */
 export interface MarkedCommand {
   readonly session: number
-  readonly mark: Mark
+  readonly mark: CommandMark
 }
 
 /** Those of these commands that made a session of their own; `since`: when the first process of all started. */
@@ -76,11 +92,11 @@ export async function awayFrom(commands: readonly MarkedCommand[], since: number
   if (commands.length === 0) return []
   const sessions = new Map(commands.map(({ session, mark }) => [markText(mark), session]))
   const marked = await markedProcesses((one) => one.started >= since && one.pid !== process.pid)
-  const left = ({ mark, entry }: Marked): boolean => {
+  const left = ({ mark, entry }: MarkedProcess): boolean => {
     const session = sessions.get(markText(mark))
     return session !== undefined && session !== entry.session
   }
-  const away = marked.filter(left).slice(0, MOST_NAMED)
+  const away = marked.filter(left).slice(0, MOST_SURVIVORS)
   return await Promise.all(
     away.map(async ({ entry: { pid, session: own } }) => ({ pid, name: await nameOf(pid), session: own })),
   )

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import { readFile } from 'node:fs/promises'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { takeTurns } from '../../base/waiting.ts'
 import { reap } from '../../native/process.ts'
 
 export interface ProcessEntry {
@@ -19,6 +19,8 @@ export interface ProcessEntry {
   readonly started: number
 }
 
+/** Unit of start times in /proc/<pid>/stat: every Linux answers 100 for sysconf(_SC_CLK_TCK). */
+const TICKS_PER_SECOND = 100
 /** Field 22 of /proc/<pid>/stat, counted from the field behind the name. */
 const STARTED = 19
 
@@ -56,6 +58,16 @@ export function entryOf(pid: number | string): ProcessEntry | undefined {
   }
 }
 
+/** Seconds since boot. Throws if /proc is not mounted. */
+export function uptime(): number {
+  return Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
+}
+
+/** Milliseconds since a process started; `started` in ticks, as ProcessEntry has it. */
+export function ageMs(started: number, now = uptime()): number {
+  return (now - started / TICKS_PER_SECOND) * 1000
+}
+
 export function isDead(entry: ProcessEntry): boolean {
   return entry.state === 'Z' || entry.state === 'X'
 }
@@ -66,24 +78,22 @@ export function isDead(entry: ProcessEntry): boolean {
 const NAME = /^([0-9a-f-]+)-(\d+)-(\d+)$/
 
 export async function processName(): Promise<string> {
-  return `${await bootId()}-${process.pid}-${(await startTime(process.pid)) ?? '0'}`
+  return `${await bootId()}-${process.pid}-${(await startTime(process.pid)) ?? 0}`
 }
 
 /** Whether the process of that name lives; false for what is no such name. */
 export async function isAlive(name: string): Promise<boolean> {
   const [, boot, pid, started] = NAME.exec(name) ?? []
-  return boot === (await bootId()) && (await startTime(Number(pid))) === started
+  return boot === (await bootId()) && (await startTime(Number(pid))) === Number(started)
 }
 
 async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '0')).trim()
 }
 
-/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; undefined where no such process lives. */
-async function startTime(pid: number): Promise<string | undefined> {
-  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The name in field 2 may hold blanks and brackets; the fields are counted after its last bracket.
-  return line.slice(line.lastIndexOf(')') + 2).split(' ')[19]
+/** The start time of a process in clock ticks since boot; undefined if none of that number lives. */
+async function startTime(pid: number): Promise<number | undefined> {
+  return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))?.started
 }
 
 // Zombies that nobody else can reap. As PID 1 of a container the daemon inherits every process whose parent
@@ -93,10 +103,8 @@ async function startTime(pid: number): Promise<string | undefined> {
 
 /** Pause before a sweep, so that a burst of orphans costs one. */
 const SWEEP_DELAY_MS = 100
-/** How long a sweep may hold the main loop before it lets others run. */
-const SLICE_MS = 10
 
-export class Orphans implements Disposable {
+export class ZombieReaper implements Disposable {
   readonly #isOurs: (pid: number) => boolean
   #timer: NodeJS.Timeout | undefined
   #sweeping = false
@@ -115,13 +123,11 @@ export class Orphans implements Disposable {
   async #sweep(): Promise<void> {
     this.#sweeping = true
     this.#timer = undefined
-    let sliceEnd = performance.now() + SLICE_MS
+    const turn = takeTurns()
     try {
       for (const entry of processes()) {
         if (entry.parent === process.pid && entry.state === 'Z' && !this.#isOurs(entry.pid)) reap(entry.pid)
-        if (performance.now() < sliceEnd) continue
-        await nextTurn()
-        sliceEnd = performance.now() + SLICE_MS
+        await turn()
       }
     } catch {
       this.#again = true // nobody could look

@@ -4,8 +4,7 @@
 // know of files they ask for, and `start-ground.ts` answers, on this thread or another.
 
 import { Fault, quote, type FaultCode } from '../../base/fault.ts'
-import { ARGUMENT_BYTES } from '../exec/command.ts'
-import type { Question, Seen } from './file-look.ts'
+import type { FileQuestion, FileAnswer } from './file-look.ts'
 
 export interface ProgramOptions {
   /** Executed as it is; the first is looked up in the PATH of `env`, as execvp does. */
@@ -16,7 +15,10 @@ export interface ProgramOptions {
 }
 
 /** Asks about files, one after the other, and comes to an answer. */
-export type Inquiry<T> = Generator<Question, T, Seen>
+export type FileInquiry<T> = Generator<FileQuestion, T, FileAnswer>
+
+/** MAX_ARG_STRLEN of Linux (32 pages of 4 KiB), less the final NUL: no single argument may be longer. */
+export const ARGUMENT_BYTES = 131_071
 
 /** What execvp searches where PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'
@@ -28,7 +30,7 @@ const RETRY_SECONDS = 1
 const MOST_INTERPRETERS = 5
 
 /** The path to execute: a name with a slash as it is (relative to cwd), any other as found in PATH. */
-export function* findProgram(options: ProgramOptions): Inquiry<string> {
+export function* findProgram(options: ProgramOptions): FileInquiry<string> {
   const name = options.argv[0]
   if (name.includes('/')) return name
   const searched = options.env['PATH'] ?? DEFAULT_PATH
@@ -48,13 +50,13 @@ export function* findProgram(options: ProgramOptions): Inquiry<string> {
 }
 
 /** Everything the kernel will touch when `path` is started: working directory, program, interpreters in turn. */
-export function* whatIsTouched(options: ProgramOptions, path: string): Inquiry<void> {
+export function* whatIsTouched(options: ProgramOptions, path: string): FileInquiry<void> {
   const { cwd } = options
   yield { path: cwd, about: 'kind', touched: true, role: 'working directory' }
   let file: string | undefined = inCwd(path, cwd)
   let role = 'command'
   for (let depth = 0; depth <= MOST_INTERPRETERS && file !== undefined; depth++) {
-    const seen: Seen = yield { path: file, about: 'interpreter', touched: true, role }
+    const seen: FileAnswer = yield { path: file, about: 'interpreter', touched: true, role }
     file = seen.interpreter === undefined ? undefined : inCwd(seen.interpreter, cwd)
     role = 'interpreter'
   }
@@ -79,7 +81,7 @@ function checkString(what: string, value: string): void {
 }
 
 /** Why a process cannot start in this directory, if so. */
-function* cwdProblem(cwd: string): Inquiry<Fault | undefined> {
+function* cwdProblem(cwd: string): FileInquiry<Fault | undefined> {
   const { errno, kind, usable } = yield { path: cwd, about: 'kind', touched: false, role: 'working directory' }
   if (errno === undefined) {
     if (kind !== 'directory') return cwdFault(cwd, 'ENOTDIR', 'is not a directory')
@@ -126,7 +128,7 @@ const REFUSALS: Readonly<Record<string, readonly [FaultCode, string]>> = {
 const DEEP = 'its #! line leads from script to script, further than the system follows'
 
 /** Why starting failed, said about the request; `errno` is its name. */
-export function* reasonOf(errno: string, options: ProgramOptions, path: string): Inquiry<Fault> {
+export function* reasonOf(errno: string, options: ProgramOptions, path: string): FileInquiry<Fault> {
   const fault = (code: FaultCode, problem: string) => commandFault(code, options, problem, errno)
   if (errno === 'E2BIG') {
     return fault('payload_too_large', 'arguments and environment together exceed what the system takes')
@@ -146,7 +148,7 @@ export function* reasonOf(errno: string, options: ProgramOptions, path: string):
   return fault(code, problem)
 }
 
-function* refusalOf(file: string, seen: Seen): Inquiry<string> {
+function* refusalOf(file: string, seen: FileAnswer): FileInquiry<string> {
   if (seen.errno === undefined && seen.kind === 'directory') return 'is a directory'
   if (seen.errno === undefined && seen.usable) {
     const { interpreter, script } = yield { path: file, about: 'interpreter', touched: false, role: 'command' }
@@ -157,7 +159,7 @@ function* refusalOf(file: string, seen: Seen): Inquiry<string> {
 }
 
 /** The file is there and the kernel says ENOENT: what is missing is what should run it. */
-function* missingInterpreter(file: string): Inquiry<string> {
+function* missingInterpreter(file: string): FileInquiry<string> {
   const { interpreter, script } = yield { path: file, about: 'interpreter', touched: false, role: 'command' }
   if (script && interpreter !== undefined) {
     return `the file exists, but its interpreter ${quote(interpreter)} does not`

@@ -1,285 +1,194 @@
-// How children are started where the daemon's own settings are not a login's (E-11, Z-03, and the
-// unit's LimitNOFILE, Nice, OOMScoreAdjust and Delegate). What a child inherits is changed here for the length of
-// the one call that starts it, so it is right from the child's first instruction, with no wrapper program in
-// between that could spoil its arguments, environment or exit code. What we may not take back afterwards is set
-// from outside instead, just after exec, when the child is in its loader. Where nothing differs, nothing is done.
+// Starts a child with a login's settings where the daemon has others: soft limit of open files, niceness, OOM score,
+// control group (E-11, Z-03; the unit's LimitNOFILE, Nice, OOMScoreAdjust, Delegate). A child inherits what this process
+// has at the moment of the spawn. So each setting is changed for the one call that starts the child and restored after
+// it: the child has it from its first instruction, and no wrapper program spoils arguments, environment or exit code.
+// A setting that we could not restore is set on the child from outside, just after exec, while it is in its loader.
+//
+//   const child = new SpawnSettings(options).start((group) => spawnIn(group))   // `setOn` for another thread's child
 
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync, constants } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import os from 'node:os'
 import { errnoOf, Fault } from '../../base/fault.ts'
 import { fileLimit, setFileLimit } from '../../native/process.ts'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { canStartInGroup } from '../../native/spawn.ts'
+import { WorkGroup, type ControlGroups } from './work-group.ts'
 
-/** The kernel's own default. Node raises ours to the hard limit, and programs that close every possible
- * descriptor would take minutes with it. */
+/**
+ * The kernel's own default of open files. Node raises its own to the hard limit, and programs that close every possible
+ * descriptor would take minutes with that.
+ */
 const SOFT_FILES = 1024
-/** Commands go first when memory runs out: by so much above the daemon, and above 0. */
+/** Distance above the daemon's OOM score (or above 0), so that the kernel ends commands first. 1000 is its maximum. */
 const MORE_OOM_SCORE = 100
 const MOST_OOM_SCORE = 1000
-
-/** How long the limit is set from outside after the daemon was found to have more files open than it allows. */
+/** Time for which the file limit is set from outside after the daemon had more files open than a child may have. */
 const CROWDED_MS = 60_000
 
-export interface ChildStartOptions {
-  /** Given where the daemon has a control group of its own. */
+export interface SpawnSettingsOptions {
+  /** The control groups, if the daemon has one for itself. */
   readonly groups?: ControlGroups | undefined
-  /** The children's OOM score whatever the daemon's own is. */
+  /** The children's OOM score, whatever the daemon's is. */
   readonly oomScore?: number | undefined
   /** The children's soft limit of open files, as far as the hard limit allows; 1024 unless given. */
   readonly files?: number | undefined
 }
 
-export interface ChildStart extends Disposable {
-  /** Starts a child that has a login's settings; `begin` gets the control group to start it in, if it can be. */
-  start<C extends { readonly pid: number }>(begin: (group: number | undefined) => C): C
-  /** Sets all of it from outside, for a child that was started on another thread: for whom nothing could be lent. */
-  settle(pid: number): void
+interface Started {
+  readonly pid: number
 }
 
-/** A setting of ours that must not reach the children. */
-interface Favour {
-  /** Our own as a child shall have it, and ours again; undefined where it could not be taken back. */
-  readonly inherited: { readonly giveUp: () => void; readonly takeBack: () => void } | undefined
-  /** The setting of a child that has started with ours. */
-  readonly setOutside: (pid: number) => void
+/** A setting of the daemon that its children must not have. */
+interface SpawnSetting {
+  /** Sets our own to the child's value, and back. Undefined if we could not set it back (that needs a capability). */
+  readonly own: { readonly lower: () => void; readonly restore: () => void } | undefined
+  /** Sets that of a child which has started with ours. Throws if the kernel refuses. */
+  readonly setOn: (pid: number) => void
 }
 
-/** Reads our own niceness and score once; the file limit may be changed from outside at any time. */
-export function openChildStart(options: ChildStartOptions = {}): ChildStart {
-  const group = options.groups === undefined ? undefined : openWorkGroup(options.groups)
-  const score = oomScoreFavour(options.oomScore)
-  const favours = [score, nicenessFavour()].filter((one) => one !== undefined)
-  const files = BigInt(options.files ?? SOFT_FILES)
-  const limited = fileLimiter(files)
-  return {
-    start(begin) {
-      const started = () => limited(() => (group === undefined ? begin(undefined) : group.start(begin)))
-      const child = favours.reduceRight<typeof started>((inner, favour) => () => without(favour, inner), started)()
-      for (const { inherited, setOutside } of favours) if (inherited === undefined) quietly(() => setOutside(child.pid))
-      return child
-    },
-    settle(pid) {
-      group?.add(pid)
-      lowerFiles(pid, files)
-      for (const { setOutside } of favours) quietly(() => setOutside(pid))
-    },
-    [Symbol.dispose]() {
-      group?.[Symbol.dispose]()
-      score?.[Symbol.dispose]()
-    },
+/** Reads our niceness and OOM score once; the limit of files, which may be changed from outside, at each start. */
+export class SpawnSettings implements Disposable {
+  readonly #group: WorkGroup | undefined
+  readonly #files: FileLimit
+  readonly #score: OomScore | undefined
+  readonly #settings: readonly SpawnSetting[]
+  /** Those that are changed for the spawn. */
+  readonly #lowered: readonly NonNullable<SpawnSetting['own']>[]
+  /** Those that are set on the child. */
+  readonly #outside: readonly SpawnSetting[]
+
+  constructor({ groups, oomScore, files = SOFT_FILES }: SpawnSettingsOptions = {}) {
+    this.#group = groups === undefined ? undefined : new WorkGroup(groups)
+    this.#files = new FileLimit(BigInt(files))
+    this.#score = OomScore.of(oomScore)
+    this.#settings = [this.#score, niceness()].filter((one) => one !== undefined)
+    this.#lowered = this.#settings.flatMap(({ own }) => own ?? [])
+    this.#outside = this.#settings.filter(({ own }) => own === undefined)
   }
-}
 
-function fileLimiter(files: bigint): <C extends { readonly pid: number }>(begin: () => C) => C {
-  let crowdedUntil = Number.NEGATIVE_INFINITY
-  const inherited = <C>(begin: () => C): C | undefined => {
-    const own = fileLimit(0)
-    if (own.soft <= files) return begin()
-    if (performance.now() < crowdedUntil) return undefined
-    setFileLimit(0, { ...own, soft: files })
+  /** Starts a child on this thread; `begin` gets the control group to start it in, if there is one. */
+  start<C extends Started>(begin: (group: number | undefined) => C): C {
+    const inGroup = (): C => (this.#group === undefined ? begin(undefined) : this.#group.start(begin))
+    for (const { lower } of this.#lowered) quietly(lower)
+    let child: C
     try {
-      return begin()
-    } catch (error) {
-      // With so many files open no thread can open another while the limit is low: not again for a while.
-      if (!outOfDescriptors(error)) throw error
-      crowdedUntil = performance.now() + CROWDED_MS
-      return undefined
+      child = this.#files.start(inGroup)
     } finally {
-      setFileLimit(0, own)
+      for (let at = this.#lowered.length - 1; at >= 0; at--) quietly(this.#lowered[at]?.restore)
     }
-  }
-  return (begin) => {
-    const quiet = inherited(begin)
-    if (quiet !== undefined) return quiet
-    const child = begin()
-    lowerFiles(child.pid, files)
+    for (const { setOn } of this.#outside) quietly(setOn, child.pid)
     return child
   }
+
+  /** Sets everything from outside on a child that another thread has started, for which ours could not be changed. */
+  setOn(pid: number): void {
+    this.#group?.add(pid)
+    this.#files.setOn(pid)
+    for (const { setOn } of this.#settings) quietly(setOn, pid)
+  }
+
+  [Symbol.dispose](): void {
+    this.#group?.[Symbol.dispose]()
+    this.#score?.[Symbol.dispose]()
+  }
 }
 
-function lowerFiles(pid: number, files: bigint): void {
-  const own = fileLimit(0)
-  if (own.soft > files) setFileLimit(pid, { ...own, soft: files })
+/** Calls what a sandbox may refuse, or a process that has just ended: the child then keeps the daemon's setting. */
+function quietly(act: ((pid: number) => void) | undefined, pid = 0): void {
+  try {
+    act?.(pid)
+  } catch {
+    // refused
+  }
+}
+
+/** The soft limit of open files. */
+class FileLimit {
+  readonly #soft: bigint
+  #crowdedUntil = Number.NEGATIVE_INFINITY
+
+  constructor(soft: bigint) {
+    this.#soft = soft
+  }
+
+  start<C extends Started>(begin: () => C): C {
+    const own = fileLimit(0)
+    if (own.soft <= this.#soft) return begin()
+    if (performance.now() >= this.#crowdedUntil) {
+      setFileLimit(0, { ...own, soft: this.#soft })
+      try {
+        return begin()
+      } catch (error) {
+        // The daemon has more files open than the lowered limit: while it is low, no thread can open another.
+        if (!outOfDescriptors(error)) throw error
+        this.#crowdedUntil = performance.now() + CROWDED_MS
+      } finally {
+        setFileLimit(0, own)
+      }
+    }
+    const child = begin()
+    this.setOn(child.pid)
+    return child
+  }
+
+  setOn(pid: number): void {
+    const own = fileLimit(0)
+    if (own.soft > this.#soft) setFileLimit(pid, { ...own, soft: this.#soft })
+  }
 }
 
 function outOfDescriptors(error: unknown): boolean {
   return error instanceof Fault ? error.details?.['errno'] === 'EMFILE' : errnoOf(error) === 'EMFILE'
 }
 
-function without<C>({ inherited }: Favour, begin: () => C): C {
-  if (inherited === undefined) return begin()
-  quietly(inherited.giveUp)
-  try {
-    return begin()
-  } finally {
-    quietly(inherited.takeBack)
-  }
-}
-
-/** The kernel counts niceness by thread, and a child has that of the thread which starts it: this one. */
-function nicenessFavour(): Favour | undefined {
+/** The kernel counts niceness by thread, and a child gets that of the thread that starts it: this one. */
+function niceness(): SpawnSetting | undefined {
   const own = os.getPriority()
   if (own >= 0) return undefined
   return {
-    inherited: inheritedWhereWeMay((value) => os.setPriority(0, value), own, 0),
-    setOutside: (pid) => os.setPriority(pid, 0),
+    own: ifRestorable((value) => os.setPriority(0, value), own, 0),
+    setOn: (pid) => os.setPriority(pid, 0),
   }
 }
 
-/** Our score while a child is started is the child's: for half a millisecond, and then any command has more. */
-function oomScoreFavour(wanted: number | undefined): (Favour & Disposable) | undefined {
-  const own = oomScoreOfUs()
-  if (own === undefined) return undefined
-  const children = wanted ?? Math.min(Math.max(own, 0) + MORE_OOM_SCORE, MOST_OOM_SCORE)
-  let file: number | undefined
-  const change = (value: number) => {
-    file ??= openSync('/proc/self/oom_score_adj', 'w') // kept: opening costs more than writing
-    writeSync(file, String(value), 0)
+/** The OOM score. Ours is the child's for half a millisecond; every command that runs has a higher one even then. */
+class OomScore implements SpawnSetting, Disposable {
+  readonly own: SpawnSetting['own']
+  readonly setOn: (pid: number) => void
+  /** /proc/self/oom_score_adj, kept open: opening costs more than writing. */
+  #file: number | undefined
+
+  /** Undefined if the kernel shows no score. */
+  static of(wanted: number | undefined): OomScore | undefined {
+    try {
+      return new OomScore(Number(readFileSync('/proc/self/oom_score_adj', 'latin1')), wanted)
+    } catch {
+      return undefined
+    }
   }
-  return {
-    inherited: inheritedWhereWeMay(change, own, children),
-    setOutside: (pid) => writeFileSync(`/proc/${pid}/oom_score_adj`, String(children)),
-    [Symbol.dispose]: () => (file === undefined ? undefined : closeSync(file)),
+
+  private constructor(own: number, wanted: number | undefined) {
+    const children = wanted ?? Math.min(Math.max(own, 0) + MORE_OOM_SCORE, MOST_OOM_SCORE)
+    this.own = ifRestorable((value) => this.#change(value), own, children)
+    this.setOn = (pid) => writeFileSync(`/proc/${pid}/oom_score_adj`, String(children))
+  }
+
+  #change(value: number): void {
+    this.#file ??= openSync('/proc/self/oom_score_adj', 'w')
+    writeSync(this.#file, String(value), 0)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file !== undefined) closeSync(this.#file)
+    this.#file = undefined
   }
 }
 
-/** What has been given up may need a capability to come back: tried once, at the first child, by one step. */
-function inheritedWhereWeMay(change: (value: number) => void, own: number, children: number): Favour['inherited'] {
+/** Restoring may need a capability. Tries it once, by one step, at the first child. */
+function ifRestorable(change: (value: number) => void, own: number, children: number): SpawnSetting['own'] {
   try {
     change(own + 1)
     change(own)
   } catch {
     return undefined
   }
-  return { giveUp: () => change(children), takeBack: () => change(own) }
-}
-
-function oomScoreOfUs(): number | undefined {
-  try {
-    return Number(readFileSync('/proc/self/oom_score_adj', 'latin1'))
-  } catch {
-    return undefined
-  }
-}
-
-/** For settings that a sandbox may refuse, or a process that has just ended, without harm. */
-function quietly(act: () => void): void {
-  try {
-    act()
-  } catch {
-    // the child keeps the daemon's own setting
-  }
-}
-
-// The control group that children belong to. Where the C library can, a child is born in it (glibc 2.39). Where
-// it cannot, the child is moved there just after its start, off the main thread since the kernel takes
-// milliseconds for it, and so is everything it has started by then: nothing stays in the daemon's own group. A
-// shell as wrapper would be exact too, but changes the environment, argv[0] and the errors of exec.
-
-/** Directories of control groups, version 2. */
-export interface ControlGroups {
-  /** Where the daemon is, and nobody but it. */
-  readonly own: string
-  /** Where its children belong. */
-  readonly work: string
-}
-
-interface WorkGroup extends Disposable {
-  start<C extends { readonly pid: number }>(begin: (group: number | undefined) => C): C
-  /** Moves a child there that was started elsewhere, and what it has started by then. */
-  add(pid: number): void
-}
-
-/** What the kernel says of a group that cannot be started in (clone3): retired, frozen out, or not ours to use. */
-const REFUSALS = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENODEV', 'EBADF', 'EBUSY', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS'])
-
-function openWorkGroup(groups: ControlGroups): WorkGroup {
-  const mover = new Mover(groups)
-  let group = canStartInGroup() ? openDirectory(groups.work) : undefined
-  const close = () => {
-    if (group !== undefined) closeSync(group)
-    group = undefined
-  }
-  return {
-    start(begin) {
-      try {
-        if (group !== undefined) return begin(group)
-      } catch (error) {
-        if (!REFUSALS.has(refusalOf(error) ?? '')) throw error
-      }
-      // Throws again where it was the program that could not be started; else the group was of no use.
-      const child = begin(undefined)
-      close()
-      mover.add(child.pid)
-      return child
-    },
-    add: (pid) => mover.add(pid),
-    [Symbol.dispose]: close,
-  }
-}
-
-/** Undefined where it is gone: children start all the same. */
-function openDirectory(path: string): number | undefined {
-  try {
-    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  } catch {
-    return undefined
-  }
-}
-
-function refusalOf(error: unknown): string | undefined {
-  if (!(error instanceof Fault)) return errnoOf(error)
-  const errno = error.details?.['errno']
-  return typeof errno === 'string' ? errno : undefined
-}
-
-/** Rounds over the daemon's own group: each finds what a child has started before it was moved. */
-const MOST_ROUNDS = 20
-
-/** Moves one process after the other. */
-class Mover {
-  readonly #own: string
-  readonly #procs: string
-  /** No longer than the children alive, which their owners bound. */
-  readonly #waiting: number[] = []
-  #moving = false
-
-  constructor(groups: ControlGroups) {
-    this.#own = join(groups.own, 'cgroup.procs')
-    this.#procs = join(groups.work, 'cgroup.procs')
-  }
-
-  add(pid: number): void {
-    this.#waiting.push(pid)
-    if (!this.#moving) void this.#run()
-  }
-
-  async #run(): Promise<void> {
-    this.#moving = true
-    for (let pid = this.#waiting.shift(); pid !== undefined; pid = this.#waiting.shift()) {
-      await this.#move(pid)
-      if (this.#waiting.length === 0) await this.#sweep()
-    }
-    this.#moving = false
-  }
-
-  async #move(pid: number): Promise<void> {
-    await writeFile(this.#procs, String(pid)).catch(() => undefined) // it has ended already
-  }
-
-  /** Whoever is in our own group besides us is a child's child. */
-  async #sweep(): Promise<void> {
-    for (let round = 0; round < MOST_ROUNDS; round++) {
-      const strays = (await pidsIn(this.#own)).filter((pid) => pid !== process.pid)
-      if (strays.length === 0) return
-      for (const pid of strays) await this.#move(pid)
-    }
-  }
-}
-
-async function pidsIn(procs: string): Promise<number[]> {
-  const text = await readFile(procs, 'latin1').catch(() => '')
-  return text.split('\n').filter(Boolean).map(Number)
+  return { lower: () => change(children), restore: () => change(own) }
 }

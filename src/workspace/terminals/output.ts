@@ -3,9 +3,9 @@
 // (protocol.md#scrollback). A complete output shrinks to what can still be asked for.
 
 import { Waiters } from '../../base/waiting.ts'
-import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type Excerpt, type History } from '../../threads/terminal/ring.ts'
+import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type RingPart, type History } from '../../threads/terminal/ring.ts'
 import { KeptStates, type KeptState } from '../../threads/terminal/kept-states.ts'
-import type { Rings } from './reader.ts'
+import type { SpareRings } from './reader.ts'
 import { preludeBefore, screenBefore } from './screen-before.ts'
 import type { WindowSize } from '../../native/pty.ts'
 
@@ -14,12 +14,12 @@ const KEPT_BYTES = 256 * 1024
 /** A copy that was overtaken by a flood is made again this often, then what is left of it will do. */
 const COPIES = 3
 
-export class TerminalOutput implements Attached {
+export class TerminalOutput implements AttachedOutput {
   readonly #wake: () => void
   readonly #attachments = new Set<Attachment>()
   readonly #waiters = new Waiters()
-  readonly #rings: Rings
-  #history: TerminalRing | Remains
+  readonly #rings: SpareRings
+  #history: TerminalRing | EndedHistory
   /** History before it was cleared away. */
   #floor = 0
   #exitCode: number | undefined
@@ -27,7 +27,7 @@ export class TerminalOutput implements Attached {
   #window: WindowSize
 
   /** `wake` makes the reader look at the limit again. */
-  constructor(rings: Rings, window: WindowSize, wake: () => void) {
+  constructor(rings: SpareRings, window: WindowSize, wake: () => void) {
     this.#rings = rings
     this.#window = window
     this.#history = rings.take()
@@ -82,11 +82,11 @@ export class TerminalOutput implements Attached {
 
   #keptBefore(offset: number): KeptState | undefined {
     const history = this.#history
-    return history instanceof Remains ? history.start : new KeptStates(history.shared).before(offset)
+    return history instanceof EndedHistory ? history.start : new KeptStates(history.shared).before(offset)
   }
 
   /** The last bytes, at most `most`. */
-  tail(most: number): Excerpt {
+  tail(most: number): RingPart {
     for (let left = COPIES; ; left--) {
       const { head } = this
       const from = Math.max(this.shown, head - most)
@@ -96,7 +96,7 @@ export class TerminalOutput implements Attached {
   }
 
   /** Bytes from an offset on, at most `most`; begins later where they are gone. */
-  range(from: number, most: number): Excerpt {
+  range(from: number, most: number): RingPart {
     for (let left = COPIES; ; left--) {
       const { head } = this
       const start = Math.min(Math.max(from, this.shown), head)
@@ -164,24 +164,24 @@ export class TerminalOutput implements Attached {
   }
 
   #shrink(): void {
-    if (this.#exitCode === undefined || this.#attachments.size > 0 || this.#history instanceof Remains) return
+    if (this.#exitCode === undefined || this.#attachments.size > 0 || this.#history instanceof EndedHistory) return
     const { ring } = this
     const tail = this.tail(KEPT_BYTES)
     const { offset } = tail
     const state = screenBefore(ring, offset, this.#keptBefore(offset), this.#window)
-    this.#history = new Remains(tail, { offset, state })
+    this.#history = new EndedHistory(tail, { offset, state })
     this.#rings.give(ring)
   }
 }
 
 /** The end of an output that is complete. */
-class Remains implements History {
+class EndedHistory implements History {
   readonly head: number
   readonly oldest: number
   readonly #start: KeptState
   readonly #bytes: Buffer
 
-  constructor({ offset, bytes }: Excerpt, start: KeptState) {
+  constructor({ offset, bytes }: RingPart, start: KeptState) {
     this.#start = start
     this.oldest = offset
     this.head = offset + bytes.byteLength
@@ -193,7 +193,7 @@ class Remains implements History {
     return structuredClone(this.#start)
   }
 
-  copy(from: number, to: number): Excerpt {
+  copy(from: number, to: number): RingPart {
     return { offset: from, bytes: Buffer.from(this.#bytes.subarray(from - this.oldest, to - this.oldest)) }
   }
 
@@ -207,7 +207,7 @@ class Remains implements History {
 // releases it at once (P-04). Whoever reads, reads what it can send.
 
 /** What an attachment belongs to. */
-interface Attached {
+interface AttachedOutput {
   readonly head: number
   /** Set once every byte the terminal will ever write is there. */
   readonly exitCode: number | undefined
@@ -230,13 +230,13 @@ export interface Passage {
 }
 
 export class Attachment implements Disposable {
-  readonly #output: Attached
+  readonly #output: AttachedOutput
   readonly #wake: () => void
   #position: number
   #open = true
 
   /** `wake` is called when there may be more to read, and at the end. */
-  constructor(output: Attached, position: number, wake: () => void) {
+  constructor(output: AttachedOutput, position: number, wake: () => void) {
     this.#output = output
     this.#wake = wake
     this.#position = position

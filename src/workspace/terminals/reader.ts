@@ -26,13 +26,13 @@ export interface LineEvents {
   readonly over: () => void
 }
 
-interface Line {
+interface ReaderLine {
   readonly ring: TerminalRing
   readonly events: LineEvents
   seen: number
 }
 
-interface Running {
+interface RunningThread {
   readonly worker: Worker
   readonly pipe: { readonly reader: number; readonly writer: number }
   readonly up: PromiseWithResolvers<void>
@@ -41,13 +41,13 @@ interface Running {
 
 const BYTE = Buffer.alloc(1)
 
-export class Reader implements AsyncDisposable {
+export class TerminalReader implements AsyncDisposable {
   /** For its lines. */
-  readonly rings = new Rings()
-  readonly #lines = new Map<number, Line>()
+  readonly rings = new SpareRings()
+  readonly #lines = new Map<number, ReaderLine>()
   readonly #cells = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES))
   readonly #stop = () => this.#sayStop()
-  #running: Running | undefined
+  #running: RunningThread | undefined
   #last = 0
   #closed = false
 
@@ -89,7 +89,7 @@ export class Reader implements AsyncDisposable {
     this.wake()
   }
 
-  #start(): Running {
+  #start(): RunningThread {
     const pipe = openPipe()
     const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer }
     const worker = startWorker('terminal-reader', start)
@@ -154,13 +154,13 @@ export class Reader implements AsyncDisposable {
   }
 }
 
-// Rings in turn: a terminal that has ended leaves its ring to the next. The reader thread has little reason to
+// SpareRings in turn: a terminal that has ended leaves its ring to the next. The reader thread has little reason to
 // collect garbage, so memory it once shared would stay for long after everybody is done with it.
 
 /** Rings that wait for a terminal; what is beyond is left to the garbage collector. */
 const SPARE_RINGS = 4
 
-export class Rings {
+export class SpareRings {
   readonly #spare: TerminalRing[] = []
 
   take(): TerminalRing {

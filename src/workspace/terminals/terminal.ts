@@ -5,16 +5,17 @@
 // what it reads is an end of file, what it writes is an error (EIO).
 
 import { closeSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
 import { freshRandom } from '../../base/fresh-random.ts'
+import { whenDone } from '../../base/waiting.ts'
 import { setWindowSize, type Pty, type WindowSize } from '../../native/pty.ts'
 import { InputRing } from '../../threads/terminal/input-ring.ts'
 import { INPUT_BYTES } from '../../threads/terminal/layout.ts'
-import type { Excerpt } from '../../threads/terminal/ring.ts'
+import type { RingPart } from '../../threads/terminal/ring.ts'
 import type { Leader } from '../processes/leader.ts'
+import { endSession, KILLED_MS, TERMINAL_END, type SessionEnd } from '../processes/session-end.ts'
 import { type Attachment, type Passage, TerminalOutput } from './output.ts'
-import type { Reader } from './reader.ts'
+import type { TerminalReader } from './reader.ts'
 import { checkedWindow, scrollbackSize } from './sizes.ts'
 
 export { INPUT_BYTES }
@@ -56,16 +57,16 @@ export class Terminal {
   readonly #input: InputRing
   readonly #child: Leader
   readonly #pty: Pty
-  readonly #reader: Reader
+  readonly #reader: TerminalReader
   readonly #line: number
   readonly #over = Promise.withResolvers<void>()
   #window: WindowSize
   #scrollback: number
   #exit: TerminalExit | undefined
-  #closing: Promise<boolean> | undefined
+  #closing: Promise<SessionEnd> | undefined
 
   /** Takes over the child and both ends of the terminal. */
-  constructor(spec: TerminalSpec, child: Leader, pty: Pty, reader: Reader) {
+  constructor(spec: TerminalSpec, child: Leader, pty: Pty, reader: TerminalReader) {
     this.id = spec.id
     this.command = spec.command
     this.cwd = spec.cwd
@@ -151,7 +152,7 @@ export class Terminal {
   }
 
   /** The end of the output, at most the scrollback. */
-  tail(most: number): Excerpt {
+  tail(most: number): RingPart {
     return this.#output.tail(Math.min(most, this.#scrollback))
   }
 
@@ -185,11 +186,9 @@ export class Terminal {
    * Where the program has ended, what it has left behind in its session is ended.
    */
   async close(): Promise<{ readonly survived: boolean }> {
-    this.#closing ??= hangUp(this.#child)
-    const survived = await this.#closing
-    const late = new AbortController()
-    await Promise.race([this.ended, sleep(KILLED_MS, undefined, { signal: late.signal }).catch(() => undefined)])
-    late.abort()
+    this.#closing ??= endSession(this.#child, TERMINAL_END)
+    const { survived } = await this.#closing
+    await whenDone(this.ended, undefined, KILLED_MS)
     if (!this.alive) this.letGo()
     return { survived }
   }
@@ -226,42 +225,5 @@ export class Terminal {
   async #release(): Promise<void> {
     await this.#closing
     if (this.#closing !== undefined || this.#child.sessionAlive() === false) this.letGo()
-  }
-}
-
-// Ending what runs in a terminal: a hang-up for every process group of its session, and a second later KILL for what is
-// left of it. Background jobs and what timeout(1) starts have groups of their own and belong to the session; only a
-// process that made a session of its own (setsid) has left it, and lives on.
-
-/** From HUP to KILL. */
-const GRACE_MS = 1000
-/** After KILL only the kernel's own waits (a dead network mount, for example) keep a process. */
-const KILLED_MS = 1000
-/** Looks in between: soon at first, as most programs end at once. */
-const LOOKS_MS = [1, 5, 10, 20]
-const LAST_LOOK_MS = 50
-
-/** True where something is left even after KILL. Until this is over the leader is not released. */
-async function hangUp(leader: Leader): Promise<boolean> {
-  leader.signalSession('SIGHUP')
-  // A stopped program takes the hang-up only once it goes on.
-  leader.signalSession('SIGCONT')
-  if (await goneWithin(leader, GRACE_MS)) return false
-  leader.signalSession('SIGKILL')
-  return !(await goneWithin(leader, KILLED_MS, 'SIGKILL'))
-}
-
-/**
- * True once leader and session are gone; false after `ms`. What each look finds is signalled `again`: it may have been
- * in the making during the look before. Where the session cannot be looked at, it counts as there until KILL was sent.
- */
-async function goneWithin(leader: Leader, ms: number, again?: 'SIGKILL'): Promise<boolean> {
-  const deadline = performance.now() + ms
-  for (let look = 0; ; look++) {
-    if (leader.hasEnded() && !(leader.sessionAlive() ?? again === undefined)) return true
-    const left = deadline - performance.now()
-    if (left <= 0) return false
-    await sleep(Math.min(LOOKS_MS[look] ?? LAST_LOOK_MS, left))
-    if (again !== undefined) leader.signalSession(again)
   }
 }

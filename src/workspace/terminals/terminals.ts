@@ -8,10 +8,9 @@ import { openPty, type Pty, type WindowSize } from '../../native/pty.ts'
 import type { Children } from '../processes/child.ts'
 import type { Leader } from '../processes/leader.ts'
 import { planCommand } from '../exec/command.ts'
-import type { Removal } from '../exec/earlier-life.ts'
 import type { TaskMarks } from '../exec/task-ids.ts'
-import { awayFrom, startedAt } from '../processes/mark.ts'
-import { Reader } from './reader.ts'
+import { awayFrom, startedAt, type Leftovers } from '../processes/mark.ts'
+import { TerminalReader } from './reader.ts'
 import { checkedWindow, nextId, scrollbackSize, USUAL_WINDOW } from './sizes.ts'
 import { Terminal } from './terminal.ts'
 
@@ -58,7 +57,7 @@ export interface Terminals extends AsyncDisposable {
    * Forgets it at once and hangs it up; resolves when its session is gone, or has survived SIGKILL, with what had made a
    * session of its own before. Throws not_found.
    */
-  delete(id: number | string): Promise<Removal>
+  delete(id: number | string): Promise<Leftovers>
   /** Hears of every terminal created from now on, before anything it writes is told to anybody. */
   onCreated(listener: (terminal: Terminal) => void): Disposable
 }
@@ -69,7 +68,7 @@ export function openTerminals(options: TerminalsOptions): Terminals {
 
 class TerminalTable implements Terminals {
   readonly #options: TerminalsOptions
-  readonly #reader = new Reader()
+  readonly #reader = new TerminalReader()
   readonly #listeners = new Set<(terminal: Terminal) => void>()
   /** Known to callers, by id, in the order of their start. */
   readonly #known = new Map<number, Terminal>()
@@ -147,7 +146,7 @@ class TerminalTable implements Terminals {
     return [...this.#known.values()]
   }
 
-  async delete(id: number | string): Promise<Removal> {
+  async delete(id: number | string): Promise<Leftovers> {
     const terminal = this.get(id)
     this.#forget(terminal)
     const since = startedAt(terminal.pid)

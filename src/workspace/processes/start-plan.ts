@@ -7,29 +7,29 @@ import { quote } from '../../base/fault.ts'
 import { mountBehind } from '../files/mounts/mount-table.ts'
 import { remoteMountsNow } from '../files/mounts/remote-mounts.ts'
 import type { FarCalls } from './far-calls.ts'
-import { lookLater, lookNow, type Question } from './file-look.ts'
-import { findProgram, whatIsTouched, type Inquiry, type ProgramOptions } from './program-path.ts'
+import { lookLater, lookNow, type FileQuestion } from './file-look.ts'
+import { findProgram, whatIsTouched, type FileInquiry, type ProgramOptions } from './program-path.ts'
 
-export interface Ground {
+export interface StartPlan {
   /** What is executed. */
   readonly path: string
   /** What of it may not answer; undefined where all is of this machine. */
-  readonly touched: Touched | undefined
+  readonly touched: FarPart | undefined
 }
 
 /** A mount that the kernel goes through when it starts the program, and what lies on it. */
-export interface Touched {
+export interface FarPart {
   /** For people: `working directory "/srv/data"`. */
   readonly what: string
   readonly mount: string
 }
 
 /** Throws why the command names nothing that can be started. A promise where a look had to leave this thread. */
-export function groundOf(options: ProgramOptions, far: FarCalls): Ground | Promise<Ground> {
+export function planStart(options: ProgramOptions, far: FarCalls): StartPlan | Promise<StartPlan> {
   const mounts = remoteMountsNow()
   if (mounts.size === 0) return { path: answerNow(findProgram(options)), touched: undefined }
   // Stays on this thread up to the first look that may not.
-  const inquiry = groundOn(options)
+  const inquiry = startInquiry(options)
   for (let step = inquiry.next(); ;) {
     if (step.done === true) return { path: step.value, touched: undefined }
     if (mountBehind(step.value.path, mounts) !== undefined) return restOf(inquiry, step.value, far)
@@ -37,15 +37,15 @@ export function groundOf(options: ProgramOptions, far: FarCalls): Ground | Promi
   }
 }
 
-function* groundOn(options: ProgramOptions): Inquiry<string> {
+function* startInquiry(options: ProgramOptions): FileInquiry<string> {
   const path = yield* findProgram(options)
   yield* whatIsTouched(options, path)
   return path
 }
 
-async function restOf(inquiry: Inquiry<string>, first: Question, far: FarCalls): Promise<Ground> {
-  let touched: Touched | undefined
-  const note = (question: Question, mount: string): void => {
+async function restOf(inquiry: FileInquiry<string>, first: FileQuestion, far: FarCalls): Promise<StartPlan> {
+  let touched: FarPart | undefined
+  const note = (question: FileQuestion, mount: string): void => {
     if (question.touched) touched ??= { what: nameOf(question), mount }
   }
   const path = await followed(inquiry, first, far, note)
@@ -53,23 +53,23 @@ async function restOf(inquiry: Inquiry<string>, first: Question, far: FarCalls):
 }
 
 /** The inquiry's answer, every look made on this thread. */
-export function answerNow<T>(inquiry: Inquiry<T>): T {
+export function answerNow<T>(inquiry: FileInquiry<T>): T {
   let step = inquiry.next()
   while (step.done !== true) step = inquiry.next(lookNow(step.value))
   return step.value
 }
 
 /** The inquiry's answer, looks at what may not answer made on threads that may stand. */
-export async function answerLater<T>(inquiry: Inquiry<T>, far: FarCalls): Promise<T> {
+export async function answerLater<T>(inquiry: FileInquiry<T>, far: FarCalls): Promise<T> {
   const step = inquiry.next()
   return step.done === true ? step.value : await followed(inquiry, step.value, far, () => {})
 }
 
 async function followed<T>(
-  inquiry: Inquiry<T>,
-  first: Question,
+  inquiry: FileInquiry<T>,
+  first: FileQuestion,
   far: FarCalls,
-  note: (question: Question, mount: string) => void,
+  note: (question: FileQuestion, mount: string) => void,
 ): Promise<T> {
   const mounts = remoteMountsNow()
   const limit = far.limit()
@@ -86,4 +86,4 @@ async function followed<T>(
   }
 }
 
-const nameOf = ({ role, path }: Question): string => `${role} ${quote(path)}`
+const nameOf = ({ role, path }: FileQuestion): string => `${role} ${quote(path)}`

@@ -2,10 +2,10 @@
 
 import { Type } from 'typebox'
 import { optional } from '../schema.ts'
-import type { Removal } from '../workspace/exec/earlier-life.ts'
+import type { Leftovers } from '../workspace/processes/mark.ts'
 
 /** Fields of the answer; absent where nothing lives on. */
-export const removalFields = {
+export const leftoverFields = {
   survived: optional(
     Type.Boolean({ description: 'Something lives on: SIGKILL did not end it, or it had left the session (setsid)' }),
   ),
@@ -16,6 +16,6 @@ export const removalFields = {
   ),
 }
 
-export function removalReply({ survived, survivors }: Removal) {
+export function leftoversReply({ survived, survivors }: Leftovers) {
   return { ...(survived ? { survived } : {}), ...(survivors.length === 0 ? {} : { survivors: [...survivors] }) }
 }
