@@ -2,7 +2,7 @@
 // of them names an operation.
 
 import { DEFAULT_SET, setOf, type Operation } from './operation.ts'
-import { desktopStatus, desktopUse } from './operations/desktop.ts'
+import { desktopStatus } from './operations/desktop.ts'
 import { execAttach, execDelete, execDeleteAll, execInput, execList } from './operations/exec.ts'
 import { execGet } from './operations/exec-get.ts'
 import { execRun } from './operations/exec-run.ts'
@@ -74,7 +74,6 @@ export const catalog = [
   runtimeTargets,
   portList,
   desktopStatus,
-  desktopUse,
 ] as unknown as readonly Operation[] // each is an Operation of its own schemas; the gate types the input by them
 
 /** What MCP hands out by address. */

@@ -8,23 +8,22 @@ import type { Config } from './config/config.ts'
 import { configSchema } from './config/config-schema.ts'
 import type { Daemon } from './daemon.ts'
 import { errnoOf } from './base/fault.ts'
-import { openGate } from './invoke.ts'
+import { openGate, type Gate } from './invoke.ts'
 import type { Log } from './base/log.ts'
 import { noDesktop } from './operations/desktop.ts'
 import { credentialOptions, gateLimits, promptSource, rulesFor, serverRules, toolsetsOf } from './settings.ts'
 import { StartError } from './base/signals.ts'
 import { jwtAdvice } from './transports/credentials/jwt-advice.ts'
 import { openCredentials, type Credentials } from './transports/credentials/credentials.ts'
+import type { EntryHandler } from './transports/entries.ts'
 import { describing } from './transports/description/description.ts'
 import { openJsonReader } from './transports/json-reader.ts'
 import { mcpEndpoint } from './transports/mcp/protocol/endpoint.ts'
 import { instructions } from './transports/mcp/product/instructions.ts'
 import { openProduct } from './transports/mcp/product/product.ts'
-import { openProxy, type Proxy } from './transports/proxy/proxy.ts'
-import { isProxied } from './transports/proxy/target.ts'
+import { openProxy } from './transports/proxy/proxy.ts'
 import { openServer, type FrontDoor, type ServerParts } from './transports/server.ts'
-import { openSocketHub, type SocketHub } from './transports/socket/hub.ts'
-import type { UpgradeRoutes } from './transports/upgrade.ts'
+import { openSocketHub } from './transports/socket/hub.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
 /** What has been done is told within this time. */
@@ -71,18 +70,22 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
         gate,
         credentials,
         json,
-        mcp,
-        proxy,
         log,
         daemon,
         catalog: [...catalogWith(toolsetsOf(config)), ...description.operations],
         targets: workspace.targets,
-        upgrades: upgradesTo(sockets, proxy),
+        handlers: {
+          '/mcp': { answer: mcp },
+          '/ws': { upgrade: sockets.accept },
+          '/proxy': proxy,
+          '/desktop': absentDesktop(gate),
+        },
       },
       config,
       parts.listener,
     ),
   )
+  proxy.refusePort(front.address.port)
   Object.assign(daemon.gauges, {
     calls: () => gate.running,
     sockets: () => sockets.size,
@@ -132,18 +135,14 @@ function openMcp(
   })
 }
 
-/** Of the desktop, and of a session of it (protocol.md#desktop). */
-const DESKTOP_SOCKETS = /^\/desktop(\/sessions\/[^/]+)?\/ws$/
-
-function refuseDesktop(): never {
-  throw noDesktop()
-}
-
-function upgradesTo(sockets: SocketHub, proxy: Proxy): UpgradeRoutes {
-  return (path, atRoot) => {
-    if (path === '/ws') return sockets.accept
-    if (atRoot && DESKTOP_SOCKETS.test(path)) return refuseDesktop
-    return isProxied(path) ? proxy.upgrade : undefined
+/** 501 for every caller that may call anything (protocol.md#desktop). */
+function absentDesktop(gate: Gate): EntryHandler {
+  return {
+    async answer({ caller }) {
+      gate.enter({ name: 'desktop_use', scope: 'none' }, caller)()
+      throw noDesktop()
+    },
+    upgrade: () => Promise.reject(noDesktop()),
   }
 }
 

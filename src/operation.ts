@@ -33,8 +33,6 @@ export interface Route<I> {
   readonly answers?: string | readonly string[]
   /** Not below /runtimes/<id>: what it tells of is the daemon, whatever it speaks for (protocol.md#targets). */
   readonly rootOnly?: true
-  /** GET: `?token=` counts as the credential, for browsers that have nothing but an address (protocol.md#auth). */
-  readonly queryToken?: true
 }
 
 /** How a tool's value reads as text made for a model (transports/mcp/text renders them). */

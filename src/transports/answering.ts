@@ -1,43 +1,30 @@
-// What one request meets: Host and Origin, then the credential, then the path; nothing is looked up or read for a
-// stranger. Here every answer ends, every failure becomes one, and what breaks off after its head is logged and counted
-// as failed, because its client has been told a success.
+// The way of one request: it is admitted (admit.ts), then its path says who answers: an entry (entries.ts), another
+// daemon, or an operation. Every answer ends here and every failure becomes one. An answer that breaks off after its
+// head is logged and counted as failed, because its client has been told a success.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Caller } from '../caller.ts'
 import type { Daemon } from '../daemon.ts'
 import { Fault } from '../base/fault.ts'
 import type { Gate } from '../invoke.ts'
 import type { Log } from '../base/log.ts'
 import type { Operation } from '../operation.ts'
 import { responseClass } from '../base/tally.ts'
-import type { Targets } from '../workspace/targets.ts'
-import { dropShortBody, hasBody, holdBody, takeToken, newRequestId } from './body.ts'
+import { openAdmit, type AdmitParts, type Arrival, type Surroundings } from './admit.ts'
+import { dropShortBody, hasBody, holdBody } from './body.ts'
 import { answerBeforeCut, whenSent } from './connection-end.ts'
-import type { Connections } from './connections.ts'
-import type { Credentials } from './credentials/credentials.ts'
-import { passEntrance, type OriginRules } from './origin.ts'
+import { entryOf, type EntryHandlers } from './entries.ts'
 import { forward } from './forward.ts'
 import type { JsonReader } from './json-reader.ts'
-import { sendJson, asFault, refusalBody, refusalOfFault, refusalOfStranger, splitTarget } from './reply.ts'
-import type { McpEndpoint } from './mcp/protocol/endpoint.ts'
-import type { Proxy } from './proxy/proxy.ts'
-import { isProxied } from './proxy/target.ts'
+import { asFault, refusalBody, refusalOfFault, sendJson, type HttpReply } from './reply.ts'
+import { newRequestId, splitTarget } from './request-head.ts'
 import { answerRest, type Exchange } from './rest.ts'
 import { openRouter } from './router.ts'
-import type { UnderWay } from './under-way.ts'
-import type { UpgradeRoutes } from './upgrade.ts'
 
-export interface AnsweringParts {
+export interface AnsweringParts extends Omit<AdmitParts, 'open'> {
   readonly gate: Gate
   readonly catalog: readonly Operation[]
-  readonly credentials: Pick<Credentials, 'judge'>
   readonly json: JsonReader
-  readonly targets: Targets
-  readonly mcp: McpEndpoint
-  /** Absent: nothing is served at /proxy. */
-  readonly proxy?: Proxy
-  readonly upgrades: UpgradeRoutes
-  readonly log: Log
+  readonly handlers: EntryHandlers
   /** Where responses are counted. */
   readonly daemon?: Daemon
 }
@@ -47,21 +34,13 @@ export interface AnsweringRules {
   readonly accessLog: boolean
 }
 
-export type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+/** Never rejects but for a failure of the refusal itself. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
-interface Surroundings {
-  readonly origins: OriginRules
-  readonly underWay: UnderWay
-  readonly connections: Connections
-}
+type RequestArrival = Arrival & Omit<Exchange, 'caller'>
 
-/** An exchange whose caller is not known yet; what all its replies carry may still change. */
-type Arriving = Omit<Exchange, 'caller' | 'headers'> & { readonly headers: Record<string, string> }
-
-type Serve = (exchange: Arriving, path: string) => Promise<void>
-
-export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, around: Surroundings): Answer {
-  const { origins, underWay, connections } = around
+export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, around: Surroundings): Handler {
+  const { underWay, connections } = around
   const serve = openServing(parts, rules, around)
 
   return async (request, response) => {
@@ -76,15 +55,11 @@ export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, arou
     })
     request.on('error', () => undefined)
     if (hasBody(request)) answerBeforeCut(request, response)
-    const { path, query } = splitTarget(request.url ?? '/')
+    const { path, query: text } = splitTarget(request.url ?? '/')
+    const query = new URLSearchParams(text)
     let status = 0
     try {
-      if (passEntrance(request, response, path, origins, headers)) {
-        await serve(
-          { request, response, query: new URLSearchParams(query), requestId, signal: gone.signal, headers },
-          path,
-        )
-      }
+      await serve({ request, response, requestId, path, entry: entryOf(path), query, headers, signal: gone.signal })
     } catch (error) {
       const fault = asFault(error, requestId, parts.log)
       if (response.headersSent && !gone.signal.aborted)
@@ -104,43 +79,41 @@ export function openAnswering(parts: AnsweringParts, rules: AnsweringRules, arou
   }
 }
 
-/** Everything after Host and Origin. */
-function openServing(parts: AnsweringParts, rules: AnsweringRules, around: Surroundings): Serve {
-  const router = openRouter(parts.catalog)
-  const open = new Set(parts.catalog.flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
-  const byAddress = new Set(
-    parts.catalog.flatMap(({ routes }) => routes.flatMap((one) => (one.queryToken === true ? [one.path] : []))),
-  )
+/** Admits a request and has it answered by an entry, by another daemon, or by an operation. */
+function openServing(
+  parts: AnsweringParts,
+  rules: AnsweringRules,
+  around: Surroundings,
+): (arrival: RequestArrival) => Promise<void> {
+  const { catalog, handlers } = parts
+  const router = openRouter(catalog)
+  const open = new Set(catalog.flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
+  const admit = openAdmit({ ...parts, open }, around)
   const rest = { gate: parts.gate, json: parts.json, bodyBytes: rules.bodyBytes }
 
-  return async (exchange, path) => {
-    const { request } = exchange
-    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
-    const queryToken = byAddress.has(path) && method === 'GET' ? takeToken(exchange.query) : undefined
-    const caller = open.has(path) && method === 'GET' ? STRANGER : await identify(parts, exchange, queryToken, around)
-    if (caller === undefined) return
-    const known: Exchange = { ...exchange, caller }
-    const place = parts.targets.resolve(path)
-    if (place.remote === undefined && parts.proxy !== undefined && isProxied(path)) {
-      return await parts.proxy.answer(known)
-    }
-    holdBody(request, exchange.response)
-    const found = router.find(method, place.path)
-    if (path !== place.path && found !== undefined && 'op' in found && found.route.rootOnly) throw notServed(path)
-    if (place.remote !== undefined) return await forward(place.remote, place.path, known, parts)
-    if (place.path === '/mcp') return await parts.mcp(known)
+  return async (arrival) => {
+    const { request, response, path, entry } = arrival
+    const admitted = await admit(arrival)
+    if ('reply' in admitted) return await sendReply(arrival, admitted.reply)
+    const exchange: Exchange = { ...arrival, caller: admitted.caller }
+    const { place } = admitted
+    const handler = entry.path === undefined ? undefined : handlers[entry.path]
+    if (entry.application === true && place.remote === undefined && handler?.answer !== undefined)
+      return await handler.answer(exchange)
+    holdBody(request, response)
+    const found = router.find(request.method === 'HEAD' ? 'GET' : (request.method ?? ''), place.path)
+    const rootOnly = entry.rootOnly === true || (found !== undefined && 'op' in found && found.route.rootOnly === true)
+    if (rootOnly && path !== place.path) throw notServed(path)
+    if (place.remote !== undefined) return await forward(place.remote, place.path, exchange, parts)
     if (found === undefined) {
-      if (parts.upgrades(place.path, place.path === path) === undefined) throw notServed(path)
+      if (handler?.answer !== undefined) return await handler.answer(exchange)
+      if (handler === undefined) throw notServed(path)
       throw new Fault('upgrade_required', `${place.path} is a WebSocket: open it with an upgrade request`)
     }
-    if ('allow' in found) {
-      exchange.response.setHeader('allow', found.allow.join(', '))
-      throw new Fault(
-        'method_not_allowed',
-        `${request.method ?? ''} is not accepted here; accepted is ${found.allow.join(', ')}`,
-      )
-    }
-    await answerRest(rest, found, known)
+    if ('op' in found) return await answerRest(rest, found, exchange)
+    response.setHeader('allow', found.allow.join(', '))
+    const sentence = `${request.method ?? ''} is not accepted here; accepted is ${found.allow.join(', ')}`
+    throw new Fault('method_not_allowed', sentence)
   }
 }
 
@@ -152,34 +125,11 @@ function notServed(path: string): Fault {
 /** Made once: an abort without a reason makes an error with its stack each time. */
 const LEFT = new Error('the client has left')
 
-/** Whoever asks an operation that is open to all. */
-const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefined }
-
-/** The caller, or undefined where the refusal has been sent: one fixed body, whatever was wrong (protocol.md#auth). */
-async function identify(
-  parts: AnsweringParts,
-  exchange: Arriving,
-  queryToken: string | undefined,
-  { underWay, connections }: Surroundings,
-): Promise<Caller | undefined> {
-  const { request, response } = exchange
-  const pending = parts.credentials.judge(request, { queryToken })
-  const verdict = pending instanceof Promise ? await pending : pending
-  if (verdict.ok) {
-    underWay.begin(response, verdict.caller)
-    connections.know(request.socket, verdict.caller)
-    delete exchange.headers['connection'] // it would be a stranger's
-    return verdict.caller
-  }
-  parts.log.warn('unauthorized', {
-    request_id: exchange.requestId,
-    reason: verdict.reason,
-    address: request.socket.remoteAddress,
-    status: verdict.status,
-  })
-  const { status, body, headers } = refusalOfStranger(verdict, exchange.requestId)
-  await sendJson(response, status, refusalBody(body, request), { ...exchange.headers, ...headers })
-  return undefined
+/** The whole reply of a request that was not admitted. */
+async function sendReply({ request, response, headers }: RequestArrival, reply: HttpReply): Promise<void> {
+  const all = { ...headers, ...reply.headers }
+  if (reply.body === undefined) response.writeHead(reply.status, all).end()
+  else await sendJson(response, reply.status, refusalBody(reply.body, request), all)
 }
 
 async function refuse(

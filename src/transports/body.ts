@@ -6,7 +6,6 @@ import { Fault } from '../base/fault.ts'
 import { giveBack } from '../base/tally.ts'
 import { SHORT_BYTES, type BodyRoom } from './body-room.ts'
 import { PieceQueue } from './piece-queue.ts'
-import { freshRandom } from '../base/fresh-random.ts'
 
 /** A body that brings nothing for this long is given up. */
 const STALL_MS = 30_000
@@ -255,50 +254,4 @@ function stalled(size: number, rate: number): Fault {
   return new Fault('request_timeout', `the body stalled after ${size} bytes; ${wanted}`, {
     details: { field: 'body', bytes: size },
   })
-}
-
-// What came under one name, each value by itself: of several Node's `headers` keep the first or join them, and its
-// `headersDistinct` sort all the others too. Pure.
-
-/** The values in their order; `name` is lower case. */
-export function valuesOf(rawHeaders: readonly string[], name: string): readonly string[] {
-  const values: string[] = []
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const one = rawHeaders[at]
-    if (one?.length === name.length && one.toLowerCase() === name) values.push(rawHeaders[at + 1] ?? '')
-  }
-  return values
-}
-
-// The token in a query, for those who cannot send headers: browsers that open a WebSocket or a page by its address
-// (protocol.md#auth). Once read it is gone from the query, so that nobody further inside meets it.
-
-export function takeToken(query: URLSearchParams): string | undefined {
-  const tokens = query.getAll('token')
-  query.delete('token')
-  if (tokens.length > 1) throw new Fault('bad_request', 'the query has more than one token; one is accepted')
-  return tokens[0]
-}
-
-// The name of one request in its reply and in the log. Unique, not secret: eight random bytes and a count. The
-// bytes are new for each request, so that machines resumed from one snapshot name theirs differently (C-05).
-// A request is never refused for its name: without randomness the time has to do.
-
-const RANDOM_BYTES = 8
-let count = 0
-
-/** Such as "9f0c63d2a1b4e577-1c". */
-export function newRequestId(): string {
-  return `${unique()}-${(++count).toString(36)}`
-}
-
-function unique(): string {
-  try {
-    return freshRandom(RANDOM_BYTES).toString('hex')
-  } catch {
-    return process.hrtime
-      .bigint()
-      .toString(16)
-      .padStart(2 * RANDOM_BYTES, '0')
-  }
 }

@@ -11,7 +11,8 @@ import type { Admission, Gate } from '../invoke.ts'
 import type { RemoteTarget } from '../workspace/targets.ts'
 import { askForBody } from './body.ts'
 import { carry } from './proxy/exchange.ts'
-import { isProxied, targetBelow } from './proxy/target.ts'
+import { entryOf } from './entries.ts'
+import { targetBelow } from './proxy/target.ts'
 import type { Exchange } from './rest.ts'
 
 /** Headers of one connection, not of the message (RFC 9110 7.6.1), and those that we set ourselves. */
@@ -87,7 +88,7 @@ function refuseLimited({ caller }: Exchange): void {
 
 async function passOn(remote: RemoteTarget, path: string, exchange: Exchange): Promise<void> {
   const { request, response, query } = exchange
-  const proxied = isProxied(path)
+  const proxied = isOfApplication(path)
   const url = addressAt(remote, path, query)
   // Loaded only here: TLS takes a tenth of a start, and few daemons have such a target.
   const { request: begin } = url.protocol === 'https:' ? await import('node:https') : http
@@ -134,11 +135,15 @@ function addressAt(remote: RemoteTarget, path: string, query: URLSearchParams): 
   if (
     climbs(path) ||
     !url.pathname.startsWith(`${base}/`) ||
-    (isProxied(path) && !isProxied(url.pathname.slice(base.length)))
+    (isOfApplication(path) && !isOfApplication(url.pathname.slice(base.length)))
   ) {
     throw new Fault('not_found', `nothing is served at ${JSON.stringify(path.slice(0, 200))}`)
   }
   return url
+}
+
+function isOfApplication(path: string): boolean {
+  return entryOf(path).application === true
 }
 
 /** `..%2f` is no way up for us or for the target, but for a front end between us that decodes before it routes. */

@@ -8,6 +8,8 @@ import type { Log } from '../base/log.ts'
 import type { Verdict } from './credentials/credentials.ts'
 import { jsonOf, JsonText, jsonPieces } from '../base/json-text.ts'
 import { hasBody } from './body.ts'
+import { speaksMcp } from './entries.ts'
+import { splitTarget } from './request-head.ts'
 import { drained } from './stream-reply.ts'
 
 /** The reply of an operation; `ignored` names request fields that meant nothing (protocol.md#tolerant-input). */
@@ -52,14 +54,19 @@ const UPGRADE = { connection: 'Upgrade, close', upgrade: 'websocket', 'sec-webso
 
 type Refused = Extract<Verdict, { ok: false }>
 
-export interface Refusal {
+/** A whole reply: a refusal, or what needs no credential. */
+export interface HttpReply {
   readonly status: number
-  readonly body: object
+  readonly body?: object
   readonly headers: Readonly<Record<string, string>>
 }
 
+export interface HttpRefusal extends HttpReply {
+  readonly body: object
+}
+
 /** One body, whatever was wrong with the credential; it names the request, as every refusal does. */
-export function refusalOfStranger(verdict: Refused, requestId: string): Refusal {
+export function refusalOfStranger(verdict: Refused, requestId: string): HttpRefusal {
   const body = faultBody(STRANGERS[verdict.status], requestId)
   const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
   const retry = verdict.retryAfter === undefined ? {} : { 'retry-after': String(verdict.retryAfter) }
@@ -67,7 +74,7 @@ export function refusalOfStranger(verdict: Refused, requestId: string): Refusal 
   return { status: verdict.status, body, headers }
 }
 
-export function refusalOfFault(fault: Fault, requestId: string): Refusal {
+export function refusalOfFault(fault: Fault, requestId: string): HttpRefusal {
   const retry = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
   const upgrade = fault.status === 426 ? UPGRADE : {}
   return {
@@ -82,7 +89,7 @@ export function refusalOfFault(fault: Fault, requestId: string): Refusal {
  * client shows a JSON-RPC error alone: so that is what `error` is there, beside the fields that every refusal has.
  */
 export function refusalBody(body: object, { method, url = '' }: IncomingMessage): object {
-  if (method !== 'POST' || !splitTarget(url).path.endsWith('/mcp')) return body
+  if (method !== 'POST' || !speaksMcp(splitTarget(url).path)) return body
   const { error: message, ...data } = body as FaultBody // every refusal has this form
   return { jsonrpc: '2.0', id: null, ...body, error: { code: REFUSED, message, data } }
 }
@@ -109,17 +116,6 @@ export function closeSoon(socket: Socket, last = '', lingerMs = LINGER_MS): void
   const cut = setTimeout(() => socket.destroy(), lingerMs)
   socket.once('close', () => clearTimeout(cut))
   socket.end(last)
-}
-
-/** Path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
-export function splitTarget(target: string): { path: string; query: string } {
-  const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
-  const mark = local.indexOf('?')
-  const path = mark < 0 ? local : local.slice(0, mark)
-  return {
-    path: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path || '/', // RFC 9110 4.2.3
-    query: mark < 0 ? '' : local.slice(mark + 1),
-  }
 }
 
 // JSON on its way out: one write where it is short, slices under back-pressure where it is long, so that no

@@ -3,18 +3,15 @@
 import { createServer, type Server, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { errnoOf } from '../base/fault.ts'
-import { openAnswering, type AnsweringParts, type AnsweringRules } from './answering.ts'
+import { openAnswering, type AnsweringParts, type AnsweringRules, type Handler } from './answering.ts'
 import { refuseMalformed } from './connection-end.ts'
 import { openConnections } from './connections.ts'
 import { openHalfClosed } from './half-closed.ts'
 import { asFault } from './reply.ts'
 import { openUnderWay } from './under-way.ts'
-import { isWebSocket, openUpgrades, type UpgradeRoutes } from './upgrade.ts'
+import { isWebSocket, openUpgrades } from './upgrade.ts'
 
-export interface ServerParts extends AnsweringParts {
-  /** Who answers a WebSocket upgrade of a path. */
-  readonly upgrades: UpgradeRoutes
-}
+export type ServerParts = AnsweringParts
 
 export interface ServerRules extends AnsweringRules {
   readonly host: string
@@ -72,7 +69,8 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
     })
   })
   const underWay = openUnderWay()
-  const answer = openAnswering(parts, rules, { origins, underWay, connections })
+  const around = { origins, underWay, connections }
+  const answer = openAnswering(parts, rules, around)
   const take = inTurns(async (request, response) => {
     try {
       await answer(request, response)
@@ -83,7 +81,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   })
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, take)
   server.on('clientError', refuseMalformed)
-  const upgrades = openUpgrades(parts, { origins, connections }, rules.accessLog)
+  const upgrades = openUpgrades(parts, around, rules.accessLog)
   server.on('upgrade', upgrades.take)
   server.on('connect', upgrades.take) // Node would close it without an answer; its target is refused there
   await listen(server, rules)
@@ -93,7 +91,6 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   origins.port = address.port
   // What was handed over is bound to whatever its owner chose.
   if (rules.descriptor !== undefined) origins.bound = address.address
-  parts.proxy?.refusePort(address.port)
   return {
     address,
     stopAccepting() {
@@ -131,8 +128,6 @@ async function listen(server: Server, rules: ServerRules): Promise<void> {
 // a time and at most one in a turn of the loop, so that it takes no more than its part of the daemon; while many wait,
 // nothing more is read from it.
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>
-
 interface Line {
   busy: boolean
   readonly waiting: (readonly [IncomingMessage, ServerResponse])[]
@@ -145,7 +140,7 @@ const MOST_WAITING = 16
 const MOST_IN_TURN = 8
 
 /** `answer` never rejects. */
-function inTurns(answer: Answer): (request: IncomingMessage, response: ServerResponse) => void {
+function inTurns(answer: Handler): (request: IncomingMessage, response: ServerResponse) => void {
   const lines = new WeakMap<Socket, Line>()
   const ready: (() => void)[] = []
   let turning = false

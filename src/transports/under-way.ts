@@ -4,8 +4,8 @@
 
 import type { ServerResponse } from 'node:http'
 import { onRevoked, type Caller } from '../caller.ts'
-import { isProxied } from './proxy/target.ts'
-import { splitTarget } from './reply.ts'
+import { entryOf } from './entries.ts'
+import { splitTarget } from './request-head.ts'
 
 /** As long as a stop leaves to what runs (C-01): the change may have been asked for over this very door. */
 const GRACE_MS = 10_000
@@ -45,8 +45,7 @@ export function openUnderWay(graceMs = GRACE_MS): UnderWay {
   }
 }
 
-/** Its head is sent, its end is not. An answer of /mcp may become a stream by taking long; subscriptions end themselves. */
+/** True for an answer whose head is sent and whose end is not, unless that may still be a call. */
 function streams({ headersSent, req }: ServerResponse): boolean {
-  const { path } = splitTarget(req.url ?? '')
-  return headersSent && (isProxied(path) || !path.endsWith('/mcp'))
+  return headersSent && entryOf(splitTarget(req.url ?? '').path).streamsCalls !== true
 }

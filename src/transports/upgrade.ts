@@ -1,7 +1,6 @@
-// The door for WebSocket upgrades. Node leaves the connection to us from the first moment, so the first
-// statement hears its errors (X-01). Then the questions of every request, in the same order: Host and
-// Origin, the credential (by header or `?token=`, protocol.md#auth), the path. A refusal is a plain HTTP answer, and
-// the query, which may hold a token, reaches no log (A-09).
+// WebSocket upgrades. Node leaves the connection to us from the first moment, so the first statement hears its errors
+// (X-01). An upgrade is admitted as every request is (admit.ts), then its entry takes the connection over (entries.ts);
+// a refusal is a plain HTTP answer.
 
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -9,16 +8,11 @@ import type { Duplex } from 'node:stream'
 import type { Caller } from '../caller.ts'
 import type { Daemon } from '../daemon.ts'
 import { Fault } from '../base/fault.ts'
-import type { Log } from '../base/log.ts'
 import { responseClass } from '../base/tally.ts'
-import type { Targets } from '../workspace/targets.ts'
-import type { Connections } from './connections.ts'
-import type { Credentials } from './credentials/credentials.ts'
-import { hostsOf, originAllowed, refuseHost, type OriginRules } from './origin.ts'
-import { isProxied } from './proxy/target.ts'
-import { takeToken, newRequestId } from './body.ts'
-import { refuseTarget } from './request-target.ts'
-import { asFault, closeSoon, refusalOfFault, refusalOfStranger, splitTarget, type Refusal } from './reply.ts'
+import { openAdmit, type AdmitParts, type Surroundings } from './admit.ts'
+import { entryOf, type EntryHandlers } from './entries.ts'
+import { asFault, closeSoon, refusalOfFault, type HttpReply } from './reply.ts'
+import { newRequestId, splitTarget } from './request-head.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
 export interface Connection {
@@ -36,14 +30,8 @@ export interface Connection {
  */
 export type UpgradeRoute = (request: IncomingMessage, connection: Connection) => Promise<number | void>
 
-/** Who takes the upgrade of a path (without its /runtimes prefix, which it had unless `atRoot`); undefined: nobody. */
-export type UpgradeRoutes = (path: string, atRoot: boolean) => UpgradeRoute | undefined
-
-export interface UpgradeParts {
-  readonly credentials: Pick<Credentials, 'judge'>
-  readonly targets: Targets
-  readonly upgrades: UpgradeRoutes
-  readonly log: Log
+export interface UpgradeParts extends Omit<AdmitParts, 'open'> {
+  readonly handlers: EntryHandlers
   /** Where responses are counted. */
   readonly daemon?: Daemon
 }
@@ -59,40 +47,25 @@ export function isWebSocket(request: IncomingMessage): boolean {
   return /(^|,)\s*websocket\s*(,|$)/i.test(request.headers.upgrade ?? '')
 }
 
-/** `origins` is read anew for each request: its port is known once the server listens. */
-export function openUpgrades(
-  parts: UpgradeParts,
-  { origins, connections }: { readonly origins: OriginRules; readonly connections: Connections },
-  accessLog: boolean,
-): Upgrades {
+export function openUpgrades(parts: UpgradeParts, around: Surroundings, accessLog: boolean): Upgrades {
   const sockets = new Set<Duplex>()
+  const admit = openAdmit({ ...parts, open: new Set() }, around)
 
   const serve = async (request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<number> => {
     const { path, query: text } = splitTarget(request.url ?? '/')
-    refuseTarget(request)
-    refuseForeign(request, path, origins)
     const query = new URLSearchParams(text)
-    // On /proxy a header counts alone (protocol.md#auth), the parameter being perhaps the application's.
-    const headerAlone = isProxied(path) && request.headers.authorization !== undefined
-    const queryToken = headerAlone ? undefined : takeToken(query)
-    query.delete('token')
-    const pending = parts.credentials.judge(request, { queryToken })
-    const verdict = pending instanceof Promise ? await pending : pending
-    if (!verdict.ok) {
-      const { reason, status } = verdict
-      parts.log.warn('unauthorized', { request_id: requestId, reason, address: request.socket.remoteAddress, status })
-      return answer(socket, refusalOfStranger(verdict, requestId), requestId)
-    }
-    connections.begin(request.socket) // for as long as it lives
-    connections.know(request.socket, verdict.caller)
+    const entry = entryOf(path)
+    const admitted = await admit({ request, response: undefined, requestId, path, entry, query, headers: {} })
+    if ('reply' in admitted) return answer(socket, admitted.reply, requestId)
     if (socket.destroyed) return 0
-    const place = parts.targets.resolve(path)
+    const { caller, place } = admitted
     if (place.remote !== undefined) throw new Fault('not_supported', 'sockets of other runtimes are not passed on')
-    const route = parts.upgrades(place.path, place.path === path)
-    if (route === undefined) {
+    const served = entry.path !== undefined && (entry.rootOnly !== true || path === place.path)
+    const upgrade = served ? parts.handlers[entry.path]?.upgrade : undefined
+    if (upgrade === undefined) {
       throw new Fault('not_found', `no WebSocket is served at ${JSON.stringify(path.slice(0, 200))}`)
     }
-    return (await route(request, { socket, head, caller: verdict.caller, query })) ?? 101
+    return (await upgrade(request, { socket, head, caller, query })) ?? 101
   }
 
   const take = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
@@ -125,30 +98,19 @@ export function openUpgrades(
   }
 }
 
-function refuseForeign(request: IncomingMessage, path: string, origins: OriginRules): void {
-  const badHost = refuseHost(hostsOf(request.rawHeaders, request.url ?? ''), origins)
-  if (badHost !== null) throw new Fault('forbidden', badHost, { details: { field: 'Host' } })
-  const { origin } = request.headers
-  if (origin === undefined || isProxied(path) || originAllowed(origin, origins)) return // an application judges its own
-  const named = JSON.stringify(origin.slice(0, 200))
-  throw new Fault('forbidden', `pages of the origin ${named} may not connect; cors.origins names those that may`, {
-    details: { field: 'Origin' },
-  })
-}
-
 /** A plain HTTP answer on the bare connection, which then ends. Returns its status. */
-function answer(socket: Duplex, refusal: Refusal, requestId: string): number {
-  const body = JSON.stringify(refusal.body)
+function answer(socket: Duplex, reply: HttpReply, requestId: string): number {
+  const body = JSON.stringify(reply.body)
   const headers = {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
     'x-request-id': requestId,
     connection: 'close',
-    ...refusal.headers,
+    ...reply.headers,
     'content-length': String(Buffer.byteLength(body)),
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  const { status } = refusal
+  const { status } = reply
   socket.resume() // what still comes is dropped, or closing would reset the connection before the answer is read
   closeSoon(
     socket as Socket,

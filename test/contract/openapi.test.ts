@@ -113,7 +113,7 @@ const BODIES: Readonly<Record<string, () => Promise<Uint8Array>>> = {
 
 /** Answers other than a success that an example gets, with the reason. */
 const REFUSED: Readonly<Record<string, number>> = {
-  desktop_use: 501, // protocol.md#desktop: the first release has no desktop
+  desktop_use: 501, // protocol.md#desktop: this release has no desktop
   ws: 426, // asked without an upgrade
 }
 

@@ -24,7 +24,6 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
     ].map((op) => [`${op} has no failure over rest`, NO_INPUT]),
   ),
   'search_init has no failure over rest': 'its routes settle its only field themselves',
-  'desktop_use has no success over rest': 'no release has a desktop yet',
   'the server frame watcher overflow is missing':
     'the kernel drops events under a flood alone; watcher tests provoke it',
 }
@@ -80,10 +79,9 @@ function operationGaps(entries: readonly Entry[]): string[] {
         ? []
         : [`${name} has no failure over ${door}`]),
     ])
-    const unasked =
-      name === 'desktop_use'
-        ? []
-        : routes.filter(({ method, path }) => !mine.some(({ ask }) => ask?.http?.startsWith(`${method} ${path}`)))
+    const unasked = routes.filter(
+      ({ method, path }) => !mine.some(({ ask }) => ask?.http?.startsWith(`${method} ${path}`)),
+    )
     return [...outcomes, ...unasked.map(({ method, path }) => `the route ${method} ${path} is missing`)]
   })
 }

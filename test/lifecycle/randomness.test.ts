@@ -8,7 +8,7 @@ import t from 'tap'
 import { freshRandom, holdRandom } from '../../src/base/fresh-random.ts'
 import { fillRandom } from '../../src/native/libc.ts'
 import { openSeal } from '../../src/transports/mcp/protocol/sealed-state.ts'
-import { newRequestId } from '../../src/transports/body.ts'
+import { newRequestId } from '../../src/transports/request-head.ts'
 import { startDaemon } from '../support/daemon.ts'
 import { NO_MOUNTS } from '../support/mounting.ts'
 

@@ -58,9 +58,16 @@ export async function openFrontDoor(registry: Registry, rules: Partial<ServerRul
     judge: () => ({ ok: true, caller: ANYONE }) as const,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
-  const upgrades = () => undefined
   const log = openLog('warn')
-  const parts = { gate: GATE, catalog: [], credentials, json, targets: openTargets({}), mcp, upgrades, log }
+  const parts = {
+    gate: GATE,
+    catalog: [],
+    credentials,
+    json,
+    targets: openTargets({}),
+    handlers: { '/mcp': { answer: mcp } },
+    log,
+  }
   const door = opened.use(await openServer(parts, { ...RULES, ...rules }))
   const owned = opened.move()
   return { ...door, [Symbol.asyncDispose]: () => owned.disposeAsync() }

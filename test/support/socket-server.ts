@@ -17,6 +17,7 @@ import type {
   OutputCursor,
   WatcherFrames,
 } from '../../src/transports/socket/channel.ts'
+import { openUnderWay } from '../../src/transports/under-way.ts'
 import { isWebSocket, openUpgrades } from '../../src/transports/upgrade.ts'
 import { openTargets } from '../../src/workspace/targets.ts'
 import { TOKEN } from './daemon.ts'
@@ -199,8 +200,8 @@ export async function openSocketServer(t: Owner, options: ServerOptions = {}): P
   const server = createServer({ shouldUpgradeCallback: isWebSocket })
   const origins = { origins: options.origins ?? [], allowedHosts: [], bound: '127.0.0.1', port: 0 }
   const upgrades = openUpgrades(
-    { credentials, targets, log, upgrades: (path) => (path === '/ws' ? hub.accept : undefined) },
-    { origins, connections: openConnections(1024) },
+    { credentials, targets, log, handlers: { '/ws': { upgrade: hub.accept } } },
+    { origins, underWay: openUnderWay(), connections: openConnections(1024) },
     false,
   )
   server.on('upgrade', upgrades.take)

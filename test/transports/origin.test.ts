@@ -1,7 +1,7 @@
 // Which hosts and pages are let in (protocol.md#origins; H-08, H-09).
 
 import t from 'tap'
-import { corsHeaders, originAllowed, originMatters, refuseHost } from '../../src/transports/origin.ts'
+import { corsHeaders, originAllowed, refuseHost } from '../../src/transports/origin.ts'
 
 const loopback = { origins: [], allowedHosts: [], bound: '127.0.0.1', port: 4000 }
 
@@ -41,13 +41,6 @@ t.test('H-08 origins', async (t) => {
   }
   t.ok(originAllowed('https://app.example', { ...loopback, origins: ['https://app.example'] }))
   t.ok(originAllowed('null', { ...loopback, origins: ['*'] }))
-})
-
-t.test('reads are not bound to an origin; changes, /mcp and upgrades are', async (t) => {
-  t.notOk(originMatters('GET', '/files', false))
-  t.ok(originMatters('GET', '/mcp', false))
-  t.ok(originMatters('GET', '/ws', true))
-  t.ok(originMatters('DELETE', '/files/delete', false))
 })
 
 t.test('a page sees only what the headers allow', async (t) => {

@@ -8,7 +8,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../../caller.ts'
 import { StartError } from '../../base/signals.ts'
-import { valuesOf } from '../body.ts'
+import { valuesOf } from '../request-head.ts'
 import { openFailedAttempts, type FailedAttempts } from './failed-attempts.ts'
 import { openJwtVerifier, type JwtOptions, type JwtVerifier } from './jwt.ts'
 

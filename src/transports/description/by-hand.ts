@@ -1,7 +1,8 @@
-// Paths that are no operations of the catalogue, described by hand: they hand the connection over to another
-// protocol (/ws, /mcp) or to another server (/proxy), so that there is no input and no output to derive from.
+// The entries (entries.ts) in the API description, by hand: they are no operations of the catalogue, so there is no
+// input and no output to derive from.
 
 import { LEGACY_VERSIONS, MODERN_VERSIONS } from '../mcp/protocol/revision.ts'
+import type { EntryPath } from '../entries.ts'
 import type { PlainSchema } from '../plain-schema.ts'
 
 const FAULT = {
@@ -29,8 +30,8 @@ const RPC_FAULT = {
     },
   },
 }
-/** The WebSocket of a browser can send no header (protocol.md#auth). */
-const UPGRADE_SECURITY = [{ bearer: [] }, { token: [] }]
+/** A browser can send no header with a WebSocket or with the address of a page (protocol.md#auth). */
+const BROWSER_SECURITY = [{ bearer: [] }, { token: [] }]
 
 const text = (description: string, more: object = {}): PlainSchema => ({ type: 'string', description, ...more })
 
@@ -43,7 +44,7 @@ const ws: PlainSchema = {
       'Binary frames are one byte, the id of a terminal, and raw bytes. Text frames are JSON with a `channel`: ' +
       '`terminal`, `watcher` or `error`. A new client closes older ones of its own credential (close code 4000) ' +
       'unless `mode` is `shared`.',
-    security: UPGRADE_SECURITY,
+    security: BROWSER_SECURITY,
     parameters: [
       { name: 'mode', in: 'query', schema: { type: 'string', enum: ['replace', 'shared'], default: 'replace' } },
       {
@@ -108,7 +109,7 @@ function proxied(method: string): PlainSchema {
     description:
       'Path, query, headers and body go to the target as they are, without the credential; a WebSocket upgrade too. ' +
       'Whatever follows `/proxy` is the path; `/proxy/<port>/<path>` names the target without header or query.',
-    security: method === 'get' ? UPGRADE_SECURITY : [{ bearer: ['proxy'] }],
+    security: method === 'get' ? BROWSER_SECURITY : [{ bearer: ['proxy'] }],
     parameters: [
       {
         name: 'X-Oblien-Proxy-Target',
@@ -129,7 +130,18 @@ function proxied(method: string): PlainSchema {
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'] as const
 
-export const BY_HAND: Readonly<Record<string, PlainSchema>> = {
+const desktop: PlainSchema = {
+  get: {
+    operationId: 'desktop_use',
+    tags: ['Desktop'],
+    summary: 'Answers 501, as every path below does but `/desktop/status`: this release has no desktop.',
+    security: BROWSER_SECURITY,
+    responses: { 501: FAULT, default: FAULT },
+  },
+}
+
+export const BY_HAND: Readonly<Record<EntryPath, PlainSchema>> = {
+  '/desktop': desktop,
   '/mcp': mcp,
   '/proxy': Object.fromEntries(METHODS.map((method) => [method, proxied(method)])),
   '/ws': ws,

@@ -127,10 +127,9 @@ function remarks({ op: { tool, remarks: said }, route }: Endpoint): string {
 }
 
 /** Nothing where it is as for the whole document. */
-function securityOf({ op, route }: Endpoint): PlainSchema {
+function securityOf({ op }: Endpoint): PlainSchema {
   if (op.open === true) return { security: [] }
   const bearer = { bearer: op.scope === 'none' ? [] : [op.scope] }
-  if (route.queryToken === true) return { security: [bearer, { token: [] }] }
   return op.scope === 'none' ? {} : { security: [bearer] }
 }
 

@@ -4,7 +4,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { Fault } from '../../base/fault.ts'
-import { hostsOf } from '../origin.ts'
+import { hostsOf } from '../request-head.ts'
 import { TARGET_HEADER } from './target.ts'
 
 /** Of one connection, not of the message (RFC 9110 7.6.1), and the framing of the body. */

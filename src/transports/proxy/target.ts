@@ -26,11 +26,6 @@ const RESERVED: ReadonlySet<string> = new Set(['token', TARGET_PARAMETER])
 
 const ACCEPTED = '<port> or <host>:<port>, the host being localhost, 127.x.x.x or ::1'
 
-/** Asked of a path without its query, escapes kept; true below /runtimes/<id> as well. */
-export function isProxied(path: string): boolean {
-  return /^(?:\/runtimes\/[^/]*)?\/proxy(?:\/|$)/.test(path)
-}
-
 /** `url` is the request target as it came, `headers` the values of the target header. Throws 400 and 403. */
 export function readTarget(url: string, headers: readonly string[]): ProxiedTarget {
   const local = url.replace(/^https?:\/\/[^/?#]*/i, '')

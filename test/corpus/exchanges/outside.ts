@@ -1,4 +1,4 @@
-// What leaves the workspace or describes it: archives, the proxy, other runtimes, the desktop that is not there, health,
+// What leaves the workspace or describes it: archives, the proxy, other runtimes, health,
 // metrics, the documents.
 
 import { gzipSync } from 'node:zlib'
@@ -98,7 +98,6 @@ export const RUNTIME: readonly Scenario[] = [
   rest('metrics', 'GET /metrics'),
   rest('runtime_info', 'GET /runtime'),
   rest('desktop_status', 'GET /desktop/status'),
-  ...['GET /desktop', 'POST /desktop/enable', 'GET /desktop/sessions/1', 'POST /desktop/sessions/1/start'].map((http) => rest('desktop_use', http, http)),
   rest('openapi', 'GET /openapi.json'),
   rest('schema_list', 'GET /schemas'),
   ...['config', 'error', 'file_list.input', 'exec_run.output'].map((name) => rest('schema_get', `GET /schemas/${name}`, name)),

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { Fault } from '../../../src/base/fault.ts'
-import { isProxied, parseDestination, readTarget } from '../../../src/transports/proxy/target.ts'
+import { parseDestination, readTarget } from '../../../src/transports/proxy/target.ts'
 
 /** The status of a refusal, or what was read. */
 function outcome<T>(read: () => T): T | number {
@@ -176,11 +176,4 @@ t.test('L-03 our parameters are taken out, however they are spelled, and nothing
   t.equal(seen('/proxy/x?x_oblien_target=4000&token=secret&a=%2F'), '4000 /x?a=%2F')
   t.equal(seen('/proxy/x?%78_oblien_target=4000'), '4000 /x')
   t.equal(seen('/proxy/x?x_oblien_target=127.0.0.1%3A4000'), '4000 /x')
-})
-
-t.test('which paths are proxied', async (t) => {
-  for (const path of ['/proxy', '/proxy/', '/proxy/x', '/runtimes/local/proxy', '/runtimes/far/proxy/3000/'])
-    t.ok(isProxied(path), path)
-  for (const path of ['/proxyx', '/x/proxy', '//proxy', '/%70roxy', '/Proxy', '/runtimes/proxy', '/runtimes/a/b/proxy'])
-    t.notOk(isProxied(path), path)
 })
