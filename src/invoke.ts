@@ -2,7 +2,7 @@
 // down, under the caller's limits), runs it with a signal, counts it, and returns a value or throws a Fault.
 
 import { mayUse, type Caller } from './caller.ts'
-import { errnoOf, Fault, faultOfExhaustion } from './base/fault.ts'
+import { errnoOf, Fault, faultOfExhaustion, stackOf } from './base/fault.ts'
 import type { Daemon } from './daemon.ts'
 import { takeIn, type IntakeRules } from './intake.ts'
 import { tellPathBytes } from './path-bytes.ts'
@@ -273,7 +273,7 @@ function otherSize(announced: number, missing: number): Fault {
 
 /** Every failure leaves as a Fault; one that is not yet is our defect: logged with its stack, told without. */
 function asFault(error: unknown, op: Operation, request: Request, log: Log): Fault {
-  if (error instanceof Fault) return error
+  if (error instanceof Fault && error.code !== 'internal_error') return error
   if (error instanceof SuppressedError) {
     // Taking back what was half done failed too: the caller is told why there was something to take back.
     log.warn('clean_up_failed', { operation: op.name, request_id: request.requestId, reason: String(error.error) })
@@ -289,8 +289,9 @@ function asFault(error: unknown, op: Operation, request: Request, log: Log): Fau
     operation: op.name,
     request_id: request.requestId,
     errno: errnoOf(error),
-    stack: error instanceof Error ? error.stack : String(error),
+    stack: stackOf(error),
   })
+  if (error instanceof Fault) return error // it has a sentence already, such as a worker's
   return new Fault(
     'internal_error',
     `${op.name} failed inside the daemon; the log has the reason under this request id`,

@@ -115,23 +115,35 @@ export interface FaultNotice {
   readonly sentence: string
   readonly details: FaultDetails | undefined
   readonly retryAfter?: number | undefined
+  /** The stack of a defect, for the log. */
+  readonly stack?: string | undefined
 }
 
 /** Returns the notice of a failure; one that is no Fault becomes `internal_error`, "`work` failed: …". */
 export function noticeOf(error: unknown, work: string): FaultNotice {
   if (!(error instanceof Fault)) {
-    return { code: 'internal_error', sentence: `${work} failed: ${String(error)}`, details: undefined }
+    const stack = error instanceof Error ? error.stack : undefined
+    return { code: 'internal_error', sentence: `${work} failed: ${String(error)}`, details: undefined, stack }
   }
   const { code, message, details, retryAfter } = error
   return { code, sentence: message, details, retryAfter }
 }
 
 /** Returns the Fault that a notice was made of, on the other side of the boundary. */
-export function faultOf({ code, sentence, details, retryAfter }: FaultNotice): Fault {
+export function faultOf({ code, sentence, details, retryAfter, stack }: FaultNotice): Fault {
   return new Fault(code, sentence, {
     ...(details === undefined ? {} : { details }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(stack === undefined ? {} : { cause: stack }),
   })
+}
+
+/** Returns the stack of a failure for the log; of a Fault the stack of what caused it, if that has one. */
+export function stackOf(error: unknown): string {
+  const cause = error instanceof Fault ? error.cause : undefined
+  if (cause instanceof Error) return stackOf(cause)
+  if (typeof cause === 'string') return cause // from another thread, see faultOf
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 /** The codes of system calls that say something about the caller's request rather than about us. */

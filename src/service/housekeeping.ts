@@ -2,6 +2,7 @@
 // end of a heap only. After three minutes of mixed work this was 64 of 260 MiB, in 8 ms (`npm run soak`).
 
 import { trimHeap } from '../native/heap.ts'
+import { stackOf } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 
 /** Long against what a trim takes. */
@@ -57,7 +58,7 @@ function residentBytes(): number {
 export function endOnDefects(log: Log): void {
   process.on('uncaughtException', (error, origin) => {
     log.error(origin === 'unhandledRejection' ? 'unhandled_rejection' : 'uncaught_exception', {
-      stack: error instanceof Error ? error.stack : String(error),
+      stack: stackOf(error),
     })
     process.exit(1)
   })

@@ -2,7 +2,7 @@
 // is in them into the destination, and says how each ended. Told to stop, or at the first thing that is refused, it
 // takes back what is half done.
 
-import { parentPort } from 'node:worker_threads'
+import { mainPort } from '../base/port.ts'
 import { UnpackArchive } from './archive/unpack-archive.ts'
 import type { FromUnpacker, ToUnpacker, UnpackJob } from './archive/unpack-job.ts'
 import { openSource } from './archive/unpack-source.ts'
@@ -66,20 +66,20 @@ async function unpack(job: UnpackJob, inbox: Inbox): Promise<FromUnpacker> {
   }
 }
 
-const port = parentPort
-if (port !== null) {
-  let inbox: Inbox | undefined
-  const begin = (job: UnpackJob): void => {
-    // What the archive before has still to say is heard by nobody.
-    const say = (message: FromUnpacker): void => {
-      if (inbox === own) port.postMessage(message)
-    }
-    const own = new Inbox(say)
-    inbox = own
-    void unpack(job, own).then(say) // a rejection is a defect, which ends the thread and is heard
+const main = mainPort<ToUnpacker, FromUnpacker>()
+let inbox: Inbox | undefined
+
+function begin(job: UnpackJob): void {
+  // The main thread no longer listens to what the archive before has still to say.
+  const say = (message: FromUnpacker): void => {
+    if (inbox === own) main.say(message)
   }
-  port.on('message', (message: ToUnpacker) => {
-    if (message.type === 'job') begin(message.job)
-    else inbox?.hear(message)
-  })
+  const own = new Inbox(say)
+  inbox = own
+  void unpack(job, own).then(say) // a rejection is a defect, which ends the thread and is heard
 }
+
+main.hear((message) => {
+  if (message.type === 'job') begin(message.job)
+  else inbox?.hear(message)
+})

@@ -4,23 +4,20 @@
 // thread that is blocked in a native call cannot be terminated.
 
 import { readSync } from 'node:fs'
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { Fault, faultOfSystem } from '../base/fault.ts'
+import { workerData } from 'node:worker_threads'
+import { faultOfSystem, noticeOf } from '../base/fault.ts'
+import { mainPort } from '../base/port.ts'
 import { pollReadable } from '../native/libc.ts'
 import { TreeWatch } from './watch/tree-watch.ts'
 import type { FromReader, ReaderStart, ToReader } from './watch/watch-job.ts'
 
 const { wakeup } = workerData as ReaderStart // given by reader-thread.ts alone
-const port = parentPort
+const main = mainPort<ToReader, FromReader>()
 const watches = new Map<string, TreeWatch>()
 const counter = Buffer.alloc(8)
 
 /** Milliseconds the thread sleeps at most, as a number poll(2) takes. */
 const LONGEST_SLEEP = 3_600_000
-
-function post(message: FromReader): void {
-  port?.postMessage(message)
-}
 
 /** False when the thread is to end. */
 function handle(message: ToReader): boolean {
@@ -43,20 +40,14 @@ function guarded(id: string, path: string, work: () => void): void {
   } catch (thrown) {
     watches.get(id)?.[Symbol.dispose]()
     watches.delete(id)
-    const error = faultOfSystem(thrown, path)
-    const known = error instanceof Fault
-    const { code, message, details } = known ? error : new Fault('internal_error', `watching failed: ${String(error)}`)
-    post({ type: 'failed', id, fault: { code, sentence: message, details } })
+    main.say({ type: 'failed', id, fault: noticeOf(faultOfSystem(thrown, path), 'watching') })
   }
 }
 
 /** Takes what the main thread has sent; false when the thread is to end. */
 function hear(): boolean {
   readSync(wakeup, counter)
-  if (port === null) return false
-  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-    if (!handle(next.message as ToReader)) return false // sent by reader-thread.ts alone
-  }
+  for (let next = main.next(); next !== undefined; next = main.next()) if (!handle(next)) return false
   return true
 }
 
@@ -65,9 +56,9 @@ function advance(id: string, watch: TreeWatch, readable: boolean): void {
   const before = watch.started
   watch.advance(performance.now(), readable)
   const { coverage } = watch
-  if (!before && watch.started) post({ type: 'opened', id, coverage })
+  if (!before && watch.started) main.say({ type: 'opened', id, coverage })
   const batch = watch.outbox.send()
-  if (batch !== undefined) post({ type: 'told', id, ...batch, coverage })
+  if (batch !== undefined) main.say({ type: 'told', id, ...batch, coverage })
 }
 
 function run(): void {

@@ -2,7 +2,7 @@
 // whose memory is handed over, so that the main thread copies nothing large; a body of too many values, of
 // too much short text or too deep is refused, because even receiving it would hold the loop, or fail there.
 
-import { parentPort } from 'node:worker_threads'
+import { mainPort } from '../base/port.ts'
 
 export interface ParseRequest {
   readonly id: number
@@ -24,10 +24,11 @@ const MOST_TEXT = 4 * 1024 * 1024
 /** No request of ours nests deeper than a dozen levels; some 4,000 overflow the stack of the receiver. */
 const MOST_LEVELS = 1000
 
-parentPort?.on('message', ({ id, bytes }: ParseRequest) => {
+const main = mainPort<ParseRequest, ParseReply>()
+main.hear(({ id, bytes }) => {
   const transfer: ArrayBuffer[] = []
   const reply = parse(id, bytes, transfer)
-  parentPort?.postMessage(reply, transfer)
+  main.say(reply, transfer)
 })
 
 /** The text of the body, whose memory is given back at once: bodies would gather until the next collection. */

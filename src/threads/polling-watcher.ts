@@ -1,29 +1,26 @@
 // The polling watcher's thread: file systems that do not notify are looked at here, where a server that does
 // not answer holds nobody else up. Loaded only when such a tree is watched.
 
-import { parentPort } from 'node:worker_threads'
-import { Fault, faultOfSystem } from '../base/fault.ts'
+import { faultOfSystem, noticeOf } from '../base/fault.ts'
+import { mainPort } from '../base/port.ts'
 import { PollingWatch } from './watch/polling-watch.ts'
 import type { FromReader, ToReader, WatchJob } from './watch/watch-job.ts'
 
+const main = mainPort<ToReader, FromReader>()
 const watches = new Map<string, PollingWatch>()
-
-function post(message: FromReader): void {
-  parentPort?.postMessage(message)
-}
 
 function open(id: string, job: WatchJob): void {
   const told = () => {
     const batch = watch.outbox.send()
-    if (batch !== undefined) post({ type: 'told', id, ...batch, coverage: watch.coverage })
+    if (batch !== undefined) main.say({ type: 'told', id, ...batch, coverage: watch.coverage })
   }
-  const watch = new PollingWatch(job, { ready: () => post({ type: 'opened', id, coverage: watch.coverage }), told })
+  const watch = new PollingWatch(job, { ready: () => main.say({ type: 'opened', id, coverage: watch.coverage }), told })
   watches.set(id, watch)
 }
 
 function handle(message: ToReader): void {
   if (message.type === 'end') {
-    parentPort?.close()
+    main.close()
     for (const watch of watches.values()) void watch[Symbol.asyncDispose]()
     watches.clear()
     return
@@ -39,17 +36,12 @@ function handle(message: ToReader): void {
   }
 }
 
-parentPort?.on('message', (message: ToReader) => {
+main.hear((message) => {
   try {
     handle(message)
   } catch (thrown) {
     if (message.type !== 'open') throw thrown
-    const error = faultOfSystem(thrown, message.job.root)
-    const fault = error instanceof Fault ? error : new Fault('internal_error', `watching failed: ${String(error)}`)
-    post({
-      type: 'failed',
-      id: message.id,
-      fault: { code: fault.code, sentence: fault.message, details: fault.details },
-    })
+    const fault = noticeOf(faultOfSystem(thrown, message.job.root), 'watching')
+    main.say({ type: 'failed', id: message.id, fault })
   }
 })

@@ -3,7 +3,8 @@
 // messages are fetched after each wake. Opening and closing descriptors is main's.
 
 import { readSync } from 'node:fs'
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
+import { mainPort } from '../base/port.ts'
 import { POLLIN, PollSet } from '../native/libc.ts'
 import { TerminalLine } from './terminal/line.ts'
 import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal/messages.ts'
@@ -15,6 +16,7 @@ const NEWS_MS = 2
 const NEWS_BYTES = 32 * 1024
 
 const { wake, control } = workerData as ReaderStart // startWorker's caller gives exactly this
+const main = mainPort<ToReader, FromReader>()
 const cells = new Int32Array(control)
 const lines = new Map<number, TerminalLine>()
 const polled = new PollSet()
@@ -22,10 +24,6 @@ const pipeBytes = Buffer.alloc(16)
 let lastNews = 0
 /** Bytes that main has not been told of. */
 let untold = 0
-
-function post(message: FromReader): void {
-  parentPort?.postMessage(message)
-}
 
 function take(message: ToReader): void {
   if (message.type === 'add') {
@@ -41,12 +39,7 @@ function take(message: ToReader): void {
 function hear(): void {
   readSync(wake, pipeBytes)
   Atomics.store(cells, WOKEN, 0)
-  for (let next = messageFor(); next !== undefined; next = messageFor()) take(next)
-}
-
-function messageFor(): ToReader | undefined {
-  const received = parentPort === null ? undefined : receiveMessageOnPort(parentPort)
-  return received?.message as ToReader | undefined // main's reader.ts alone posts here
+  for (let next = main.next(); next !== undefined; next = main.next()) take(next)
 }
 
 /** Tells main that rings have grown, unless it has not looked since the last time. */
@@ -54,7 +47,7 @@ function tell(now: number): void {
   if (untold === 0 || (untold < NEWS_BYTES && now - lastNews < NEWS_MS)) return
   untold = 0
   lastNews = now
-  if (Atomics.exchange(cells, NEWS, 1) === 0) post({ type: 'news' })
+  if (Atomics.exchange(cells, NEWS, 1) === 0) main.say({ type: 'news' })
 }
 
 /** Until something has to be done that no descriptor announces; -1 for no such thing. */
@@ -79,12 +72,12 @@ function round(): void {
   for (const [number, line] of lines) {
     if (!line.over) continue
     lines.delete(number)
-    post({ type: 'over', line: number })
+    main.say({ type: 'over', line: number })
   }
   tell(now)
 }
 
 // Loads the native library now, while there are descriptors for it and no terminal depends on this thread.
 polled.wait(0)
-post({ type: 'up' })
+main.say({ type: 'up' })
 while (Atomics.load(cells, STOP) === 0) round()

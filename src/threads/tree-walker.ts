@@ -2,14 +2,14 @@
 // answer. Each request for a batch is one message and gets one turn, so several walks take turns, a reader
 // that stops asking stops its walk, and `stop` is heard between turns.
 
-import { parentPort } from 'node:worker_threads'
-import { Fault } from '../base/fault.ts'
+import { noticeOf } from '../base/fault.ts'
+import { mainPort } from '../base/port.ts'
 import { hashNamed } from './walk/file-bytes.ts'
 import { Ground } from './walk/ground.ts'
 import { Listing } from './walk/list-render.ts'
 import { NameSearch } from './walk/name-search.ts'
 import { Output } from './walk/entry.ts'
-import type { Batch, FaultNotice, FromWalker, HashJob, Job, Summary, ToWalker, FilesJob } from './walk/walk-job.ts'
+import type { Batch, FromWalker, HashJob, Job, Summary, ToWalker, FilesJob } from './walk/walk-job.ts'
 import { below, relative, type Location } from './walk/directory.ts'
 import { folded } from './walk/fold.ts'
 
@@ -21,6 +21,7 @@ interface Running {
   readonly steps: Generator<void, Summary>
 }
 
+const main = mainPort<ToWalker, FromWalker>()
 const running = new Map<number, Running>()
 
 function start(job: Job): Running {
@@ -73,38 +74,29 @@ function turn({ output, steps }: Running): Batch {
   }
 }
 
-function post(message: FromWalker): void {
-  parentPort?.postMessage(message, message.type === 'batch' ? [message.batch.bytes.buffer as ArrayBuffer] : [])
-}
-
-function notice(error: unknown): FaultNotice {
-  if (error instanceof Fault) return { code: error.code, sentence: error.message, details: error.details }
-  return { code: 'internal_error', sentence: `the walk failed: ${String(error)}`, details: undefined }
-}
-
 function handle(message: ToWalker): void {
   const { id } = message
   const known = running.get(id)
   if (message.type === 'open') {
     running.set(id, start(message.job))
-    post({ type: 'opened', id })
+    main.say({ type: 'opened', id })
   } else if (message.type === 'stop') {
     running.delete(id)
     known?.steps.return(undefined as never) // closes what the walk holds open
-  } else if (known === undefined) post({ type: 'over', id })
+  } else if (known === undefined) main.say({ type: 'over', id })
   else {
     const batch = turn(known)
     if (batch.end !== undefined) running.delete(id)
-    post({ type: 'batch', id, batch })
+    main.say({ type: 'batch', id, batch }, [batch.bytes.buffer as ArrayBuffer]) // made by Output, shared with nothing
   }
 }
 
-parentPort?.on('message', (message: ToWalker) => {
+main.hear((message) => {
   try {
     handle(message)
   } catch (error) {
     running.delete(message.id)
-    post({ type: 'failed', id: message.id, fault: notice(error) })
+    main.say({ type: 'failed', id: message.id, fault: noticeOf(error, 'the walk') })
   }
 })
 

@@ -1,9 +1,9 @@
 // JSON on its way in: short bodies are parsed here, long ones by a worker that is started at the first of
 // them and ends after ten seconds without work: what it took for a large body goes with it.
 
-import type { Worker } from 'node:worker_threads'
 import { startWorker } from '../base/assets.ts'
 import { Fault } from '../base/fault.ts'
+import { WorkerPort } from '../base/port.ts'
 import type { ParseReply, ParseRequest } from '../threads/json-parser.ts'
 
 export interface JsonReader extends AsyncDisposable {
@@ -17,56 +17,53 @@ const PARSE_HERE = 1024 * 1024
 const IDLE_MS = 10_000
 
 export function openJsonReader(): JsonReader {
-  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
-  let worker: Worker | undefined
-  let idle: NodeJS.Timeout | undefined
-  let lastId = 0
+  return new SharedJsonReader()
+}
 
-  const stop = async (): Promise<void> => {
-    clearTimeout(idle)
-    const ending = worker
-    worker = undefined
-    await ending?.terminate()
+class SharedJsonReader implements JsonReader {
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  #port: WorkerPort<ParseRequest, ParseReply> | undefined
+  #lastId = 0
+
+  async parse(bytes: Buffer): Promise<unknown> {
+    if (bytes.byteLength <= PARSE_HERE) return parseHere(bytes)
+    const port = (this.#port ??= this.#start())
+    port.hold()
+    const parsed = Promise.withResolvers<unknown>()
+    const id = ++this.#lastId
+    this.#waiting.set(id, parsed)
+    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : Buffer.from(bytes)
+    const request = { id, bytes: new Uint8Array(own.buffer, own.byteOffset, own.byteLength) }
+    port.say(request, own.buffer instanceof ArrayBuffer ? [own.buffer] : [])
+    return await parsed.promise
   }
-  const failAll = (error: Error): void => {
-    worker = undefined
-    for (const one of waiting.values()) one.reject(error)
-    waiting.clear()
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const port = this.#port
+    this.#fail(new Fault('unavailable', 'the daemon is stopping'))
+    await port?.end()
   }
-  const start = (): Worker => {
-    const started = startWorker('json-parser', undefined)
-    started.on('message', (reply: ParseReply) => {
-      const one = waiting.get(reply.id)
-      waiting.delete(reply.id)
-      if ('problem' in reply) one?.reject(malformed(reply.problem))
-      else one?.resolve(reply.value)
-      if (waiting.size > 0) return
-      started.unref()
-      idle = setTimeout(() => void stop(), IDLE_MS).unref()
+
+  #start(): WorkerPort<ParseRequest, ParseReply> {
+    return new WorkerPort(startWorker('json-parser', undefined), 'the JSON parser', {
+      heard: (reply) => this.#hear(reply),
+      failed: (reason) => this.#fail(reason),
     })
-    started.on('error', failAll)
-    started.on('messageerror', failAll) // a reply that cannot be received: whose it was, nobody knows
-    return started
   }
 
-  return {
-    async parse(bytes) {
-      if (bytes.byteLength <= PARSE_HERE) return parseHere(bytes)
-      clearTimeout(idle)
-      worker ??= start()
-      worker.ref()
-      const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-      const id = ++lastId
-      waiting.set(id, { resolve, reject })
-      const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : Buffer.from(bytes)
-      const request: ParseRequest = { id, bytes: new Uint8Array(own.buffer, own.byteOffset, own.byteLength) }
-      worker.postMessage(request, own.buffer instanceof ArrayBuffer ? [own.buffer] : [])
-      return await promise
-    },
-    async [Symbol.asyncDispose]() {
-      failAll(new Fault('unavailable', 'the daemon is stopping'))
-      await stop()
-    },
+  #hear(reply: ParseReply): void {
+    const one = this.#waiting.get(reply.id)
+    this.#waiting.delete(reply.id)
+    if ('problem' in reply) one?.reject(malformed(reply.problem))
+    else one?.resolve(reply.value)
+    if (this.#waiting.size === 0) this.#port?.rest(IDLE_MS, () => (this.#port = undefined))
+  }
+
+  /** Every body that waits fails with `reason`; the next long one starts a new worker. */
+  #fail(reason: Fault): void {
+    this.#port = undefined
+    for (const one of this.#waiting.values()) one.reject(reason)
+    this.#waiting.clear()
   }
 }
 

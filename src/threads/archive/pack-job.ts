@@ -2,8 +2,8 @@
 // shared memory, filled by the worker and given back by the main thread, which are the only buffers between
 // them; and at the end what could not be taken along.
 
+import type { FaultNotice } from '../../base/fault.ts'
 import type { LeftOut } from '../walk/left-out.ts'
-import type { FaultNotice } from '../walk/walk-job.ts'
 
 export type ArchiveFormat = 'tar.gz' | 'tar.zst' | 'tar'
 

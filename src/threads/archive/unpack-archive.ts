@@ -2,10 +2,9 @@
 // that names the member and says how far it came. Nothing is opened or made before the first header is one.
 
 import { readlinkSync } from 'node:fs'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { errnoOf, Fault, type FaultNotice, faultOfSystem, noticeOf, quote } from '../../base/fault.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import { Withheld } from '../walk/left-out.ts'
-import type { FaultNotice } from '../walk/walk-job.ts'
 import { openAgain, openDest, WrittenFileSystems } from './unpack-dest.ts'
 import { MadeDirectories, UnpackTree } from './unpack-tree.ts'
 import { Ground } from './pinned-tree.ts'
@@ -79,12 +78,13 @@ export class UnpackArchive implements MemberSink, Disposable {
     const { files, last } = this.standing
     const reached = reachedSentence(files, last)
     if (!(fault instanceof Fault)) {
-      return { code: 'internal_error', sentence: `unpacking failed: ${String(error)}; ${reached}`, details: undefined }
+      const defect = noticeOf(error, 'unpacking')
+      return { ...defect, sentence: `${defect.sentence}; ${reached}` }
     }
     const about = fault === error && !(fault instanceof Refusal) ? fault.message : this.#sentence(fault)
     const member = about === fault.message ? {} : this.#naming()
     const details = { ...fault.details, ...member, files_extracted: files, last_extracted: last ?? null }
-    return { code: fault.code, sentence: `${about}; ${reached}`, details }
+    return { code: fault.code, sentence: `${about}; ${reached}`, details, retryAfter: fault.retryAfter }
   }
 
   header(): void {

@@ -1,10 +1,9 @@
 // What passes between the main thread and an unpacker: chunks of the archive one way, as many as the unpacker
 // has room for, and how it ended the other way. A thread unpacks one archive at a time.
 
-import { quote, Fault } from '../../base/fault.ts'
+import { quote, Fault, type FaultNotice } from '../../base/fault.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import type { LeftOut } from '../walk/left-out.ts'
-import type { FaultNotice } from '../walk/walk-job.ts'
 import { closeSync, constants, ftruncateSync, openSync, writeSync, statfsSync } from 'node:fs'
 import { refusal } from './unpack-header.ts'
 

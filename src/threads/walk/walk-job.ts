@@ -3,7 +3,7 @@
 // walks in one worker take turns.
 
 import type { Judged } from './left-out.ts'
-import type { FaultCode, FaultDetails } from '../../base/fault.ts'
+import type { FaultNotice } from '../../base/fault.ts'
 
 /** A listing (protocol.md#files), with every default filled in. */
 export interface ListJob {
@@ -119,13 +119,6 @@ export interface Summary {
 export interface Batch {
   readonly bytes: Uint8Array
   readonly end?: Summary
-}
-
-/** A Fault as it crosses the thread boundary. */
-export interface FaultNotice {
-  readonly code: FaultCode
-  readonly sentence: string
-  readonly details: FaultDetails | undefined
 }
 
 export type ToWalker =

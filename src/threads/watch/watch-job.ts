@@ -2,7 +2,7 @@
 // which the main thread acknowledges when it has room for more; without acknowledgements the reader stops
 // reading, and what the kernel's own queue then cannot hold is announced and told by difference.
 
-import type { FaultNotice } from '../walk/walk-job.ts'
+import type { FaultNotice } from '../../base/fault.ts'
 
 export interface WatchJob {
   /** Absolute; an existing directory, or a link to one. */

@@ -2,9 +2,9 @@
 // shared memory through which the bytes come; so memory is the same for any size, the client's pace is the
 // worker's, and a client that leaves ends it at once (T-07).
 
-import type { Worker } from 'node:worker_threads'
 import { startWorker } from '../../base/assets.ts'
-import { Fault } from '../../base/fault.ts'
+import { Fault, faultOf } from '../../base/fault.ts'
+import { WorkerPort } from '../../base/port.ts'
 import {
   type ArchiveFormat,
   type FromPacker,
@@ -97,7 +97,7 @@ type Filled = Extract<FromPacker, { type: 'filled' }>
 /** The main thread's end of one archive. One `next` at a time, as with every iterator here. */
 class Packer implements Packing, AsyncIterator<Uint8Array, void> {
   remarks: PackRemarks = { skipped: {}, first: [], unlinked: 0 }
-  readonly #worker: Worker
+  readonly #port: WorkerPort<ToPacker, FromPacker>
   readonly #slots: readonly Uint8Array[]
   readonly #filled: Filled[] = []
   readonly #over: () => void
@@ -112,10 +112,10 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
     this.#patienceMs = patienceMs
     this.#over = over
     this.#slots = slotsOf(job.memory)
-    this.#worker = startWorker('archive-packer', job, [], HEAP)
-      .on('message', (message: FromPacker) => this.#hear(message))
-      .on('error', (error) => void this.end(error))
-      .on('exit', () => void this.end(new Error('the archive packer ended')))
+    this.#port = new WorkerPort(startWorker('archive-packer', job, [], HEAP), 'the archive packer', {
+      heard: (message) => this.#hear(message),
+      failed: (reason) => void this.end(reason),
+    })
   }
 
   [Symbol.asyncIterator](): this {
@@ -124,7 +124,7 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
 
   /** Asking for a chunk gives the one before back to the worker. */
   async next(): Promise<IteratorResult<Uint8Array, void>> {
-    if (this.#lent !== undefined) this.#worker.postMessage({ type: 'free', slot: this.#lent } satisfies ToPacker)
+    if (this.#lent !== undefined) this.#port.say({ type: 'free', slot: this.#lent })
     this.#lent = undefined
     for (;;) {
       const filled = this.#filled.shift()
@@ -154,7 +154,7 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
   async #terminate(reason: unknown): Promise<void> {
     if (reason !== undefined) this.#failure = { reason }
     this.#wake?.()
-    await this.#worker.terminate()
+    await this.#port.end()
     this.#over()
   }
 
@@ -168,10 +168,7 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
     else if (message.type === 'end') {
       this.remarks = message.remarks
       void this.end()
-    } else {
-      const { code, sentence, details } = message.fault
-      void this.end(new Fault(code, sentence, details === undefined ? {} : { details }))
-    }
+    } else void this.end(faultOf(message.fault))
     this.#wake?.()
   }
 }

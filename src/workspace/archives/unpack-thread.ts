@@ -1,8 +1,8 @@
 // The main thread's end of one archive in a thread: hands chunks over while there is room, and hears how it ended. The
 // thread is told to stop before it is terminated, so that it takes back what is half done by itself.
 
-import type { Worker } from 'node:worker_threads'
-import { Fault, quote } from '../../base/fault.ts'
+import { Fault, faultOf, quote } from '../../base/fault.ts'
+import { WorkerPort, type WorkerEvents } from '../../base/port.ts'
 import {
   roomOf,
   type FromUnpacker,
@@ -29,7 +29,7 @@ export interface UnpackWait {
 
 export class UnpackThread implements AsyncDisposable {
   readonly #threads: UnpackThreads
-  readonly #worker: Worker
+  readonly #port: UnpackPort
   readonly #signal: AbortSignal
   readonly #mount: string | undefined
   #timer: NodeJS.Timeout | undefined
@@ -37,9 +37,6 @@ export class UnpackThread implements AsyncDisposable {
   readonly #outcome = Promise.withResolvers<Standing>()
   readonly #stopped = Promise.withResolvers<Standing | undefined>()
   readonly #onAbort = (): void => this.#over(this.#signal.reason)
-  readonly #onMessage = (message: FromUnpacker): void => this.#hear(message)
-  readonly #onError = (error: unknown): void => this.#gone(error)
-  readonly #onExit = (): void => this.#gone(new Error('the unpacker ended without an answer'))
   #isOver = false
   #finishing = false
   /** The thread has said how it ended, and can have another archive. */
@@ -53,8 +50,10 @@ export class UnpackThread implements AsyncDisposable {
     this.#mount = mount
     this.#outcome.promise.catch(() => undefined) // `finish` tells; nobody may be waiting there yet
     this.#threads = threads
-    this.#worker = threads.take()
-    this.#worker.on('message', this.#onMessage).on('error', this.#onError).on('exit', this.#onExit)
+    this.#port = threads.take({
+      heard: (message) => this.#hear(message),
+      failed: (reason) => this.#gone(reason),
+    })
     this.#post({ type: 'job', job })
     this.#signal = signal
     signal.addEventListener('abort', this.#onAbort, { once: true })
@@ -109,16 +108,15 @@ export class UnpackThread implements AsyncDisposable {
     clearTimeout(this.#timer)
     this.#signal.removeEventListener('abort', this.#onAbort)
     if (!this.#isDone) {
-      const end = this.#worker.terminate().then(() => this.#ended.resolve())
+      const end = this.#port.end().then(() => this.#ended.resolve())
       return this.#mount === undefined ? await end : undefined
     }
     this.#ended.resolve()
-    this.#worker.off('message', this.#onMessage).off('error', this.#onError).off('exit', this.#onExit)
-    this.#threads.rest(this.#worker)
+    this.#threads.rest(this.#port)
   }
 
-  #post(message: ToUnpacker, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transfer)
+  #post(message: ToUnpacker, transfer?: ArrayBuffer[]): void {
+    this.#port.say(message, transfer)
     if (message.type !== 'stop') this.#expect()
   }
 
@@ -144,8 +142,7 @@ export class UnpackThread implements AsyncDisposable {
       this.#gone(undefined)
     } else if (message.type === 'stopped') this.#stopped.resolve(message.standing)
     else {
-      const { code, sentence, details } = message.fault
-      this.#gone(new Fault(code, sentence, details === undefined ? {} : { details }))
+      this.#gone(faultOf(message.fault))
     }
   }
 
@@ -168,41 +165,36 @@ export class UnpackThread implements AsyncDisposable {
 /** Short-lived memory of a thread: it makes some for every member, and would let 48 MiB of it gather. */
 const YOUNG_MIB = 8
 
-export class UnpackThreads implements AsyncDisposable {
-  /** With the timer that ends them. At most as many as there were uploads at once. */
-  readonly #resting = new Map<Worker, NodeJS.Timeout>()
-  /** Of one at rest; 'exit' comes next. */
-  readonly #onError = (): void => undefined
+type UnpackPort = WorkerPort<ToUnpacker, FromUnpacker>
 
-  take(): Worker {
-    const [rested] = this.#resting.keys()
-    if (rested !== undefined) {
-      this.#forget(rested)
-      rested.off('error', this.#onError)
-      return rested
+export class UnpackThreads implements AsyncDisposable {
+  /** At most as many as there were uploads at once. */
+  readonly #resting = new Set<UnpackPort>()
+
+  take(events: WorkerEvents<FromUnpacker>): UnpackPort {
+    const [rested] = this.#resting
+    if (rested === undefined) {
+      const worker = startWorker('archive-unpacker', undefined, [], { maxYoungGenerationSizeMb: YOUNG_MIB })
+      return new WorkerPort(worker, 'the unpacker', events)
     }
-    const worker = startWorker('archive-unpacker', undefined, [], { maxYoungGenerationSizeMb: YOUNG_MIB })
-    return worker.on('exit', () => this.#forget(worker))
+    this.#resting.delete(rested)
+    rested.hold()
+    rested.serve(events)
+    return rested
   }
 
-  /** It has said how the last archive ended. */
-  rest(worker: Worker): void {
-    const timer = setTimeout(() => void this.#end(worker), THREAD_REST_MS).unref()
-    this.#resting.set(worker, timer)
-    worker.on('error', this.#onError)
+  /** The thread has said how the last archive ended. */
+  rest(port: UnpackPort): void {
+    if (port.over) return
+    const forget = (): void => void this.#resting.delete(port)
+    this.#resting.add(port)
+    port.serve({ heard: () => undefined, failed: forget })
+    port.rest(THREAD_REST_MS, forget)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#resting.keys()].map((worker) => this.#end(worker)))
-  }
-
-  async #end(worker: Worker): Promise<void> {
-    this.#forget(worker)
-    await worker.terminate()
-  }
-
-  #forget(worker: Worker): void {
-    clearTimeout(this.#resting.get(worker))
-    this.#resting.delete(worker)
+    const ports = [...this.#resting]
+    this.#resting.clear()
+    await Promise.all(ports.map((port) => port.end()))
   }
 }

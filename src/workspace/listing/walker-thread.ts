@@ -1,20 +1,19 @@
 // One tree walker's thread and the walks in it: started by the first of them, ended after a while without
 // any. It knows how long the thread has owed an answer, so that one that hangs in a file system is avoided.
 
-import type { Worker } from 'node:worker_threads'
 import { startWorker } from '../../base/assets.ts'
-import { Fault } from '../../base/fault.ts'
+import { type Fault, faultOf } from '../../base/fault.ts'
+import { WorkerPort } from '../../base/port.ts'
 import type { FromWalker, Job, ToWalker, Batch } from '../../threads/walk/walk-job.ts'
 
 /** Milliseconds without an answer after which a thread counts as stuck. */
 const STUCK = 10_000
 
 export class WalkerThread implements WalkSource {
-  readonly #worker: Worker
+  readonly #port: WorkerPort<ToWalker, FromWalker>
   readonly #walks = new Map<number, PulledWalk>()
   readonly #idle: number
   readonly #gone: () => void
-  #timer: NodeJS.Timeout | undefined
   #lastId = 0
   /** Requests without an answer yet, and since when the oldest has been waiting. */
   #unanswered = 0
@@ -24,12 +23,10 @@ export class WalkerThread implements WalkSource {
   constructor(idle: number, gone: () => void) {
     this.#idle = idle
     this.#gone = gone
-    this.#worker = startWorker('tree-walker', undefined)
-    this.#worker.on('message', (message: FromWalker) => this.#hear(message))
-    this.#worker.on('error', (error) => void this.end(error))
-    this.#worker.on('exit', () => void this.end(new Error('the tree walker ended')))
-    // A daemon with nothing else to do may end; running walks keep their callers alive by other means.
-    this.#worker.unref()
+    this.#port = new WorkerPort(startWorker('tree-walker', undefined), 'the tree walker', {
+      heard: (message) => this.#hear(message),
+      failed: (reason) => this.#lose(reason),
+    })
     this.#rest()
   }
 
@@ -42,10 +39,9 @@ export class WalkerThread implements WalkSource {
   }
 
   add(walk: PulledWalk, job: Job): number {
-    clearTimeout(this.#timer)
     const id = ++this.#lastId
     this.#walks.set(id, walk)
-    this.#worker.ref()
+    this.#port.hold()
     this.#ask({ type: 'open', id, job })
     return id
   }
@@ -57,8 +53,7 @@ export class WalkerThread implements WalkSource {
   /** Ends a walk on both sides. */
   stop(id: number): void {
     if (!this.#walks.has(id)) return
-    const message: ToWalker = { type: 'stop', id }
-    this.#worker.postMessage(message)
+    this.#port.say({ type: 'stop', id })
     this.#forget(id)
   }
 
@@ -67,27 +62,31 @@ export class WalkerThread implements WalkSource {
     const walks = [...this.#walks]
     this.#walks.clear()
     for (const [id, walk] of walks) {
-      const message: ToWalker = { type: 'stop', id }
-      this.#worker.postMessage(message) // closes what the walk holds open, when it is heard
+      this.#port.say({ type: 'stop', id }) // closes what the walk holds open, when it is heard
       walk.fail(reason)
     }
     this.#isGivenUp = true
-    this.#worker.unref()
+    this.#port.release()
   }
 
-  async end(reason: unknown): Promise<void> {
+  /** Ends the thread; its walks fail with `reason`. */
+  async end(reason: Fault): Promise<void> {
+    const ended = this.#port.end()
+    this.#lose(reason)
+    await ended
+  }
+
+  #lose(reason: Fault): void {
     this.#isGivenUp = false
-    clearTimeout(this.#timer)
     this.#gone()
     const walks = [...this.#walks.values()]
     this.#walks.clear()
     for (const walk of walks) walk.fail(reason)
-    await this.#worker.terminate()
   }
 
   #ask(message: ToWalker): void {
     if (this.#unanswered++ === 0) this.#since = performance.now()
-    this.#worker.postMessage(message)
+    this.#port.say(message)
   }
 
   #hear(message: FromWalker): void {
@@ -104,8 +103,7 @@ export class WalkerThread implements WalkSource {
       walk?.take(message.batch)
     } else if (message.type === 'failed') {
       this.#forget(message.id)
-      const { code, sentence, details } = message.fault
-      walk?.fail(new Fault(code, sentence, details === undefined ? {} : { details }))
+      walk?.fail(faultOf(message.fault))
     }
   }
 
@@ -114,9 +112,7 @@ export class WalkerThread implements WalkSource {
   }
 
   #rest(): void {
-    clearTimeout(this.#timer)
-    this.#worker.unref()
-    this.#timer = setTimeout(() => void this.end(new Error('the tree walker was idle')), this.#idle).unref()
+    this.#port.rest(this.#idle, this.#gone)
   }
 }
 

@@ -2,10 +2,10 @@
 // started with the first. What goes to it is a message and a byte into the pipe it waits on; what comes from
 // it is coalesced: rings have grown, or a master will not be touched any more.
 
-import { once } from 'node:events'
 import { closeSync, writeSync } from 'node:fs'
-import type { Worker } from 'node:worker_threads'
 import { startWorker } from '../../base/assets.ts'
+import type { Fault } from '../../base/fault.ts'
+import { WorkerPort } from '../../base/port.ts'
 import { openPipe } from '../../native/libc.ts'
 import {
   CONTROL_BYTES,
@@ -33,10 +33,9 @@ interface ReaderLine {
 }
 
 interface RunningThread {
-  readonly worker: Worker
+  readonly port: WorkerPort<ToReader, FromReader>
   readonly pipe: { readonly reader: number; readonly writer: number }
   readonly up: PromiseWithResolvers<void>
-  readonly ended: Promise<unknown>
 }
 
 const BYTE = Buffer.alloc(1)
@@ -85,31 +84,33 @@ export class TerminalReader implements AsyncDisposable {
   #post(message: ToReader): void {
     if (this.#closed) return
     this.#running ??= this.#start()
-    this.#running.worker.postMessage(message)
+    this.#running.port.say(message)
     this.wake()
   }
 
   #start(): RunningThread {
     const pipe = openPipe()
     const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer }
-    const worker = startWorker('terminal-reader', start)
-    worker.on('message', (message: FromReader) => this.#hear(message))
+    const port = new WorkerPort<ToReader, FromReader>(startWorker('terminal-reader', start), 'the terminal reader', {
+      heard: (message) => this.#hear(message),
+      failed: (reason) => this.#failed(reason),
+    })
     // A thread in poll(2) would hold up process.exit() for ever.
     process.once('exit', this.#stop)
     const up = Promise.withResolvers<void>()
     up.promise.catch(() => {}) // told to whoever waits for it
-    return { worker, pipe, up, ended: once(worker, 'exit').catch((error: unknown) => this.#failed(error)) }
+    return { port, pipe, up }
   }
 
   /** With terminals it ends the daemon, as nobody catches it: they cannot be served any more. */
-  #failed(error: unknown): void {
-    if (this.#running === undefined || this.#lines.size > 0) throw error
+  #failed(reason: Fault): void {
+    if (this.#running === undefined || this.#lines.size > 0) throw reason
     const { pipe, up } = this.#running
     this.#running = undefined
     process.off('exit', this.#stop)
     closeSync(pipe.reader)
     closeSync(pipe.writer)
-    up.reject(error)
+    up.reject(reason)
   }
 
   #hear(message: FromReader): void {
@@ -143,10 +144,9 @@ export class TerminalReader implements AsyncDisposable {
     this.#closed = true
     const running = this.#running
     if (running === undefined) return
-    const { pipe, ended } = running
+    const { pipe, port } = running
     this.#sayStop()
-    await ended
-    if (this.#running === undefined) return // it has failed meanwhile
+    await port.untilExit()
     this.#running = undefined
     process.off('exit', this.#stop)
     closeSync(pipe.reader)

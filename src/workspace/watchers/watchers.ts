@@ -4,7 +4,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { Fault, faultOfSystem, quote } from '../../base/fault.ts'
+import { Fault, faultOf, faultOfSystem, quote } from '../../base/fault.ts'
 import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import type { FromReader } from '../../threads/watch/watch-job.ts'
@@ -220,8 +220,7 @@ class WatcherTable implements Watchers {
     const opened = this.#opening.get(message.id)
     if (message.type === 'told') this.#tell(watcher, message)
     else if (message.type === 'failed') {
-      const { code, sentence, details } = message.fault
-      const fault = new Fault(code, sentence, details === undefined ? {} : { details, retryAfter: 5 })
+      const fault = faultOf(message.fault)
       if (opened === undefined) this.#broken(watcher, fault)
       else opened.reject(fault)
     } else {
