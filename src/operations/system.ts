@@ -4,14 +4,16 @@ import { arch, availableParallelism, homedir, platform } from 'node:os'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
 
-/** Names of what this daemon can do; the vocabulary is ours and may grow. */
-export const CAPABILITIES = [
+/** What this daemon serves, by names of ours, which protocol.md#system lists; more may come. */
+const CAPABILITIES = [
   'files',
   'search',
   'exec',
   'terminal',
   'terminal_scrollback',
   'watcher',
+  'transfer',
+  'proxy',
   'mcp',
   'ws_shared',
 ] as const

@@ -52,6 +52,13 @@ const text = (events: readonly { event: string; data?: string }[], stream: strin
 t.test('health, info, targets', async (t) => {
   t.equal(await rt.health(), true)
   t.match(await rt.info(), { os: 'linux', arch: String, cpus: Number, home: /^\//, shell: /^\//, protocol_version: 1 })
+  const { capabilities = [] } = (await rt.info()) as { readonly capabilities?: readonly string[] }
+  const documented = /`capabilities`: names of(.*?)\./s.exec(readFileSync('docs/protocol.md', 'utf8'))?.[1] ?? ''
+  t.same(
+    capabilities,
+    [...documented.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    'what is served is what the protocol lists',
+  )
   t.match(await rt.targets(), {
     version: 1,
     default_target: 'local',
