@@ -3,6 +3,7 @@
 // asks, so that a daemon at rest does nothing for them.
 
 import { monitorEventLoopDelay, type EventLoopUtilization } from 'node:perf_hooks'
+import type { Conditions } from './base/conditions.ts'
 import { CallTally, type ResponseTally } from './base/tally.ts'
 
 /** Gauges of parts that operations do not reach; those not open yet count nothing. */
@@ -20,8 +21,7 @@ export interface DaemonOptions {
   readonly stateDirectory: string
   /** What the configuration allows at most, by its key. */
   readonly limits: Readonly<Record<string, number>>
-  /** What was found wrong at the start, a sentence each. */
-  readonly problems: readonly string[]
+  readonly conditions: Conditions
 }
 
 export interface Daemon extends DaemonOptions, Disposable {

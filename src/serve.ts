@@ -2,7 +2,8 @@
 // order.
 
 import { isatty } from 'node:tty'
-import type { Assets } from './base/assets.ts'
+import { NOT_UNPACKED, type Assets } from './base/assets.ts'
+import { Conditions } from './base/conditions.ts'
 import { unusableWorkdir, type Config } from './config/config.ts'
 import { keepAddress } from './config/address-file.ts'
 import { openDaemon, type Daemon } from './daemon.ts'
@@ -23,6 +24,7 @@ import { loadToken, tokenSources, type LoadedToken } from './config/token-store.
 import { openTokenWatch } from './config/token-watch.ts'
 import type { FrontDoor } from './transports/server.ts'
 import { canBeEntered, mayNotAnswer } from './workspace/files/mounts/first-look.ts'
+import { WORKDIR, watchWorkspace } from './workspace/conditions.ts'
 import { openWorkspace } from './workspace/workspace.ts'
 
 /** What runs may go on for this long after the first signal (C-01: exit within 15 s). */
@@ -45,13 +47,15 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   // stays, and no mount is kept busy; commands and relative paths begin in the configured directory.
   process.chdir('/')
   const service = stack.use(openService(config.environment, log))
-  for (const problem of assets.problems) log.warn(problem)
+  const conditions = new Conditions(log)
+  if (assets.problems.length > 0) conditions.set(NOT_UNPACKED, assets.problems.join('; '))
   for (const { name, meant } of config.misspelt) log.warn('unknown_variable', { name, did_you_mean: meant })
-  await lookAtWorkdir(config, log)
+  await lookAtWorkdir(config, conditions)
   const sources = tokenSources(config)
   const token = await loadToken(sources)
   const workspace = stack.use(await openWorkspace({ ...workspaceOptions(config), groups: service.groups }))
-  const daemon = stack.use(daemonOf(config, assets, log))
+  watchWorkspace(conditions, workspace)
+  const daemon = stack.use(daemonOf(config, conditions, log))
   const parts = { workspace, daemon, token: token.token, listener: service.listener, log }
   const doors = stack.use(await openDoors(config, parts))
   const address = await keepAddress(config.stateDirectory, reachedAt(doors.front))
@@ -59,7 +63,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   if (config.logLevel !== 'silent') say(readyLine(config, doors.front, token))
   stack.use(openClockWatch({ jumped: (seconds) => clockJumped(daemon, log, seconds) }))
   const take = (next: string): boolean => doors.credentials.replaceToken(next)
-  const watch = stack.use(openTokenWatch({ sources, take, log }))
+  const watch = stack.use(openTokenWatch({ sources, take, conditions, log }))
   reload = () => watch.reload()
   service.ready(`serving on ${urlOf(doors.front)}`)
   keepHeapSmall()
@@ -79,11 +83,13 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
 }
 
 /** One on a file system of others is looked at here, with a limit: the daemon starts without an answer too. */
-async function lookAtWorkdir({ workdir, workdirChosen }: Config, log: Log): Promise<void> {
+async function lookAtWorkdir({ workdir, workdirChosen }: Config, conditions: Conditions): Promise<void> {
   if (!mayNotAnswer(workdir)) return
   const usable = await canBeEntered(workdir)
   if (usable === false && workdirChosen) throw unusableWorkdir(workdir)
-  if (usable !== true) log.warn('workdir_not_usable', { workdir, answers: usable === false })
+  if (usable === true) return
+  const why = usable === false ? 'cannot be entered' : 'is on a file system that did not answer in time'
+  conditions.set(WORKDIR, `the working directory ${JSON.stringify(workdir)} ${why}`)
 }
 
 /** From this machine: every address of it is reached over loopback. */
@@ -111,13 +117,13 @@ function readyLine({ workdir }: Config, door: FrontDoor, token: LoadedToken): st
   return `workspace-runtime: ready on ${urlOf(door)}, token in ${where}${shown}, working directory ${workdir}`
 }
 
-function daemonOf(config: Config, { problems }: Assets, log: Log): Daemon {
+function daemonOf(config: Config, conditions: Conditions, log: Log): Daemon {
   const { stateDirectory, execs, terminals, watchers } = workspaceOptions(config)
   const { connections } = serverRules(config, undefined)
   const daemon = openDaemon({
     stateDirectory,
     limits: { execs, terminals, watchers, connections, ...gateLimits(config) },
-    problems,
+    conditions,
   })
   daemon.gauges.logLinesDropped = () => log.lost ?? 0
   return daemon

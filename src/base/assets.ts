@@ -15,6 +15,7 @@ import {
   type Transferable,
   Worker,
 } from 'node:worker_threads'
+import type { ConditionKind } from './conditions.ts'
 import { StartError } from './signals.ts'
 import { type Packed, privateDirectory, prove, unpack } from './unpack.ts'
 
@@ -57,6 +58,12 @@ export interface AssetPlaces {
   readonly directory: string | undefined
   /** The system's temporary directory unless given. */
   readonly temporary?: string | undefined
+}
+
+export const NOT_UNPACKED: ConditionKind = {
+  id: 'own_parts_not_unpacked',
+  severity: 'warning',
+  todo: 'set XDG_CACHE_HOME to a folder where files may be written and executed, and start the daemon again',
 }
 
 export interface Assets extends Disposable {

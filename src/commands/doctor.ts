@@ -1,13 +1,13 @@
 // `doctor`: looks at everything that the daemon needs, without starting it and without changing anything, and says
 // for each what is so and, where it is not well, what to do. Exit code 1 where something would keep it from serving.
 
-import { openAssets } from '../base/assets.ts'
+import { NOT_UNPACKED, openAssets } from '../base/assets.ts'
 import { StartError } from '../base/signals.ts'
 import { checkToken } from './token.ts'
-import { fail, ok, shown, summed, type Check, type Finding, warn } from './doctor/finding.ts'
+import { fail, found, foundRunning, ok, shown, summed, warn, type Check, type Finding } from './doctor/finding.ts'
 import { machineChecks, watchingCheck, placeChecks, type Places, portCheck } from './doctor/machine.ts'
 import { programChecks } from './doctor/programs.ts'
-import { findDaemon, workdirAt, type Address } from './status.ts'
+import { askDaemon, findDaemon, workdirAt, type Address } from './status.ts'
 import { localTemporary, silentAmong, workdirPlace, type SilentPlace } from './silent-places.ts'
 import { jwtAdvice } from '../transports/credentials/jwt-advice.ts'
 import { openJwtVerifier, type JwtOptions } from '../transports/credentials/jwt.ts'
@@ -53,10 +53,11 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
   const { runningWorkdir, silent: alsoSilent } = setup.workdirGiven ? NOT_ASKED : await running(address, token)
   const { finding } = assets
   const native = finding.state === 'fail' ? [] : [watchingCheck, ...programChecks(setup.environment)]
-  return [
+  const answer = await askDaemon(address, token)
+  const findings = [
     ok('configuration', 'can be used'),
     ...(await results(
-      [portCheck(address, token), ...placeChecks({ ...setup, runningWorkdir })],
+      [portCheck(address, answer), ...placeChecks({ ...setup, runningWorkdir })],
       [...silent, ...alsoSilent],
     )),
     ...(silent.some(({ what }) => what.includes('jwt')) ? [] : await jwtFindings(setup)),
@@ -64,6 +65,7 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
     finding,
     ...(await results([...machineChecks, ...native])),
   ]
+  return [...findings, ...(answer.kind === 'ours' ? foundRunning(answer.detail.conditions ?? [], findings) : [])]
 }
 
 /** What the running daemon tells of its working directory, and that directory where it does not answer. */
@@ -107,8 +109,7 @@ function unpacked(
       directory === undefined
         ? silent.find(({ what: cache }) => cache === 'the cache directory')?.says
         : assets.problems[0]
-    const finding: Finding =
-      problem === undefined ? ok(what, 'are in place') : { what, state: 'warn', says: problem, todo }
+    const finding: Finding = problem === undefined ? ok(what, 'are in place') : found(what, NOT_UNPACKED, problem, todo)
     return { finding, [Symbol.dispose]: () => assets[Symbol.dispose]() }
   } catch (error) {
     if (!(error instanceof StartError)) throw error

@@ -2,6 +2,7 @@
 // where it serves, 3 where nothing does (as systemctl has it), 1 where what answers is not this daemon.
 
 import { connect } from 'node:net'
+import type { Condition } from '../base/conditions.ts'
 import { errnoOf } from '../base/fault.ts'
 import { readAddress } from '../config/address-file.ts'
 import { reachable } from '../transports/origin.ts'
@@ -89,6 +90,8 @@ export interface Detail {
   readonly pid: number
   readonly uptime_seconds: number
   readonly problems: readonly string[]
+  /** Absent: the daemon that answers is older than 0.2.0. */
+  readonly conditions?: readonly Condition[]
   readonly event_loop: { readonly delay_p99_ms: number; readonly utilization: number }
   readonly memory: { readonly resident_bytes?: number }
   readonly counts: Readonly<Record<'execs' | 'terminals' | 'watchers' | 'connections', number>>

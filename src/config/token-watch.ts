@@ -5,6 +5,7 @@
 
 import { stat } from 'node:fs/promises'
 import { attempt } from '../base/private-file.ts'
+import type { ConditionKind, Conditions } from '../base/conditions.ts'
 import type { Log } from '../base/log.ts'
 import { StartError } from '../base/signals.ts'
 import { placeOf, reloadToken, type TokenSources } from './token-store.ts'
@@ -21,10 +22,17 @@ export interface TokenWatchOptions {
   readonly sources: TokenSources
   /** Takes the token; false where it is the one in use. */
   readonly take: (token: string) => boolean
+  readonly conditions: Conditions
   readonly log: Log
 }
 
-export function openTokenWatch({ sources, take, log }: TokenWatchOptions): TokenWatch {
+const NOT_RELOADED: ConditionKind = {
+  id: 'token_not_reloaded',
+  severity: 'error',
+  todo: 'correct the file, or make a new token with `workspace-runtime token rotate`',
+}
+
+export function openTokenWatch({ sources, take, conditions, log }: TokenWatchOptions): TokenWatch {
   const fixed = sources.fromEnvironment !== undefined
   const paths = [placeOf(sources).token, sources.file ?? sources.credential].filter((path) => path !== undefined)
   // Unknown at first: what changed between the start's reading and now is found by the first look.
@@ -37,9 +45,10 @@ export function openTokenWatch({ sources, take, log }: TokenWatchOptions): Token
       const { token, path } = await reloadToken(sources)
       if (take(token)) log.info('token_changed', { file: path })
       else if (wanted) log.info('token_unchanged', { file: path })
+      conditions.clear(NOT_RELOADED)
     } catch (error) {
       const reason = error instanceof StartError ? error.message : String(error)
-      log.error('token_not_reloaded', { reason: `${reason}; the token before stays` })
+      conditions.set(NOT_RELOADED, `${reason}; the token before stays`)
     }
   }
   const look = async (): Promise<void> => {

@@ -4,8 +4,7 @@
 import { buildFacts } from '../base/assets.ts'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
-import { inotifyProblems, openDescriptors, ownHeap, ownMemory } from '../workspace/machine.ts'
-import { orphanProblem } from '../workspace/exec/earlier-life.ts'
+import { openDescriptors, ownHeap, ownMemory } from '../workspace/machine.ts'
 import type { Daemon } from '../daemon.ts'
 import { Fault } from '../base/fault.ts'
 import { losses } from '../base/tally.ts'
@@ -47,6 +46,18 @@ const lost = Type.Object(
   { description: 'Since the start' },
 )
 
+const condition = Type.Object({
+  id: Type.String({ description: 'Name of the condition; at most one of a name' }),
+  severity: Type.Unsafe<'warning' | 'error'>({
+    type: 'string',
+    enum: ['warning', 'error'],
+    description: 'error: something that clients rely on does not work; warning: it works with less',
+  }),
+  since: Type.String({ format: 'date-time', description: 'When the daemon noticed it' }),
+  message: Type.String({ description: 'One sentence' }),
+  todo: Type.String({ description: 'What an operator does about it' }),
+})
+
 export const healthDetail = operation({
   name: 'health_detail',
   title: 'Health in detail',
@@ -56,7 +67,8 @@ export const healthDetail = operation({
   input: Type.Object({}),
   output: Type.Object({
     status: Type.Literal('ok'),
-    problems: Type.Array(Type.String(), { description: 'What is wrong or missing, a sentence each; often none' }),
+    problems: Type.Array(Type.String(), { description: 'The messages of the conditions; often none' }),
+    conditions: Type.Array(condition, { description: 'What is wrong or missing now, oldest first; often none' }),
     version: Type.String(),
     commit: Type.String({ description: 'Of the source; `unknown` where it runs from source' }),
     node: Type.String(),
@@ -90,19 +102,14 @@ async function detailOf(call: Call) {
   const { version, commit, node } = buildFacts()
   const { resident, anonymous } = ownMemory()
   const delays = daemon.loop.read()
-  const { engine, installed, message } = await call.workspace.search.status()
+  const { engine } = await call.workspace.search.status()
   const files = openDescriptors()
   const orphans = await call.workspace.tasks.earlier.list()
-  const journal = call.workspace.writer.problem
+  const conditions = await daemon.conditions.list()
   return {
     status: 'ok' as const,
-    problems: [
-      ...daemon.problems,
-      ...(journal === undefined ? [] : [`writes in flight are not remembered: ${journal}`]),
-      ...(installed || message === undefined ? [] : [message]),
-      ...orphanProblem(orphans.map(({ id }) => id)),
-      ...inotifyProblems(),
-    ],
+    problems: conditions.map(({ message }) => message),
+    conditions: [...conditions],
     version,
     commit,
     node,

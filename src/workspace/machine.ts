@@ -68,16 +68,6 @@ export function inotifyLimits(): readonly InotifyLimit[] {
   })
 }
 
-/** One sentence for each limit that is too small. */
-export function inotifyProblems(): string[] {
-  return inotifyLimits()
-    .filter(({ value, wanted }) => value < wanted)
-    .map(
-      ({ sysctl, value, wanted }) =>
-        `${sysctl} is ${value}: large trees cannot be watched; ${wanted} or more is advised`,
-    )
-}
-
 function contentOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')

@@ -105,6 +105,7 @@ t.test('what runs on after a kill is listed, told of, ended by DELETE, and not r
   t.ok(runs(one.pid), 'none of them ended it')
   const { body: detail } = await second.call('GET', '/health/detail')
   t.match(detail.problems.join(), new RegExp(`2 commands of an earlier life .*${one.id}, ${two.id}`))
+  t.ok(detail.conditions.some(({ id }: { id: string }) => id === 'orphaned_commands'))
   t.match(detail.counts, { execs_orphaned: 2 })
   t.ok(runs(three.pid), 'one that has cleared its environment is not known')
   process.kill(three.pid, 'SIGKILL')
@@ -114,6 +115,11 @@ t.test('what runs on after a kill is listed, told of, ended by DELETE, and not r
   t.match(await list(), [{ id: two.id }])
   t.match((await second.call('DELETE', '/exec')).body, { deleted: 1 })
   t.same(await list(), [])
+  const { body: after } = await second.call('GET', '/health/detail')
+  t.notOk(
+    after.conditions.some(({ id }: { id: string }) => id === 'orphaned_commands'),
+    'the condition ends with the last of them',
+  )
   t.equal(readFileSync(keep, 'latin1'), 'run\n')
   t.match(await second.call('GET', `/exec/${one.id}`), { status: 404 })
   t.match(await second.call('DELETE', `/exec/${one.id}`), { status: 404 })

@@ -112,10 +112,18 @@ t.test('a start that waits for a mount that does not answer', { skip: NO_STUCK_M
     mkdirSync(point)
     const daemon = await startDaemon(t, { args: ['--workdir', point], cwd: '/' })
     t.match(await daemon.call('POST', '/exec', { command: ['pwd'] }), { body: { stdout: `${point}\n` } })
-    stuckMount(here)
+    const stuck = stuckMount(here)
     const asked = ['/exec', '/terminals'].map((path) => daemon.call('POST', path, { command: ['true'] }))
     await servedUntil(t, daemon, Promise.all(asked))
     for (const reply of await Promise.all(asked)) t.match(reply, { status: 504, body: { code: 'timeout' } })
+    const conditions = async (): Promise<readonly { id: string; message: string }[]> =>
+      (await daemon.call('GET', '/health/detail')).body.conditions
+    const isSet = async (wanted: string): Promise<boolean> => (await conditions()).some(({ id }) => id === wanted)
+    await until('the working directory has not answered either', () => isSet('workdir_not_usable'))
+    const silent = (await conditions()).find(({ id }) => id === 'mount_silent')
+    t.match(silent?.message, `mounted at "${point}" did not answer in time`)
+    stuck.letGo()
+    await until('it answers again', async () => !(await isSet('mount_silent')) && !(await isSet('workdir_not_usable')))
   })
 
   t.test('the default working directory on a mount that did not answer before the daemon was there', async (t) => {

@@ -6,6 +6,7 @@ import { request as send, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { EventStream, ByteStream, operation, type Frame } from '../../src/operation.ts'
+import { Conditions } from '../../src/base/conditions.ts'
 import { Fault } from '../../src/base/fault.ts'
 import { openDaemon } from '../../src/daemon.ts'
 import { openGate, type Gate } from '../../src/invoke.ts'
@@ -132,9 +133,9 @@ async function invoke(gate: Gate, op: ReturnType<typeof failing>): Promise<Async
 }
 
 t.test('the gate makes a Fault of it, logs what is our defect, and counts the call once, as failed', async (t) => {
-  using daemon = openDaemon({ stateDirectory: '/', limits: {}, problems: [] })
   const lines: string[] = []
   const log = openLog('info', { offer: (line: string) => lines.push(line) > 0 } as never)
+  using daemon = openDaemon({ stateDirectory: '/', limits: {}, conditions: new Conditions(log) })
   const gate = openGate(
     { accessFor: () => EVERYTHING } as unknown as Workspace,
     { concurrency: 1, rate: 0 },

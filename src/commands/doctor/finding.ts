@@ -1,5 +1,7 @@
 // What one check of `doctor` found, and how it reads. Pure.
 
+import type { Condition, ConditionKind } from '../../base/conditions.ts'
+
 export interface Finding {
   /** What was looked at, in a word or two. */
   readonly what: string
@@ -8,6 +10,8 @@ export interface Finding {
   readonly says: string
   /** What to do, where something is to be done. */
   readonly todo?: string
+  /** Id of the health condition that a running daemon has for the same trouble. */
+  readonly condition?: string
 }
 
 /** A group of checks; each is called once, and whatever one throws is a finding. */
@@ -28,6 +32,18 @@ export function warn(what: string, says: string, todo: string): Finding {
 
 export function fail(what: string, says: string, todo: string): Finding {
   return { what, state: 'fail', says, todo }
+}
+
+/** The finding of a health condition, in the words of its kind unless `todo` has better ones. */
+export function found(what: string, kind: ConditionKind, says: string, todo = kind.todo): Finding {
+  return { what, state: kind.severity === 'error' ? 'fail' : 'warn', says, todo, condition: kind.id }
+}
+
+/** The conditions that a running daemon tells of, without those that `known` findings tell of. */
+export function foundRunning(conditions: readonly Condition[], known: readonly Finding[]): readonly Finding[] {
+  return conditions
+    .filter(({ id }) => !known.some(({ condition }) => condition === id))
+    .map((one) => found('running daemon', one, one.message))
 }
 
 const SHOWN = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const

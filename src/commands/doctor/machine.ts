@@ -4,15 +4,16 @@ import { statSync, accessSync, constants, existsSync, mkdtempSync, rmdirSync, st
 import { errnoOf } from '../../base/fault.ts'
 import { closeDescriptor, openInotify } from '../../native/inotify.ts'
 import { descriptorLimit, inotifyLimits } from '../../workspace/machine.ts'
-import { fail, ok, warn, type Check, type Finding } from './finding.ts'
+import { fail, found, ok, warn, type Check, type Finding } from './finding.ts'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TokenSources } from '../../config/token-store.ts'
 import { checkToken } from '../token.ts'
-import { orphanProblem, orphansOf } from '../../workspace/exec/earlier-life.ts'
+import { INOTIFY, ORPHANS, orphansMessage } from '../../workspace/conditions.ts'
+import { orphansOf } from '../../workspace/exec/earlier-life.ts'
 import { identityOf } from '../../workspace/exec/task-ids.ts'
 import { createServer } from 'node:net'
-import { askDaemon, urlOf, type Address } from '../status.ts'
+import { urlOf, type Address, type Answering } from '../status.ts'
 
 export const machineChecks: readonly Check[] = [
   { what: 'open files', look: filesFinding },
@@ -46,7 +47,7 @@ function inotifyFinding(): Finding {
   const says = (some: typeof limits): string => some.map(({ sysctl, value }) => `${sysctl} ${value}`).join(', ')
   if (low.length === 0) return ok('inotify', limits.length === 0 ? 'works' : says(limits))
   const todo = low.map(({ sysctl, wanted }) => `sysctl -w ${sysctl}=${wanted}`).join(' && ')
-  return warn('inotify', `${says(low)}: large trees cannot be watched`, todo)
+  return found('inotify', INOTIFY, `${says(low)}: large trees cannot be watched`, todo)
 }
 
 /** When this was written. No machine that runs it has an earlier date. */
@@ -179,20 +180,19 @@ async function leftFinding(stateDirectory: string): Promise<Finding> {
   const what = 'left commands'
   const identity = await identityOf(join(stateDirectory, 'exec'))
   const ids = identity === undefined ? [] : [...(await orphansOf(identity)).keys()]
-  const [problem] = orphanProblem(ids)
-  if (problem === undefined) return ok(what, 'there are none of a daemon that was killed')
-  return warn(what, problem, 'start the daemon, look at them with exec_list, end them with exec_delete')
+  const message = orphansMessage(ids)
+  if (message === undefined) return ok(what, 'there are none of a daemon that was killed')
+  return found(what, ORPHANS, message, `start the daemon, ${ORPHANS.todo}`)
 }
 
 // Whether the port can be had: free, or held by the daemon that this configuration means.
 
-export function portCheck(address: Address, token: () => Promise<string | undefined>): Check {
-  return { what: 'port', look: () => portFinding(address, token) }
+export function portCheck(address: Address, answer: Answering): Check {
+  return { what: 'port', look: () => portFinding(address, answer) }
 }
 
-async function portFinding(address: Address, token: () => Promise<string | undefined>): Promise<Finding> {
+async function portFinding(address: Address, answer: Answering): Promise<Finding> {
   if (address.port === 0) return ok('port', 'any free one')
-  const answer = await askDaemon(address, token)
   const url = urlOf(address)
   const todo = 'choose another with --port, or end what holds it (ss -ltnp)'
   if (answer.kind === 'ours') return ok('port', `${url} is served by this daemon (process ${answer.detail.pid})`)

@@ -6,9 +6,10 @@ import type { Readable } from 'node:stream'
 import { ripgrepPath } from '../../base/assets.ts'
 import { errnoOf } from '../../base/fault.ts'
 import { openPty } from '../../native/pty.ts'
+import { SEARCH } from '../../workspace/conditions.ts'
 import { openChildren, type Children } from '../../workspace/processes/child.ts'
 import { ripgrepVersion } from '../../workspace/search/ripgrep-engine.ts'
-import { fail, ok, warn, type Check, type Finding } from './finding.ts'
+import { fail, found, ok, warn, type Check, type Finding } from './finding.ts'
 
 /** For what answers at once or is broken. */
 const PROGRAM_MS = 10_000
@@ -55,12 +56,15 @@ function terminalFinding(): Finding {
 async function ripgrepFinding(children: Children, environment: Readonly<Record<string, string>>): Promise<Finding> {
   const binary = ripgrepPath()
   const instead = 'content search answers 503'
-  const todo = 'put the cache directory on a disk that allows to execute (XDG_CACHE_HOME)'
-  if (binary === undefined) return warn('ripgrep', `none came with this daemon for this machine; ${instead}`, todo)
+  if (binary === undefined) return found('ripgrep', SEARCH, `none came with this daemon for this machine; ${instead}`)
   try {
     return ok('ripgrep', await ripgrepVersion({ children, binary, environment }))
   } catch (error) {
-    return warn('ripgrep', `does not run: ${error instanceof Error ? error.message : String(error)}; ${instead}`, todo)
+    return found(
+      'ripgrep',
+      SEARCH,
+      `does not run: ${error instanceof Error ? error.message : String(error)}; ${instead}`,
+    )
   }
 }
 

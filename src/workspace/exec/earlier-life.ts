@@ -19,9 +19,6 @@ export interface Orphan {
   readonly startedAt: Date
 }
 
-/** Ids in one sentence. */
-const MOST_NAMED = 10
-
 /** The commands of ended lives with this state directory, by id. */
 export async function orphansOf(identity: string): Promise<ReadonlyMap<string, readonly MarkedProcess[]>> {
   const marked = await markedProcesses(({ pid }) => pid !== process.pid)
@@ -37,14 +34,6 @@ export async function orphansOf(identity: string): Promise<ReadonlyMap<string, r
 function sessionOf(members: readonly MarkedProcess[]): readonly MarkedProcess[] {
   const own = Math.min(...members.map(({ entry }) => entry.session))
   return members.filter(({ entry }) => entry.session === own)
-}
-
-/** What is said of them where the daemon's health is told. */
-export function orphanProblem(ids: readonly string[]): string[] {
-  if (ids.length === 0) return []
-  const [noun, verb] = ids.length === 1 ? ['command', 'runs'] : ['commands', 'run']
-  const named = ids.slice(0, MOST_NAMED).join(', ')
-  return [`${ids.length} ${noun} of an earlier life of the daemon still ${verb}: ${named}; DELETE /exec/<id> ends one`]
 }
 
 export class EarlierLife {

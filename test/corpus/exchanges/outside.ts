@@ -94,7 +94,7 @@ function onlyOurs(body: unknown): unknown {
 export const RUNTIME: readonly Scenario[] = [
   rest('health', 'GET /health'),
   rest('health', 'POST /health', 'by POST'),
-  rest('health_detail', 'GET /health/detail', '', { read: (body) => typesOf({ ...Object(body), problems: [], commit: undefined }) }),
+  rest('health_detail', 'GET /health/detail', '', { read: (body) => typesOf({ ...Object(body), problems: [], conditions: [], commit: undefined }) }),
   rest('metrics', 'GET /metrics'),
   rest('runtime_info', 'GET /runtime'),
   rest('desktop_status', 'GET /desktop/status'),

@@ -37,6 +37,11 @@ export function remoteMountOf(path: string): string | undefined {
   return mounts.size === 0 ? undefined : mountBehind(path, mounts)
 }
 
+/** Returns the mount points whose file systems keep calls waiting beyond the limit of time, now. */
+export function silentMounts(): string[] {
+  return calls.silent()
+}
+
 /** False also if the root itself is remote: then there are no other files to be kept from. */
 export function isRemote(path: string): boolean {
   return remoteMountOf(path) !== undefined
@@ -172,6 +177,10 @@ class RemoteCalls {
     const next = this.#waiting.findIndex((one) => this.#hasRoom(one.to))
     if (next !== -1) this.#waiting.splice(next, 1)[0]?.go()
     if (to.running === 0 && to.waiting === 0) this.#mounts.delete(to.mount)
+  }
+
+  silent(): string[] {
+    return [...this.#mounts.values()].filter(({ overdue }) => overdue > 0).map(({ mount }) => mount)
   }
 
   /** Waits behind others. Throws `unavailable` if all calls that could make room are overdue, or too many wait. */
