@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { highestVersion, readElf } from '../scripts/build/elf.ts'
 import { bind, ground, NO_MOUNTS } from './support/mounting.ts'
-import { pathWithout } from './support/path-without.ts'
+import { pathWithout } from './support/command.ts'
 import { until } from './support/until.ts'
 
 const EXECUTABLE = join(import.meta.dirname, '../dist/workspace-runtime')

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { pathWithout } from '../support/path-without.ts'
+import { pathWithout } from '../support/command.ts'
 
 const bin = mkdtempSync(join(tmpdir(), 'workspace-runtime-path-'))
 t.teardown(() => rmSync(bin, { recursive: true, force: true }))

@@ -5,12 +5,47 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { readContainerfile, type Stage } from '../support/containerfile.ts'
 import { startDaemon } from '../support/daemon.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const FILE = join(ROOT, 'deploy/container/Containerfile')
 const EXECUTABLE = '/usr/local/bin/workspace-runtime'
+
+interface Instruction {
+  readonly name: string
+  readonly flags: readonly string[]
+  readonly text: string
+}
+
+interface Stage {
+  readonly name: string
+  readonly image: string
+  readonly instructions: readonly Instruction[]
+}
+
+const LINE = /^([A-Z]+)((?: +--[\w-]+=\S+)*) +(.+)$/
+
+/** Returns the stages with their instructions, build arguments put in. Reads no more of the syntax than ours uses. */
+function readContainerfile(source: string): readonly Stage[] {
+  const defaults = new Map<string, string>()
+  const stages: (Stage & { instructions: Instruction[] })[] = []
+  const joined = source.replaceAll(/^ *#.*\n/gm, '').replaceAll(/\\\n\s*/g, '')
+  for (const line of joined.split('\n').filter((one) => one.trim() !== '')) {
+    const [, name = '', flags = '', raw = ''] = LINE.exec(line) ?? []
+    if (name === '') throw new Error(`not an instruction: ${line}`)
+    const text = raw.replaceAll(/\$\{(\w+)\}/g, (_, argument: string) => defaults.get(argument) ?? `no ${argument}`)
+    if (name === 'FROM') {
+      const [, image = '', as = ''] = /^(\S+) AS (\S+)$/.exec(text) ?? []
+      stages.push({ name: as, image, instructions: [] })
+    } else if (name === 'ARG' && text.includes('=')) {
+      const [argument = '', value = ''] = text.split('=')
+      defaults.set(argument, value)
+    } else {
+      stages.at(-1)?.instructions.push({ name, flags: flags.split(' ').filter((flag) => flag !== ''), text })
+    }
+  }
+  return stages
+}
 
 const stages = readContainerfile(readFileSync(FILE, 'utf8'))
 

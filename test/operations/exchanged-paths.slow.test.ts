@@ -15,7 +15,7 @@ import { archive, member } from '../support/tar-writer.ts'
 
 const NOBODY = 65534
 const ATTEMPTS = Number(process.env['ATTEMPTS'] ?? 200)
-const SCRIPT = join(import.meta.dirname, '../support/exchanger.ts')
+const SCRIPT = join(import.meta.dirname, '../support/programs/exchanger.ts')
 const OWN_BOOT = 'mount -t tmpfs -o mode=755 none /boot && exec "$@"'
 const NAMESPACE = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', OWN_BOOT, 'sh'] as const
 

@@ -37,7 +37,7 @@ export interface Told {
   readonly resync?: boolean
 }
 
-const writer = join(import.meta.dirname, 'tree-writer.ts')
+const writer = join(import.meta.dirname, 'programs/tree-writer.ts')
 
 /** Runs the tree writer to its end, and keeps the main thread from doing anything meanwhile. */
 export function writeBlocking(what: string, root: string, count: number): void {

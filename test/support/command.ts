@@ -1,10 +1,13 @@
-// One run of the command under test to its end, with nothing of the test's environment but what is given.
+// Runs the command under test to its end, in the environment that the test gives and no other; and makes a PATH that
+// lacks some of the system's programs, for tests of what needs none of them.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { COMMAND } from './daemon.ts'
 
-/** Ends a command that hangs. */
+/** Time after which a command that hangs is killed. */
 const LAST_MS = 300_000
 
 export interface Ended {
@@ -28,4 +31,13 @@ export async function runCommand(
   await once(child, 'close')
   clearTimeout(timer)
   return { code: child.exitCode, stdout, stderr }
+}
+
+/** Fills `directory` with links to everything in /usr/bin except `names`, and returns it. */
+export function pathWithout(directory: string, names: readonly string[]): string {
+  mkdirSync(directory, { recursive: true })
+  for (const name of readdirSync('/usr/bin')) {
+    if (!names.includes(name)) symlinkSync(join('/usr/bin', name), join(directory, name))
+  }
+  return directory
 }

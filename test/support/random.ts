@@ -1,14 +1,14 @@
-// Randomness that can be replayed: the seed is printed by whoever uses it.
+// Random numbers that can be repeated: a test prints its seed, and the same seed gives the same numbers.
 
 export interface Random {
   /** 0 ≤ x < 1. */
-  next(): number
+  readonly next: () => number
   /** An integer, 0 ≤ x < limit. */
-  below(limit: number): number
-  pick<T>(items: readonly T[]): T
+  readonly below: (limit: number) => number
+  readonly pick: <T>(items: readonly T[]) => T
 }
 
-/** Mulberry32 (public domain): small, and good enough to make a mess. */
+/** Returns the generator mulberry32 (public domain), which is small and gives the same on every machine. */
 export function seeded(seed: number): Random {
   let state = seed >>> 0
   const next = (): number => {

@@ -2,7 +2,7 @@
 // patterns. The seed is fixed; a failure prints the tree.
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import ignore from 'ignore'
@@ -11,19 +11,12 @@ import { isIgnored, parseRules, within } from '../../../src/threads/walk/ignore-
 import { streamFiles } from '../../../src/workspace/listing/listing.ts'
 import { openWalkers } from '../../../src/workspace/listing/walkers.ts'
 import { linesOf, listRequest } from '../../support/listings.ts'
-import { ripgrepForTests } from '../../support/ripgrep.ts'
+import { seeded } from '../../support/random.ts'
+
+/** The ripgrep that npm installed for this machine. */
+const RIPGREP = join(import.meta.dirname, `../../../node_modules/@vscode/ripgrep-linux-${process.arch}/bin/rg`)
 
 const NEVER = new AbortController().signal
-
-/** A small generator of its own (mulberry32), so that a failure can be repeated. */
-function random(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let x = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) % below
-  }
-}
 
 const NAMES = ['a', 'b', 'ab', 'a.ts', 'b.ts', 'a.o', '.x', 'c d', 'lib', 'out', 'a-1', 'a[b]', 'é', '日本.ts', 'A']
 const PATTERNS = [
@@ -41,7 +34,7 @@ const PATTERNS = [
 ]
 
 t.test('the same files as rg on random trees of rules', async (t) => {
-  const rg = ripgrepForTests()
+  const rg = existsSync(RIPGREP) ? RIPGREP : undefined
   if (rg === undefined) {
     t.comment('skipped: no ripgrep for this machine')
     return
@@ -50,7 +43,7 @@ t.test('the same files as rg on random trees of rules', async (t) => {
   for (let seed = 1; seed <= 40; seed++) {
     const root = mkdtempSync(join(tmpdir(), 'ignore-agreement-'))
     try {
-      plant(root, random(seed))
+      plant(root, seeded(seed).below)
       const flags = ['--files', '--hidden', '--no-config', '--no-require-git', '--no-ignore-dot', '--no-ignore-global']
       const { stdout } = spawnSync(rg, [...flags, '--no-ignore-parent', '-g', '!.git', root], { encoding: 'utf8' })
       const request = listRequest({ path: root, light: true })
@@ -85,7 +78,7 @@ function plant(root: string, pick: (below: number) => number): void {
 }
 
 t.test('the same answers as npm ignore on random patterns', (t) => {
-  const pick = random(7)
+  const pick = seeded(7).below
   const parts = ['a', 'b', '*', '**', '?', '/', '[ab]', '[!a]', '[a-b]', '\\*', '.', 'ab', '!', '[[:digit:]]', '1']
   const names = ['a', 'b', 'ab', 'a1', '.a', 'a.b', '*', '1', 'aab', 'abab']
   let compared = 0

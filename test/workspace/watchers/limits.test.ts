@@ -12,7 +12,7 @@ const NO_NAMESPACE: string | false =
     : 'no user namespaces here'
 
 t.test('W-05 max_user_watches and max_user_instances are used up', { skip: NO_NAMESPACE }, async (t) => {
-  const program = join(import.meta.dirname, '../../support/watch-limits.ts')
+  const program = join(import.meta.dirname, '../../support/programs/watch-limits.ts')
   const args = ['-Ur', process.execPath, program, scratch(t)]
   const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 600_000 })
   t.match(

@@ -22,7 +22,10 @@ t.test('F-06 killed while replacing: old or new, and the next start cleans up', 
   const may = { done: sha(first), begun: sha(first) }
   let leftovers = 0
   for (let round = 0; round < 12; round++) {
-    const child = fork(join(import.meta.dirname, '../../../support/endless-writer.ts'), [path, join(dir, 'state')])
+    const child = fork(join(import.meta.dirname, '../../../support/programs/endless-writer.ts'), [
+      path,
+      join(dir, 'state'),
+    ])
     child.on('message', (message: Partial<typeof may>) => Object.assign(may, message))
     await once(child, 'message')
     await pause(Math.random() * 25) // the moment of death, not a wait for a result

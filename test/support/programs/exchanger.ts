@@ -4,7 +4,7 @@
 
 import { renameSync, rmSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { libc } from '../../src/native/libc.ts'
+import { libc } from '../../../src/native/libc.ts'
 
 const NOBODY = 65534
 const RENAME_EXCHANGE = 2

@@ -4,26 +4,16 @@
 
 import { appendFileSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { exchange } from './exchange.ts'
+import { exchange } from '../exchange.ts'
+import { seeded } from '../random.ts'
 
 const [what = '', root = '', count = '0', seed = '1'] = process.argv.slice(2)
 const number = Number(count)
 
-/** mulberry32: small, and the same everywhere. */
-function random(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
-
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 
 function randomChanges(): void {
-  const chance = random(Number(seed))
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(chance() * list.length)] as T // never beyond it
+  const { next: chance, pick } = seeded(Number(seed))
   const place = () => Array.from({ length: 1 + Math.floor(chance() * 4) }, () => pick(NAMES)).join('/')
   const inside = () => join(root, 'tree', place())
   const outside = () => join(root, 'outside', pick(NAMES))

@@ -2,7 +2,7 @@
 // each content before and after. Arguments: the file, the state directory.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { openFileWriter } from '../../src/workspace/files/write/file-writer.ts'
+import { openFileWriter } from '../../../src/workspace/files/write/file-writer.ts'
 
 const [path = '', stateDirectory = ''] = process.argv.slice(2)
 const { signal } = new AbortController()

@@ -3,8 +3,8 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openWatchers } from '../../src/workspace/watchers/watchers.ts'
-import { until } from './until.ts'
+import { openWatchers } from '../../../src/workspace/watchers/watchers.ts'
+import { until } from '../until.ts'
 
 const root = process.argv[2] ?? ''
 const { signal } = new AbortController()
