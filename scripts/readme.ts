@@ -9,6 +9,7 @@ import { catalog } from '../src/catalog.ts'
 import { CLIENT_NAMES, endpointUrl, snippetFor } from '../src/commands/connect.ts'
 import { configSchema } from '../src/config/config-schema.ts'
 import type { Operation } from '../src/operation.ts'
+import { fixed } from '../src/shelf.ts'
 import { describing } from '../src/transports/description/description.ts'
 import {
   endpointsOf,
@@ -63,7 +64,7 @@ function row(op: Operation): string {
 
 function apiTable(): string {
   const head = ['| REST | MCP tool | What it does | Fields |', '| --- | --- | --- | --- |']
-  const { operations } = describing({ catalog, version: '', config: configSchema })
+  const { operations } = describing({ catalog: fixed(catalog), version: '', config: configSchema })
   return [...head, ...[...catalog, ...operations].map(row)].join('\n')
 }
 

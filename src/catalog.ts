@@ -1,5 +1,5 @@
-// The catalogue: every operation, tools first and in the order of protocol.md#tools. Transports project it; none
-// of them names an operation.
+// The built-in operations, tools first and in the order of protocol.md#tools. Transports project them together with those
+// of other shelves (shelf.ts); none of them names an operation.
 
 import { DEFAULT_SET, setOf, type Operation } from './operation.ts'
 import { desktopStatus } from './operations/desktop.ts'
@@ -85,9 +85,12 @@ export const TOOLSETS: readonly string[] = [
   ...new Set(catalog.filter(({ tool }) => tool !== undefined).map(setOf)),
 ]
 
-/** What REST serves with these toolsets switched on. */
+/** The built-in operations that REST serves with these toolsets switched on. */
 export function catalogWith(toolsets: readonly string[] = []): readonly Operation[] {
-  return catalog.filter(
-    ({ tool }) => tool?.toolset === undefined || tool.routed === 'always' || toolsets.includes(tool.toolset),
-  )
+  return catalog.filter(servedWith(toolsets))
+}
+
+/** Tells whether REST serves an operation with these toolsets switched on. */
+export function servedWith(toolsets: readonly string[] = []): (op: Operation) => boolean {
+  return ({ tool }) => tool?.toolset === undefined || tool.routed === 'always' || toolsets.includes(tool.toolset)
 }

@@ -2,7 +2,7 @@
 // they share. Opened when the workspace stands, closed before it falls.
 
 import { buildFacts } from './base/assets.ts'
-import { catalog, catalogWith, resourceKinds } from './catalog.ts'
+import { catalog, resourceKinds, servedWith } from './catalog.ts'
 import type { Caller } from './caller.ts'
 import type { Config } from './config/config.ts'
 import { configSchema } from './config/config-schema.ts'
@@ -11,6 +11,7 @@ import { errnoOf } from './base/fault.ts'
 import { openGate, type Gate } from './invoke.ts'
 import type { Log } from './base/log.ts'
 import { noDesktop } from './operations/desktop.ts'
+import { fixed, joined, narrowed, type Catalog } from './shelf.ts'
 import { credentialOptions, gateLimits, promptSource, rulesFor, serverRules, toolsetsOf } from './settings.ts'
 import { StartError } from './base/signals.ts'
 import { jwtAdvice } from './transports/credentials/jwt-advice.ts'
@@ -36,6 +37,8 @@ export interface DoorParts {
   /** A listening socket that the service manager has handed over. */
   readonly listener: number | undefined
   readonly log: Log
+  /** Operations beside the built-in ones; they may come and go. */
+  readonly shelves?: readonly Catalog[]
 }
 
 export interface Doors extends AsyncDisposable {
@@ -54,14 +57,17 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
   for (const advice of accepted.jwt === undefined ? [] : jwtAdvice(accepted.jwt))
     log.warn('jwt_accepts_more', { ...advice })
   const json = stack.use(openJsonReader())
+  const whole = stack.use(joined([fixed(catalog), ...(parts.shelves ?? [])]))
+  const offered = narrowed(whole, servedWith(toolsetsOf(config)))
   const description = describing({
-    catalog: catalogWith(toolsetsOf(config)),
+    catalog: offered,
     version: buildFacts().version,
     config: configSchema,
   })
   const stopping = new AbortController()
   const kinds = [...resourceKinds, description.kind]
-  const mcp = openMcp(config, workspace, { gate, json, kinds, stopping: stopping.signal, log })
+  const served = stack.use(joined([offered, fixed(description.operations)]))
+  const mcp = openMcp(config, workspace, { gate, catalog: whole, json, kinds, stopping: stopping.signal, log })
   const sockets = stack.use(openSocketHub({ terminals: workspace.terminals, watchers: workspace.watchers, log }))
   const proxy = stack.use(openProxy(gate))
   const front = stack.use(
@@ -72,7 +78,7 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
         json,
         log,
         daemon,
-        catalog: [...catalogWith(toolsetsOf(config)), ...description.operations],
+        catalog: served,
         targets: workspace.targets,
         handlers: {
           '/mcp': { answer: mcp },
@@ -108,18 +114,18 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
 }
 
 type McpParts = Pick<Parameters<typeof mcpEndpoint>[0], 'json' | 'stopping'> &
-  Pick<Parameters<typeof openProduct>[0], 'gate' | 'kinds'> & { readonly log: Log }
+  Pick<Parameters<typeof openProduct>[0], 'gate' | 'catalog' | 'kinds'> & { readonly log: Log }
 
 function openMcp(
   config: Config,
   workspace: Workspace,
-  { gate, kinds, json, stopping, log }: McpParts,
+  { gate, catalog: operations, kinds, json, stopping, log }: McpParts,
 ): ReturnType<typeof mcpEndpoint> {
   const rules = (caller: Caller): ReturnType<typeof rulesFor> => rulesFor(config, caller, workspace)
   return mcpEndpoint({
     registry: openProduct({
       gate,
-      catalog,
+      catalog: operations,
       kinds,
       rules,
       toolsets: toolsetsOf(config),

@@ -80,6 +80,7 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'operation.ts': 'operation',
   'resource.ts': 'operation',
   'schema.ts': 'operation',
+  'shelf.ts': 'operation',
 }
 
 interface Import {

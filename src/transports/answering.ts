@@ -7,7 +7,7 @@ import type { Daemon } from '../daemon.ts'
 import { Fault } from '../base/fault.ts'
 import type { Gate } from '../invoke.ts'
 import type { Log } from '../base/log.ts'
-import type { Operation } from '../operation.ts'
+import type { Catalog } from '../shelf.ts'
 import { responseClass } from '../base/tally.ts'
 import { openAdmit, type AdmitParts, type Arrival, type Surroundings } from './admit.ts'
 import { dropShortBody, hasBody, holdBody } from './body.ts'
@@ -22,7 +22,7 @@ import { openRouter } from './router.ts'
 
 export interface AnsweringParts extends Omit<AdmitParts, 'open'> {
   readonly gate: Gate
-  readonly catalog: readonly Operation[]
+  readonly catalog: Catalog
   readonly json: JsonReader
   readonly handlers: EntryHandlers
   /** Where responses are counted. */
@@ -87,7 +87,8 @@ function openServing(
 ): (arrival: RequestArrival) => Promise<void> {
   const { catalog, handlers } = parts
   const router = openRouter(catalog)
-  const open = new Set(catalog.flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
+  // Only built-in operations may be open, so these paths never change.
+  const open = new Set(catalog.list().flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
   const admit = openAdmit({ ...parts, open }, around)
   const rest = { gate: parts.gate, json: parts.json, bodyBytes: rules.bodyBytes }
 

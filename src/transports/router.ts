@@ -2,6 +2,7 @@
 // `/exec/:id` whatever the order of declaration (protocol.md#conventions).
 
 import type { Method, Operation, Route } from '../operation.ts'
+import { perVersion, type Catalog } from '../shelf.ts'
 
 export interface Match {
   readonly op: Operation
@@ -23,24 +24,28 @@ export interface Router {
   find(method: string, path: string): Found
 }
 
-export function openRouter(catalog: readonly Operation[]): Router {
-  const root = newNode()
-  for (const op of catalog) {
-    for (const route of op.routes) {
-      const node = nodeOf(root, route.path.split('/').slice(1))
-      if (node.methods.has(route.method)) throw new Error(`${route.method} ${route.path} is declared twice`)
-      node.methods.set(route.method, { op, route })
-    }
-  }
+export function openRouter(catalog: Catalog): Router {
+  const root = perVersion(catalog, treeOf)
   return {
     find(method, path) {
       const parameters: Record<string, string> = {}
-      const node = walk(root, path.split('/').slice(1), parameters)
+      const node = walk(root(), path.split('/').slice(1), parameters)
       if (node === undefined || node.methods.size === 0) return undefined
       const target = node.methods.get(method as Method)
       return target === undefined ? { allow: [...node.methods.keys()] } : { ...target, parameters }
     },
   }
+}
+
+/** Shelves refuse a second operation at a route, so each is set once. */
+function treeOf(operations: readonly Operation[]): Node {
+  const root = newNode()
+  for (const op of operations) {
+    for (const route of op.routes) {
+      nodeOf(root, route.path.split('/').slice(1)).methods.set(route.method, { op, route })
+    }
+  }
+  return root
 }
 
 function newNode(): Node {

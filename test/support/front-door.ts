@@ -5,6 +5,7 @@ import { Fault } from '../../src/base/fault.ts'
 import { openLog } from '../../src/base/log.ts'
 import type { Caller } from '../../src/caller.ts'
 import type { Gate } from '../../src/invoke.ts'
+import { fixed } from '../../src/shelf.ts'
 import { openJsonReader } from '../../src/transports/json-reader.ts'
 import { mcpEndpoint } from '../../src/transports/mcp/protocol/endpoint.ts'
 import { openServer, type FrontDoor, type ServerRules } from '../../src/transports/server.ts'
@@ -61,7 +62,7 @@ export async function openFrontDoor(registry: Registry, rules: Partial<ServerRul
   const log = openLog('warn')
   const parts = {
     gate: GATE,
-    catalog: [],
+    catalog: fixed([]),
     credentials,
     json,
     targets: openTargets({}),

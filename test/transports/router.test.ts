@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { operation, type Operation, type Route } from '../../src/operation.ts'
+import { fixed } from '../../src/shelf.ts'
 import { Type } from '../../src/schema.ts'
 import { openRouter } from '../../src/transports/router.ts'
 
@@ -18,12 +19,14 @@ function op(name: string, ...routes: readonly Route<object>[]): Operation {
   })
 }
 
-const router = openRouter([
-  op('get', { method: 'GET', path: '/exec/:id' }),
-  op('input', { method: 'POST', path: '/exec/:id/input' }),
-  op('attach', { method: 'GET', path: '/exec/stream' }),
-  op('delete', { method: 'DELETE', path: '/exec/:id' }),
-])
+const router = openRouter(
+  fixed([
+    op('get', { method: 'GET', path: '/exec/:id' }),
+    op('input', { method: 'POST', path: '/exec/:id/input' }),
+    op('attach', { method: 'GET', path: '/exec/stream' }),
+    op('delete', { method: 'DELETE', path: '/exec/:id' }),
+  ]),
+)
 
 const found = (method: string, path: string): unknown => {
   const match = router.find(method, path)
@@ -47,5 +50,8 @@ t.test('other methods are named, other paths are nothing', async (t) => {
 
 t.test('one route is declared once', async (t) => {
   const route = { method: 'GET', path: '/a' } as const
-  t.throws(() => openRouter([op('a', route), op('b', route)]), /declared twice/)
+  t.throws(
+    () => fixed([op('a', route), op('b', route)]),
+    /"b" of the product is not loaded: its route GET \/a is that of "a" of the product/,
+  )
 })

@@ -1,10 +1,11 @@
 // The daemon describes itself: /openapi.json, /schemas and the resource runtime://openapi. They are operations
 // like all others, and described with them, but made from the catalogue, so they join it where the daemon is
-// composed. Documents are rendered once, when somebody first asks.
+// composed. Documents are rendered when a client first asks after a change of the catalogue.
 
 import { Fault, quote } from '../../base/fault.ts'
 import { nearest } from '../../base/nearest.ts'
 import { ByteStream, operation, type Operation } from '../../operation.ts'
+import { perVersion, type Catalog } from '../../shelf.ts'
 import { resourceContents, type ResourceKind } from '../../resource.ts'
 import { text, Type } from '../../schema.ts'
 import { openapi } from './openapi.ts'
@@ -12,7 +13,7 @@ import { namedSchemas, schemaDocument } from './endpoint.ts'
 
 export interface DescriptionParts {
   /** What is offered. */
-  readonly catalog: readonly Operation[]
+  readonly catalog: Catalog
   readonly version: string
   /** The schema of the configuration file. */
   readonly config: { readonly properties: object }
@@ -28,9 +29,10 @@ const OPENAPI_TYPE = 'application/openapi+json'
 const SCHEMA_TYPE = 'application/schema+json'
 
 export function describing({ catalog, version, config }: DescriptionParts): Description {
-  const all = once(() => [...catalog, ...operations])
-  const document = once(() => JSON.stringify(openapi({ catalog: all(), version, introduction: opening(config) })))
-  const schemas = once(() => namedSchemas(all(), config))
+  const document = perVersion(catalog, (offered) =>
+    JSON.stringify(openapi({ catalog: [...offered, ...operations], version, introduction: opening(config) })),
+  )
+  const schemas = perVersion(catalog, (offered) => namedSchemas([...offered, ...operations], config))
   const operations = [
     openapiOperation(document),
     schemaList(() => [...schemas().values()].map(({ name, title }) => ({ name, title, path: `/schemas/${name}` }))),
@@ -41,11 +43,6 @@ export function describing({ catalog, version, config }: DescriptionParts): Desc
     }),
   ] as unknown as readonly Operation[] // each is an Operation of its own schemas, as in the catalogue
   return { operations, kind: openapiKind(document) }
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => (made ??= { value: make() }).value
 }
 
 function opening({ properties }: DescriptionParts['config']): string {

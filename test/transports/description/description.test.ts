@@ -6,6 +6,7 @@ import t from 'tap'
 import { catalog, catalogWith } from '../../../src/catalog.ts'
 import { configSchema } from '../../../src/config/config-schema.ts'
 import { ByteStream, type Call, type Operation } from '../../../src/operation.ts'
+import { fixed } from '../../../src/shelf.ts'
 import { describing } from '../../../src/transports/description/description.ts'
 import { endpointsOf, fieldsOf, objectOf } from '../../../src/transports/description/endpoint.ts'
 import { openChecker } from '../../support/json-schema.ts'
@@ -13,7 +14,7 @@ import { openChecker } from '../../support/json-schema.ts'
 const CALL = {} as Call // nothing here looks at it
 
 function described(offered: readonly Operation[]) {
-  const { operations, kind } = describing({ catalog: offered, version: '1.2.3', config: configSchema })
+  const { operations, kind } = describing({ catalog: fixed(offered), version: '1.2.3', config: configSchema })
   const run = async (name: string, input: Readonly<Record<string, unknown>>) => {
     const value = await operations.find((op) => op.name === name)?.run(input, CALL)
     if (!(value instanceof ByteStream)) return value

@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { catalogWith } from '../../../src/catalog.ts'
+import { fixed } from '../../../src/shelf.ts'
 import { instructions } from '../../../src/transports/mcp/product/instructions.ts'
 import { openTools } from '../../../src/transports/mcp/product/tools.ts'
 import { ANYONE } from './fixture.ts'
@@ -20,7 +21,7 @@ interface Listed {
   readonly annotations: Readonly<Record<string, unknown>>
 }
 
-const tools = openTools(catalogWith([])).list(ANYONE, true) as readonly Listed[]
+const tools = openTools(fixed(catalogWith([]))).list(ANYONE, true) as readonly Listed[]
 
 /**
  * Exactly these, in this order (protocol.md#tools); the table of hints is readOnly, destructive, idempotent, openWorld.

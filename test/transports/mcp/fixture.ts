@@ -11,6 +11,7 @@ import { JsonText } from '../../../src/base/json-text.ts'
 import { openLog } from '../../../src/base/log.ts'
 import { operation, type Operation } from '../../../src/operation.ts'
 import { content, flag, list, optional, path, text, Type, whole } from '../../../src/schema.ts'
+import { fixed } from '../../../src/shelf.ts'
 import { openJsonReader } from '../../../src/transports/json-reader.ts'
 import { mcpEndpoint } from '../../../src/transports/mcp/protocol/endpoint.ts'
 import { openEngine, type Outcome } from '../../../src/transports/mcp/protocol/engine.ts'
@@ -140,7 +141,7 @@ export function openParts(limits = NO_LIMIT) {
   const stopping = new AbortController().signal
   return {
     gate,
-    registry: openProduct({ gate, catalog, kinds: [] }),
+    registry: openProduct({ gate, catalog: fixed(catalog), kinds: [] }),
     serverInfo: SERVER,
     instructions: () => 'be kind',
     stopping,

@@ -3,7 +3,7 @@
 import { pathToFileURL } from 'node:url'
 import { mayUse, type Caller } from '../../../caller.ts'
 import type { Gate } from '../../../invoke.ts'
-import type { Operation } from '../../../operation.ts'
+import type { Catalog } from '../../../shelf.ts'
 import type { ResourceKind } from '../../../resource.ts'
 import { takesStructured } from '../protocol/revision.ts'
 import { guide, advice, type Rules } from './instructions.ts'
@@ -17,7 +17,7 @@ import { openTools } from './tools.ts'
 export interface ProductParts {
   readonly gate: Gate
   /** Everything there is, whatever is switched on. */
-  readonly catalog: readonly Operation[]
+  readonly catalog: Catalog
   /** The toolsets of a caller who names none; undefined: the default one. */
   readonly toolsets?: readonly string[] | undefined
   readonly kinds: readonly ResourceKind[]
@@ -44,7 +44,9 @@ export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, p
     capabilities: (era) => (era === 'modern' ? modern : OLDER),
     tools: {
       names: (caller, choices) => tools.list(caller, false, choices).map((tool) => tool.name),
-      sets: tools.sets,
+      get sets() {
+        return tools.sets()
+      },
       list: ({ caller, speaker, choices }) => tools.list(caller, takesStructured(speaker), choices),
       call: (exchange) => callTool(exchange, tools, gate, confirms),
     },

@@ -5,6 +5,7 @@
 import { mayUse, type Caller } from '../../../caller.ts'
 import { nearest } from '../../../base/nearest.ts'
 import { areaOf, setOf, type Operation } from '../../../operation.ts'
+import { perVersion, type Catalog } from '../../../shelf.ts'
 import { plainSchema } from '../../plain-schema.ts'
 import { chosen, NO_CHOICES, type Choices } from '../protocol/choices.ts'
 import type { GuideEntry } from './instructions.ts'
@@ -17,7 +18,7 @@ export interface Tools {
   /** The same tools as the guide tells of them. */
   entries(caller: Caller, choices: Choices): readonly GuideEntry[]
   /** The sets that a caller may choose. */
-  readonly sets: readonly string[]
+  sets(): readonly string[]
 }
 
 export interface ToolDescription {
@@ -32,10 +33,13 @@ export interface ToolDescription {
 }
 
 /** The tools among the operations. `usual`: the toolsets of a caller who names none; the default one unless given. */
-export function openTools(catalog: readonly Operation[], usual?: readonly string[]): Tools {
-  const offered = catalog.filter((op) => op.tool !== undefined)
-  const byName = new Map(offered.map((op) => [op.name, op])) // a Map, so that "constructor" is no tool
-  const described = { json: new Map<Operation, ToolDescription>(), text: new Map<Operation, ToolDescription>() }
+export function openTools(catalog: Catalog, usual?: readonly string[]): Tools {
+  const offered = perVersion(catalog, (operations) => operations.filter((op) => op.tool !== undefined))
+  const sets = perVersion(catalog, () => [...new Set(offered().map(setOf))])
+  const described = {
+    json: new WeakMap<Operation, ToolDescription>(),
+    text: new WeakMap<Operation, ToolDescription>(),
+  }
   const describe = (op: Operation, format: Choices['format']): ToolDescription => {
     const known = described[format]
     const tool = known.get(op) ?? describeTool(op, format)
@@ -43,12 +47,17 @@ export function openTools(catalog: readonly Operation[], usual?: readonly string
     return tool
   }
   const open = (caller: Caller, choices: Choices): readonly Operation[] =>
-    offered.filter((op) => mayUse(caller, op.scope) && chosen(op, choices, usual))
+    offered().filter((op) => mayUse(caller, op.scope) && chosen(op, choices, usual))
   return {
-    sets: [...new Set(offered.map(setOf))],
+    sets,
     find(name, choices) {
-      const op = byName.get(name)
-      if (op === undefined) return unknown(name, [...byName.keys()])
+      const op = catalog.find(name)
+      if (op?.tool === undefined) {
+        return unknown(
+          name,
+          offered().map((one) => one.name),
+        )
+      }
       return chosen(op, choices, usual) ? op : notChosen(op, choices)
     },
     list: (caller, structured, choices = NO_CHOICES) =>
