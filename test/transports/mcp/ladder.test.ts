@@ -243,7 +243,7 @@ t.test('initialize answers the revision that was asked for, or the newest that h
   }
   t.same(await asked('2025-06-18'), {
     protocolVersion: '2025-06-18',
-    capabilities: { tools: {}, completions: {}, resources: {}, prompts: {}, logging: {} },
+    capabilities: { tools: { listChanged: true }, completions: {}, resources: {}, prompts: {}, logging: {} },
     serverInfo: { name: 'fixture', version: '1.2.3' },
     instructions: 'be kind',
   })
@@ -254,7 +254,7 @@ t.test('discover lists modern revisions only, and says how long it may be kept',
   t.same((await ask(body, headers)).reply?.result, {
     resultType: 'complete',
     supportedVersions: ['2026-07-28'],
-    capabilities: { tools: {}, completions: {}, resources: { subscribe: true }, prompts: {} },
+    capabilities: { tools: { listChanged: true }, completions: {}, resources: { subscribe: true }, prompts: {} },
     instructions: 'be kind',
     ttlMs: 300_000,
     cacheScope: 'private',

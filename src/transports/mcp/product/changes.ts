@@ -1,14 +1,18 @@
-// What the product tells its listeners: that a file has changed, and that the folder of prompts has.
+// The changes that the product tells its listeners: of a file, of the folder of prompts, of the list of tools.
 
 import { mayUse } from '../../../caller.ts'
 import type { Gate } from '../../../invoke.ts'
 import type { ResourceKind } from '../../../resource.ts'
-import type { Change, ChangeSource, Wish } from '../protocol/registry.ts'
+import type { Catalog } from '../../../shelf.ts'
+import type { Change, ChangeSource, Listener, Wish } from '../protocol/registry.ts'
+import type { Tools } from './tools.ts'
 import { fieldOf, follow, kindsOf, type Kind } from './resources.ts'
 
 export interface ChangeParts {
   readonly gate: Gate
   readonly kinds: readonly ResourceKind[]
+  readonly catalog: Pick<Catalog, 'onChange'>
+  readonly tools: Pick<Tools, 'list'>
   /** Address of the folder of prompts; undefined where there is none. */
   readonly promptFolder: string | undefined
 }
@@ -23,10 +27,12 @@ interface Wanted {
 export function openChanges(parts: ChangeParts): ChangeSource {
   const kinds = kindsOf(parts.kinds).filter(({ watch }) => watch !== undefined)
   return {
-    async listen(wish, { caller, requestId }, tell) {
+    async listen(wish, listener, tell) {
+      const { caller, requestId } = listener
       const wanted = wantedOf(wish, kinds, parts.promptFolder).filter(({ kind }) => mayUse(caller, kind.read.scope))
       const end = new AbortController()
-      const granted: Change[] = []
+      const granted: Change[] = wish.toolsListChanged === true ? [{ kind: 'tools' }] : []
+      const toolList = wish.toolsListChanged === true ? followTools(parts, listener, tell) : undefined
       const running: Promise<void>[] = []
       for (const kind of kinds) {
         const mine = wanted.filter((one) => one.kind === kind)
@@ -48,12 +54,29 @@ export function openChanges(parts: ChangeParts): ChangeSource {
       return {
         granted: wishOf(granted),
         async [Symbol.asyncDispose]() {
+          toolList?.[Symbol.dispose]()
           end.abort()
           await Promise.all(running)
         },
       }
     },
   }
+}
+
+/** Tells of a change of the catalogue where it changes the list that this listener sees. */
+function followTools(
+  { catalog, tools }: ChangeParts,
+  { caller, choices }: Listener,
+  tell: (change: Change) => void,
+): Disposable {
+  const seen = (): readonly object[] => tools.list(caller, true, choices)
+  let before = seen()
+  return catalog.onChange(() => {
+    const now = seen()
+    const same = now.length === before.length && now.every((tool, i) => tool === before[i])
+    before = now
+    if (!same) tell({ kind: 'tools' })
+  })
 }
 
 function wantedOf(wish: Wish, kinds: readonly Kind[], promptFolder: string | undefined): readonly Wanted[] {
@@ -71,6 +94,7 @@ function wantedOf(wish: Wish, kinds: readonly Kind[], promptFolder: string | und
 function wishOf(granted: readonly Change[]): Wish {
   const uris = granted.flatMap((change) => (change.kind === 'resource' ? [change.uri] : []))
   return {
+    ...(granted.some(({ kind }) => kind === 'tools') && { toolsListChanged: true }),
     ...(granted.some(({ kind }) => kind === 'prompts') && { promptsListChanged: true }),
     ...(uris.length > 0 && { resourceSubscriptions: uris }),
   }

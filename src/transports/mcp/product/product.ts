@@ -29,8 +29,9 @@ export interface ProductParts {
   readonly promptFiles?: PromptSource | undefined
 }
 
-const COMMON = { tools: {}, completions: {} } as const
-/** Without sessions the older revisions have no channel for changes. */
+/** A change of the tools is told on subscriptions/listen, and to the older revisions on the stream of GET. */
+const COMMON = { tools: { listChanged: true }, completions: {} } as const
+/** Without sessions the older revisions have no channel for other changes. */
 const OLDER = { ...COMMON, resources: {}, prompts: {}, logging: {} } as const
 
 export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, promptFiles }: ProductParts): Registry {
@@ -59,6 +60,12 @@ export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, p
         return guide(tools.entries(caller, choices), open, advice((await rules?.(caller)) ?? []))
       },
     }),
-    changes: openChanges({ gate, kinds, promptFolder: promptFiles && pathToFileURL(promptFiles.folder).href }),
+    changes: openChanges({
+      gate,
+      kinds,
+      catalog,
+      tools,
+      promptFolder: promptFiles && pathToFileURL(promptFiles.folder).href,
+    }),
   }
 }

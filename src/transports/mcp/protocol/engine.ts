@@ -22,6 +22,7 @@ import {
 } from './json-rpc.ts'
 import { CONTENT_TYPE_SENTENCE, type EntryHeaders } from './http-entry.ts'
 import type { Answer, Method } from './registry.ts'
+import { openListeners, type Listeners } from './listen.ts'
 import { openMethods, type MethodParts } from './methods.ts'
 import { type Outlet, openProgress, progressToken } from './stream.ts'
 import { openQuestions, NeedsAbility, NeedsInput, openTalk } from './asking.ts'
@@ -50,6 +51,7 @@ export interface Outcome {
 
 export interface Engine {
   handle(inbound: Inbound): Promise<Outcome>
+  readonly hear: Listeners['hear']
   readonly calls: RunningCalls
 }
 
@@ -57,7 +59,8 @@ export interface Engine {
 const TTL_MS = { list: 300_000, read: 0 } as const
 
 export function openEngine(parts: MethodParts): Engine {
-  const methods = openMethods(parts)
+  const listeners = openListeners(parts.registry.changes, parts.stopping)
+  const methods = openMethods(parts, listeners)
   const calls = openRunningCalls()
   const questions = openQuestions()
   const seal = openSeal()
@@ -112,6 +115,7 @@ export function openEngine(parts: MethodParts): Engine {
 
   return {
     calls,
+    hear: listeners.hear,
     async handle(inbound) {
       const message = classify(inbound.body)
       const speaker = speakerOf(message, inbound.headers)

@@ -1,11 +1,12 @@
-// subscriptions/listen of 2026-07-28: a stream that stays open and tells of changes. First it acknowledges what
-// of the wish is served; each notification carries the id of the request that opened the stream; an orderly end
-// is the result. A change that cannot leave because the client takes nothing waits, once for each address.
+// Streams that stay open and tell of changes. subscriptions/listen of 2026-07-28 first acknowledges what of the wish is
+// served; each notification carries the id of the request that opened the stream; an orderly end is the result. GET of
+// the older revisions tells of the list of tools and ends without a word. A change that cannot leave because the client
+// takes nothing waits, once for each address.
 
 import { waitFor } from '../../../base/waiting.ts'
 import type { Caller } from '../../../caller.ts'
 import { RPC, type Refusal, isObject } from './json-rpc.ts'
-import type { Answer, Exchange, Change, ChangeSource, Wish } from './registry.ts'
+import type { Answer, Change, ChangeSource, Exchange, Listener, Wish } from './registry.ts'
 import { notification } from './stream.ts'
 
 const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
@@ -21,38 +22,55 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 const PACE_MS = 100
 
 export interface Listeners {
+  /** Answers subscriptions/listen, when the stream ends. */
   listen(exchange: Exchange): Promise<Answer>
+  /**
+   * Tells a client of the older revisions of changes until it leaves, its credential ends or the daemon stops. False, at
+   * once, where too many streams of its credential are open.
+   */
+  hear(hearer: Hearer): Promise<boolean>
 }
+
+/** A client of the older revisions with its stream. */
+export type Hearer = Listener & Pick<Exchange, 'outlet' | 'signal'>
 
 /** `stopping` ends every stream in order. */
 export function openListeners(changes: ChangeSource, stopping: AbortSignal): Listeners {
   const open = new Map<string, number>()
+  /** Runs `stream` as one of the credential's; false, at once, where it has too many. */
+  const held = async (
+    { caller, signal }: Pick<Exchange, 'caller' | 'signal'>,
+    stream: (end: AbortSignal) => Promise<void>,
+  ): Promise<boolean> => {
+    const { id, revoked = stopping } = caller
+    const before = open.get(id) ?? 0
+    if (before >= MOST_STREAMS) return false
+    open.set(id, before + 1)
+    try {
+      using life = lifeOf(caller)
+      await stream(AbortSignal.any([signal, stopping, life.over, revoked]))
+    } finally {
+      const left = (open.get(id) ?? 1) - 1
+      if (left > 0) open.set(id, left)
+      else open.delete(id)
+    }
+    return true
+  }
   return {
     async listen(exchange) {
       const wish = readWish(exchange.params['notifications'])
       if ('refusal' in wish) return wish
       if (!exchange.outlet.streams) return { refusal: noStream() }
-      const { id, revoked = stopping } = exchange.caller
-      const before = open.get(id) ?? 0
-      if (before >= MOST_STREAMS) return { refusal: tooMany(exchange.caller) }
-      open.set(id, before + 1)
-      try {
-        using life = lifeOf(exchange.caller)
-        await tellChanges(
-          wish.wish,
-          exchange,
-          changes,
-          AbortSignal.any([exchange.signal, stopping, life.over, revoked]),
-        )
-      } finally {
-        const left = (open.get(id) ?? 1) - 1
-        if (left > 0) open.set(id, left)
-        else open.delete(id)
-      }
-      return { result: { _meta: { [SUBSCRIPTION_KEY]: exchange.id } } }
+      const _meta = { [SUBSCRIPTION_KEY]: exchange.id }
+      const started = await held(exchange, (end) => tellChanges({ wish: wish.wish, _meta, ...exchange }, changes, end))
+      return started ? { result: { _meta } } : { refusal: tooMany(exchange.caller) }
     },
+    hear: (hearer) => held(hearer, (end) => tellChanges({ wish: OLDER_WISH, ...hearer }, changes, end)),
   }
 }
+
+/** The older revisions have no subscriptions, and resources/subscribe needs a session. */
+const OLDER_WISH: Wish = { toolsListChanged: true }
 
 /** A stream does not outlive its credential by more than a socket does (protocol.md#jwt). */
 function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposable {
@@ -63,17 +81,25 @@ function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposa
   return { over: end.signal, [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
-async function tellChanges(wish: Wish, exchange: Exchange, changes: ChangeSource, end: AbortSignal): Promise<void> {
-  const _meta = { [SUBSCRIPTION_KEY]: exchange.id }
+interface Told extends Listener {
+  readonly wish: Wish
+  readonly outlet: Exchange['outlet']
+  /** The subscription that each notification belongs to; the older revisions have none. */
+  readonly _meta?: object
+}
+
+async function tellChanges(told: Told, changes: ChangeSource, end: AbortSignal): Promise<void> {
+  const { wish, outlet, _meta } = told
   const say = (method: string, params: object): boolean =>
-    exchange.outlet.send(notification(method, { ...params, _meta }))
+    outlet.send(notification(method, { ...params, ...(_meta && { _meta }) }))
   using waiting = openWaiting((change) =>
     change.kind === 'resource'
       ? say('notifications/resources/updated', { uri: change.uri })
       : say(`notifications/${change.kind}/list_changed`, {}),
   )
-  await using listening = await changes.listen(wish, exchange, (change) => waiting.add(change))
-  say('notifications/subscriptions/acknowledged', { notifications: listening.granted })
+  await using listening = await changes.listen(wish, told, (change) => waiting.add(change))
+  if (_meta === undefined) outlet.open()
+  else say('notifications/subscriptions/acknowledged', { notifications: listening.granted })
   waiting.start()
   await waitFor(() => () => undefined, end)
 }

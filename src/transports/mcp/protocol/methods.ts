@@ -6,7 +6,7 @@ import type { Caller } from '../../../caller.ts'
 import { MODERN_VERSIONS, type Era } from './revision.ts'
 import { badParams, handlerRefusal, RPC, isObject, type Params } from './json-rpc.ts'
 import type { Answer, Exchange, Method, Registry, PromptShelf, ResourceShelf } from './registry.ts'
-import { openListeners } from './listen.ts'
+import type { Listeners } from './listen.ts'
 import { LOG_LEVELS } from './asking.ts'
 
 export interface ServerInfo {
@@ -28,10 +28,9 @@ export interface MethodParts {
 const HANDSHAKE: readonly Era[] = ['bare', 'legacy']
 const ALL: readonly Era[] = ['bare', 'legacy', 'modern']
 
-export function openMethods(parts: MethodParts): ReadonlyMap<string, Method> {
-  const { registry, stopping } = parts
+export function openMethods(parts: MethodParts, listeners: Listeners): ReadonlyMap<string, Method> {
+  const { registry } = parts
   const { tools } = registry
-  const listeners = openListeners(registry.changes, stopping)
   return new Map<string, Method>([
     ...handshakeMethods(parts),
     [

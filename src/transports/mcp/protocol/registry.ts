@@ -86,9 +86,12 @@ export interface Listening extends AsyncDisposable {
   readonly granted: Wish
 }
 
+/** The client that wants to hear of changes. */
+export type Listener = Pick<Exchange, 'caller' | 'requestId' | 'choices'>
+
 export interface ChangeSource {
   /** Calls `tell` for each change until disposed. */
-  listen(wish: Wish, exchange: Exchange, tell: (change: Change) => void): Promise<Listening>
+  listen(wish: Wish, listener: Listener, tell: (change: Change) => void): Promise<Listening>
 }
 
 // What a method is and what it is handed: one request in its surroundings, and the forms of an answer.
