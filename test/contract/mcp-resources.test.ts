@@ -129,7 +129,11 @@ t.test('modern: a subscription to a file tells of its change, and of the list of
     toolsListChanged: true,
     resourceSubscriptions: [uri, 'file:///does/not/exist/there', 'exec://1/stdout'],
   })
-  t.same(subscription.honoredFilter, { promptsListChanged: true, resourceSubscriptions: [uri] })
+  t.same(subscription.honoredFilter, {
+    toolsListChanged: true,
+    promptsListChanged: true,
+    resourceSubscriptions: [uri],
+  })
   await client.callTool({ name: 'file_write', arguments: { path, content: '2' } })
   await until('the change is told', () => told.includes(uri))
   t.same([...new Set(told)], [uri])
