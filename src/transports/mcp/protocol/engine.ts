@@ -115,7 +115,7 @@ export function openEngine(parts: MethodParts): Engine {
 
   return {
     calls,
-    hear: listeners.hear,
+    hear: (hearer) => listeners.hear(hearer),
     async handle(inbound) {
       const message = classify(inbound.body)
       const speaker = speakerOf(message, inbound.headers)
