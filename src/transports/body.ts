@@ -5,10 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { giveBack } from '../base/tally.ts'
 import { SHORT_BYTES, type BodyRoom } from './body-room.ts'
+import { BODY_STALL_MS } from './patience.ts'
 import { PieceQueue } from './piece-queue.ts'
-
-/** A body that brings nothing for this long is given up. */
-const STALL_MS = 30_000
 
 /** A short body comes at this rate or better, reckoned from its beginning, after the first 30 s. */
 const LEAST_BYTES_PER_SECOND = 1024
@@ -82,7 +80,7 @@ export interface BodyRules {
  * unavailable where there is no room, request_timeout where the body comes too slowly.
  */
 export async function readBody(request: IncomingMessage, room: BodyRoom, rules: BodyRules): Promise<Buffer> {
-  const { most, hint = '', paceMs = STALL_MS } = rules
+  const { most, hint = '', paceMs = BODY_STALL_MS } = rules
   if (!hasBody(request)) return Buffer.alloc(0) // there is no stream to read (`optimizeEmptyRequests` of the server)
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > most) throw tooLarge(announced, most, hint)
@@ -225,7 +223,7 @@ export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint
       else if (request.destroyed) throw cutShort(size)
       else {
         const { promise, resolve, reject } = Promise.withResolvers<void>()
-        const timer = setTimeout(() => reject(stalled(size, 0)), STALL_MS)
+        const timer = setTimeout(() => reject(stalled(size, 0)), BODY_STALL_MS)
         wake = resolve
         request.resume()
         await promise.finally(() => clearTimeout(timer))
@@ -250,7 +248,7 @@ function cutShort(size: number): Fault {
 /** `rate` 0: nothing came for a while. */
 function stalled(size: number, rate: number): Fault {
   const wanted =
-    rate === 0 ? `it must bring something every ${STALL_MS / 1000} s` : `it must bring ${rate} bytes a second`
+    rate === 0 ? `it must bring something every ${BODY_STALL_MS / 1000} s` : `it must bring ${rate} bytes a second`
   return new Fault('request_timeout', `the body stalled after ${size} bytes; ${wanted}`, {
     details: { field: 'body', bytes: size },
   })

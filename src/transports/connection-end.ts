@@ -3,10 +3,18 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { closeSoon } from './reply.ts'
+import { CALLER_LINGER_MS, STRANGER_LINGER_MS } from './patience.ts'
 
-/** Clients that read the answer only when they have sent all get this long. */
-const CALLER_LINGER_MS = 10_000
+/**
+ * Sends `last`, says that no more is coming, and cuts the connection where the client has not closed it after
+ * `lingerMs`: it has had a moment to read the answer.
+ */
+export function closeSoon(socket: Socket, last = '', lingerMs = STRANGER_LINGER_MS): void {
+  if (socket.writableEnded) return // once is enough, and what is said after the end would be an error
+  const cut = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(cut))
+  socket.end(last)
+}
 
 /** Calls back once the whole answer is handed to the system, at once where it is already. */
 export function whenSent(response: ServerResponse, then: () => void): void {
@@ -30,8 +38,7 @@ export function answerBeforeCut(request: IncomingMessage, response: ServerRespon
       const last = bodies.get(socket)
       if (last === undefined || last.request.complete) return end()
       last.request.resume()
-      // A stranger's bytes are not worth long listening.
-      closeSoon(socket, '', last.response.statusCode === 401 ? undefined : CALLER_LINGER_MS)
+      closeSoon(socket, '', last.response.statusCode === 401 ? STRANGER_LINGER_MS : CALLER_LINGER_MS)
     }
   }
   bodies.set(socket, { request, response })

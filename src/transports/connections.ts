@@ -3,9 +3,11 @@
 // when places are scarce, and give way to newcomers, the oldest first: so one who may call always gets in. What has
 // presented a credential is left alone as long as any stranger is there.
 
-import { isIPv6, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Caller } from '../caller.ts'
 import { Shares } from './connection-shares.ts'
+import { networkOf } from './credentials/failed-attempts.ts'
+import { STRANGER_IDLE_MS } from './patience.ts'
 
 export interface Connections extends Disposable {
   /** A new connection. It is closed at once where nothing can give way to it. */
@@ -33,8 +35,6 @@ const RESERVE = 2048
 const MOST_STRANGERS = 1024
 /** A stranger's connection is good for so many answers: probes keep one open, floods do not. */
 const STRANGERS_ANSWERS = 32
-/** How long a stranger may be idle where places are scarce. */
-const IDLE_MS = 5_000
 /** So young, a connection gives way only where there is no place at all: its first request may be on its way. */
 const YOUNG_MS = 500
 const SWEEP_MS = 1_000
@@ -116,7 +116,7 @@ export function openConnections(most: number): Connections {
   const sweep = (): void => {
     const now = performance.now()
     for (const entry of strangers.beyondShare(now)) close(entry)
-    if (scarce()) for (const entry of strangers.idle(now - IDLE_MS)) close(entry)
+    if (scarce()) for (const entry of strangers.idle(now - STRANGER_IDLE_MS)) close(entry)
     if (scarce()) return
     clearInterval(sweeping)
     sweeping = undefined
@@ -231,14 +231,4 @@ function longestIdle(entries: Iterable<Entry>): Entry | undefined {
   const [most] = [...counts].toSorted(([, one], [, other]) => other - one)[0] ?? []
   const idle = all.filter(({ busy, credential }) => busy === 0 && credential === most)
   return idle.toSorted((one, other) => one.idleSince - other.idleSince)[0]
-}
-
-/** An IPv4 address, or the first 64 bits of an IPv6 one, of which a host has all the others. */
-function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
-  if (!isIPv6(plain)) return plain
-  const [head = '', tail] = plain.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length)
-  return [...groups, ...Array<string>(missing).fill('0'), ...(tail ?? '').split(':')].slice(0, 4).join(':')
 }

@@ -40,7 +40,7 @@ export interface EntryHandler {
 /** An entry without a handler is not served. */
 export type EntryHandlers = Readonly<Partial<Record<EntryPath, EntryHandler>>>
 
-export const REST: Entry = { path: undefined }
+const REST: Entry = { path: undefined }
 
 const ENTRIES: Readonly<Record<EntryPath, Entry>> = {
   '/mcp': { path: '/mcp', closedToPages: true, streamsCalls: true },

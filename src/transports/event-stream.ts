@@ -5,13 +5,8 @@ import type { ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
 import { jsonOf } from '../base/json-text.ts'
 import type { EventStream, Frame } from '../operation.ts'
+import { EVENT_STALL_MS, HEARTBEAT_MS } from './patience.ts'
 import { drained, nextUnlessLeft } from './stream-reply.ts'
-
-/** A client that takes no byte for so long loses its connection: it would pace the command, or hold memory. */
-const STALL_MS = 10_000
-
-/** Proxies and clients cut idle streams, many after 60 s; a comment line keeps them open. */
-const HEARTBEAT_MS = 15_000
 
 const HEADERS = {
   sse: {
@@ -52,7 +47,7 @@ export async function sendStream(response: ServerResponse, stream: EventStream, 
       const written = write(response, format, withIgnored(step.value, ignored), spare)
       ignored = []
       heartbeat?.refresh()
-      if (!written && !(await drained(response, STALL_MS))) return
+      if (!written && !(await drained(response, EVENT_STALL_MS))) return
     }
     response.end()
   } catch (error) {

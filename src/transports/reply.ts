@@ -3,11 +3,11 @@
 
 import { Fault, faultOfExhaustion } from '../base/fault.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Log } from '../base/log.ts'
 import type { Verdict } from './credentials/credentials.ts'
 import { jsonOf, JsonText, jsonPieces } from '../base/json-text.ts'
 import { hasBody } from './body.ts'
+import { REPLY_STALL_MS } from './patience.ts'
 import { speaksMcp } from './entries.ts'
 import { splitTarget } from './request-head.ts'
 import { drained } from './stream-reply.ts'
@@ -39,9 +39,6 @@ export function faultBody(fault: Fault, requestId: string): FaultBody {
 
 // What every door says to those it turns away (protocol.md#errors): the fixed bodies for a missing or wrong credential,
 // the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
-
-/** How long a refused body is drained to nothing, so that the refusal is read before the connection ends. */
-const LINGER_MS = 2_000
 
 const STRANGERS = {
   400: new Fault('bad_request', 'the request has more than one Authorization header; exactly one is accepted'),
@@ -110,14 +107,6 @@ export function asFault(error: unknown, requestId: string, log: Log): Fault {
   })
 }
 
-/** Says that no more is coming, and closes once the other side has had a moment to read what came. */
-export function closeSoon(socket: Socket, last = '', lingerMs = LINGER_MS): void {
-  if (socket.writableEnded) return // once is enough, and what is said after the end would be an error
-  const cut = setTimeout(() => socket.destroy(), lingerMs)
-  socket.once('close', () => clearTimeout(cut))
-  socket.end(last)
-}
-
 // JSON on its way out: one write where it is short, slices under back-pressure where it is long, so that no
 // reply blocks the loop (protocol.md#limits) and no slow client makes the daemon hold it twice.
 
@@ -126,9 +115,6 @@ const SLICE_BYTES = 128 * 1024
 
 /** The loop is given back after this much rendering. */
 const TURN_MS = 8
-
-/** A reply of a client that takes nothing for this long is given up. */
-const STALL_MS = 60_000
 
 /** Strings and arrays longer than this make a reply long. */
 const LONG = 512
@@ -159,7 +145,7 @@ export async function sendPieces(response: ServerResponse, pieces: Iterable<stri
   let slice = ''
   let turn = performance.now()
   const flush = async (chunk: string | Uint8Array): Promise<boolean> => {
-    if (!response.write(chunk) && !(await drained(response, STALL_MS))) return false
+    if (!response.write(chunk) && !(await drained(response, REPLY_STALL_MS))) return false
     if (performance.now() - turn < TURN_MS) return true
     await new Promise((resolve) => setImmediate(resolve))
     turn = performance.now()

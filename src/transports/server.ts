@@ -7,6 +7,7 @@ import { openAnswering, type AnsweringParts, type AnsweringRules, type Handler }
 import { refuseMalformed } from './connection-end.ts'
 import { openConnections } from './connections.ts'
 import { openHalfClosed } from './half-closed.ts'
+import { HEADER_TIME, KEEP_ALIVE_MS, type HeaderTime } from './patience.ts'
 import { asFault } from './reply.ts'
 import { openUnderWay } from './under-way.ts'
 import { isWebSocket, openUpgrades } from './upgrade.ts'
@@ -22,14 +23,8 @@ export interface ServerRules extends AnsweringRules {
   readonly allowedHosts: readonly string[]
   /** Most connections at once. */
   readonly connections: number
-  /** How long a client may take over its headers; absent: 10 to 15 s (H-01). */
+  /** HEADER_TIME, but in tests. */
   readonly headerTime?: HeaderTime
-}
-
-export interface HeaderTime {
-  readonly mostMs: number
-  /** How often Node looks for connections that have taken longer. */
-  readonly checkMs: number
 }
 
 export interface FrontDoor extends AsyncDisposable {
@@ -39,10 +34,6 @@ export interface FrontDoor extends AsyncDisposable {
   /** How many are open, sockets among them. */
   connections(): Promise<number>
 }
-
-/** Gateways close idle connections after 60 s; ours live longer, so that a request never meets a closing one. */
-const KEEP_ALIVE_MS = 75_000
-const HEADER_TIME: HeaderTime = { mostMs: 10_000, checkMs: 5_000 }
 
 export async function openServer(parts: ServerParts, rules: ServerRules): Promise<FrontDoor> {
   const { headerTime = HEADER_TIME } = rules

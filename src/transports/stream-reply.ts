@@ -3,9 +3,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { ByteStream } from '../operation.ts'
-
-/** A client that takes nothing for this long is given up. */
-const STALL_MS = 60_000
+import { REPLY_STALL_MS } from './patience.ts'
 
 /** Nothing of a workspace is for caches on the way, and no browser is to guess a type (T-08). */
 const HEADERS = { 'cache-control': 'no-store, no-transform', 'x-content-type-options': 'nosniff' }
@@ -32,7 +30,7 @@ export async function sendBytes(
       const step = await nextUnlessLeft(source, response)
       if (step === 'left') return
       if (step.done === true) break
-      if (!(await handedOver(response, step.value, STALL_MS))) return
+      if (!(await handedOver(response, step.value, REPLY_STALL_MS))) return
     }
     if (head.trailers !== undefined) response.addTrailers(head.trailers())
     response.end()

@@ -5,10 +5,8 @@
 import type { ServerResponse } from 'node:http'
 import { onRevoked, type Caller } from '../caller.ts'
 import { entryOf } from './entries.ts'
+import { WITHDRAWN_GRACE_MS } from './patience.ts'
 import { splitTarget } from './request-head.ts'
-
-/** As long as a stop leaves to what runs (C-01): the change may have been asked for over this very door. */
-const GRACE_MS = 10_000
 
 export interface UnderWay extends Disposable {
   /** Called in the moment the credential was judged. */
@@ -17,7 +15,7 @@ export interface UnderWay extends Disposable {
   end(response: ServerResponse): void
 }
 
-export function openUnderWay(graceMs = GRACE_MS): UnderWay {
+export function openUnderWay(graceMs = WITHDRAWN_GRACE_MS): UnderWay {
   const callers = new Map<ServerResponse, Caller>()
   const timers = new Set<NodeJS.Timeout>()
   const cut = (revoked: AbortSignal, which: (response: ServerResponse) => boolean): void => {

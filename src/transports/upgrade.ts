@@ -11,7 +11,9 @@ import { Fault } from '../base/fault.ts'
 import { responseClass } from '../base/tally.ts'
 import { openAdmit, type AdmitParts, type Surroundings } from './admit.ts'
 import { entryOf, type EntryHandlers } from './entries.ts'
-import { asFault, closeSoon, refusalOfFault, type HttpReply } from './reply.ts'
+import { closeSoon } from './connection-end.ts'
+import { UPGRADE_LINGER_MS } from './patience.ts'
+import { asFault, refusalOfFault, type HttpReply } from './reply.ts'
 import { newRequestId, splitTarget } from './request-head.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
@@ -39,9 +41,6 @@ export interface UpgradeParts extends Omit<AdmitParts, 'open'> {
 export interface Upgrades extends Disposable {
   readonly take: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
-
-/** How long a refused connection may take to close (X-02: destroyed within 1 s). */
-const LINGER_MS = 800
 
 export function isWebSocket(request: IncomingMessage): boolean {
   return /(^|,)\s*websocket\s*(,|$)/i.test(request.headers.upgrade ?? '')
@@ -115,7 +114,7 @@ function answer(socket: Duplex, reply: HttpReply, requestId: string): number {
   closeSoon(
     socket as Socket,
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`,
-    LINGER_MS,
+    UPGRADE_LINGER_MS,
   ) // Node gives its own sockets
   return status
 }

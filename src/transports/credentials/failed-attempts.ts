@@ -45,8 +45,8 @@ export function openFailedAttempts(perSecond: number, now: () => number = () => 
 }
 
 /**
- * What shares a budget: an IPv4 address, also where it is written as IPv6 (`::ffff:192.0.2.1`), and of any other IPv6
- * address its first 64 bits.
+ * Returns what one host has for itself: an IPv4 address, also where it is written as IPv6 (`::ffff:192.0.2.1`), and of
+ * any other IPv6 address the first 64 bits (RFC 6177).
  */
 export function networkOf(address: string): string {
   const bare = address.replace(/%.*$/, '') // the zone of a link-local address

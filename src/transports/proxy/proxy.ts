@@ -8,6 +8,7 @@ import { onRevoked, type Caller } from '../../caller.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Admission, Gate } from '../../invoke.ts'
 import { hasBody } from '../body.ts'
+import { EXPIRY_GRACE_MS } from '../patience.ts'
 import type { Exchange } from '../rest.ts'
 import { isWebSocket, type Connection, type UpgradeRoute } from '../upgrade.ts'
 import {
@@ -36,9 +37,7 @@ export interface Proxy extends Disposable {
 
 const USUAL_WAITS: ProxyWaits = { connectMs: 5_000, firstByteMs: 60_000 }
 
-/** A tunnel outlives its JWT by so long (protocol.md#jwt). */
-const EXPIRY_GRACE_MS = 60_000
-/** How often tunnels are looked at for that. */
+/** How often the tunnels of expired JWTs are looked for. */
 const TICK_MS = 5_000
 
 const ADMISSION: Admission = { name: 'the proxy', scope: 'proxy' }

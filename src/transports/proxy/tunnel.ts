@@ -5,12 +5,10 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { closeSoon } from '../reply.ts'
+import { closeSoon } from '../connection-end.ts'
+import { HALF_CLOSED_MS } from '../patience.ts'
 import { flow } from './exchange.ts'
 import { headersToClient } from './headers.ts'
-
-/** Once one side has ended, the other may be silent for so long. */
-const HALF_CLOSED_MS = 60_000
 
 export interface Upgraded {
   readonly reply: IncomingMessage

@@ -16,6 +16,7 @@ import {
 } from './channel.ts'
 import { errorFrame, readBinary, readText, type Command, type Named } from './frames.ts'
 import { openLiveness, type Liveness, openMinuteBudget, openPongs } from './liveness.ts'
+import { EXPIRY_GRACE_MS } from '../patience.ts'
 import { FROM_BIRTH, type SocketOptions } from './options.ts'
 
 /** Nothing more is handed to a connection that holds this much: what waits there can no longer be overtaken. */
@@ -26,8 +27,6 @@ const TURN_BYTES = 512 * 1024
 const WATCH_TURN_BYTES = 16 * 1024
 /** Refused frames a minute before the socket is closed: a client that errs in a loop must not keep us answering. */
 const ERRORS_A_MINUTE = 100
-/** A credential that ends keeps its sockets this much longer (protocol.md#jwt). */
-const EXPIRY_GRACE_MS = 60_000
 
 export interface ClientParts {
   readonly socket: WebSocket

@@ -5,6 +5,7 @@
 
 import { waitFor } from '../../../base/waiting.ts'
 import type { Caller } from '../../../caller.ts'
+import { EXPIRY_GRACE_MS } from '../../patience.ts'
 import { RPC, type Refusal, isObject } from './json-rpc.ts'
 import type { Answer, Change, ChangeSource, Exchange, Listener, Wish } from './registry.ts'
 import { notification } from './stream.ts'
@@ -14,8 +15,6 @@ const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
 export const MOST_STREAMS = 32
 /** Addresses of one stream. */
 const MOST_ADDRESSES = 100
-/** A credential that has expired keeps its streams so much longer, time for a client to renew it. */
-const EXPIRED_MS = 60_000
 /** What a timer of Node can count. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** Changes of one address within this time are told once. */
@@ -76,7 +75,7 @@ const OLDER_WISH: Wish = { toolsListChanged: true }
 function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposable {
   const end = new AbortController()
   if (expiresAt === undefined) return { over: end.signal, [Symbol.dispose]: () => undefined }
-  const left = Math.min(Math.max(expiresAt + EXPIRED_MS - Date.now(), 0), LONGEST_TIMER_MS)
+  const left = Math.min(Math.max(expiresAt + EXPIRY_GRACE_MS - Date.now(), 0), LONGEST_TIMER_MS)
   const timer = setTimeout(() => end.abort(), left)
   return { over: end.signal, [Symbol.dispose]: () => clearTimeout(timer) }
 }

@@ -5,12 +5,11 @@
 
 import type { ServerResponse } from 'node:http'
 import { jsonOf } from '../../../base/json-text.ts'
+import { HEARTBEAT_MS } from '../../patience.ts'
 import { sendPieces } from '../../reply.ts'
 import { type Reply, type RequestId, type Params, isObject } from './json-rpc.ts'
 import { wirePieces } from './wire.ts'
 
-/** Clients and proxies cut idle streams, many after 60 s. */
-const KEEP_ALIVE_MS = 15_000
 /** Unsent bytes beyond which notifications are dropped: they only tell what is going on, or are told again. */
 const UNSENT = 1024 * 1024
 
@@ -55,7 +54,7 @@ export class ReplyStream implements Outlet, Disposable {
     response.flushHeaders()
     const comment = (): void => void (response.destroyed || response.write(': working\n\n'))
     comment()
-    this.#keepAlive = setInterval(comment, KEEP_ALIVE_MS)
+    this.#keepAlive = setInterval(comment, HEARTBEAT_MS)
     response.once('close', () => this[Symbol.dispose]())
   }
 
