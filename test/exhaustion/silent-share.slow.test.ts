@@ -1,6 +1,7 @@
 // Calls that hang in a mount which does not answer: each is answered within a limit of time, and those for this
 // machine's disks, and for another mount, find their places free meanwhile, however many hang.
 
+import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -58,6 +59,21 @@ async function ordinary(t: Test, daemon: Daemon, dir: string): Promise<number> {
   t.equal((await daemon.call('DELETE', `/watchers/${body.id}`)).status, 200)
   return slowest
 }
+
+t.test(
+  'beside a mount that does not answer, forty writes of one file at once all have their answer',
+  { skip: NO_STUCK_MOUNTS },
+  async (t) => {
+    stuckMount(ground(t))
+    const daemon = await startDaemon(t)
+    const path = join(daemon.directory, 'file')
+    writeFileSync(path, 'old')
+    const expected = createHash('sha256').update('old').digest('hex')
+    const write = (i: number) => daemon.call('POST', '/files/write', { path, content: `${i}`, expected_hash: expected })
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => write(i)))
+    t.same([...new Set(answers.map(({ status }) => status))].sort(), [201, 412])
+  },
+)
 
 t.test(
   'calls into a mount that does not answer end in time and take no other place',

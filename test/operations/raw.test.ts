@@ -375,7 +375,7 @@ t.test('F-13 writers with one expected hash, over two names of a file', async (t
       }),
     ),
   )
-  const statuses = answers.map(({ status, body }) => (status === 412 ? status : `${status} ${body}`))
+  const statuses = answers.map(({ status, body }) => (status === 412 ? status : `${status} ${JSON.stringify(body)}`))
   t.equal(answers.filter(({ status }) => status === 201).length, 1, statuses.join('\n'))
   t.equal(answers.filter(({ status }) => status === 412).length, 39, statuses.join('\n'))
 })

@@ -50,6 +50,9 @@ function joined(directory: string, rest: string): string {
 /** Links of /proc that lead where their text does not say: into another process's root, or to an open file. */
 const MAGIC = /^\/proc\/\d+\/(?:task\/\d+\/)?(?:cwd|root|exe|fd\/|map_files\/)/
 
+/** Such links of this process, by which opened directories are reached: their text is the path as it is now. */
+const OWN = new RegExp(String.raw`^/proc/${process.pid}/(?:task/\d+/)?(?:cwd$|fd/)`)
+
 /**
  * Returns the first of the mount points `points` on the way of an absolute path; undefined if there is none, or if the path
  * ends before. Links are read one component at a time and the mount itself is not touched: stat(2) on a network file
@@ -73,7 +76,7 @@ export function mountBehind(path: string, points: ReadonlySet<string>): string |
       done = next
       continue
     }
-    if (MAGIC.test(next)) return next
+    if (MAGIC.test(next) && !OWN.test(next)) return next
     if (++links > MOST_LINKS) return undefined
     if (target.text.startsWith('/')) done = ''
     rest.push(...target.text.split('/').reverse())

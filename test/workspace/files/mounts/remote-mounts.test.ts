@@ -1,6 +1,6 @@
 // Which mounts may not answer, and whether a path leads to one, without touching it.
 
-import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseMounts } from '../../../../src/base/mountinfo.ts'
@@ -63,6 +63,11 @@ t.test('a path is followed up to the mount, through links and dots', async (t) =
   for (const path of ['', 'a/b', 'file', 'file/x', 'none/../far', 'farther', 'loop', 'a/b/up/b']) {
     t.equal(mountBehind(`${dir}/${path}`, mounts), undefined, path)
   }
+  const [near, held] = [openSync(join(dir, 'a'), 'r'), openSync(far, 'r')]
+  t.equal(mountBehind(`/proc/self/fd/${near}/b`, mounts), undefined, 'a directory that we hold')
+  t.equal(mountBehind(`/proc/self/fd/${near}/link/x`, mounts), far)
+  t.equal(mountBehind(`/proc/${process.pid}/fd/${held}/x`, mounts), far)
+  for (const fd of [near, held]) closeSync(fd)
   t.equal(mountBehind('/proc/self/root/usr', mounts), `/proc/${process.pid}/root`, 'leads where its text does not say')
 })
 
