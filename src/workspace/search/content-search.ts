@@ -1,5 +1,5 @@
 // Content search: ripgrep is asked, and answers in one form. It ships inside the executable and with the
-// package; where it cannot run, a search is 503 with the reason. At most 16 searches run at a time, each
+// package; where it cannot run, a search is 503 with the reason. At most 16 searches run at a time (8 more on mounts), each
 // within its own deadline; whatever a search started is gone when its promise settles.
 
 import { proveProgram } from '../../base/assets.ts'
@@ -15,6 +15,7 @@ import { ResultCollector, type SearchResult, type FoundFile } from './search-res
 import { searchTarget } from './search-target.ts'
 import { stat } from '../../base/path-calls.ts'
 import { Withheld } from '../../threads/walk/left-out.ts'
+import { leadsToRemote } from '../files/mounts/remote-calls.ts'
 import { faultOfPath } from '../files/opening/missing-path.ts'
 import { isMadeUp } from '../files/opening/regular-file.ts'
 
@@ -53,13 +54,16 @@ export interface ContentSearchOptions {
 /** Searches at a time: ripgrep takes every core for each. */
 const RUNNING_AT_MOST = 16
 
+/** And of those that may come to a mount which does not answer; they take no place of the others. */
+const FAR_AT_MOST = 8
+
 export function openContentSearch(options: ContentSearchOptions): ContentSearch {
   // ripgrep reads this file whatever the flags before --no-config say; it has no business here.
   const { RIPGREP_CONFIG_PATH: _, ...environment } = options.environment
   const { children, walkers, ripgrep: binary } = options
   const ripgrep: Ripgrep | undefined = binary === undefined ? undefined : { children, binary, environment }
   let known: Promise<SearchStatus> | undefined
-  let running = 0
+  const running = { near: 0, far: 0 }
 
   const status = (fresh = false): Promise<SearchStatus> => {
     if (known === undefined || fresh) known = findStatus(ripgrep)
@@ -77,29 +81,37 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
   return {
     status,
     get running() {
-      return running
+      return running.near + running.far
     },
     async search(asked, signal, access = EVERYTHING) {
       const ignorePatterns = expandPatterns('ignore_patterns', asked.ignorePatterns)
       const query = { ...asked, ignorePatterns, fileTypes: asked.fileTypes.map(folded) }
-      if (running >= RUNNING_AT_MOST) throw tooMany(running)
-      running++
+      const which = leadsToRemote(query.path) ? 'far' : 'near'
+      if (running[which] >= MOST[which].limit) throw tooMany(which)
+      running[which]++
       try {
         const program = await usable()
         return await withDeadline(query, signal, (ending) =>
           searchOnce({ ripgrep: program, walkers, access }, query, ending),
         )
       } finally {
-        running--
+        running[which]--
       }
     },
   }
 }
 
-function tooMany(running: number): Fault {
-  const sentence = `${running} content searches are running; at most ${RUNNING_AT_MOST} are accepted`
-  const details = { limit: RUNNING_AT_MOST, unit: 'content searches' }
-  return new Fault('rate_limited', sentence, { details, retryAfter: 1 })
+const MOST = {
+  near: { limit: RUNNING_AT_MOST, unit: 'content searches' },
+  far: { limit: FAR_AT_MOST, unit: 'content searches that lead to mounts which may not answer' },
+} as const
+
+function tooMany(which: keyof typeof MOST): Fault {
+  const { limit, unit } = MOST[which]
+  return new Fault('rate_limited', `${limit} ${unit} are running; no more are accepted`, {
+    details: { limit, unit },
+    retryAfter: 1,
+  })
 }
 
 /** Whether ripgrep can be used, decided by running it. Never rejects. */
