@@ -50,16 +50,16 @@ export const matchesFit: Fit = {
   },
 }
 
-interface Match {
+interface ShownMatch {
   readonly path: string
   /** Of one that is not UTF-8. */
   readonly path_base64?: string
   readonly line_number: number
 }
 
-interface Cut {
+interface CutMatches {
   readonly asked: Fields
-  readonly all: readonly Match[]
+  readonly all: readonly ShownMatch[]
   readonly shown: number
   /** There are lines beyond `all`. */
   readonly more: boolean
@@ -74,7 +74,7 @@ const PATTERNS_SHARE = 0.25
  * The next call leaves out the files that are here in full. A file that is too long for a message by itself is left out
  * too, and a warning names the call that reads on in it; where it is the only one, that is the next call.
  */
-function onward(short: Fields, { asked, all, shown, more }: Cut): Fields {
+function onward(short: Fields, { asked, all, shown, more }: CutMatches): Fields {
   const root = textIn(short, 'path')
   const split = all[shown]?.path
   const files = [...new Set(all.slice(0, shown).map(({ path }) => path))]
@@ -98,13 +98,13 @@ function onward(short: Fields, { asked, all, shown, more }: Cut): Fields {
 }
 
 /** The call that shows the lines after a match. */
-function readOn({ path, path_base64, line_number }: Match) {
+function readOn({ path, path_base64, line_number }: ShownMatch) {
   const file = path_base64 === undefined ? { path } : { path_base64 }
   return { tool: 'file_read', arguments: { ...file, start_line: line_number + 1 } }
 }
 
-function matchesIn(fields: Fields): readonly Match[] {
-  return (fields['matches'] ?? []) as readonly Match[] // the operation's own output
+function matchesIn(fields: Fields): readonly ShownMatch[] {
+  return (fields['matches'] ?? []) as readonly ShownMatch[] // the operation's own output
 }
 
 /** Matches this file alone; empty where there is none that does. */

@@ -7,9 +7,9 @@ import { mainPort } from '../base/port.ts'
 import { hashNamed } from './walk/file-bytes.ts'
 import { Ground } from './walk/ground.ts'
 import { Listing } from './walk/list-render.ts'
-import { NameSearch } from './walk/name-search.ts'
+import { NameWalk } from './walk/name-walk.ts'
 import { Output } from './walk/entry.ts'
-import type { Batch, FromWalker, HashJob, Job, Summary, ToWalker, FilesJob } from './walk/walk-job.ts'
+import type { Batch, FromWalker, HashJob, Job, WalkSummary, ToWalker, FilesJob } from './walk/walk-job.ts'
 import { below, relative, type Location } from './walk/directory.ts'
 import { folded } from './walk/fold.ts'
 
@@ -18,7 +18,7 @@ const TURN = 15
 
 interface Running {
   readonly output: Output
-  readonly steps: Generator<void, Summary>
+  readonly steps: Generator<void, WalkSummary>
 }
 
 const main = mainPort<ToWalker, FromWalker>()
@@ -30,23 +30,23 @@ function start(job: Job): Running {
 }
 
 /** Opens at once, so that a root that cannot be walked is refused before anything else is said. */
-function walk(job: Exclude<Job, HashJob>, output: Output): Generator<void, Summary> {
+function walk(job: Exclude<Job, HashJob>, output: Output): Generator<void, WalkSummary> {
   const ground = new Ground(job.path, job.rules)
   if (job.kind === 'list') return summarized(ground, new Listing(job, ground, output))
-  if (job.kind === 'names') return summarized(ground, new NameSearch(job, ground, output))
+  if (job.kind === 'names') return summarized(ground, new NameWalk(job, ground, output))
   return summarized(ground, new FileWalk(job, ground, output))
 }
 
-interface Walk {
+interface WalkSteps {
   readonly count: number
   readonly truncated: boolean
   readonly depthLimited?: boolean
   readonly cutAt?: string | undefined
-  readonly lossyNames?: Summary['lossyNames'] | undefined
+  readonly lossyNames?: WalkSummary['lossyNames'] | undefined
   run(): Generator<void, void>
 }
 
-function* summarized(ground: Ground, steps: Walk): Generator<void, Summary> {
+function* summarized(ground: Ground, steps: WalkSteps): Generator<void, WalkSummary> {
   yield* steps.run()
   return {
     count: steps.count,
@@ -59,7 +59,7 @@ function* summarized(ground: Ground, steps: Walk): Generator<void, Summary> {
   }
 }
 
-function* hashFile({ path, fd }: HashJob): Generator<void, Summary> {
+function* hashFile({ path, fd }: HashJob): Generator<void, WalkSummary> {
   const sha256 = yield* hashNamed(path, fd)
   return { count: 1, truncated: false, depthLimited: false, errors: 0, unreadable: [], sha256 }
 }

@@ -8,7 +8,7 @@ import { Fault, quote, errnoOf } from '../../base/fault.ts'
 import { below, rootLocation, type Item, type Location } from '../walk/directory.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import { Withheld, type Refuses } from '../walk/left-out.ts'
-import { Ground, type Directory } from '../walk/ground.ts'
+import { Ground, type WalkedDirectory } from '../walk/ground.ts'
 import { BLOCK, headerOf, padding, type MemberType, type Name, type Tape } from './pack-header.ts'
 import type { PackJob, PackRoot, PackRemarks } from './pack-job.ts'
 
@@ -64,7 +64,7 @@ export class PackWalk {
     for (let i = ground.unreadable.length; i < ground.errors; i++) this.remarks.skip('unreadable', '')
   }
 
-  *#children(ground: Ground, directory: Directory, name: Name): Generator<void, void> {
+  *#children(ground: Ground, directory: WalkedDirectory, name: Name): Generator<void, void> {
     for (const item of ground.enter(directory)) {
       if (!ground.admits(directory, item)) continue
       this.#refuses = ground.refusesIn(directory)

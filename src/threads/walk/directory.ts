@@ -6,7 +6,7 @@ import { bytesOfText, shownText } from '../../base/bytes-text.ts'
 import { isFirm, withDirectory, type Refuses } from './left-out.ts'
 import { lstatSync, opendirSync, readdirSync, statSync, type Dir, type Dirent } from 'node:fs'
 
-export type Kind = 'file' | 'directory' | 'symlink' | Special
+export type EntryKind = 'file' | 'directory' | 'symlink' | Special
 
 /** What is neither file, directory nor link; listed as a file that says so. */
 export type Special = 'fifo' | 'socket' | 'block_device' | 'character_device'
@@ -14,7 +14,7 @@ export type Special = 'fifo' | 'socket' | 'block_device' | 'character_device'
 export interface Item {
   /** Decoded, with U+FFFD where the bytes are not UTF-8. */
   readonly name: string
-  readonly kind: Kind
+  readonly kind: EntryKind
   /** The name's bytes, where decoding lost something. */
   readonly raw: Buffer | undefined
 }
@@ -33,7 +33,7 @@ const LARGE_DIRECTORY = 1024 * 1024
 /** Entries the kernel is asked for at a time there. */
 const PIECE = 1024
 
-export interface Reading {
+export interface DirectoryReading {
   readonly items: Iterable<Item>
   /** `items` come as they are read; breaking off the loop closes the directory. */
   readonly large: boolean
@@ -44,7 +44,7 @@ export interface Reading {
 }
 
 /** Reads the directory; throws the system's error. Only the root of a walk may be a symbolic link, and is not asked for. */
-export function readDirectory({ path, raw }: Location, root = false, refuses?: Refuses): Reading {
+export function readDirectory({ path, raw }: Location, root = false, refuses?: Refuses): DirectoryReading {
   const where = raw ?? path
   if (refuses === undefined) return readAt(where, root)
   return (
@@ -58,7 +58,7 @@ export function readDirectory({ path, raw }: Location, root = false, refuses?: R
 }
 
 /** `now`: the path holds only for this call, so that what is read later is opened in it. */
-function readAt(where: string | Buffer, root: boolean, now = false): Reading {
+function readAt(where: string | Buffer, root: boolean, now = false): DirectoryReading {
   const stats = root ? statSync(where) : lstatSync(where)
   // What has become a link since its parent was read is not followed.
   const inode = stats.ino
@@ -134,7 +134,7 @@ function* readInPieces(open: () => Dir): Generator<Item> {
   }
 }
 
-function kindOf(entry: Dirent<string> | Dirent<Buffer>): Kind {
+function kindOf(entry: Dirent<string> | Dirent<Buffer>): EntryKind {
   if (entry.isFile()) return 'file'
   if (entry.isDirectory()) return 'directory'
   if (entry.isSymbolicLink()) return 'symlink'

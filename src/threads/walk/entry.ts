@@ -3,23 +3,23 @@
 // a key `event`: clients drop such lines.
 
 import { jsonOf } from '../../base/json-text.ts'
-import type { Item, Kind } from './directory.ts'
+import type { Item, EntryKind } from './directory.ts'
 import { extensionOf } from './code-files.ts'
 
 // A lone surrogate would need escaping too, but no decoded name or content has one.
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\u2028\u2029]/ // oxlint-disable-line no-control-regex -- JSON escapes control characters
 
 /** A JSON string. */
-export function jsonString(text: string): string {
+export function quickString(text: string): string {
   return NEEDS_ESCAPE.test(text) ? jsonOf(text) : `"${text}"`
 }
 
 /** The inside of a JSON string, to be put together with more of it. */
-export function jsonInside(text: string): string {
+export function quickInside(text: string): string {
   return NEEDS_ESCAPE.test(text) ? jsonOf(text).slice(1, -1) : text
 }
 
-const TYPE: Readonly<Record<Kind, string>> = {
+const TYPE: Readonly<Record<EntryKind, string>> = {
   file: '"type":"file"',
   directory: '"type":"directory"',
   symlink: '"type":"symlink"',
@@ -35,7 +35,7 @@ const TYPE: Readonly<Record<Kind, string>> = {
  * of the entry's path, where that is not UTF-8.
  */
 export function entryHead(item: Item, inside: string, bytes: Buffer | undefined): string {
-  const name = jsonInside(item.name)
+  const name = quickInside(item.name)
   const head = `{"name":"${name}","path":"${inside}${name}",${TYPE[item.kind]}`
   if (bytes === undefined) return head
   const told = `${head},"path_base64":"${bytes.toString('base64')}"`
@@ -46,7 +46,7 @@ export function entryHead(item: Item, inside: string, bytes: Buffer | undefined)
 export function extensionPart(item: Item): string {
   if (item.kind !== 'file') return ''
   const extension = extensionOf(item.name)
-  return extension === '' ? '' : `,"extension":${jsonString(extension)}`
+  return extension === '' ? '' : `,"extension":${quickString(extension)}`
 }
 
 /** `size` and `modified`. A link has size 0 (protocol.md#files, stat). */
@@ -58,7 +58,7 @@ export function statPart(item: Item, size: number, modified: number): string {
 export function contentPart(bytes: Buffer): string {
   const text = bytes.toString('utf8')
   const lossy = text.includes('\uFFFD') && !Buffer.from(text).equals(bytes)
-  return `,"content":${jsonString(text)}${lossy ? ',"lossy":true' : ''}`
+  return `,"content":${quickString(text)}${lossy ? ',"lossy":true' : ''}`
 }
 
 // What a walk has rendered and nobody has taken yet. The walk goes on until a batch is full or its turn is

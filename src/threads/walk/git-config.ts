@@ -18,7 +18,7 @@ export interface Setting {
 }
 
 /** Asks for the text of a file, empty where there is none; ends with what it was for. */
-export type Reading<T> = Generator<string, T, string>
+export type ConfigReading<T> = Generator<string, T, string>
 
 const SYSTEM = '/etc/gitconfig'
 /** Files that include each other deeper than git follows. */
@@ -27,7 +27,7 @@ const MOST_INCLUDES = 10
 const MOST_FILES = 100
 
 /** Where git looks for rules that hold everywhere, seen from the repository at `root`; undefined: nowhere. */
-export function* excludesFile(where: GitHome, root: string | undefined): Reading<string | undefined> {
+export function* excludesFile(where: GitHome, root: string | undefined): ConfigReading<string | undefined> {
   // A variable that is empty counts as one that is not there.
   const home = where.home || undefined
   const config = where.configHome || (home === undefined ? undefined : join(home, '.config'))
@@ -48,7 +48,7 @@ export function* excludesFile(where: GitHome, root: string | undefined): Reading
 }
 
 /** Where the repository at `root` keeps its own things, and those that its worktrees share. */
-export function* gitDirectories(root: string): Reading<{ own: string; common: string }> {
+export function* gitDirectories(root: string): ConfigReading<{ own: string; common: string }> {
   const dotGit = join(root, '.git')
   const link = /^gitdir: ([^\r\n]+)/.exec(yield dotGit)?.[1]
   if (link === undefined) return { own: dotGit, common: dotGit }
@@ -69,7 +69,7 @@ class ConfigReader {
     this.#gitDirectory = gitDirectory
   }
 
-  *read(path: string, depth = 0): Reading<void> {
+  *read(path: string, depth = 0): ConfigReading<void> {
     if (this.#files++ >= MOST_FILES) return
     for (const { section, subsection, key, value } of parseConfig(yield path)) {
       const name = `${section}.${key}`
@@ -140,7 +140,7 @@ export function parseConfig(text: string): Setting[] {
   }
 }
 
-interface Cursor {
+interface ConfigCursor {
   readonly text: string
   at: number
 }
@@ -159,7 +159,7 @@ function sectionOf([, name = '', quoted]: RegExpExecArray): { section: string; s
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', b: '\b', '"': '"', '\\': '\\' }
 
 /** Up to the end of the line or a comment; null where git would refuse it. White space counts inside quotes and between words. */
-function readValue(cursor: Cursor): string | null {
+function readValue(cursor: ConfigCursor): string | null {
   let value = ''
   /** Length without the white space that may turn out to be the end. */
   let solid = 0
@@ -187,7 +187,7 @@ function readValue(cursor: Cursor): string | null {
   return quoted ? null : value.slice(0, solid)
 }
 
-function take(cursor: Cursor, form: RegExp): RegExpExecArray | undefined {
+function take(cursor: ConfigCursor, form: RegExp): RegExpExecArray | undefined {
   form.lastIndex = cursor.at
   const found = form.exec(cursor.text)
   if (found === null) return undefined
@@ -195,6 +195,6 @@ function take(cursor: Cursor, form: RegExp): RegExpExecArray | undefined {
   return found
 }
 
-function skip(cursor: Cursor, form: RegExp): void {
+function skip(cursor: ConfigCursor, form: RegExp): void {
   take(cursor, form)
 }

@@ -5,8 +5,8 @@
 import { dirname, join } from 'node:path'
 import { existsSync } from '../../base/path-calls.ts'
 import { readSmallFile } from './file-bytes.ts'
-import { excludesFile, gitDirectories, type Reading } from './git-config.ts'
-import { parseRules, within, type Scope } from './ignore-rules.ts'
+import { excludesFile, gitDirectories, type ConfigReading } from './git-config.ts'
+import { parseRules, within, type RuleScope } from './ignore-rules.ts'
 import type { GitHome } from './walk-job.ts'
 
 /** Bytes of a rule file that are read; a larger one is reported as unreadable. */
@@ -31,14 +31,14 @@ export class GitRules {
   }
 
   /** What applies in `root` (a real path) before its own rule files are read. */
-  above(root: string): Scope | undefined {
+  above(root: string): RuleScope | undefined {
     const between: string[] = []
     for (let at = root; ; at = dirname(at)) {
       if (at !== root) between.unshift(at)
       if (existsSync(join(at, '.git'))) break
       if (at === '/') return this.#outermost(root, undefined)
     }
-    let scope: Scope | undefined
+    let scope: RuleScope | undefined
     between.forEach((directory, i) => {
       scope = this.enter(directory, scope, i === 0, true)
     })
@@ -46,26 +46,26 @@ export class GitRules {
   }
 
   /** What applies in `directory`, given what applies in its parent and which of the two names it holds. */
-  enter(directory: string, outer: Scope | undefined, repository: boolean, rules: boolean): Scope | undefined {
+  enter(directory: string, outer: RuleScope | undefined, repository: boolean, rules: boolean): RuleScope | undefined {
     const scope = repository ? this.#ofRepository(directory) : outer
     return rules ? within(parseRules(this.#read(join(directory, '.gitignore'))), depthOf(directory), scope) : scope
   }
 
-  #ofRepository(root: string): Scope | undefined {
+  #ofRepository(root: string): RuleScope | undefined {
     const { common } = this.#answer(gitDirectories(root))
     const excludes = this.#readOnce(join(common, 'info/exclude'))
     return within(parseRules(excludes), depthOf(root), this.#outermost(root, root))
   }
 
   /** The user's own excludes, which hold below `base`. */
-  #outermost(base: string, repository: string | undefined): Scope | undefined {
+  #outermost(base: string, repository: string | undefined): RuleScope | undefined {
     if (this.#home.silent !== undefined && !this.#silenceTold) this.#complain(this.#home.silent)
     this.#silenceTold = true
     const path = this.#answer(excludesFile(this.#home, repository))
     return within(parseRules(path === undefined ? '' : this.#readOnce(path)), depthOf(base), undefined)
   }
 
-  #answer<T>(reading: Reading<T>): T {
+  #answer<T>(reading: ConfigReading<T>): T {
     let step = reading.next()
     while (step.done !== true) step = reading.next(this.#readOnce(step.value))
     return step.value

@@ -134,14 +134,14 @@ function readBracket(glob: string, start: number): { token: Token; end: number }
   return { token: { kind: 'class', negated, ranges }, end: i + 1 }
 }
 
-interface Member {
+interface BracketMember {
   readonly code: number
   readonly dash: boolean
   readonly posix?: readonly (readonly [number, number])[]
   readonly end: number
 }
 
-function readMember(glob: string, at: number, plain = false): Member | undefined {
+function readMember(glob: string, at: number, plain = false): BracketMember | undefined {
   if (at >= glob.length) return undefined
   const code = glob.charCodeAt(at)
   if (code === CODE.backslash) {

@@ -8,7 +8,7 @@ import { shownText } from '../../base/bytes-text.ts'
 import { Fault, errnoOf, faultOfSystem, quote } from '../../base/fault.ts'
 import { below, readDirectory, relative, rootLocation, type Item, type Location } from './directory.ts'
 import { GitRules } from './git-rules.ts'
-import { isIgnored, rulesOfGlobs, within, type Place, type Scope } from './ignore-rules.ts'
+import { isIgnored, rulesOfGlobs, within, type RuledDirectory, type RuleScope } from './ignore-rules.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import { Bounds, Withheld, type Refuses } from './left-out.ts'
 import { forbiddenToWalks, isWithin } from './mounts.ts'
@@ -24,47 +24,47 @@ const NAMED_ERRORS = 10
 const SLASH = 0x2f
 
 /** A directory that a walk has entered or is going to. */
-export class Directory implements Location, Place {
+export class WalkedDirectory implements Location, RuledDirectory {
   readonly path: string
   readonly raw: Buffer | undefined
   /** 0 for the root of the walk. */
   readonly depth: number
   /** Ignore rules in force; complete once the directory has been entered. */
-  scope: Scope | undefined
+  scope: RuleScope | undefined
   /** No other user may exchange the directories on the way; once it has been entered: nor what is in it. */
   firm: boolean
   /** Its path is not UTF-8. */
   lossy: boolean
-  readonly #parent: Directory | readonly string[]
+  readonly #parent: WalkedDirectory | readonly string[]
   readonly #name: string
   #segments: readonly string[] | undefined
 
-  constructor(location: Location, name: string, parent: Directory | readonly string[]) {
+  constructor(location: Location, name: string, parent: WalkedDirectory | readonly string[]) {
     this.path = location.path
     this.raw = location.raw
     this.#parent = parent
     this.#name = name
-    this.depth = parent instanceof Directory ? parent.depth + 1 : 0
-    this.scope = parent instanceof Directory ? parent.scope : undefined
-    this.firm = parent instanceof Directory && parent.firm
-    this.lossy = parent instanceof Directory && parent.lossy
+    this.depth = parent instanceof WalkedDirectory ? parent.depth + 1 : 0
+    this.scope = parent instanceof WalkedDirectory ? parent.scope : undefined
+    this.firm = parent instanceof WalkedDirectory && parent.firm
+    this.lossy = parent instanceof WalkedDirectory && parent.lossy
   }
 
   /** Of the real path; made only for the few rules that look at more than a name. */
   get segments(): readonly string[] {
-    if (this.#parent instanceof Directory) this.#segments ??= [...this.#parent.segments, this.#name]
+    if (this.#parent instanceof WalkedDirectory) this.#segments ??= [...this.#parent.segments, this.#name]
     return this.#segments ?? (this.#parent as readonly string[])
   }
 }
 
 export class Ground {
-  readonly root: Directory
+  readonly root: WalkedDirectory
   /** Undefined: nothing is. */
   readonly withheld: Withheld | undefined
   errors = 0
   readonly unreadable: string[] = []
   readonly #git: GitRules | undefined
-  readonly #patterns: Scope | undefined
+  readonly #patterns: RuleScope | undefined
   readonly #forbidden: ReadonlySet<string>
   readonly #bounds: Bounds
   readonly #real: string
@@ -82,7 +82,7 @@ export class Ground {
     const segments = this.#real === '/' ? [] : this.#real.slice(1).split('/')
     const root = rootLocation(path)
     this.#told = root.raw ?? Buffer.from(path)
-    this.root = new Directory(judged === undefined ? root : { ...root, raw: Buffer.from(where) }, '', segments)
+    this.root = new WalkedDirectory(judged === undefined ? root : { ...root, raw: Buffer.from(where) }, '', segments)
     this.root.lossy = root.raw !== undefined
     this.#patterns = within(rulesOfGlobs(rules.patterns), segments.length, undefined)
     this.#git = rules.gitignore ? new GitRules(rules.home, (file) => this.complain(file)) : undefined
@@ -92,7 +92,7 @@ export class Ground {
   }
 
   /** The entries of a directory before ignore rules, which are in force once this returns. */
-  enter(directory: Directory): Iterable<Item> {
+  enter(directory: WalkedDirectory): Iterable<Item> {
     try {
       // The root was judged and is where the bounds are: without withheld places there is nothing to ask.
       const refuses = directory.depth === 0 && this.withheld === undefined ? undefined : this.refusesIn(directory)
@@ -107,7 +107,7 @@ export class Ground {
   }
 
   /** Whether the rules let an entry through. */
-  admits(directory: Directory, item: Item): boolean {
+  admits(directory: WalkedDirectory, item: Item): boolean {
     if (this.withheld?.entry(() => this.#realPath(directory), item.name) === true) return false
     const isDirectory = item.kind === 'directory'
     this.#work += ((this.#patterns?.cost ?? 0) + (directory.scope?.cost ?? 0)) * RULE
@@ -124,28 +124,28 @@ export class Ground {
   }
 
   /** The directory to descend into, or undefined where walks from above do not go. */
-  descend(directory: Directory, item: Item): Directory | undefined {
+  descend(directory: WalkedDirectory, item: Item): WalkedDirectory | undefined {
     const location = below(directory, item)
-    const child = new Directory(location, item.name, directory)
+    const child = new WalkedDirectory(location, item.name, directory)
     child.lossy ||= item.raw !== undefined
     if (!this.#maybeForbidden(item.name)) return child
     return this.#forbidden.has(`/${child.segments.join('/')}`) ? undefined : child
   }
 
   /** True where the kernel makes the files: they are not read. */
-  isPseudo(directory: Directory): boolean {
+  isPseudo(directory: WalkedDirectory): boolean {
     return isWithin(this.#forbidden, `/${directory.segments.join('/')}`)
   }
 
   /** Asked of what is in a directory when it is open, before it is read; undefined: all may be. */
-  refusesIn({ firm }: Directory): Refuses | undefined {
+  refusesIn({ firm }: WalkedDirectory): Refuses | undefined {
     const [withheld, bounds] = [this.withheld, this.#bounds]
     if (firm || bounds.open) return withheld === undefined ? undefined : (fd) => withheld.opened(fd)
     return (fd) => withheld?.opened(fd) === true || bounds.leaves(fd)
   }
 
   /** The bytes of an entry's path, where that is not UTF-8. */
-  bytesOf(directory: Directory, item: Item): Buffer | undefined {
+  bytesOf(directory: WalkedDirectory, item: Item): Buffer | undefined {
     if (item.raw === undefined && !directory.lossy) return undefined
     const { path, raw } = relative(this.root, below(directory, item))
     const slash = this.#told.at(-1) === SLASH ? '' : '/'
@@ -165,7 +165,7 @@ export class Ground {
   }
 
   /** `items` undefined: the names are not known beforehand, so the rule files are looked for. */
-  #takeRules(git: GitRules, directory: Directory, items: Iterable<Item> | undefined): void {
+  #takeRules(git: GitRules, directory: WalkedDirectory, items: Iterable<Item> | undefined): void {
     let repository = items === undefined && existsSync(`${directory.path}/.git`)
     let rules = items === undefined
     for (const { name } of items ?? []) {
@@ -176,7 +176,7 @@ export class Ground {
   }
 
   /** Rule files are read by the real path, which their depth is counted in. */
-  #realPath(directory: Directory): string {
+  #realPath(directory: WalkedDirectory): string {
     return `/${directory.segments.join('/')}`
   }
 
@@ -186,7 +186,7 @@ export class Ground {
   }
   #lastNames: Set<string> | undefined;
 
-  *#guarded(items: Iterable<Item>, directory: Directory): Generator<Item> {
+  *#guarded(items: Iterable<Item>, directory: WalkedDirectory): Generator<Item> {
     try {
       yield* items
     } catch (error) {

@@ -27,11 +27,11 @@ export interface RuleSet {
 }
 
 /** The sets in force in a directory, nearest first. */
-export interface Scope {
+export interface RuleScope {
   readonly rules: RuleSet
   /** Segments of the absolute path that the rules are relative to. */
   readonly depth: number
-  readonly outer: Scope | undefined
+  readonly outer: RuleScope | undefined
   /** Rules in the whole chain: what one decision may cost. */
   readonly cost: number
 }
@@ -118,18 +118,23 @@ function keyOf(glob: string): { name?: string; extension?: string } {
 }
 
 /** Puts a set in force below the directory whose absolute path has `depth` segments. */
-export function within(rules: RuleSet, depth: number, outer: Scope | undefined): Scope | undefined {
+export function within(rules: RuleSet, depth: number, outer: RuleScope | undefined): RuleScope | undefined {
   if (rules.size === 0) return outer
   return { rules, depth, outer, cost: rules.size + (outer?.cost ?? 0) }
 }
 
 /** A directory as rules see it: the segments of its absolute path. */
-export interface Place {
+export interface RuledDirectory {
   readonly segments: readonly string[]
 }
 
 /** Whether the rules leave out the entry `name` of `place`. The place itself is taken to be admitted. */
-export function isIgnored(scope: Scope | undefined, place: Place, name: string, directory: boolean): boolean {
+export function isIgnored(
+  scope: RuleScope | undefined,
+  place: RuledDirectory,
+  name: string,
+  directory: boolean,
+): boolean {
   for (let at = scope; at !== undefined; at = at.outer) {
     const rule = deciding(at, place, name, directory)
     if (rule !== undefined) return !rule.negated
@@ -138,7 +143,12 @@ export function isIgnored(scope: Scope | undefined, place: Place, name: string, 
 }
 
 /** The last line of the set that matches. */
-function deciding({ rules, depth }: Scope, place: Place, name: string, directory: boolean): Rule | undefined {
+function deciding(
+  { rules, depth }: RuleScope,
+  place: RuledDirectory,
+  name: string,
+  directory: boolean,
+): Rule | undefined {
   const first = (list: readonly Rule[] | undefined, before: number): Rule | undefined => {
     for (const rule of list ?? NONE) {
       if (rule.order >= before) return undefined
@@ -156,7 +166,7 @@ function deciding({ rules, depth }: Scope, place: Place, name: string, directory
 
 const NONE: readonly Rule[] = []
 
-function applies(rule: Rule, depth: number, place: Place, name: string, directory: boolean): boolean {
+function applies(rule: Rule, depth: number, place: RuledDirectory, name: string, directory: boolean): boolean {
   if (rule.directoriesOnly && !directory) return false
   if (!rule.name(name)) return false
   return rule.segments === undefined || matchSegments(rule.segments, [...place.segments, name], depth)

@@ -5,10 +5,10 @@
 import { lstatSync } from '../../base/path-calls.ts'
 import { below, type Item, type Location } from './directory.ts'
 import { extensionOf, isCodeFile } from './code-files.ts'
-import { contentPart, entryHead, extensionPart, jsonInside, statPart, type Output } from './entry.ts'
+import { contentPart, entryHead, extensionPart, quickInside, statPart, type Output } from './entry.ts'
 import { hashSteps, readContent } from './file-bytes.ts'
 import { folded } from './fold.ts'
-import type { Directory, Ground } from './ground.ts'
+import type { WalkedDirectory, Ground } from './ground.ts'
 import type { ListJob } from './walk-job.ts'
 import { errnoOf } from '../../base/fault.ts'
 
@@ -16,15 +16,15 @@ import { errnoOf } from '../../base/fault.ts'
 const MOST_SORTED = 50_000
 
 /** An entry of a tree that is put together level by level. */
-interface Branch {
+interface TreeEntry {
   readonly text: string
-  readonly children: Branch[] | undefined
+  readonly children: TreeEntry[] | undefined
   /** Not all of its children are there. */
   cut: boolean
 }
 
-interface Frame {
-  readonly directory: Directory
+interface OpenDirectory {
+  readonly directory: WalkedDirectory
   readonly items: readonly Item[]
   next: number
 }
@@ -71,7 +71,7 @@ export class Listing {
     const pending = [this.#ground.root]
     for (let directory = pending.pop(); directory !== undefined && !this.#truncated; directory = pending.pop()) {
       const inside = insideOf(directory)
-      const children: Directory[] = []
+      const children: WalkedDirectory[] = []
       const items = this.#job.shape === 'lines' ? this.#ground.enter(directory) : yield* this.#sorted(directory)
       for (const item of items) {
         if (this.#ground.tired || this.#output.full) yield
@@ -87,12 +87,12 @@ export class Listing {
         const child = this.#enterable(directory, item)
         if (child !== undefined) children.push(child)
       }
-      while (children.length > 0) pending.push(children.pop() as Directory) // so that the first comes out first
+      while (children.length > 0) pending.push(children.pop() as WalkedDirectory) // so that the first comes out first
     }
   }
 
   *#tree(): Generator<void, void> {
-    const open: Frame[] = [yield* this.#frame(this.#ground.root)]
+    const open: OpenDirectory[] = [yield* this.#frame(this.#ground.root)]
     for (let frame = open.at(-1); frame !== undefined; frame = open.at(-1)) {
       const item = this.#truncated ? undefined : frame.items[frame.next++]
       if (item === undefined) {
@@ -118,8 +118,8 @@ export class Listing {
 
   /** Level by level; what is found is held until the end, which the cap bounds. */
   *#broadTree(): Generator<void, void> {
-    const top: Branch[] = []
-    const pending: { directory: Directory; into: Branch[]; of?: Branch }[] = [
+    const top: TreeEntry[] = []
+    const pending: { directory: WalkedDirectory; into: TreeEntry[]; of?: TreeEntry }[] = [
       { directory: this.#ground.root, into: top },
     ]
     for (const { directory, into, of } of pending) {
@@ -138,7 +138,7 @@ export class Listing {
         if (text === undefined) continue
         this.#count++
         const child = this.#enterable(directory, item)
-        const branch: Branch = { text, children: child === undefined ? undefined : [], cut: false }
+        const branch: TreeEntry = { text, children: child === undefined ? undefined : [], cut: false }
         into.push(branch)
         if (child !== undefined) pending.push({ directory: child, into: branch.children ?? [], of: branch })
       }
@@ -146,7 +146,7 @@ export class Listing {
     yield* this.#render(top)
   }
 
-  *#render(top: readonly Branch[]): Generator<void, void> {
+  *#render(top: readonly TreeEntry[]): Generator<void, void> {
     const open = [{ branches: top, next: 0 }]
     for (let frame = open.at(-1); frame !== undefined; frame = open.at(-1)) {
       if (this.#output.full) yield
@@ -163,7 +163,7 @@ export class Listing {
     }
   }
 
-  *#frame(directory: Directory): Generator<void, Frame> {
+  *#frame(directory: WalkedDirectory): Generator<void, OpenDirectory> {
     return { directory, items: yield* this.#sorted(directory), next: 0 }
   }
 
@@ -171,7 +171,7 @@ export class Listing {
    * What the rules admit, by name. No more than a whole listing has is kept, so the directory may be of any size; of a
    * larger one the names first read are the ones sorted, and the listing is truncated.
    */
-  *#sorted(directory: Directory): Generator<void, Item[]> {
+  *#sorted(directory: WalkedDirectory): Generator<void, Item[]> {
     const kept: Item[] = []
     let room = Math.max(this.#job.cap, MOST_SORTED) + (this.#job.offset ?? 0) - this.#count
     for (const item of this.#ground.enter(directory)) {
@@ -186,7 +186,7 @@ export class Listing {
   }
 
   /** Whether the request's filters keep an entry; a tree keeps its directories (protocol.md#files). */
-  #shows(directory: Directory, item: Item): boolean {
+  #shows(directory: WalkedDirectory, item: Item): boolean {
     const { codeOnly, pathPart, extensions } = this.#job.filter
     if (item.kind === 'directory' && this.#job.shape === 'tree') return true
     if (codeOnly || extensions.length > 0) {
@@ -209,7 +209,7 @@ export class Listing {
     return true
   }
 
-  #enterable(directory: Directory, item: Item): Directory | undefined {
+  #enterable(directory: WalkedDirectory, item: Item): WalkedDirectory | undefined {
     if (item.kind !== 'directory') return undefined
     if (directory.depth + 1 < this.#job.maxDepth) return this.#ground.descend(directory, item)
     this.#depthLimited = true
@@ -228,13 +228,13 @@ export class Listing {
     return this.#job.light && !this.#job.hash && !this.#job.content
   }
 
-  #light(directory: Directory, item: Item, inside: string): string {
+  #light(directory: WalkedDirectory, item: Item, inside: string): string {
     const head = entryHead(item, inside, this.#ground.bytesOf(directory, item))
     return this.#job.extensions ? head + extensionPart(item) : head
   }
 
   /** The entry but for its closing brace, or undefined where it is gone by now. */
-  *#entry(directory: Directory, item: Item, inside: string): Generator<void, string | undefined> {
+  *#entry(directory: WalkedDirectory, item: Item, inside: string): Generator<void, string | undefined> {
     const location = below(directory, item)
     let text = this.#light(directory, item, inside)
     if (!this.#job.light) {
@@ -259,7 +259,7 @@ export class Listing {
     }
   }
 
-  #contentPart(directory: Directory, location: Location): string {
+  #contentPart(directory: WalkedDirectory, location: Location): string {
     const content = readContent(location.raw ?? location.path, this.#budget, this.#ground.refusesIn(directory))
     if (typeof content === 'string') {
       if (content === 'unreadable') this.#ground.complain(location.path)
@@ -269,7 +269,7 @@ export class Listing {
     return contentPart(content)
   }
 
-  *#hashPart(directory: Directory, location: Location): Generator<void, string> {
+  *#hashPart(directory: WalkedDirectory, location: Location): Generator<void, string> {
     const refuses = this.#ground.refusesIn(directory)
     try {
       return `,"hash":"${yield* hashSteps(location.raw ?? location.path, { refuses })}"`
@@ -281,8 +281,8 @@ export class Listing {
 }
 
 /** The directory's path and a slash, as they stand inside a JSON string. */
-function insideOf(directory: Directory): string {
-  return jsonInside(directory.path === '/' ? '/' : `${directory.path}/`)
+function insideOf(directory: WalkedDirectory): string {
+  return quickInside(directory.path === '/' ? '/' : `${directory.path}/`)
 }
 
 /** Whether one of the extensions is the name's: its last, or several together (`.d.ts`). */

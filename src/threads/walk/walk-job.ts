@@ -96,7 +96,7 @@ export interface LossyName {
 }
 
 /** What a finished walk says about itself. */
-export interface Summary {
+export interface WalkSummary {
   /** Entries, nested ones too; for names: paths. */
   readonly count: number
   /** The cap was reached and there may be more. */
@@ -118,7 +118,7 @@ export interface Summary {
 /** A piece of the answer. The last one carries the summary. */
 export interface Batch {
   readonly bytes: Uint8Array
-  readonly end?: Summary
+  readonly end?: WalkSummary
 }
 
 export type ToWalker =

@@ -4,11 +4,11 @@
 
 import { lstatSync } from 'node:fs'
 import { errnoOf, Fault, faultOfSystem } from '../../base/fault.ts'
-import { readDirectory, type Item, type Reading } from '../walk/directory.ts'
+import { readDirectory, type Item, type DirectoryReading } from '../walk/directory.ts'
 import type { Change } from './windows.ts'
 import { watchLimit, type WatchTable } from './watch-table.ts'
 import { locate, nameOfItem, type Directory, textOfName } from './tree.ts'
-import { isIgnored, rulesOfGlobs, within, type Place } from '../walk/ignore-rules.ts'
+import { isIgnored, rulesOfGlobs, within, type RuledDirectory } from '../walk/ignore-rules.ts'
 
 /** Entries between two rests. */
 const STINT = 64
@@ -111,7 +111,7 @@ export class Survey {
 
   *#compareOne(
     directory: Directory,
-    reading: Reading,
+    reading: DirectoryReading,
     { since, tell, waiting }: { since: number; tell: (change: Change) => void; waiting: Directory[] },
   ): Generator<void> {
     const gone = new Set(directory.names())
@@ -141,7 +141,7 @@ export class Survey {
   }
 
   /** Watches the directory and begins to read it; undefined where that cannot be done. */
-  #open(directory: Directory): Reading | undefined {
+  #open(directory: Directory): DirectoryReading | undefined {
     const { path } = directory
     if (directory.parent !== undefined && this.#options.forbidden.has(path)) return undefined
     const errno = this.#options.table.arm(directory)
@@ -161,7 +161,7 @@ export class Survey {
     }
   }
 
-  *#admitted(directory: Directory, { items }: Reading): Generator<Item> {
+  *#admitted(directory: Directory, { items }: DirectoryReading): Generator<Item> {
     try {
       for (const item of items) {
         if (!this.excluded(directory, nameOfItem(item), item.kind === 'directory')) yield item
@@ -216,7 +216,7 @@ export const DEFAULT_EXCLUDES = [
 ] as const
 
 /** Whether the entry `name` of a directory of the tree is left out. */
-type Exclusion = (place: Place, name: string, directory: boolean) => boolean
+type Exclusion = (place: RuledDirectory, name: string, directory: boolean) => boolean
 
 /** `globs` are free of braces (pattern-list.ts); their paths are relative to the watched root. */
 export function exclusionOf(globs: readonly string[], defaults: boolean): Exclusion {

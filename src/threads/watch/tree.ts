@@ -1,11 +1,11 @@
 // What the watcher knows of the tree: every directory with its watch descriptor, and the names in it. That is
 // what clients have been told, so after a loss of events the difference to the disk can be told too.
 
-import type { Place } from '../walk/ignore-rules.ts'
+import type { RuledDirectory } from '../walk/ignore-rules.ts'
 import type { Item, Location } from '../walk/directory.ts'
 
 /** A directory below the watched root, or the root itself. */
-export class Directory implements Place {
+export class Directory implements RuledDirectory {
   readonly name: string
   readonly parent: Directory | undefined
   /** -1: not watched (it has gone, it is closed to us, or the system's limit is reached). */

@@ -4,7 +4,7 @@
 import type { Stats } from 'node:fs'
 import { basename } from 'node:path'
 import { lstat, lstatSync, readlink } from '../../base/path-calls.ts'
-import { extensionOf, isCodeFile } from '../listing/code-files.ts'
+import { extensionOf, isCodeFile } from '../../threads/walk/code-files.ts'
 import { EVERYTHING, type Access } from './opening/access.ts'
 import { faultOfPath } from './opening/missing-path.ts'
 import { onlyLocal } from './mounts/remote-mounts.ts'

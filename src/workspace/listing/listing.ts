@@ -6,7 +6,7 @@ import { Fault } from '../../base/fault.ts'
 import { JsonText } from '../../base/json-text.ts'
 import { folded } from '../../threads/walk/fold.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
-import type { ListJob, Summary } from '../../threads/walk/walk-job.ts'
+import type { ListJob, WalkSummary } from '../../threads/walk/walk-job.ts'
 import type { Access } from '../files/opening/access.ts'
 import type { Walk } from './walker-thread.ts'
 import type { Walkers } from './walkers.ts'
@@ -44,7 +44,7 @@ export interface Entry {
 }
 
 /** What a listing says about itself beyond its entries; each only where there is something to say. */
-export interface Remarks {
+export interface ListingRemarks {
   readonly truncated?: true
   readonly cut_at?: string
   readonly depth_limited?: true
@@ -127,7 +127,7 @@ function dotted(extension: string): string {
   return extension.startsWith('.') ? extension : `.${extension}`
 }
 
-function remarks(summary: Summary, nested: boolean): Remarks {
+function remarks(summary: WalkSummary, nested: boolean): ListingRemarks {
   return {
     ...(summary.truncated && { truncated: true as const }),
     ...(summary.cutAt !== undefined && { cut_at: summary.cutAt }),

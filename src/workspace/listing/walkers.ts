@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import { Fault } from '../../base/fault.ts'
 import { EVERYTHING, type Access } from '../files/opening/access.ts'
 import { GitHomeLook } from './git-home.ts'
-import type { GitHome, Job, Summary } from '../../threads/walk/walk-job.ts'
+import type { GitHome, Job, WalkSummary } from '../../threads/walk/walk-job.ts'
 import { leadsToRemote } from '../files/mounts/remote-calls.ts'
 import { FarWalkers } from './far-walkers.ts'
 import { PulledWalk, type Walk, WalkerThread } from './walker-thread.ts'
@@ -33,7 +33,7 @@ const STUCK_THREADS = 4
 /** Everything a walk has said. */
 export interface Gathered {
   readonly chunks: readonly Uint8Array[]
-  readonly summary: Summary
+  readonly summary: WalkSummary
 }
 
 export interface Walkers extends AsyncDisposable {

@@ -8,7 +8,7 @@ import { readlinkSync } from 'node:fs'
 import { takeTurns } from '../../base/waiting.ts'
 
 /** `uid` is that of whoever made the socket; the holder is missing where it may not be seen. */
-export type ListeningPort = Omit<ListeningSocket, 'inode'> & Partial<Holder> & { readonly own?: true }
+export type ListeningPort = Omit<ListeningSocket, 'inode'> & Partial<SocketHolder> & { readonly own?: true }
 
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
 
@@ -40,7 +40,10 @@ async function readTable(path: string, sockets: ListeningSocket[], signal: Abort
 }
 
 /** By port, then address. Several sockets of one address (SO_REUSEPORT) are one entry: that of the lowest process. */
-export function merged(sockets: readonly ListeningSocket[], holders: ReadonlyMap<string, Holder>): ListeningPort[] {
+export function merged(
+  sockets: readonly ListeningSocket[],
+  holders: ReadonlyMap<string, SocketHolder>,
+): ListeningPort[] {
   const byAddress = new Map<string, ListeningPort>()
   for (const { inode, ...socket } of sockets) {
     const holder = holders.get(inode)
@@ -56,7 +59,7 @@ export function merged(sockets: readonly ListeningSocket[], holders: ReadonlyMap
 // while: the main loop gets its turns in between, the search ends as soon as all are found, and at a deadline.
 // Processes that end meanwhile, or belong to others, are passed over.
 
-export interface Holder {
+export interface SocketHolder {
   readonly pid: number
   /** Its name as ps shows it: at most 15 characters. */
   readonly process: string
@@ -69,7 +72,10 @@ const SEARCH_MS = 3_000
 const COMMAND_CHARACTERS = 500
 
 /** By inode; of several that share one, the process with the lowest id, which is usually the parent. */
-async function findHolders(inodes: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, Holder>> {
+async function findHolders(
+  inodes: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, SocketHolder>> {
   const pids = new Map<string, number>()
   const until = performance.now() + SEARCH_MS
   const turn = takeTurns()
@@ -108,7 +114,7 @@ function linkOf(path: string): string {
   }
 }
 
-async function describe(pid: number): Promise<Holder> {
+async function describe(pid: number): Promise<SocketHolder> {
   // Not synchronous: the command line is in the process's own memory, which may be held up.
   const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
   const [name, command] = await Promise.all([read('comm'), read('cmdline')])

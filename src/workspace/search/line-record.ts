@@ -27,7 +27,7 @@ export interface LineRecord {
 /** Characters of the line that are shown before a match that is too far behind for the text to begin with the line. */
 const LEAD = 200
 
-export interface Match {
+export interface MatchSpan {
   /** Where the first match begins and ends, in code units from 0. */
   readonly start: number
   readonly end: number
@@ -36,9 +36,9 @@ export interface Match {
 /** `line` as it is shown: without its end, cut, and if cut, such that the match is in what is left. */
 export function shownLine(
   line: string,
-  match: Match | undefined,
+  match: MatchSpan | undefined,
 ): Pick<LineRecord, 'text' | 'truncated' | 'column' | 'textColumn'> {
-  const head = shownText(line)
+  const head = cutText(line)
   if (match === undefined) return head
   const column = charactersBefore(line, match.start) + 1
   if (head.truncated === undefined || Math.min(match.end, match.start + LEAD) <= head.text.length) {
@@ -47,7 +47,7 @@ export function shownLine(
   let from = Math.max(0, match.start - LEAD)
   if ((line.charCodeAt(from) & 0xfc00) === 0xdc00) from--
   return {
-    text: shownText(line.slice(from)).text,
+    text: cutText(line.slice(from)).text,
     truncated: true,
     column,
     textColumn: charactersBefore(line, from) + 1,
@@ -55,7 +55,7 @@ export function shownLine(
 }
 
 /** `line` without its end, at most 4 KiB long, cut between characters. */
-export function shownText(line: string): { text: string; truncated?: true } {
+export function cutText(line: string): { text: string; truncated?: true } {
   const end = line.endsWith('\n') ? line.length - 1 : line.length
   const bare = line.endsWith('\r', end) ? end - 1 : end
   // Up to a third of the limit even the widest characters (3 bytes a code unit) fit.

@@ -22,7 +22,7 @@ import {
 import { ownExcludes, readRuleText, RuleCheck } from './rule-check.ts'
 import { lineNumbersArgv, treeArgv } from './ripgrep-argv.ts'
 import { RECORD_BYTES, type FileEnd } from './ripgrep-output.ts'
-import { runRipgrep, runShort, type Operand, type Outcome, type Ripgrep } from './ripgrep-run.ts'
+import { runRipgrep, runShort, type Operand, type RipgrepOutcome, type Ripgrep } from './ripgrep-run.ts'
 import { fileReadAlike, hasPlaces, patternReadAlike } from './rule-dialect.ts'
 import { fileKey } from './file-names.ts'
 import { order } from './search-result.ts'
@@ -118,7 +118,7 @@ async function searchTree(
       if (record.nul !== undefined) noteLate(late, record, record.nul)
       return false
     },
-    heed: ({ ruleFiles, skipped }: Outcome['remarks']) => {
+    heed: ({ ruleFiles, skipped }: RipgrepOutcome['remarks']) => {
       check.take(ruleFiles)
       return check.odd || skipped > MOST_SKIPPED
     },
@@ -131,7 +131,11 @@ async function searchTree(
 }
 
 /** Adds the files that ripgrep left at a NUL byte before it had found anything in them. */
-async function noteSilent(plan: ContentSearchPlan, { remarks }: Outcome, late: Map<string, Late>): Promise<void> {
+async function noteSilent(
+  plan: ContentSearchPlan,
+  { remarks }: RipgrepOutcome,
+  late: Map<string, Late>,
+): Promise<void> {
   const { collector, directory } = plan
   const root = remarks.binaries.size === 0 ? '' : await realpath(directory)
   for (const [shown, offset] of remarks.binaries) {
@@ -173,7 +177,7 @@ async function searchLate(
 }
 
 /** What an outcome means for the answer: warnings, a line too long to travel, or that the query cannot be run. */
-async function settle(plan: ContentSearchPlan, outcome: Outcome, signal: AbortSignal): Promise<void> {
+async function settle(plan: ContentSearchPlan, outcome: RipgrepOutcome, signal: AbortSignal): Promise<void> {
   const { endless } = outcome
   if (endless === 'unreadable') plan.collector.cap(`a line longer than ${RECORD_SIZE} was met; the search ended there`)
   else if (endless !== undefined) await addEndless(plan, endless, signal)
@@ -183,7 +187,7 @@ async function settle(plan: ContentSearchPlan, outcome: Outcome, signal: AbortSi
 const RECORD_SIZE = `${RECORD_BYTES / 1024 / 1024} MiB`
 
 /** What an exit means: 0 hits, 1 none, 2 something failed, before the search or at single files. */
-function judge({ collector }: ContentSearchPlan, { exit, complete, remarks }: Outcome): void {
+function judge({ collector }: ContentSearchPlan, { exit, complete, remarks }: RipgrepOutcome): void {
   const { said } = remarks
   if (complete) {
     // In the order of the files: ripgrep's threads speak in any.

@@ -15,7 +15,7 @@ const OPENED = /^rg: DEBUG\|ignore::gitignore\|[^ ]+ opened gitignore file: (.+)
 const BINARY = /^rg: DEBUG\|grep_printer::json\|[^ ]+ ignoring (.+): found binary data at offset (\d+)$/
 const SKIPPED = 'rg: DEBUG|ignore::walk|'
 
-export class Remarks {
+export class RipgrepRemarks {
   readonly ruleFiles: string[] = []
   /** By path, as shown: the offset of the first NUL byte. */
   readonly binaries = new Map<string, number>()

@@ -6,7 +6,7 @@ import type { LineRecord } from './line-record.ts'
 import type { Child, ChildExit, Children } from '../processes/child.ts'
 import type { Argv } from './ripgrep-argv.ts'
 import { ripgrepBatches, type FileEnd, type RipgrepBatch } from './ripgrep-output.ts'
-import { Remarks } from './ripgrep-remarks.ts'
+import { RipgrepRemarks } from './ripgrep-remarks.ts'
 
 export interface Ripgrep {
   readonly children: Children
@@ -21,33 +21,33 @@ export interface Operand {
   readonly raw?: Uint8Array | undefined
 }
 
-export interface Run {
+export interface RipgrepRun {
   readonly argv: Argv
   readonly operands?: readonly Operand[]
   readonly cwd: string
   /** Takes the next record; true: enough. */
   readonly take: (record: LineRecord | FileEnd) => boolean
   /** Looks at the remarks so far; true: the run is worth nothing. */
-  readonly heed?: (remarks: Remarks) => boolean
+  readonly heed?: (remarks: RipgrepRemarks) => boolean
 }
 
-export interface Outcome {
+export interface RipgrepOutcome {
   /** `enough`: it was killed because no more was needed; `worthless`: because of what it said. */
   readonly ended: 'by itself' | 'enough' | 'worthless'
   /** It took the query and went through all files. */
   readonly complete: boolean
   readonly exit: ChildExit
-  readonly remarks: Remarks
+  readonly remarks: RipgrepRemarks
   readonly endless?: RipgrepBatch['endless']
 }
 
 /** Bytes kept of what a short run prints. */
 const SHORT_BYTES = 64 * 1024
 
-export async function runRipgrep(ripgrep: Ripgrep, run: Run, signal: AbortSignal): Promise<Outcome> {
+export async function runRipgrep(ripgrep: Ripgrep, run: RipgrepRun, signal: AbortSignal): Promise<RipgrepOutcome> {
   await using child = await start(ripgrep, run)
   using _stopping = killOnAbort(child, signal)
-  const remarks = new Remarks()
+  const remarks = new RipgrepRemarks()
   let worthless = false
   const heard = eachChunk(child.stderr, (chunk) => {
     remarks.take(chunk)
@@ -65,13 +65,13 @@ export async function runRipgrep(ripgrep: Ripgrep, run: Run, signal: AbortSignal
   return { ended: how, complete: read.complete, exit, remarks, ...(read.endless && { endless: read.endless }) }
 }
 
-interface Read {
+interface StdoutRead {
   readonly enough: boolean
   readonly complete: boolean
   readonly endless?: RipgrepBatch['endless']
 }
 
-async function readRecords(stdout: Readable, take: Run['take']): Promise<Read> {
+async function readRecords(stdout: Readable, take: RipgrepRun['take']): Promise<StdoutRead> {
   let complete = false
   for await (const batch of ripgrepBatches(stdout)) {
     for (const record of batch.records) if (take(record)) return { enough: true, complete }
@@ -82,7 +82,7 @@ async function readRecords(stdout: Readable, take: Run['take']): Promise<Read> {
 }
 
 /** Runs to the end and gives what was printed, up to 64 KiB. */
-export async function runShort(ripgrep: Ripgrep, run: Omit<Run, 'take'>, signal: AbortSignal): Promise<string> {
+export async function runShort(ripgrep: Ripgrep, run: Omit<RipgrepRun, 'take'>, signal: AbortSignal): Promise<string> {
   await using child = await start(ripgrep, run)
   using _stopping = killOnAbort(child, signal)
   const kept: Uint8Array[] = []
@@ -96,7 +96,7 @@ export async function runShort(ripgrep: Ripgrep, run: Omit<Run, 'take'>, signal:
   return Buffer.concat(kept).toString('utf8', 0, SHORT_BYTES)
 }
 
-async function start(ripgrep: Ripgrep, { argv, cwd, operands = [] }: Omit<Run, 'take'>): Promise<Child> {
+async function start(ripgrep: Ripgrep, { argv, cwd, operands = [] }: Omit<RipgrepRun, 'take'>): Promise<Child> {
   return await ripgrep.children.spawn({
     argv,
     operands: operands.map(operandBytes),

@@ -53,7 +53,7 @@ export interface SearchResult {
   warnings?: string[]
 }
 
-interface Found {
+interface FoundMatch {
   readonly record: LineRecord
   readonly match: ContentMatch
 }
@@ -69,7 +69,7 @@ export interface FoundFile {
 export class ResultCollector {
   readonly #query: ContentQuery
   readonly #target: SearchTarget
-  #found: Found[] = []
+  #found: FoundMatch[] = []
   readonly #warnings: string[] = []
   #unsaid = 0
   #capped = false
@@ -80,7 +80,7 @@ export class ResultCollector {
   /** Its last lines, for the context of the next match. */
   #recent: LineRecord[] = []
   /** Its matches that still lack lines after them. */
-  #open: Found[] = []
+  #open: FoundMatch[] = []
 
   constructor(query: ContentQuery, target: SearchTarget) {
     this.#query = query
@@ -223,7 +223,7 @@ export class ResultCollector {
   }
 }
 
-function flatMatch({ record, match }: Found, directory: string): FlatMatch {
+function flatMatch({ record, match }: FoundMatch, directory: string): FlatMatch {
   const { before: _before, after: _after, ...shown } = match
   const at = posix.join(directory, record.path)
   const flat: FlatMatch = {

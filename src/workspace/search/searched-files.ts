@@ -6,12 +6,12 @@ import type { ContentQuery } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'
 import { filesArgv } from './ripgrep-argv.ts'
 import type { FileEnd } from './ripgrep-output.ts'
-import { runRipgrep, type Operand, type Outcome, type Ripgrep } from './ripgrep-run.ts'
+import { runRipgrep, type Operand, type RipgrepOutcome, type Ripgrep } from './ripgrep-run.ts'
 import { fileKey } from './file-names.ts'
 import { RESULT_CHARACTERS, type ResultCollector } from './search-result.ts'
 import type { Access } from '../files/opening/access.ts'
 import type { Walkers } from '../listing/walkers.ts'
-import type { FilesJob, Summary } from '../../threads/walk/walk-job.ts'
+import type { FilesJob, WalkSummary } from '../../threads/walk/walk-job.ts'
 
 /** Where a NUL byte makes a file binary: ripgrep looks at its first buffer before it searches any of it. */
 export const BINARY_PROBE = 64 * 1024
@@ -36,7 +36,7 @@ export async function searchListed(
   operands: readonly Operand[],
   late: Map<string, Late>,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<RipgrepOutcome> {
   const held = new HeldFile(search.collector)
   const argv = filesArgv(search.ripgrep.binary, search.query, false)
   const take = (record: LineRecord | FileEnd): boolean => {
@@ -53,7 +53,7 @@ export async function searchAsText(
   search: Search,
   operands: readonly Operand[],
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<RipgrepOutcome> {
   const argv = filesArgv(search.ripgrep.binary, search.query, true)
   let file: string | undefined
   const take = (record: LineRecord | FileEnd): boolean => {
@@ -141,7 +141,7 @@ interface ListedSearch extends Search {
 /** Calls `judge` with the outcome of each run; ends early where the answer is full. */
 export async function searchListedTree(
   search: ListedSearch,
-  judge: (outcome: Outcome) => Promise<void>,
+  judge: (outcome: RipgrepOutcome) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   await using walk = await search.walkers.open(search.job, signal, search.access)
@@ -168,7 +168,10 @@ function readOperands(bytes: Uint8Array): Operand[] {
   })
 }
 
-function tellUnreadable({ collector, job: { path: directory } }: ListedSearch, { errors, unreadable }: Summary): void {
+function tellUnreadable(
+  { collector, job: { path: directory } }: ListedSearch,
+  { errors, unreadable }: WalkSummary,
+): void {
   const prefix = directory === '/' ? '/' : `${directory}/`
   for (const path of unreadable) {
     collector.warn(`${path.startsWith(prefix) ? path.slice(prefix.length) : path}: could not be read`)

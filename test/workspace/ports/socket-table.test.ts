@@ -1,7 +1,7 @@
 // The kernel's table of sockets, from lines as it writes them (proc(5)).
 
 import t from 'tap'
-import { type Holder, merged } from '../../../src/workspace/ports/ports.ts'
+import { type SocketHolder, merged } from '../../../src/workspace/ports/ports.ts'
 import { parseSocketLine, type ListeningSocket } from '../../../src/workspace/ports/socket-table.ts'
 
 const line = (local: string, state = '0A') =>
@@ -36,7 +36,7 @@ t.test('one entry for an address, in order', async (t) => {
   const socket = (port: number, address: string, inode: string): ListeningSocket => {
     return { port, address, family: 'ipv4', loopback: false, uid: 0, inode }
   }
-  const holder = (pid: number): Holder => ({ pid, process: `p${pid}`, command: '' })
+  const holder = (pid: number): SocketHolder => ({ pid, process: `p${pid}`, command: '' })
   const sockets = [
     socket(90, '0.0.0.0', 'a'),
     socket(80, '127.0.0.1', 'b'),

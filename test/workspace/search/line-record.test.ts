@@ -5,18 +5,18 @@ import {
   charactersBefore,
   unitsInBytes,
   shownLine,
-  shownText,
+  cutText,
   TEXT_BYTES,
 } from '../../../src/workspace/search/line-record.ts'
 
 t.test('S-04 a text is cut at 4 KiB between characters, its line end gone', async (t) => {
-  t.strictSame(shownText('abc\r\n'), { text: 'abc' })
-  t.strictSame(shownText('a\rb'), { text: 'a\rb' })
+  t.strictSame(cutText('abc\r\n'), { text: 'abc' })
+  t.strictSame(cutText('a\rb'), { text: 'a\rb' })
   const full = 'x'.repeat(TEXT_BYTES)
-  t.strictSame(shownText(`${full}\n`), { text: full })
-  t.strictSame(shownText(`${full}y`), { text: full, truncated: true })
+  t.strictSame(cutText(`${full}\n`), { text: full })
+  t.strictSame(cutText(`${full}y`), { text: full, truncated: true })
   for (const char of ['ä', '€', '𝕏']) {
-    const { text, truncated } = shownText(`x${char.repeat(3000)}`)
+    const { text, truncated } = cutText(`x${char.repeat(3000)}`)
     t.equal(truncated, true)
     t.ok(Buffer.byteLength(text) <= TEXT_BYTES && Buffer.byteLength(text) > TEXT_BYTES - 4, char)
     t.notMatch(text, '\uFFFD')

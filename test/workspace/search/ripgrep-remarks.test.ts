@@ -1,7 +1,7 @@
 // What ripgrep says on stderr, in every way it can be cut.
 
 import t from 'tap'
-import { Remarks } from '../../../src/workspace/search/ripgrep-remarks.ts'
+import { RipgrepRemarks } from '../../../src/workspace/search/ripgrep-remarks.ts'
 
 const SAID = [
   'rg: DEBUG|rg::flags::parse|crates/core/flags/parse.rs:97: no extra arguments found from configuration file',
@@ -14,7 +14,7 @@ const SAID = [
 t.test('rule files, files left at a NUL byte, and what is no debugging', async (t) => {
   const bytes = Buffer.from(`${SAID}\n`)
   for (const size of [1, 7, 100, 10_000]) {
-    const remarks = new Remarks()
+    const remarks = new RipgrepRemarks()
     for (let at = 0; at < bytes.length; at += size) remarks.take(bytes.subarray(at, at + size))
     t.strictSame(remarks.ruleFiles, ['./a b/.gitignore'])
     t.strictSame([...remarks.binaries], [['late.log', 108_890]])
@@ -24,7 +24,7 @@ t.test('rule files, files left at a NUL byte, and what is no debugging', async (
 })
 
 t.test('no more is kept than has a use', async (t) => {
-  const remarks = new Remarks()
+  const remarks = new RipgrepRemarks()
   for (let i = 0; i < 3000; i++) remarks.take(Buffer.from(`rg: ./${'x'.repeat(100)}${i}: Permission denied\n`))
   t.equal(remarks.cut, true)
   t.ok(remarks.said.length <= 64 * 1024)

@@ -3,7 +3,7 @@
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
-import { extensionOf } from '../../listing/code-files.ts'
+import { extensionOf } from '../../../threads/walk/code-files.ts'
 import type { Access } from '../opening/access.ts'
 import { kindOf, SNIFFED_BYTES, type FileKind } from './file-kind.ts'
 import { readFile, type FileText, type ReadRequest } from './file-reader.ts'

@@ -4,20 +4,20 @@
 import { below, relative } from './directory.ts'
 import { folded } from './fold.ts'
 import { compileGlob, matchSegments, type Segment } from './glob.ts'
-import type { Directory, Ground } from './ground.ts'
+import type { WalkedDirectory, Ground } from './ground.ts'
 import { unusedName } from './lossy-names.ts'
-import { jsonString, type Output } from './entry.ts'
+import { quickString, type Output } from './entry.ts'
 import type { LossyName, NameJob } from './walk-job.ts'
 
-interface Branch {
-  readonly directory: Directory
+interface PendingDirectory {
+  readonly directory: WalkedDirectory
   /** Relative path with a final slash; empty for the root. */
   readonly prefix: string
   /** The text is in `prefix` already, so every file below is found. */
   readonly found: boolean
 }
 
-export class NameSearch {
+export class NameWalk {
   readonly #job: NameJob
   readonly #ground: Ground
   readonly #output: Output
@@ -53,16 +53,16 @@ export class NameSearch {
 
   /** The answer is one JSON array, by path. */
   *run(): Generator<void, void> {
-    const pending: Branch[] = [{ directory: this.#ground.root, prefix: '', found: false }]
+    const pending: PendingDirectory[] = [{ directory: this.#ground.root, prefix: '', found: false }]
     for (let branch = pending.pop(); branch !== undefined && !this.#truncated; branch = pending.pop()) {
       yield* this.#visit(branch, pending)
     }
     this.#nameLossy()
     this.#files.sort()
-    this.#output.put(`[${this.#files.map(jsonString).join(',')}]`)
+    this.#output.put(`[${this.#files.map(quickString).join(',')}]`)
   }
 
-  *#visit({ directory, prefix, found }: Branch, pending: Branch[]): Generator<void, void> {
+  *#visit({ directory, prefix, found }: PendingDirectory, pending: PendingDirectory[]): Generator<void, void> {
     for (const item of this.#ground.enter(directory)) {
       if (this.#ground.tired) yield
       const { name, kind } = item
