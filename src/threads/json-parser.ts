@@ -1,6 +1,6 @@
-// Parses request bodies above 1 MiB off the main thread (protocol.md#limits). Long strings go back as UTF-8 bytes
-// whose memory is handed over, so that the main thread copies nothing large; a body of too many values, of
-// too much short text or too deep is refused, because even receiving it would hold the loop, or fail there.
+// Parses request bodies above 1 MiB off the main thread (protocol.md#limits). Long strings go back as UTF-8 bytes whose
+// memory is transferred, so that the main thread copies nothing large. A body with too many values, too much short text
+// or too many levels is refused: receiving it would hold the main thread, or fail there.
 
 import { mainPort } from '../base/port.ts'
 
@@ -15,13 +15,13 @@ export type ParseReply =
 /** Strings longer than this (UTF-16 units) travel as bytes. */
 const LONG_STRING = 256 * 1024
 
-/** No request of ours has more values; receiving this many takes about 20 ms. */
+/** Values of one body: no operation takes more, and receiving as many takes about 20 ms. */
 const MOST_VALUES = 100_000
 
-/** Names and strings that are copied, UTF-16 units together: receiving so many takes about 10 ms. */
+/** UTF-16 units of all names and short strings of one body, which are copied: receiving as many takes about 10 ms. */
 const MOST_TEXT = 4 * 1024 * 1024
 
-/** No request of ours nests deeper than a dozen levels; some 4,000 overflow the stack of the receiver. */
+/** Levels of one body: no operation takes more than a dozen, and some 4,000 overflow the stack of the main thread. */
 const MOST_LEVELS = 1000
 
 const main = mainPort<ParseRequest, ParseReply>()
@@ -31,7 +31,7 @@ main.hear(({ id, bytes }) => {
   main.say(reply, transfer)
 })
 
-/** The text of the body, whose memory is given back at once: bodies would gather until the next collection. */
+/** Decodes the body and gives its memory back at once: bodies would gather until the next collection. */
 function decoded(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -52,7 +52,7 @@ function parse(id: number, bytes: Uint8Array, transfer: ArrayBuffer[]): ParseRep
   return problem === undefined ? { id, value: box.root } : { id, problem }
 }
 
-/** Replaces long strings by their bytes, in place; level by level, since nesting may be deep. */
+/** Replaces long strings by their bytes, in place; level by level, since nesting may be deep. Returns what is refused. */
 function lighten(box: object, transfer: ArrayBuffer[]): string | undefined {
   let level: Record<string, unknown>[] = [box as Record<string, unknown>]
   const sum = { values: 0, text: 0 }
@@ -71,7 +71,7 @@ function lighten(box: object, transfer: ArrayBuffer[]): string | undefined {
   return undefined
 }
 
-/** Returns the characters that are copied. */
+/** Replaces one value if it is a long string. Returns the characters that are copied to the main thread. */
 function lightenOne(
   holder: Record<string, unknown>,
   key: string,

@@ -1,6 +1,6 @@
-// The tree walker's thread: everything about a walk that costs time happens here, down to the UTF-8 of the
-// answer. Each request for a batch is one message and gets one turn, so several walks take turns, a reader
-// that stops asking stops its walk, and `stop` is heard between turns.
+// The tree walker's thread: all work of a walk that takes time, down to the UTF-8 of the answer. Each request for a batch
+// is one message and gets one turn, so several walks take turns, a reader that stops asking stops its walk, and `stop` is
+// heard between turns.
 
 import { noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'
@@ -13,7 +13,7 @@ import type { Batch, FromWalker, HashJob, Job, WalkSummary, ToWalker, FilesJob }
 import { below, relative, type Location } from './walk/directory.ts'
 import { folded } from './walk/fold.ts'
 
-/** Milliseconds of one turn. A walk that finds nothing answers with an empty batch after it. */
+/** Milliseconds of one turn. A walk that has found nothing by then answers with an empty batch. */
 const TURN = 15
 
 interface Running {
@@ -29,7 +29,7 @@ function start(job: Job): Running {
   return { output, steps: job.kind === 'hash' ? hashFile(job) : walk(job, output) }
 }
 
-/** Opens at once, so that a root that cannot be walked is refused before anything else is said. */
+/** Opens the root at once, so that one that cannot be walked is refused before `opened` is sent. */
 function walk(job: Exclude<Job, HashJob>, output: Output): Generator<void, WalkSummary> {
   const ground = new Ground(job.path, job.rules)
   if (job.kind === 'list') return summarized(ground, new Listing(job, ground, output))
@@ -64,7 +64,7 @@ function* hashFile({ path, fd }: HashJob): Generator<void, WalkSummary> {
   return { count: 1, truncated: false, depthLimited: false, errors: 0, unreadable: [], sha256 }
 }
 
-/** One turn: until a batch is full, the time is up or the walk is over. */
+/** Runs one turn: until the batch is full, the time is up or the walk is over. */
 function turn({ output, steps }: Running): Batch {
   const end = performance.now() + TURN
   for (;;) {
@@ -100,9 +100,10 @@ main.hear((message) => {
   }
 })
 
-// The regular files that the rules admit, for a search of their content: each path relative to the root, ended
-// by NUL; "/" and base64 where its bytes are not UTF-8, for no relative path begins with a slash.
-
+/**
+ * Lists the regular files that the rules admit, for a search of their content: each path relative to the root, ended by
+ * NUL. A path that is not UTF-8 is written as "/" and base64: no relative path begins with a slash.
+ */
 class FileWalk {
   readonly truncated = false
   readonly #job: FilesJob

@@ -1,5 +1,5 @@
-// Which files count as source code: `code_files_only` of listings and `is_code` of file_stat. By name
-// alone; configuration that people edit as code (JSON, YAML, TOML, Dockerfiles) counts, prose does not.
+// Decides by the name alone whether a file counts as source code: `code_files_only` of listings, `is_code` of file_stat.
+// Configuration that people edit as code (JSON, YAML, TOML, Dockerfiles) counts, prose does not.
 
 const CODE_EXTENSIONS: ReadonlySet<string> = new Set(
   `
@@ -27,13 +27,13 @@ const CODE_NAMES: ReadonlySet<string> = new Set(
     .split(/\s+/),
 )
 
-/** The extension with its dot ("" for none; a leading dot alone begins a name, not an extension). */
+/** Returns the extension with its dot; "" for none. A leading dot begins a name, not an extension. */
 export function extensionOf(name: string): string {
   const dot = name.lastIndexOf('.')
   return dot > 0 && !/^\.+$/.test(name) ? name.slice(dot) : ''
 }
 
-/** Whether a file of this name is source code. */
+/** Returns whether a file of this name is source code. */
 export function isCodeFile(name: string): boolean {
   const lower = name.toLowerCase()
   return CODE_EXTENSIONS.has(extensionOf(lower)) || CODE_NAMES.has(lower)

@@ -1,6 +1,6 @@
-// One directory's entries, read synchronously. Names that are not UTF-8 keep their bytes, so that they can
-// be opened and told apart (protocol.md#files-change, F-16); a very large directory is read piece by piece,
-// so that memory does not grow with it (F-18).
+// `readDirectory` reads the entries of one directory synchronously. Names that are not UTF-8 keep their bytes, so that
+// they can be opened and told apart (protocol.md#files-change, F-16). A very large directory is read in pieces, so that
+// memory does not grow with it (F-18).
 
 import { bytesOfText, shownText } from '../../base/bytes-text.ts'
 import { isFirm, withDirectory, type Refuses } from './left-out.ts'
@@ -8,18 +8,18 @@ import { lstatSync, opendirSync, readdirSync, statSync, type Dir, type Dirent } 
 
 export type EntryKind = 'file' | 'directory' | 'symlink' | Special
 
-/** What is neither file, directory nor link; listed as a file that says so. */
+/** Neither file, directory nor link; a listing shows it as a file with `special`. */
 export type Special = 'fifo' | 'socket' | 'block_device' | 'character_device'
 
 export interface Item {
-  /** Decoded, with U+FFFD where the bytes are not UTF-8. */
+  /** The name as text, with U+FFFD for bytes that are not UTF-8. */
   readonly name: string
   readonly kind: EntryKind
-  /** The name's bytes, where decoding lost something. */
+  /** The bytes of a name that is not UTF-8; undefined for any other. */
   readonly raw: Buffer | undefined
 }
 
-/** Where a directory is: text, or bytes where its path is not UTF-8. */
+/** The path of a directory: text, and its bytes if it is not UTF-8. */
 export interface Location {
   readonly path: string
   readonly raw: Buffer | undefined
@@ -30,20 +30,20 @@ export interface Location {
  * for smaller ones a single read is twice as fast (measured).
  */
 const LARGE_DIRECTORY = 1024 * 1024
-/** Entries the kernel is asked for at a time there. */
+/** Entries read at a time from a large directory. */
 const PIECE = 1024
 
 export interface DirectoryReading {
   readonly items: Iterable<Item>
-  /** `items` come as they are read; breaking off the loop closes the directory. */
+  /** True if `items` are read while the caller loops; leaving the loop closes the directory. */
   readonly large: boolean
-  /** Tells the directory from another of the same name. */
+  /** Inode number: another directory of the same name has another one. */
   readonly inode: number
-  /** No other user may exchange what is in it. */
+  /** True if no other user may exchange its entries. */
   readonly firm: boolean
 }
 
-/** Reads the directory; throws the system's error. Only the root of a walk may be a symbolic link, and is not asked for. */
+/** Reads the directory; throws the system's error. Only the `root` of a walk may be a symbolic link; `refuses` is not asked about it. */
 export function readDirectory({ path, raw }: Location, root = false, refuses?: Refuses): DirectoryReading {
   const where = raw ?? path
   if (refuses === undefined) return readAt(where, root)
@@ -57,10 +57,10 @@ export function readDirectory({ path, raw }: Location, root = false, refuses?: R
   )
 }
 
-/** `now`: the path holds only for this call, so that what is read later is opened in it. */
+/** `now`: the path is valid during this call only, so a large directory is opened in it. */
 function readAt(where: string | Buffer, root: boolean, now = false): DirectoryReading {
   const stats = root ? statSync(where) : lstatSync(where)
-  // What has become a link since its parent was read is not followed.
+  // A directory that became a link after its parent was read is not followed.
   const inode = stats.ino
   if (stats.isSymbolicLink()) return { items: [], large: false, inode, firm: false }
   const firm = isFirm(stats)
@@ -76,12 +76,12 @@ function readAt(where: string | Buffer, root: boolean, now = false): DirectoryRe
   return { items, large: false, inode, firm }
 }
 
-/** Where a walk begins: a path that may hold bytes which are no UTF-8. */
+/** Returns the location of a walk's root; its path may hold bytes that are not UTF-8 (bytes-text.ts). */
 export function rootLocation(path: string): Location {
   return path.isWellFormed() ? { path, raw: undefined } : { path: shownText(path), raw: bytesOfText(path) }
 }
 
-/** A path below a location, keeping bytes where either part needs them. */
+/** Returns the location of an entry, with bytes if either part has them. */
 export function below(location: Location, item: Item): Location {
   const prefix = location.path === '/' ? '/' : `${location.path}/`
   const path = prefix + item.name
@@ -93,8 +93,8 @@ export function below(location: Location, item: Item): Location {
 const SLASH = Buffer.from('/')
 
 /**
- * What is below `root`, seen from there; bytes only where they are not UTF-8. A root that is open already goes by
- * bytes that have nothing to do with its path, so each form is cut by its own length.
+ * Returns a location relative to `root`, with bytes only if it is not UTF-8. The bytes of a root that was opened before
+ * (`/proc/self/fd/…`) differ from its path, so text and bytes are each cut by their own length.
  */
 export function relative(root: Location, { path, raw }: Location): Location {
   if (raw === undefined) return { path: path.slice(lengthBelow(root.path)), raw }

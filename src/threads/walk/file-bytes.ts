@@ -1,6 +1,6 @@
-// Reading of regular files from the walker's thread. Every open is non-blocking and takes no link, and what
-// was opened is looked at before a byte is read, so that a FIFO or a device never holds the thread
-// (F-01, F-02).
+// Reads regular files on the walker's thread: rule files, content, hashes. Every open is non-blocking and follows no
+// link unless told to, and the type of the opened file is checked before a byte is read, so that a FIFO or a device
+// never holds the thread (F-01, F-02).
 
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, readSync, type Stats } from 'node:fs'
@@ -14,12 +14,12 @@ const NO_LINK = constants.O_NOFOLLOW
 
 /** Bytes of text in one entry of a listing (protocol.md#files-read, read limit). */
 export const CONTENT_BYTES = 10 * 1024 * 1024
-/** Where a NUL makes a file binary, as git looks for one. */
+/** Bytes at the beginning in which a NUL makes a file binary, as in git. */
 const BINARY_PROBE = 8192
 /** Bytes hashed between two looks at the clock. */
 const HASH_CHUNK = 256 * 1024
 
-/** Opens what must be a regular file, hands over its descriptor, and closes it. */
+/** Opens a file, calls `use` if it is a regular one, and closes it. Returns undefined for any other kind. */
 function withRegular<T>(path: string | Buffer, flags: number, use: (fd: number, stats: Stats) => T): T | undefined {
   const fd = openSync(path, flags)
   try {
@@ -31,8 +31,8 @@ function withRegular<T>(path: string | Buffer, flags: number, use: (fd: number, 
 }
 
 /**
- * The text of a small file; empty where there is none, undefined where it cannot be read or is too large. A link is
- * none unless `follow`; then what is no file (git takes /dev/null for one without rules) is empty too.
+ * Returns the text of a small file: empty if there is none, undefined if it cannot be read or is too large. A link counts
+ * as no file unless `follow` is set; then anything but a regular file is empty (git reads /dev/null as a file without rules).
  */
 export function readSmallFile(path: string, limit: number, follow = false): string | undefined {
   const text = (fd: number, { size }: Stats) =>
@@ -49,7 +49,7 @@ export function readSmallFile(path: string, limit: number, follow = false): stri
 
 const TOO_LARGE = Symbol('too large')
 
-/** Everything up to the end of the file, whatever `size` promised, or undefined beyond `limit` bytes. */
+/** Reads to the end of the file, even if it has grown beyond `size`. Returns undefined beyond `limit` bytes. */
 function readUpTo(fd: number, size: number, limit: number): Buffer | undefined {
   const chunks: Buffer[] = []
   for (let total = 0; total <= limit;) {
@@ -62,10 +62,10 @@ function readUpTo(fd: number, size: number, limit: number): Buffer | undefined {
   return undefined
 }
 
-/** Why the content of a file is left out of a listing. */
+/** The reason why a listing lacks the content of a file. */
 export type Skipped = 'binary' | 'oversize' | 'budget' | 'unreadable'
 
-/** The content of a regular file that is text and fits `budget` bytes, or why not. */
+/** Returns the content of a regular file that is text and fits `budget` bytes, or the reason why not. */
 export function readContent(path: string | Buffer, budget: number, refuses?: Refuses): Buffer | Skipped {
   const read = (fd: number, { size }: Stats): Buffer | Skipped =>
     refuses?.(fd) === true ? 'unreadable' : contentOf(fd, size, budget)
@@ -82,11 +82,11 @@ function contentOf(fd: number, size: number, budget: number): Buffer | Skipped {
   if (probe.subarray(0, read).includes(0)) return 'binary'
   if (size > CONTENT_BYTES) return 'oversize'
   if (size > budget) return 'budget'
-  // The file may have grown since; what no longer fits is left out.
+  // The file may have grown meanwhile: content that no longer fits is left out.
   return readUpTo(fd, size, Math.min(CONTENT_BYTES, budget)) ?? (budget < CONTENT_BYTES ? 'budget' : 'oversize')
 }
 
-/** SHA-256 of the open regular file, in steps; each `yield` is a point where the walk may rest. */
+/** Returns the SHA-256 of a regular file as hex; at each `yield` the walk may end its turn. Throws `not_regular` or the system's error. */
 export function* hashSteps(
   path: string | Buffer,
   { follow = false, refuses }: { follow?: boolean; refuses?: Refuses | undefined } = {},
@@ -112,7 +112,7 @@ function notRegular(path: string | Buffer): Fault {
   return new Fault('not_regular', `path ${quote(path.toString())} is not a regular file; only those have a hash`)
 }
 
-/** The hash of the file a caller named, or has opened: a link is followed, failures are faults. */
+/** Returns the hash of the file that a caller named, or that `fd` is; follows a link. Throws a Fault. */
 export function* hashNamed(path: string, fd?: number): Generator<void, string> {
   try {
     return yield* hashSteps(fd === undefined ? path : pathOfOpened(fd), { follow: true })

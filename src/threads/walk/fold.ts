@@ -1,12 +1,13 @@
-// Text in which upper and lower case are one, for looking one text up in another: character by character, as
-// ripgrep and regular expressions fold (Unicode's simple case folding). Lower case of a whole string depends on
-// what stands around a letter: the Greek sigma at the end of a word is another letter than within it.
+// `folded(text)` makes upper and lower case one, for searching one text in another: character by character, as ripgrep
+// and regular expressions fold (Unicode's simple case folding). `toLowerCase` of a whole string depends on the letters
+// around a letter: the Greek sigma at the end of a word is another letter than within it.
 
 const ASCII = /^[\0-\u007f]*$/ // oxlint-disable-line no-control-regex -- the whole of ASCII
 
-/** Its upper case is that of "i", from which it is told apart. */
+/** Not folded: its upper case is that of "i", and the two are different letters. */
 const DOTLESS_I = '\u0131'
 
+/** Returns the text with each character in its simple lower case. */
 export function folded(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase()
   return Array.from(text, foldedCharacter).join('')
@@ -15,7 +16,7 @@ export function folded(text: string): string {
 function foldedCharacter(character: string): string {
   if (character === DOTLESS_I) return character
   const upper = character.toUpperCase()
-  // What is written with several letters in the other case ("ß") keeps its one.
+  // A letter whose other case has several letters ("ß") stays as it is.
   const lower = (isOne(upper) ? upper : character).toLowerCase()
   return isOne(lower) ? lower : character
 }

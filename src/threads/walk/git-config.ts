@@ -1,7 +1,7 @@
-// git's configuration (git-config(1)) as far as it says which file holds the user's own excludes, without
-// touching the disk: what is to be read is asked for one file at a time, so that threads which may wait and
-// those which may not can share it. Later values win: system, user, repository, worktree; included files
-// count where they are included.
+// `excludesFile(home, root)` finds in git's configuration (git-config(1)) which file holds the user's own excludes. It
+// does not touch the disk: the generator yields each path to be read, so that the walker may read synchronously and the
+// main thread asynchronously. Later values win: system, user, repository, worktree; an included file counts at the place
+// of its include.
 
 import { join } from 'node:path'
 import { compileGlob, matchSegments } from './glob.ts'
@@ -13,22 +13,22 @@ export interface Setting {
   readonly subsection: string | undefined
   /** Lower case. */
   readonly key: string
-  /** Undefined: the key stands alone. */
+  /** Undefined if the key has no "=". */
   readonly value: string | undefined
 }
 
-/** Asks for the text of a file, empty where there is none; ends with what it was for. */
+/** Yields paths and receives the text of each, empty for a missing file; returns the answer. */
 export type ConfigReading<T> = Generator<string, T, string>
 
 const SYSTEM = '/etc/gitconfig'
-/** Files that include each other deeper than git follows. */
+/** Levels of includes that are followed, as in git. */
 const MOST_INCLUDES = 10
-/** Files read for one answer: includes may fan out. */
+/** Files read for one answer, since a file may include many. */
 const MOST_FILES = 100
 
-/** Where git looks for rules that hold everywhere, seen from the repository at `root`; undefined: nowhere. */
+/** Returns the path of the user's excludes, which hold everywhere, for the repository at `root`; undefined: there is none. */
 export function* excludesFile(where: GitHome, root: string | undefined): ConfigReading<string | undefined> {
-  // A variable that is empty counts as one that is not there.
+  // An empty variable counts as one that is not set.
   const home = where.home || undefined
   const config = where.configHome || (home === undefined ? undefined : join(home, '.config'))
   const directories = root === undefined ? undefined : yield* gitDirectories(root)
@@ -47,7 +47,7 @@ export function* excludesFile(where: GitHome, root: string | undefined): ConfigR
   return root === undefined ? undefined : join(root, path)
 }
 
-/** Where the repository at `root` keeps its own things, and those that its worktrees share. */
+/** Returns the git directory of the repository at `root`, and the one that its worktrees share. */
 export function* gitDirectories(root: string): ConfigReading<{ own: string; common: string }> {
   const dotGit = join(root, '.git')
   const link = /^gitdir: ([^\r\n]+)/.exec(yield dotGit)?.[1]
@@ -88,13 +88,13 @@ class ConfigReader {
     }
   }
 
-  /** `~/` is the home directory; undefined where there is none. */
+  /** Returns the path with `~/` replaced by the home directory; undefined if there is none. */
   expanded(path: string): string | undefined {
     if (!path.startsWith('~/')) return path
     return this.#home === undefined ? undefined : join(this.#home, path.slice(2))
   }
 
-  /** Of the conditions of `includeIf` the place of the repository is known here, its branch and its remotes are not. */
+  /** True if the include applies. Of the conditions of `includeIf` only `gitdir` is known here, not branch and remotes. */
   #includes(section: string, condition: string | undefined, file: string): boolean {
     if (section === 'include') return condition === undefined
     if (section !== 'includeif' || this.#gitDirectory === undefined) return false
@@ -119,7 +119,7 @@ function isTrue(value: string | undefined): boolean {
   return value === undefined || /^(true|yes|on|[1-9]\d*)$/i.test(value)
 }
 
-/** Everything up to the first thing that git would refuse. */
+/** Returns the settings before the first line that git would refuse. */
 export function parseConfig(text: string): Setting[] {
   const settings: Setting[] = []
   const cursor = { text: (text.startsWith('\uFEFF') ? text.slice(1) : text).replaceAll('\r\n', '\n'), at: 0 }
@@ -158,10 +158,10 @@ function sectionOf([, name = '', quoted]: RegExpExecArray): { section: string; s
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', b: '\b', '"': '"', '\\': '\\' }
 
-/** Up to the end of the line or a comment; null where git would refuse it. White space counts inside quotes and between words. */
+/** Reads a value up to the end of the line or a comment; null if git would refuse it. White space counts inside quotes and between words. */
 function readValue(cursor: ConfigCursor): string | null {
   let value = ''
-  /** Length without the white space that may turn out to be the end. */
+  /** Length without trailing white space. */
   let solid = 0
   let quoted = false
   for (; cursor.at < cursor.text.length; cursor.at++) {

@@ -1,6 +1,6 @@
-// The rule files of git on disk: which apply where a walk starts, and which come into force on the way
-// down. Rules count with or without a repository; parents' rules up to the repository root only. A directory
-// with `.git` in it is the root of its own repository: what applies outside it does not apply inside.
+// Reads git's rule files from disk: those that apply where a walk starts, and those that come into force on the way down.
+// Rules count with or without a repository; rules of parents count up to the root of the repository only. A directory
+// with `.git` in it is the root of a repository: rules from outside do not apply inside.
 
 import { dirname, join } from 'node:path'
 import { existsSync } from '../../base/path-calls.ts'
@@ -12,16 +12,16 @@ import type { GitHome } from './walk-job.ts'
 /** Bytes of a rule file that are read; a larger one is reported as unreadable. */
 export const RULE_FILE_BYTES = 1024 * 1024
 
-/** Files of git's own whose texts are kept: a tree of many repositories has a few each. */
+/** Files of git (configuration, excludes) whose texts are kept: a tree of many repositories has a few for each. */
 const MOST_SHARED = 64
 
-/** Told of each rule file that exists and cannot be read. */
+/** Called with each rule file that exists and cannot be read. */
 export type Complaint = (path: string) => void
 
 export class GitRules {
   readonly #complain: Complaint
   readonly #home: GitHome
-  /** Texts of what more than one repository is told by. */
+  /** Texts of files that more than one repository may read, by path. */
   readonly #shared = new Map<string, string>()
   #silenceTold = false
 
@@ -30,7 +30,7 @@ export class GitRules {
     this.#home = home
   }
 
-  /** What applies in `root` (a real path) before its own rule files are read. */
+  /** Returns the rules in force in `root` (a real path) before its own rule files are read. */
   above(root: string): RuleScope | undefined {
     const between: string[] = []
     for (let at = root; ; at = dirname(at)) {
@@ -45,7 +45,7 @@ export class GitRules {
     return scope
   }
 
-  /** What applies in `directory`, given what applies in its parent and which of the two names it holds. */
+  /** Returns the rules in force in `directory`: `outer` are its parent's; `repository`: it holds `.git`; `rules`: it holds `.gitignore`. */
   enter(directory: string, outer: RuleScope | undefined, repository: boolean, rules: boolean): RuleScope | undefined {
     const scope = repository ? this.#ofRepository(directory) : outer
     return rules ? within(parseRules(this.#read(join(directory, '.gitignore'))), depthOf(directory), scope) : scope
@@ -57,7 +57,7 @@ export class GitRules {
     return within(parseRules(excludes), depthOf(root), this.#outermost(root, root))
   }
 
-  /** The user's own excludes, which hold below `base`. */
+  /** Returns the user's own excludes, in force below `base`. */
   #outermost(base: string, repository: string | undefined): RuleScope | undefined {
     if (this.#home.silent !== undefined && !this.#silenceTold) this.#complain(this.#home.silent)
     this.#silenceTold = true
@@ -71,7 +71,7 @@ export class GitRules {
     return step.value
   }
 
-  /** What does not lie among the files of the tree may be a link, for git too. */
+  /** Reads a file outside the tree; git follows a link there, so this does. */
   #readOnce(path: string): string {
     const known = this.#shared.get(path)
     if (known !== undefined) return known

@@ -1,9 +1,9 @@
-// Globs in .gitignore syntax, matched as git's wildmatch does, without regular expressions: a star tries
-// again only from the last star, so a match costs at most pattern × name steps whatever the glob
-// (S-03: JavaScript expressions made from hostile globs run for ever). Like git and rg it
-// compares bytes: `?` is one byte, so "é" is `??`. Bytes are held as strings of characters below 256.
+// Globs in .gitignore syntax, matched as git's wildmatch does: `compileGlob(glob)`, then `matchSegments(glob, path, from)`.
+// No regular expressions: matching goes back to the last star only, so it takes at most pattern × name steps for any glob
+// (S-03: JavaScript expressions made from hostile globs run without end). Like git and ripgrep it compares bytes: `?` is
+// one byte, so "é" is `??`. Bytes are held as strings of characters below 256.
 
-/** Says whether one path segment matches. */
+/** Returns whether one path segment matches. */
 export type NameTest = (name: string) => boolean
 
 /** One segment of a glob; `**` stands for any number of segments. */
@@ -16,7 +16,7 @@ type Token =
   | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly (readonly [number, number])[] }
   | { readonly kind: 'slash' }
 
-/** The segments of `glob`, or undefined where git would let it match nothing (unclosed bracket, lone backslash). */
+/** Returns the segments of `glob`; undefined if git would let it match nothing (unclosed bracket, lone backslash). */
 export function compileGlob(glob: string): Segment[] | undefined {
   // Most rules: a rule file of a MiB is read without an object for each of its characters.
   if (!/[\\*?[]/.test(glob)) return glob.split('/').map(equals)
@@ -37,7 +37,7 @@ export function compileGlob(glob: string): Segment[] | undefined {
   return segments
 }
 
-/** Matches a path given as segments. A final `**` needs at least one segment, any other none. */
+/** Returns whether the segments of `path` from `start` on match. A final `**` needs at least one segment, any other none. */
 export function matchSegments(glob: readonly Segment[], path: readonly string[], start: number): boolean {
   let g = 0
   let p = start
@@ -105,7 +105,7 @@ const POSIX = new Map<string, readonly (readonly [number, number])[]>(
   }),
 )
 
-/** The bracket expression that opens at `start`, member by member as wildmatch reads it. */
+/** Reads the bracket expression that opens at `start`, member by member as wildmatch does; undefined if it is not closed. */
 function readBracket(glob: string, start: number): { token: Token; end: number } | undefined {
   let i = start + 1
   const negated = glob[i] === '!' || glob[i] === '^'
@@ -158,7 +158,7 @@ function readMember(glob: string, at: number, plain = false): BracketMember | un
   return { code, dash: code === CODE.dash, end: at + 1 }
 }
 
-/** The quickest test that does what `tokens` say; most rules are a name, `*.x` or `x*`. */
+/** Returns the quickest test for `tokens`; most rules are a name, `*.x` or `x*`. */
 function nameTest(tokens: readonly Token[]): NameTest {
   const stars = tokens.flatMap(({ kind }, at) => (kind === 'star' ? [at] : []))
   if (tokens.every(({ kind }) => kind === 'char' || kind === 'star')) {

@@ -1,6 +1,7 @@
-// What every walk stands on, whatever it makes of the entries: where it starts, which directories it may
-// enter, which entries the ignore rules leave out, and what it could not read. Links are never followed
-// below the root (protocol.md#files), unreadable places are counted and named, and the walk rests in time.
+// Ground: what all walks of a tree share. It knows where a walk starts, which directories it may enter, which entries the
+// ignore rules leave out, and what could not be read: `new Ground(path, rules)`, then `enter`, `admits` and `descend`.
+// Links below the root are never followed (protocol.md#files), unreadable places are counted and named, and `tired` tells
+// the walk to end its turn in time.
 
 import { constants } from 'node:fs'
 import { accessSync, existsSync, realpathSync, statSync } from '../../base/path-calls.ts'
@@ -14,26 +15,26 @@ import { Bounds, Withheld, type Refuses } from './left-out.ts'
 import { forbiddenToWalks, isWithin } from './mounts.ts'
 import type { RuleChoice } from './walk-job.ts'
 
-/** Entries looked at between two looks at the clock; about half a millisecond. */
+/** Entries between two looks at the clock; about half a millisecond. */
 const STINT = 1000
 /** The work of trying one rule, in entries. */
 const RULE = 1 / 16
-/** Paths of unreadable places that the answer names. */
+/** Unreadable places that the answer names; the others are counted. */
 const NAMED_ERRORS = 10
 
 const SLASH = 0x2f
 
-/** A directory that a walk has entered or is going to. */
+/** A directory that a walk has entered or is going to enter. */
 export class WalkedDirectory implements Location, RuledDirectory {
   readonly path: string
   readonly raw: Buffer | undefined
   /** 0 for the root of the walk. */
   readonly depth: number
-  /** Ignore rules in force; complete once the directory has been entered. */
+  /** Ignore rules in force; complete after `enter`. */
   scope: RuleScope | undefined
-  /** No other user may exchange the directories on the way; once it has been entered: nor what is in it. */
+  /** True if no other user may exchange a directory on the way to it; after `enter`: nor an entry in it. */
   firm: boolean
-  /** Its path is not UTF-8. */
+  /** True if its path is not UTF-8. */
   lossy: boolean
   readonly #parent: WalkedDirectory | readonly string[]
   readonly #name: string
@@ -50,7 +51,7 @@ export class WalkedDirectory implements Location, RuledDirectory {
     this.lossy = parent instanceof WalkedDirectory && parent.lossy
   }
 
-  /** Of the real path; made only for the few rules that look at more than a name. */
+  /** Segments of the real path; made only for the few rules that look at more than a name. */
   get segments(): readonly string[] {
     if (this.#parent instanceof WalkedDirectory) this.#segments ??= [...this.#parent.segments, this.#name]
     return this.#segments ?? (this.#parent as readonly string[])
@@ -59,7 +60,7 @@ export class WalkedDirectory implements Location, RuledDirectory {
 
 export class Ground {
   readonly root: WalkedDirectory
-  /** Undefined: nothing is. */
+  /** The places that the caller may not see; undefined: none. */
   readonly withheld: Withheld | undefined
   errors = 0
   readonly unreadable: string[] = []
@@ -68,11 +69,11 @@ export class Ground {
   readonly #forbidden: ReadonlySet<string>
   readonly #bounds: Bounds
   readonly #real: string
-  /** The root's path as it was asked for. */
+  /** The root's path as the caller gave it. */
   readonly #told: Buffer
   #work = 0
 
-  /** Throws the Fault of a root that is missing, not a directory, or closed to us. */
+  /** Throws the Fault of a root that is missing, is not a directory, or may not be read by the daemon. */
   constructor(path: string, rules: RuleChoice) {
     const { judged } = rules
     this.withheld = judged === undefined ? undefined : new Withheld(judged)
@@ -91,7 +92,7 @@ export class Ground {
     this.#forbidden = forbiddenToWalks()
   }
 
-  /** The entries of a directory before ignore rules, which are in force once this returns. */
+  /** Returns the entries of a directory before ignore rules; its `scope` is complete when this returns. */
   enter(directory: WalkedDirectory): Iterable<Item> {
     try {
       // The root was judged and is where the bounds are: without withheld places there is nothing to ask.
@@ -106,7 +107,7 @@ export class Ground {
     }
   }
 
-  /** Whether the rules let an entry through. */
+  /** Returns whether the rules and the caller's limits let an entry through. */
   admits(directory: WalkedDirectory, item: Item): boolean {
     if (this.withheld?.entry(() => this.#realPath(directory), item.name) === true) return false
     const isDirectory = item.kind === 'directory'
@@ -116,14 +117,14 @@ export class Ground {
     return item.name !== '.git' && !isIgnored(directory.scope, directory, item.name, isDirectory)
   }
 
-  /** Asked before each entry; true now and then: the walk should see whether its turn is over. */
+  /** Asked before each entry. True every 1,000 entries or so: the walk then looks whether its turn is over. */
   get tired(): boolean {
     if (++this.#work < STINT) return false
     this.#work = 0
     return true
   }
 
-  /** The directory to descend into, or undefined where walks from above do not go. */
+  /** Returns the directory to descend into; undefined for one that walks from above do not enter (/proc, /sys, /dev …). */
   descend(directory: WalkedDirectory, item: Item): WalkedDirectory | undefined {
     const location = below(directory, item)
     const child = new WalkedDirectory(location, item.name, directory)
@@ -132,12 +133,12 @@ export class Ground {
     return this.#forbidden.has(`/${child.segments.join('/')}`) ? undefined : child
   }
 
-  /** True where the kernel makes the files: they are not read. */
+  /** True if the kernel makes the files of the directory: they are not read. */
   isPseudo(directory: WalkedDirectory): boolean {
     return isWithin(this.#forbidden, `/${directory.segments.join('/')}`)
   }
 
-  /** Asked of what is in a directory when it is open, before it is read; undefined: all may be. */
+  /** Returns the check for an opened entry of the directory, made before it is read; undefined: every entry may be read. */
   refusesIn({ firm }: WalkedDirectory): Refuses | undefined {
     const [withheld, bounds] = [this.withheld, this.#bounds]
     if (firm || bounds.open) return withheld === undefined ? undefined : (fd) => withheld.opened(fd)
@@ -157,7 +158,7 @@ export class Ground {
     if (this.unreadable.length < NAMED_ERRORS) this.unreadable.push(shownText(path))
   }
 
-  /** Notes a failure, unless it only says that the entry is gone by now. */
+  /** Notes a failure, unless the entry has only gone meanwhile. */
   #failed(error: unknown, path: string): void {
     const code = errnoOf(error)
     if (code === undefined) throw error
@@ -175,7 +176,7 @@ export class Ground {
     if (repository || rules) directory.scope = git.enter(this.#realPath(directory), directory.scope, repository, rules)
   }
 
-  /** Rule files are read by the real path, which their depth is counted in. */
+  /** Returns the real path, by which rule files are read and in which their depth is counted. */
   #realPath(directory: WalkedDirectory): string {
     return `/${directory.segments.join('/')}`
   }
@@ -195,7 +196,7 @@ export class Ground {
   }
 }
 
-/** The real path of a readable directory. */
+/** Returns the real path of a readable directory; throws a Fault for anything else. */
 function openRoot(where: string, path: string): string {
   try {
     if (!statSync(where).isDirectory()) {

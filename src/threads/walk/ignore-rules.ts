@@ -1,6 +1,6 @@
-// Ignore rules as git reads them (gitignore(5)), without touching the disk: lines become rules, rules of
-// one file a set, and the sets in force for a directory a chain from the nearest to the farthest. The last
-// matching line of the nearest set that has one decides.
+// Ignore rules as git reads them (gitignore(5)), without touching the disk: `within(parseRules(text), depth, outer)`, then
+// `isIgnored(scope, directory, name, isDirectory)`. Lines become rules, the rules of one file a set, and the sets in force
+// in a directory a chain from the nearest to the farthest. The last matching line of the nearest set that has one decides.
 
 import { compileGlob, matchSegments, type NameTest, type Segment } from './glob.ts'
 
@@ -9,9 +9,9 @@ interface Rule {
   readonly order: number
   readonly negated: boolean
   readonly directoriesOnly: boolean
-  /** What the entry's own name must match; all there is to a rule without a slash. */
+  /** The test of the entry's own name; a rule without a slash has no other. */
   readonly name: NameTest
-  /** Of a rule with a slash: the whole path below the rule file's directory. */
+  /** The glob of a rule with a slash, for the whole path below the rule file's directory. */
   readonly segments?: readonly Segment[]
 }
 
@@ -32,21 +32,21 @@ export interface RuleScope {
   /** Segments of the absolute path that the rules are relative to. */
   readonly depth: number
   readonly outer: RuleScope | undefined
-  /** Rules in the whole chain: what one decision may cost. */
+  /** Number of rules in the whole chain: the most that one decision may try. */
   readonly cost: number
 }
 
-/** Longest line that becomes a rule: no longer than the longest path (PATH_MAX). */
+/** Longest line that becomes a rule: the longest path (PATH_MAX). */
 const LINE_LENGTH = 4096
 
-/** The rules in the text of a .gitignore file; lines that git would ignore are left out. */
+/** Returns the rules in the text of a .gitignore file, without lines that git would ignore. */
 export function parseRules(text: string): RuleSet {
   const lines = (text.startsWith('\uFEFF') ? text.slice(1) : text).split('\n')
   const bare = lines.map((line) => trimLine(upToNul(line.endsWith('\r') ? line.slice(0, -1) : line)))
   return ruleSet(bare.filter((line) => line !== '' && !line.startsWith('#')))
 }
 
-/** The rules of a list of globs: nothing is a comment there and every space counts. */
+/** Returns the rules of a list of globs: a list has no comments, and every space counts. */
 export function rulesOfGlobs(globs: readonly string[]): RuleSet {
   return ruleSet(globs.map((glob) => (glob.startsWith('./') ? glob.slice(2) : glob)))
 }
@@ -57,7 +57,7 @@ function upToNul(line: string): string {
   return nul < 0 ? line : line.slice(0, nul)
 }
 
-/** Trailing spaces do not count unless a backslash stands before them. */
+/** Removes trailing spaces, unless a backslash stands before them. */
 function trimLine(line: string): string {
   let end = line.length
   while (end > 0 && line[end - 1] === ' ') end--
@@ -85,9 +85,9 @@ function ruleSet(lines: readonly string[]): RuleSet {
 
 interface Made {
   readonly rule: Rule
-  /** The only name it can match. */
+  /** The only name that the rule can match. */
   readonly name?: string
-  /** The end, from its only dot on, of every name it can match. */
+  /** The end, from its only dot on, of every name that the rule can match. */
   readonly extension?: string
 }
 
@@ -109,7 +109,7 @@ function ruleOf(line: string, order: number): Made | undefined {
   return { rule, ...keyOf(glob) }
 }
 
-/** What a rule can be looked up by, from the text of its last segment. */
+/** Returns the key by which a rule can be looked up, from the text of its last segment. */
 function keyOf(glob: string): { name?: string; extension?: string } {
   if (/[\\[?]/.test(glob)) return {}
   const last = glob.slice(glob.lastIndexOf('/') + 1)
@@ -117,18 +117,19 @@ function keyOf(glob: string): { name?: string; extension?: string } {
   return /^\*\.[^.*]+$/.test(last) ? { extension: last.slice(1) } : {}
 }
 
-/** Puts a set in force below the directory whose absolute path has `depth` segments. */
+/** Returns the scope with `rules` in force below the directory whose absolute path has `depth` segments. */
 export function within(rules: RuleSet, depth: number, outer: RuleScope | undefined): RuleScope | undefined {
   if (rules.size === 0) return outer
   return { rules, depth, outer, cost: rules.size + (outer?.cost ?? 0) }
 }
 
-/** A directory as rules see it: the segments of its absolute path. */
+/** A directory as rules see it. */
 export interface RuledDirectory {
+  /** Segments of its absolute path. */
   readonly segments: readonly string[]
 }
 
-/** Whether the rules leave out the entry `name` of `place`. The place itself is taken to be admitted. */
+/** Returns whether the rules leave out the entry `name` of `place`. `place` itself is taken to be admitted. */
 export function isIgnored(
   scope: RuleScope | undefined,
   place: RuledDirectory,
@@ -142,7 +143,7 @@ export function isIgnored(
   return false
 }
 
-/** The last line of the set that matches. */
+/** Returns the last line of the set that matches. */
 function deciding(
   { rules, depth }: RuleScope,
   place: RuledDirectory,

@@ -1,6 +1,6 @@
-// What a walk passes over for a caller that is not allowed everything, and the opened directory that it begins in.
-// Files and directories are told by identity where they are opened, and entries by path before that, so that
-// neither a link nor a second name shows what is withheld.
+// The places that a walk passes over for a caller that is not allowed everything, and the bounds of the walked tree.
+// Opened files and directories are told by identity (dev, ino), entries by path before that, so that neither a link nor a
+// second name shows what is withheld.
 
 import { closeSync, constants, fstatSync, readlinkSync, type BigIntStats, type Stats } from 'node:fs'
 import { bytesOfText, textOfBytes } from '../../base/bytes-text.ts'
@@ -9,22 +9,22 @@ import { errnoOf } from '../../base/fault.ts'
 import { O_PATH, pathOfOpened } from '../../base/opened-path.ts'
 
 export interface LeftOut {
-  /** `dev:ino` in decimal, of directories and files and of all below them, all names of a file included. */
+  /** `dev:ino` in decimal of withheld directories and files and of everything below them; a file counts under all its names. */
   readonly ids: ReadonlySet<string>
-  /** Directories and files by path: absolute, mostly without links; latin1, one character a byte. */
+  /** Paths of withheld directories and files: absolute, mostly without links; latin1, one character a byte. */
   readonly paths: readonly string[]
 }
 
-/** The start of a walk that has been judged. */
+/** The start of a walk whose caller is limited. */
 export interface Judged extends LeftOut {
-  /** Its root, open in this process until the walk is over. */
+  /** The walk's root, open in this process until the walk is over. */
   readonly fd: number
 }
 
 export class Withheld {
   readonly #ids: ReadonlySet<string>
   readonly #bytes: readonly string[]
-  /** Decoded as names of entries are, and as paths are that callers name. */
+  /** The paths decoded as names of entries are, and as paths from callers are. */
   readonly #paths: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
 
@@ -35,19 +35,19 @@ export class Withheld {
     this.#names = new Set([...this.#paths].map((path) => path.slice(path.lastIndexOf('/') + 1)))
   }
 
-  /** `directory` is asked for only where the name alone does not settle it. */
+  /** Returns whether an entry is withheld. `directory` is called only if the name alone does not settle it. */
   entry(directory: () => string, name: string): boolean {
     if (!this.#names.has(name)) return false
     const above = directory()
     return this.#paths.has(above === '/' ? `/${name}` : `${above}/${name}`)
   }
 
-  /** Whether an absolute path without links, one character a byte, is withheld or lies below what is. */
+  /** Returns whether an absolute path without links, one character a byte, is withheld or lies below a withheld one. */
   covers(path: string): boolean {
     return this.#bytes.some((one) => path === one || path.startsWith(`${one}/`))
   }
 
-  /** The same, and whether anything withheld lies below it, be it by way of a link. */
+  /** Returns the same, or whether a withheld path lies below it, be it through a link. */
   reaches(path: string): boolean {
     return this.covers(path) || this.#bytes.some((one) => path === '/' || one.startsWith(`${path}/`))
   }
@@ -67,10 +67,10 @@ function decodings(bytes: Buffer): string[] {
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants
 
-/** Whether something that is open is not to be read. */
+/** Returns true if an opened file or directory must not be read. */
 export type Refuses = (fd: number) => boolean
 
-/** Runs `read` with a path of the opened directory; undefined where that is refused or has become a link. */
+/** Runs `read` with a path of the opened directory. Returns undefined if `refuses` says so or a link has taken its place. */
 export function withDirectory<T>(where: string | Buffer, refuses: Refuses, read: (path: string) => T): T | undefined {
   const fd = openUnlessLink(where)
   if (fd === undefined) return undefined
@@ -90,32 +90,32 @@ function openUnlessLink(where: string | Buffer): number | undefined {
   }
 }
 
-/** The path of a descriptor, and nothing below it: the kernel shows it as a link. */
+/** True for the path of a descriptor itself, which the kernel shows as a link. */
 function isOpened(where: string | Buffer): boolean {
   return /^\/proc\/self\/fd\/\d+$/.test(where.toString('latin1'))
 }
 
 /**
- * The tree below a directory, as the kernel tells where something open lies. A walk goes on by paths; where another user
- * exchanges a directory on the way for a link, those lead out of the tree, and what is read there is not his.
- * Asking costs a third of a listing, so it is asked only below directories that others may change.
+ * The tree below a directory. The kernel tells whether an opened entry lies in it. A walk goes by paths: if another user
+ * exchanges a directory on the way for a link, a path leads out of the tree, to files that this user may not read.
+ * Asking the kernel costs a third of a listing, so it is asked only below directories that others may change.
  */
 export class Bounds {
   readonly #root: string | undefined
   readonly #below: string
-  /** No other user may exchange the root or a directory above it. */
+  /** True if no other user may exchange the root or a directory above it. */
   readonly firm: boolean
 
   /** `root`: a path of the directory that the walk begins in. */
   constructor(root: string) {
     this.#root = whereIs(root)
     this.#below = `${this.#root}/`
-    // By a path with links the walk would go through directories that are not looked at here.
+    // A path with links goes through directories that are not checked here.
     const plain = isOpened(root) || bytesOfText(root).toString('latin1') === this.#root
     this.firm = this.open || (plain && isFirmWay(this.#root ?? '/'))
   }
 
-  /** Everything is inside: there is nothing above, or no /proc that would tell. */
+  /** True if everything is inside: the root is "/", or there is no /proc that would tell. */
   get open(): boolean {
     return this.#root === undefined || this.#root === '/'
   }
@@ -127,7 +127,7 @@ export class Bounds {
   }
 }
 
-/** One character a byte. */
+/** Returns the real path of a directory, one character a byte; undefined without /proc. */
 function whereIs(directory: string): string | undefined {
   const fd = openSync(directory, O_PATH | O_DIRECTORY)
   try {
@@ -142,12 +142,12 @@ function whereIs(directory: string): string | undefined {
 const OURS: ReadonlySet<number> = new Set([0, process.geteuid?.() ?? 0])
 const STICKY = 0o1000
 
-/** Whether a directory's entries are changed by root and the daemon's own user alone; an ACL shows as the group's. */
+/** Returns whether only root and the daemon's user may change a directory's entries; an ACL shows in the group's bits. */
 export function isFirm({ uid, mode }: Pick<Stats, 'uid' | 'mode'>): boolean {
   return OURS.has(uid) && (mode & 0o022) === 0
 }
 
-/** The same of every directory above `path`; in one like /tmp, what is root's or ours stays where it is. */
+/** Returns the same of every directory above `path`. In a sticky one (/tmp) it holds for entries of root and the daemon's user. */
 function isFirmWay(path: string): boolean {
   const parts = path.split('/')
   try {

@@ -1,6 +1,6 @@
-// A listing as a walk (protocol.md#files): it renders what it meets. Lines and the flat form go directory by
-// directory; the tree form keeps a frame for every directory that is open. A generator rests at each
-// `yield`; nothing of it is on the call stack, so depth has no limit but the file system's.
+// A listing as a walk (protocol.md#files): `new Listing(job, ground, output).run()` puts the JSON of each entry into
+// `output`. Lines and the flat form go directory by directory; the tree form keeps a list of the directories that are
+// open. The generator rests at each `yield` and does not recurse, so only the file system limits the depth.
 
 import { lstatSync } from '../../base/path-calls.ts'
 import { below, type Item, type Location } from './directory.ts'
@@ -12,14 +12,14 @@ import type { WalkedDirectory, Ground } from './ground.ts'
 import type { ListJob } from './walk-job.ts'
 import { errnoOf } from '../../base/fault.ts'
 
-/** Names of one directory that are sorted: as many as the longest listing has (protocol.md#files). */
+/** Names of one directory that are sorted at most: as many as the longest listing has (protocol.md#files). */
 const MOST_SORTED = 50_000
 
-/** An entry of a tree that is put together level by level. */
+/** An entry of a tree that is made level by level. */
 interface TreeEntry {
   readonly text: string
   readonly children: TreeEntry[] | undefined
-  /** Not all of its children are there. */
+  /** True if some of its children are missing. */
   cut: boolean
 }
 
@@ -39,7 +39,7 @@ export class Listing {
   #skipped = 0
   #cutAt: string | undefined
   #budget: number
-  /** Nothing has been put since the last "[". */
+  /** True if nothing has been put since the last "[". */
   #first = true
 
   constructor(job: ListJob, ground: Ground, output: Output) {
@@ -75,7 +75,7 @@ export class Listing {
       const items = this.#job.shape === 'lines' ? this.#ground.enter(directory) : yield* this.#sorted(directory)
       for (const item of items) {
         if (this.#ground.tired || this.#output.full) yield
-        // A sorted directory has been sifted already.
+        // `#sorted` has asked the rules already.
         if (this.#job.shape === 'lines' && !this.#ground.admits(directory, item)) continue
         if (this.#shows(directory, item) && !this.#skips()) {
           if (this.#full()) break
@@ -116,7 +116,7 @@ export class Listing {
     }
   }
 
-  /** Level by level; what is found is held until the end, which the cap bounds. */
+  /** Lists level by level; entries are held until the end, at most as many as the cap. */
   *#broadTree(): Generator<void, void> {
     const top: TreeEntry[] = []
     const pending: { directory: WalkedDirectory; into: TreeEntry[]; of?: TreeEntry }[] = [
@@ -168,8 +168,8 @@ export class Listing {
   }
 
   /**
-   * What the rules admit, by name. No more than a whole listing has is kept, so the directory may be of any size; of a
-   * larger one the names first read are the ones sorted, and the listing is truncated.
+   * Returns the entries that the rules admit, sorted by name. At most as many as a whole listing has are kept, so the
+   * directory may be of any size; of a larger one those read first are sorted, and the listing is truncated.
    */
   *#sorted(directory: WalkedDirectory): Generator<void, Item[]> {
     const kept: Item[] = []
@@ -185,7 +185,7 @@ export class Listing {
     return kept.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   }
 
-  /** Whether the request's filters keep an entry; a tree keeps its directories (protocol.md#files). */
+  /** Returns whether the request's filters keep an entry; a tree keeps its directories (protocol.md#files). */
   #shows(directory: WalkedDirectory, item: Item): boolean {
     const { codeOnly, pathPart, extensions } = this.#job.filter
     if (item.kind === 'directory' && this.#job.shape === 'tree') return true
@@ -223,7 +223,7 @@ export class Listing {
     this.#first = false
   }
 
-  /** True where no file has to be looked at. */
+  /** True if an entry needs nothing but its name and type. */
   #quick(): boolean {
     return this.#job.light && !this.#job.hash && !this.#job.content
   }
@@ -233,7 +233,7 @@ export class Listing {
     return this.#job.extensions ? head + extensionPart(item) : head
   }
 
-  /** The entry but for its closing brace, or undefined where it is gone by now. */
+  /** Returns the entry without its closing brace; undefined if it has gone meanwhile. */
   *#entry(directory: WalkedDirectory, item: Item, inside: string): Generator<void, string | undefined> {
     const location = below(directory, item)
     let text = this.#light(directory, item, inside)
@@ -280,12 +280,12 @@ export class Listing {
   }
 }
 
-/** The directory's path and a slash, as they stand inside a JSON string. */
+/** Returns the directory's path and a slash, escaped for the inside of a JSON string. */
 function insideOf(directory: WalkedDirectory): string {
   return quickInside(directory.path === '/' ? '/' : `${directory.path}/`)
 }
 
-/** Whether one of the extensions is the name's: its last, or several together (`.d.ts`). */
+/** Returns whether the name ends in one of the extensions: its last one, or several together (`.d.ts`). */
 function endsIn(name: string, extensions: readonly string[]): boolean {
   const last = folded(extensionOf(name))
   if (last === '') return false

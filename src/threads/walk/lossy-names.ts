@@ -1,6 +1,6 @@
-// Texts for names that are not UTF-8, which decoding may make equal to each other or to another name. Pure.
+// Texts for names that are not UTF-8. Decoding may make two such names equal, or one equal to another name. Pure.
 
-/** The name with \xNN for each byte that is not part of UTF-8. */
+/** Returns the name with \xNN for each byte that is not part of UTF-8. */
 export function escapedName(bytes: Buffer): string {
   let name = ''
   for (let at = 0; at < bytes.length;) {
@@ -12,7 +12,7 @@ export function escapedName(bytes: Buffer): string {
   return name
 }
 
-/** Bytes of the character that begins at `at`; 0: none does. */
+/** Returns the number of bytes of the character that begins at `at`; 0: none does. */
 function characterLength(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0
   const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
@@ -22,7 +22,7 @@ function characterLength(bytes: Buffer, at: number): number {
 
 const REPLACEMENT = Buffer.from('\uFFFD')
 
-/** The text, made another where it is used already. */
+/** Returns the escaped name, changed until no other name has it. */
 export function unusedName(bytes: Buffer, used: ReadonlySet<string>): string {
   let name = escapedName(bytes)
   while (used.has(name)) name += ' '

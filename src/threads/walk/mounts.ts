@@ -1,41 +1,42 @@
-// Where the kernel shows itself as files: walks from above never enter such places (protocol.md#files).
+// Directories whose files the kernel makes (/proc, /sys, /dev, pseudo file systems): walks from above never enter them
+// (protocol.md#files).
 
 import { readFileSync } from 'node:fs'
 import { parseMounts, type Mount } from '../../base/mountinfo.ts'
 
-/** Never entered from above, whatever is mounted there. */
+/** Never entered from above, with any file system mounted there. */
 const ALWAYS = ['/proc', '/sys', '/dev']
 
-/** File systems without files of anybody's. */
+/** Types of file systems that hold no files of users. */
 const PSEUDO: ReadonlySet<string> = new Set(
   'autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl hugetlbfs mqueue nsfs proc pstore rpc_pipefs securityfs selinuxfs sysfs tracefs'.split(
     ' ',
   ),
 )
 
-/** True of a mount whose files the kernel makes up. */
+/** Returns true for a mount whose files the kernel makes. */
 export function isPseudoMount({ type }: Pick<Mount, 'type'>): boolean {
   return PSEUDO.has(type)
 }
 
-/** The mount points of pseudo file systems in the text of /proc/self/mountinfo (proc(5)). */
+/** Returns the mount points of pseudo file systems in the text of /proc/self/mountinfo (proc(5)). */
 export function pseudoMounts(mountinfo: string): string[] {
   return parseMounts(mountinfo)
     .filter(isPseudoMount)
     .map(({ point }) => point)
 }
 
-/** What is mounted where, in the text of /proc/self/mountinfo: the number of the last mount at each place. */
+/** Returns the id of the last mount at each mount point in the text of /proc/self/mountinfo. */
 export function mountPoints(mountinfo: string): Map<string, string> {
   return new Map(parseMounts(mountinfo).map(({ point, id }) => [point, id]))
 }
 
-/** Directories that a walk from above leaves out. */
+/** Returns the directories that a walk from above does not enter. */
 export function forbiddenToWalks(): ReadonlySet<string> {
   return new Set([...ALWAYS, ...pseudoMounts(readMountinfo())])
 }
 
-/** True for a path in one of the places themselves: nothing there is read for content or hash. */
+/** Returns true for one of the places or a path below it: no file there is read for content or hash. */
 export function isWithin(places: ReadonlySet<string>, path: string): boolean {
   for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) if (places.has(at)) return true
   return false

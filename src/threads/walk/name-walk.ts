@@ -1,5 +1,5 @@
-// File names that contain some text (protocol.md#search, /files/search/files): regular files, as `rg --files` lists
-// them, by a substring of the path relative to where the search starts.
+// A search of file names as a walk (protocol.md#search, /files/search/files): `new NameWalk(job, ground, output).run()`
+// finds the regular files, as `rg --files` lists them, whose path below the root contains a text or matches a glob.
 
 import { below, relative } from './directory.ts'
 import { folded } from './fold.ts'
@@ -13,7 +13,7 @@ interface PendingDirectory {
   readonly directory: WalkedDirectory
   /** Relative path with a final slash; empty for the root. */
   readonly prefix: string
-  /** The text is in `prefix` already, so every file below is found. */
+  /** True if the text is in `prefix`, so that every file below is found. */
   readonly found: boolean
 }
 
@@ -22,12 +22,12 @@ export class NameWalk {
   readonly #ground: Ground
   readonly #output: Output
   readonly #files: string[] = []
-  /** Paths that are not UTF-8, with the text that decoding makes of them. */
+  /** Paths that are not UTF-8: their decoded text and their bytes. */
   readonly #lossy: { readonly text: string; readonly bytes: Buffer }[] = []
   #lossyNames: LossyName[] | undefined
   readonly #q: string
   readonly #globs: readonly (readonly Segment[])[]
-  /** The text spans segments, so that names alone do not decide. */
+  /** True if the text has a slash, so that names alone do not decide. */
   readonly #spans: boolean
   #truncated = false
   #passed = 0
@@ -51,7 +51,7 @@ export class NameWalk {
     return this.#truncated
   }
 
-  /** The answer is one JSON array, by path. */
+  /** Puts one JSON array, sorted by path. */
   *run(): Generator<void, void> {
     const pending: PendingDirectory[] = [{ directory: this.#ground.root, prefix: '', found: false }]
     for (let branch = pending.pop(); branch !== undefined && !this.#truncated; branch = pending.pop()) {
@@ -92,7 +92,7 @@ export class NameWalk {
     else this.#lossy.push({ text, bytes: raw })
   }
 
-  /** Each path is told once: where decoding makes two alike, bytes that are not UTF-8 are told as \\xNN. */
+  /** Gives each path a text that no other has: if decoding makes two alike, bytes that are not UTF-8 are written \\xNN. */
   #nameLossy(): void {
     if (this.#lossy.length === 0) return
     const times = new Map<string, number>()
@@ -114,7 +114,7 @@ export class NameWalk {
     return this.#folded(directory ? `${prefix}${name}/` : prefix + name).includes(this.#q)
   }
 
-  /** Beside the text itself, which a name may hold too: `[id].tsx`. */
+  /** Returns whether a glob matches. The text itself is tried too, since a name may hold it: `[id].tsx`. */
   #fitsGlob(prefix: string, name: string): boolean {
     const path = this.#folded(this.#spans ? prefix + name : name).split('/')
     return this.#globs.some((glob) => matchSegments(glob, path, 0))

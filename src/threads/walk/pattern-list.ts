@@ -1,6 +1,6 @@
-// The globs of a request (`ignore_patterns`, protocol.md#tolerant-input), checked before any work is done: braces
-// are expanded here, within bounds, because .gitignore syntax has none and people write them. A list that
-// would grow beyond the bounds is refused (S-03).
+// `expandPatterns(field, patterns)` checks the globs of a request (`ignore_patterns`, protocol.md#tolerant-input) before
+// any work is done. It expands braces, because .gitignore syntax has none and people write them; a list that would grow
+// beyond the limits below is refused (S-03).
 
 import { Fault, quote } from '../../base/fault.ts'
 import { compileGlob } from './glob.ts'
@@ -9,12 +9,12 @@ import { compileGlob } from './glob.ts'
 export const PATTERN_LENGTH = 512
 /** Globs that the braces of one pattern may stand for. */
 export const ALTERNATIVES = 256
-/** Globs that a list may stand for: each name of a walk is held against all of them. */
+/** Globs that a list may stand for: each name of a walk is compared with all of them. */
 export const LIST_GLOBS = 256
 /** Characters of all globs that a list may stand for: reading them takes some milliseconds of the main thread. */
 export const LIST_LENGTH = 128 * 1024
 
-/** `patterns` without braces; throws `bad_request` naming `field` and the pattern that is too much. */
+/** Returns `patterns` without braces; throws `bad_request` with `field` and the pattern that is not accepted. */
 export function expandPatterns(field: string, patterns: readonly string[]): string[] {
   const globs: string[] = []
   let characters = 0
@@ -45,7 +45,7 @@ function refusal(field: string, pattern: string, sentence: string): Fault {
   return new Fault('bad_request', `${field}: the pattern ${quote(pattern)} ${sentence}`, { details: { field } })
 }
 
-/** Every reading of the braces in `pattern`, or undefined beyond `limit`. Braces without a partner are literal. */
+/** Returns every reading of the braces in `pattern`; undefined beyond `limit`. A brace without a partner is literal. */
 export function expandBraces(pattern: string, limit: number): string[] | undefined {
   let heads: string[] = ['']
   for (let i = 0; i < pattern.length;) {
@@ -69,7 +69,7 @@ export function expandBraces(pattern: string, limit: number): string[] | undefin
   return heads
 }
 
-/** The alternatives of the group that opens at `start`, at its own level. */
+/** Returns the alternatives of the group that opens at `start`, nested groups unread; undefined if it is not closed. */
 function readGroup(pattern: string, start: number): { alternatives: string[]; end: number } | undefined {
   const alternatives: string[] = []
   let depth = 0

@@ -1,6 +1,5 @@
-// What passes between the main thread and the tree walker: jobs one way, batches of finished bytes the
-// other. A batch is asked for one at a time, so a slow reader slows its own walk and nothing else, and
-// walks in one worker take turns.
+// The messages between the main thread and the tree walker: jobs one way, batches of finished bytes the other. The main
+// thread asks for each batch, so a slow reader slows its own walk only, and walks in one worker take turns.
 
 import type { Judged } from './left-out.ts'
 import type { FaultNotice } from '../../base/fault.ts'
@@ -13,11 +12,11 @@ export interface ListJob {
   readonly shape: 'lines' | 'flat' | 'tree'
   /** 1 = direct children. */
   readonly maxDepth: number
-  /** Entries after which the walk stops; Infinity: none. */
+  /** Entries after which the walk stops; Infinity: no limit. */
   readonly cap: number
-  /** Of a flat listing: entries that are passed over before the first; none unless given. */
+  /** Entries passed over before the first, in a flat listing; 0 unless given. */
   readonly offset?: number
-  /** Of a tree: level by level, so that a cap cuts what is deepest and every entry of the top is there. */
+  /** True: a tree is listed level by level, so that the cap cuts the deepest entries first. */
   readonly broad?: boolean
   readonly light: boolean
   readonly extensions: boolean
@@ -43,15 +42,15 @@ export interface RuleChoice {
   /** Globs in .gitignore syntax, relative to the walk's root, braces already expanded. */
   readonly patterns: readonly string[]
   readonly home: GitHome
-  /** Given: the walk begins in what is open there, and passes over what is withheld. */
+  /** Given for a limited caller: the walk begins in this opened directory and passes over what is withheld. */
   readonly judged?: Judged | undefined
 }
 
-/** Where git keeps the user's own excludes; undefined: there are none. */
+/** The directories in which git keeps the user's settings; undefined: there is none. */
 export interface GitHome {
   readonly home: string | undefined
   readonly configHome: string | undefined
-  /** A file of the user's own that is not read, since its file system does not answer. */
+  /** A settings file of the user that is not read, because its file system does not answer. */
   readonly silent?: string | undefined
 }
 
@@ -60,7 +59,7 @@ export interface NameJob {
   readonly kind: 'names'
   readonly path: string
   readonly q: string
-  /** What `q` stands for where it is a glob, braces expanded; without a slash of a name, with one of the whole path. */
+  /** The globs of `q`, braces expanded, if it is one; compared with the name, or with the whole path if they have a slash. */
   readonly globs?: readonly string[] | undefined
   readonly caseSensitive: boolean
   readonly hidden: boolean
@@ -70,7 +69,7 @@ export interface NameJob {
   readonly rules: RuleChoice
 }
 
-/** The files whose content is to be searched; see file-walk.ts. */
+/** The files whose content is to be searched; see FileWalk in tree-walker.ts. */
 export interface FilesJob {
   readonly kind: 'files'
   readonly path: string
@@ -84,7 +83,7 @@ export interface FilesJob {
 export interface HashJob {
   readonly kind: 'hash'
   readonly path: string
-  /** Given: the file is what is open there; `path` only names it. */
+  /** Given: the file is this opened one; `path` only names it. */
   readonly fd?: number | undefined
 }
 
@@ -95,27 +94,27 @@ export interface LossyName {
   readonly bytes: string
 }
 
-/** What a finished walk says about itself. */
+/** The result of a finished walk besides its text. */
 export interface WalkSummary {
-  /** Entries, nested ones too; for names: paths. */
+  /** Entries listed, nested ones too, or paths found. */
   readonly count: number
-  /** The cap was reached and there may be more. */
+  /** True if the cap was reached and there may be more. */
   readonly truncated: boolean
-  /** Of a broad tree that was truncated: the first directory whose entries are not all there. */
+  /** The first directory that lacks entries, in a broad tree that was truncated. */
   readonly cutAt?: string | undefined
-  /** Directories that were not entered because of `maxDepth`. */
+  /** True if directories were not entered because of `maxDepth`. */
   readonly depthLimited: boolean
   /** Directories, rule files and entries that could not be read. */
   readonly errors: number
-  /** The first few of their paths. */
+  /** The first ten of their paths. */
   readonly unreadable: readonly string[]
-  /** Of a search of names: those that are not UTF-8, as told and as bytes of the path below the root, in base64. */
+  /** The names found that are not UTF-8: the text shown, and the bytes of the path below the root in base64. */
   readonly lossyNames?: readonly LossyName[]
-  /** Of a hash job: 64 hex digits. */
+  /** 64 hex digits; the result of a hash job. */
   readonly sha256?: string
 }
 
-/** A piece of the answer. The last one carries the summary. */
+/** A piece of the answer. The last one has `end`. */
 export interface Batch {
   readonly bytes: Uint8Array
   readonly end?: WalkSummary
@@ -130,5 +129,5 @@ export type FromWalker =
   | { readonly type: 'opened'; readonly id: number }
   | { readonly type: 'batch'; readonly id: number; readonly batch: Batch }
   | { readonly type: 'failed'; readonly id: number; readonly fault: FaultNotice }
-  /** The walk was over when the batch was asked for. Every request has an answer, so that a stuck thread shows. */
+  /** The walk was over when the batch was asked for. Every request is answered, so that a stuck thread is noticed. */
   | { readonly type: 'over'; readonly id: number }
