@@ -1,7 +1,6 @@
-// posix_spawn: starts a program without copying this process (design, "Spawn": the cost of a fork grows with
-// resident memory). The child has its own session, default signal actions, an empty signal mask, and as
-// descriptors 0 to 2 exactly those given here, or one terminal as all three; everything else this process has
-// open is close-on-exec.
+// posix_spawn: starts a program without copying this process, since the cost of a fork grows with resident memory. The
+// child has its own session, default signal actions, an empty signal mask, and as descriptors 0 to 2 exactly those
+// given here, or one terminal as all three; everything else that this process has open is close-on-exec.
 
 import { constants } from 'node:os'
 import { bytesOfText } from '../base/bytes-text.ts'
@@ -39,7 +38,7 @@ const addChdir = libc.func(ADD_CHDIR)
 const SET_CGROUP = 'int posix_spawnattr_setcgroup_np(void *attributes, int cgroup)'
 const setCgroup = libc.func(SET_CGROUP)
 
-/** The same for every child, so made once; never destroyed. */
+/** Makes the attributes, which are the same for every child: made once, never destroyed. */
 function makeAttributes(group: number | undefined): Buffer {
   const made = Buffer.alloc(ATTRIBUTES_BYTES)
   // Filled by hand: sigfillset(3) leaves out 32 and 33, glibc's own, and they would stay ignored in every child.
@@ -79,14 +78,14 @@ export interface Pipes {
   readonly stderr: number
 }
 
-/** The path of a terminal that becomes 0, 1, 2 and, as nobody else's yet, the controlling terminal. */
+/** Path of a terminal that becomes 0, 1 and 2, and the controlling terminal, as it is no other session's yet. */
 export interface OnTerminal {
   readonly terminal: string
 }
 
 export type Program = NamedProgram & (Pipes | OnTerminal)
 
-/** Whether the C library starts a child inside a control group. */
+/** Returns true if the C library can start a child inside a control group. */
 export function canStartInGroup(): boolean {
   return libc.has(SET_CGROUP)
 }
@@ -203,7 +202,7 @@ function inDirectory(cwd: string, start: () => number): number {
   }
 }
 
-/** Where we were, unless that has been removed. */
+/** Returns our directory; / if it has been removed. */
 function ownDirectory(): string {
   try {
     return process.cwd()
@@ -212,7 +211,7 @@ function ownDirectory(): string {
   }
 }
 
-/** May not fail: a child has started, whose number only the caller can be told. */
+/** Goes back. It may not throw: a child has started, whose number only the caller can be told. */
 function goBack(before: string): void {
   try {
     process.chdir(before)

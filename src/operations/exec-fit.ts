@@ -1,5 +1,6 @@
-// Commands whose report is too long for one message. What has been run is not run again: its output keeps its beginning
-// and its end, as output_bytes has it, and the call that reads on from there is named. Looking at one is asked for less.
+// Shortens the report of a command that is too long for one message. The command is not run again: its output keeps its
+// beginning and its end, as output_bytes does, and the answer names the call that reads on from there. A look at a
+// command is repeated with smaller limits.
 
 import { headOf, jsonBytes, tailOf } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
@@ -9,11 +10,11 @@ import { PART_BYTES } from './exec-output.ts'
 const STREAMS = ['stdout', 'stderr'] as const
 type Stream = (typeof STREAMS)[number]
 
-/** Of the echo of the command, in bytes of JSON: enough to know it again. */
+/** Bytes of JSON of the echoed command: enough to know it again. */
 const COMMAND_BYTES = 4096
-/** What was waited for has come. */
+/** The shorter call does not wait: the output it waited for has come. */
 const AT_ONCE = { wait_seconds: 0 }
-/** For marks, and for offsets that become longer. */
+/** Bytes for marks, and for offsets that become longer. */
 const MARKS = 400
 
 export const runFit: Fit = { cut: cutOutput, marks: callForRest }
@@ -30,7 +31,7 @@ function lessOutput(came: Fields, asked: Fields, share: number): Fields | undefi
   return output_bytes < 256 ? undefined : { output_bytes, ...AT_ONCE }
 }
 
-/** Each stream has a quarter for itself; what one does not use, the other may. */
+/** Cuts both streams. Each has a quarter for itself; what one does not use, the other may. */
 function cutOutput(came: Fields, room: number): Fields {
   const rest = { ...came, ...shortCommand(came), stdout: '', stderr: '', stdout_tail: '', stderr_tail: '' }
   const free = Math.max(0, room - jsonBytes(rest) - MARKS)
@@ -56,7 +57,7 @@ function endsOf(came: Fields, stream: Stream, room: number): Fields {
   const total = countIn(came, `${stream}_bytes`) ?? begin + Buffer.byteLength(whole)
   const head = headOf(whole, room / 3)
   const kept = came[`${stream}_tail`]
-  // Where the end was cut off already, it is not at hand.
+  // True if the end was cut off already and is not at hand.
   const missing = kept === undefined && begin + Buffer.byteLength(whole) < total
   const end = typeof kept === 'string' ? kept : missing ? '' : whole.slice(head.length)
   const tail = tailOf(end, room - jsonBytes(head))
@@ -68,7 +69,10 @@ function endsOf(came: Fields, stream: Stream, room: number): Fields {
   }
 }
 
-/** A character that stands for what was not UTF-8 is at least one byte: what is said to be left out hides nothing. */
+/**
+ * Counts the fewest bytes that a text can be. U+FFFD stands for at least one byte, so a gap is never said to be shorter
+ * than it is.
+ */
 function leastBytes(text: string, lossy: boolean): number {
   return Buffer.byteLength(text) - (lossy ? 2 * (text.split('\ufffd').length - 1) : 0)
 }
@@ -86,7 +90,7 @@ function shortCommand(came: Fields): Fields {
   return { command: words, command_truncated: true }
 }
 
-/** What lies behind the beginning that is shown, of the first stream that has more. */
+/** Names the call for what lies behind the beginning shown, of the first stream that has more. */
 function callForRest(short: Fields, asked: Fields): Fields {
   if (countIn(short, 'next_offset') !== undefined) {
     const stream = 'stdout' in short ? 'stdout' : 'stderr'
@@ -99,10 +103,10 @@ function callForRest(short: Fields, asked: Fields): Fields {
   return { next: nextPart({ id, stream, offset: (countIn(short, `${stream}_offset`) ?? 0) + shown }) }
 }
 
-/** A range that ends before what is there: a client that follows the calls reaches the end, in the form it asked for. */
+/** Names the call that continues a range, in the form asked for: a client that follows the calls reaches the end. */
 function restOfRange(came: Fields, { limit, encoding }: Fields): Fields {
   const [from, offset, total] = [countIn(came, 'offset'), countIn(came, 'next_offset'), countIn(came, 'total')]
-  // Where nothing came, there is only the beginning of a character: the same call would bring no more.
+  // Nothing came: there is only the beginning of a character, and the same call would bring no more.
   if (offset === undefined || total === undefined || offset >= total || offset === from) return {}
   const stream = 'stdout' in came ? 'stdout' : 'stderr'
   const form = { ...(limit !== undefined && { limit }), ...(encoding !== undefined && { encoding }) }

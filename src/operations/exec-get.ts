@@ -1,5 +1,5 @@
-// exec_get: one command, its state and its output: the end of both streams, or a range of one by offsets
-// that the caller keeps. It can wait for the end, or for something new, and consumes nothing.
+// exec_get: one command, its state and its output: the end of both streams, or a range of one by offsets that the
+// caller keeps. It can wait for the end, or for something new, and consumes nothing.
 
 import type { Static } from 'typebox'
 import { operation, type Call } from '../operation.ts'
@@ -19,7 +19,7 @@ import {
 } from './exec-output.ts'
 import { orphanEntry, outputFields, tailReport, taskEntry, taskId } from './exec-report.ts'
 
-const { stdout, stderr, ...remarks } = outputFields
+const { stdout, stderr, ...outputMarks } = outputFields
 
 const input = Type.Object({
   id: taskId,
@@ -57,7 +57,7 @@ export const execGet = operation({
     ...taskEntry.properties,
     stdout: optional(stdout),
     stderr: optional(stderr),
-    ...remarks,
+    ...outputMarks,
     ...endsFields,
     ...rangeFields,
     next: nextCall,
@@ -84,7 +84,7 @@ export const execGet = operation({
   run: (asked, call) => look(asked, call),
 })
 
-/** What a command prints after its daemon was killed reaches no reader. */
+/** Marks of a command of an earlier life: what it prints after its daemon was killed reaches no reader. */
 const LOST = { stdout_truncated: true, stderr_truncated: true }
 
 async function look(asked: Static<typeof input>, call: Call) {

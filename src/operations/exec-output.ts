@@ -1,5 +1,5 @@
-// The output of a command in parts (protocol.md#exec-output): a range by absolute offsets, or the
-// beginning and the end with the offsets of what lies between, so that the rest can be asked for exactly.
+// The output of a command in parts (protocol.md#exec-output): a range by absolute offsets, or the beginning and the end
+// with the offsets of what lies between, so that a client can ask for the rest exactly.
 
 import { isUtf8 } from 'node:buffer'
 import type { Static } from 'typebox'
@@ -12,11 +12,11 @@ import { taskEntryOf } from './exec-report.ts'
 
 /** Most bytes of one part. */
 export const PART_BYTES = 1024 * 1024
-/** Of each stream, for a model: more than it is shown, since escape sequences and progress displays go. */
+/** Bytes of each stream for a model: more than it is shown, since escape sequences and progress displays go. */
 export const TEXT_BYTES = 128 * 1024
-/** Longest wait of one call: clients and proxies give up after 60 s of silence. */
+/** Longest wait of one call, of a command or a terminal: clients and proxies give up after 60 s of silence. */
 export const MOST_WAIT_SECONDS = 50
-/** The wait that `next` proposes. */
+/** The wait that `next` proposes, in seconds. */
 export const USUAL_WAIT_SECONDS = 45
 
 const offset = (description: string) => optional(Type.Integer({ description, minimum: 0 }))
@@ -29,7 +29,7 @@ export const outputBytes = optional(
   }),
 )
 
-/** What reports carry besides when `output_bytes` was given. */
+/** Further fields of a report if `output_bytes` was given. */
 export const endsFields = {
   stdout_offset: offset('With output_bytes: where stdout begins, unless at 0'),
   stdout_tail: text('With output_bytes: the end of stdout where something lies between'),
@@ -39,7 +39,7 @@ export const endsFields = {
   stderr_tail_offset: offset('The same for stderr'),
 }
 
-/** What exec_get answers besides when a range was asked for. */
+/** Further fields of exec_get's answer if a range was asked for. */
 export const rangeFields = {
   offset: offset('With stream: offset of the first byte returned'),
   next_offset: offset('With stream: offset of the next call'),
@@ -67,7 +67,7 @@ export const nextCall = optional(
   ),
 )
 
-/** Where the wait has passed and the command has not ended. */
+/** Returns the call to make next if the wait has passed and the command has not ended. */
 export function nextOf(task: Task): { next?: Static<typeof nextCall> } {
   if (task.end !== undefined) return {}
   const { id } = task
@@ -83,13 +83,13 @@ export interface RangeAsked {
   readonly encoding: 'utf8' | 'base64'
 }
 
-/** Waits until there is something at the offset, or the end; then what there is. */
+/** Returns a range. Waits until there is something at the offset, or the end. */
 export async function rangeReport(task: Task, asked: RangeAsked, waits: AbortSignal | undefined) {
   const { stream, encoding } = asked
   const look = () =>
     rangeOf(task.tail(stream), { ...asked, text: encoding === 'utf8', running: task.end === undefined })
   let range = look()
-  // The beginning of a character alone is nothing to be read yet.
+  // The beginning of a character alone cannot be read yet.
   while (waits !== undefined && !waits.aborted && range.bytes.byteLength === 0 && task.end === undefined) {
     const { total } = range
     const beyond = Math.max(total, asked.offset)
@@ -111,7 +111,9 @@ export async function rangeReport(task: Task, asked: RangeAsked, waits: AbortSig
   }
 }
 
-/** The beginning and the end of both streams. `heads`: their true beginnings are kept, for whoever waits. */
+/**
+ * Reports the beginning and the end of both streams. `heads`: their true beginnings are kept, for a caller that waits.
+ */
 export function endsReport(task: Task, bytes: number, heads: boolean) {
   const out = endsOf(task, 'stdout', bytes, heads)
   const err = endsOf(task, 'stderr', bytes, heads)
@@ -139,7 +141,7 @@ interface TextPart {
 interface StreamEnds extends TextPart {
   readonly tail: TextPart | undefined
   readonly total: number
-  /** Something is missing. */
+  /** True if something is missing. */
   readonly short: boolean
 }
 
@@ -160,7 +162,7 @@ function endsOf(task: Task, stream: StreamName, bytes: number, heads: boolean): 
   return { ...start, tail: end, total, short: true, lossy: start.lossy || end.lossy }
 }
 
-/** The characters of an excerpt that begins at `first`; halves at a cut are left out. */
+/** Returns the characters of an excerpt that begins at `first`; halves at a cut are left out. */
 function partOf(
   kept: Excerpt,
   first: number,

@@ -1,4 +1,4 @@
-// Where a command stands, for who is told of its progress: the last line it printed, on whichever stream it
+// The progress of a command, for a client that asked to be told: the last line it printed, on the stream on which it
 // printed last.
 
 import { stripVTControlCharacters } from 'node:util'
@@ -8,7 +8,7 @@ import type { Excerpt } from '../workspace/exec/task-output.ts'
 /** Bytes from the end in which a line is looked for. */
 const LOOKED_AT = 4096
 
-/** Looks anew at each call; undefined as long as nothing was printed. */
+/** Returns a function that looks anew at each call; undefined as long as nothing was printed. */
 export function lastLineOf(task: Task): () => string | undefined {
   const seen = { stdout: 0, stderr: 0 }
   let line: string | undefined
@@ -34,7 +34,7 @@ function endOf({ pieces }: Excerpt): Buffer {
   return Buffer.concat(last).subarray(-LOOKED_AT)
 }
 
-/** The last line with anything to read on it; a carriage return begins it anew. Exported for its test. */
+/** Returns the last line with anything to read on it; a carriage return begins it anew. Exported for its test. */
 export function lastLine(bytes: Buffer): string | undefined {
   const lines = stripVTControlCharacters(bytes.toString('utf8')).split(/[\r\n]+/)
   return lines.findLast((line) => /[^\s\p{C}\uFFFD]/u.test(line))?.trim()

@@ -1,5 +1,5 @@
-// A task as clients see it (protocol.md#exec-task): the schema, and the reports that fill it. `success` is the
-// transport's to add.
+// A task as clients see it (protocol.md#exec-task): the schema, and the reports that fill it. The transport adds
+// `success`.
 
 import type { Static } from 'typebox'
 import type { Rendered } from '../operation.ts'
@@ -50,7 +50,7 @@ const fields = {
 /** A task without its output. */
 export const taskEntry = Type.Object(fields)
 
-/** Its output and what belongs to it. */
+/** A task's output, and the facts about it. */
 export const outputFields = {
   stdout: text('UTF-8; U+FFFD where it was not'),
   stderr: text('UTF-8; U+FFFD where it was not'),
@@ -94,7 +94,7 @@ export function taskEntryOf(task: Task): Entry {
   }
 }
 
-/** A command of an earlier life: what can still be told of it. */
+/** Returns the entry of a command of an earlier life: the facts that can still be told. */
 export function orphanEntry({ id, command, session, cwd, startedAt }: Orphan): Entry {
   const begun = startedAt.toISOString()
   return {
@@ -112,14 +112,14 @@ export function orphanEntry({ id, command, session, cwd, startedAt }: Orphan): E
 }
 
 /**
- * The kernel starts a child's peak at its parent's, so only what lies above our own peak is the child's; a
- * smaller figure would say more about the daemon than about the command.
+ * Returns a child's peak memory if it is above our own: the kernel starts a child's peak at its parent's, so a smaller
+ * figure would say more about the daemon than about the command.
  */
 function peakMemory(bytes: number): { max_rss_bytes?: number } {
   return bytes > process.resourceUsage().maxRSS * 1024 ? { max_rss_bytes: bytes } : {}
 }
 
-/** The marks of an end that is out of the ordinary. */
+/** Returns the marks of an end that is out of the ordinary. */
 function endingOf({ end }: Task) {
   const survivors = end?.survivors ?? []
   return {
@@ -130,12 +130,12 @@ function endingOf({ end }: Task) {
   }
 }
 
-/** With the end of the output, as far as it is kept. */
+/** Reports a task with the end of its output, as far as it is kept. */
 export function tailReport(task: Task): Promise<Report> {
   return withOutput(task, task.tail('stdout'), task.tail('stderr'), 'front')
 }
 
-/** With the output from its beginning, for the reply that waited for the end. */
+/** Reports a task with its output from the beginning, for the reply that waited for the end. */
 export function wholeReport(task: Task): Promise<Report> {
   return withOutput(task, task.head('stdout'), task.head('stderr'), 'back')
 }
@@ -161,7 +161,7 @@ async function withOutput(task: Task, stdout: Excerpt, stderr: Excerpt, cut: 'fr
   }
 }
 
-/** What the last event of a stream says. The exit code is always a number (protocol.md#exec-task). */
+/** Returns the data of the last event of a stream. The exit code is always a number (protocol.md#exec-task). */
 export function exitOf(task: Task): Readonly<Record<string, unknown>> {
   const { end } = task
   return {

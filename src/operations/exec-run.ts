@@ -1,5 +1,6 @@
-// exec_run: starts a command and waits for its end, for some time, or not at all (protocol.md#exec). Each command
-// runs in its own session with real pipes; a code other than 0 is a result, not a fault.
+// exec_run: starts a command and waits for its end, for some time, or not at all (protocol.md#exec). Each command runs
+// in its own session with real pipes; a code other than 0 is a result, not a fault. The command's time-out is enforced
+// in workspace/exec/task.ts; `wait_seconds` here ends the call alone.
 
 import type { Static } from 'typebox'
 import { Fault } from '../base/fault.ts'
@@ -17,7 +18,7 @@ import { refuseWithheld } from '../workspace/files/opening/access.ts'
 
 /** Seconds a finished task is kept where `ttl_seconds` is 0. */
 const TTL_SECONDS = 300
-/** Longest a timer of Node runs: 2^31 - 1 ms. */
+/** Longest time of a timer of Node: 2^31 - 1 ms. */
 const MOST_SECONDS = 2_147_483
 
 const kept = `At most ${KEPT_TASKS} finished commands and ${KEPT_BYTES / 1024 / 1024} MiB of their output are kept; the oldest go first.`
@@ -88,8 +89,8 @@ export const execRun = operation({
       'A non-zero exit code is a result, not an error. It waits for the end, or for wait_seconds: then the command runs on and exec_get with the id waits further. ' +
       'For servers set background true. stdin is empty unless given. Output that is too long (16 MiB, or output_bytes) is cut and says so.',
     hidden: ['stream', 'kill_on_disconnect'],
-    // There the signal aborts only when the caller has cancelled, and that ends the command (protocol.md#exec).
-    // What does not fit into the result is read afterwards: so it is kept.
+    // Over MCP the signal aborts only if the caller has cancelled, and that ends the command (protocol.md#exec). Output
+    // that does not fit into the result is read afterwards, so it is kept.
     defaults: { kill_on_disconnect: true, keep_logs: true },
     // Answered before clients give up (60 s of silence); logs stay long enough to be read in parts.
     fit: runFit,
@@ -139,8 +140,8 @@ function requestOf(input: RunInput, waits: boolean): TaskRequest {
 }
 
 /**
- * The report of the task once it has ended or wait_seconds have passed. Where the caller leaves first, the
- * wait ends and the task runs on.
+ * Returns the report of the task once it has ended or wait_seconds have passed. If the caller leaves first, the wait
+ * ends and the task runs on, unless it is to be ended then.
  */
 async function waitedFor(task: Task, input: RunInput, call: Call) {
   const { wait_seconds: seconds, output_bytes: bytes, kill_on_disconnect: kill } = input

@@ -1,5 +1,5 @@
-// Commands that have been started: list, feed, end, follow (protocol.md#exec). exec-run starts them, exec-get looks
-// at one.
+// Commands that have been started: list, feed, end, follow (protocol.md#exec). exec-run starts one, exec-get looks at
+// one, exec-stream makes the stream of one.
 
 import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'

@@ -1,10 +1,10 @@
-// What the end of a command or a terminal answers about processes of it that live on.
+// The fields in which the end of a command or a terminal tells of its processes that live on.
 
 import { Type } from 'typebox'
 import { optional } from '../schema.ts'
 import type { Leftovers } from '../workspace/processes/mark.ts'
 
-/** Fields of the answer; absent where nothing lives on. */
+/** Fields of the answer; absent if nothing lives on. */
 export const leftoverFields = {
   survived: optional(
     Type.Boolean({ description: 'Something lives on: SIGKILL did not end it, or it had left the session (setsid)' }),

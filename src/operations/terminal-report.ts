@@ -1,5 +1,5 @@
-// A terminal as clients see it (protocol.md#terminals): the schemas, and the reports that fill them. `success` is the
-// transport's to add.
+// A terminal as clients see it (protocol.md#terminals): the schemas, and the reports that fill them. The transport adds
+// `success`.
 
 import type { Static } from 'typebox'
 import { optional, restCall, Type } from '../schema.ts'
@@ -8,7 +8,7 @@ import type { Passage } from '../workspace/terminals/output.ts'
 import { MOST_SCROLLBACK } from '../workspace/terminals/sizes.ts'
 import type { Terminal } from '../workspace/terminals/terminal.ts'
 
-/** The longest character of UTF-8. */
+/** Bytes of the longest character of UTF-8. */
 export const CHARACTER_BYTES = 4
 
 const text = (description: string) => Type.String({ description })
@@ -83,7 +83,7 @@ export function terminalEntryOf(terminal: Terminal): Static<typeof terminalEntry
   }
 }
 
-/** What was asked for, where `from` and `life` were given. */
+/** The place asked for, if `from` was given. */
 export interface ScrollbackAsked {
   readonly from: number
   readonly life: string | undefined
@@ -128,14 +128,14 @@ function gapOf(
   return gap === 0 ? {} : { gap: { from: asked.from, to: from, reason: 'ring' } }
 }
 
-/** The life is known to the caller and is not this one: its offsets mean nothing here. */
+/** Returns true if the caller knows another life: its offsets mean nothing here. */
 export const isOther = (terminal: Terminal, life: string | undefined): boolean =>
   life !== undefined && life !== terminal.life
 
 /**
- * Bytes at the start of a passage that are the rest of a character which began before it: the text begins behind
- * them. Where what was before cannot be looked at any more, any bytes that could be such a rest; at the very beginning
- * of the output, and behind something that is no open character, none: they are shown as what they are, no UTF-8.
+ * Counts the bytes at the start of a passage that are the rest of a character which began before it: the text begins
+ * behind them. If the bytes before are gone, any that could be such a rest count. At the very beginning of the output,
+ * and behind something that is no open character, none do: they are shown as bytes that are not UTF-8.
  */
 function halfBefore(terminal: Terminal, { offset, bytes, gap }: Passage): number {
   const rest = leadingHalf(Buffer.from(bytes.subarray(0, CHARACTER_BYTES)))
@@ -150,7 +150,7 @@ function halfBefore(terminal: Terminal, { offset, bytes, gap }: Passage): number
   return Math.min(rest, length - open)
 }
 
-/** Less the beginning of a character whose rest may still come: a later call gets it whole. */
+/** Returns the passage without the beginning of a character whose rest may still come: a later call gets it whole. */
 export function wholeCharacters(passage: Passage, terminal: Terminal): Buffer {
   const bytes = Buffer.from(passage.bytes)
   const more = terminal.alive || passage.offset + bytes.byteLength < terminal.head

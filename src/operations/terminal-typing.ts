@@ -1,4 +1,4 @@
-// Typing into a terminal and resizing it: REST has both always, MCP in a toolset that is off by default.
+// Typing into a terminal and resizing it: always over REST; over MCP in a toolset that is off by default.
 
 import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'
@@ -7,7 +7,7 @@ import { INPUT_BYTES } from '../workspace/terminals/terminal.ts'
 import { bodyBytes, inputBytes, tooLong } from './input-bytes.ts'
 import { cells, terminalId } from './terminals.ts'
 
-/** The tools alone are off by default. */
+/** The tools are off by default; the routes are not. */
 const TOOLSET = { toolset: 'terminal', routed: 'always' } as const
 
 export const terminalInput = operation({

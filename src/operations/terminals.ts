@@ -1,5 +1,5 @@
-// Terminals: open, list, look back, end. A client with a socket follows them there; `terminal_scrollback` with
-// `from` is the way for every other.
+// Terminals: open, list, look back, end. A client with a socket follows them there (transports/socket); every other one
+// calls `terminal_scrollback` with `from`.
 
 import type { Static } from 'typebox'
 import { operation, type Fit } from '../operation.ts'
@@ -18,33 +18,10 @@ import {
 } from './terminal-report.ts'
 import { refuseWithheld } from '../workspace/files/opening/access.ts'
 import { leftoverFields, leftoversReply } from './leftovers.ts'
+import { MOST_WAIT_SECONDS } from './exec-output.ts'
 import { askedCount, countIn, textIn } from './fit-fields.ts'
 
-// What a terminal printed, in parts that fit into one message: fewer bytes are asked for, from the same offset or of the
-// same end, and the call for what is left out is named.
-
-const scrollbackFit: Fit = {
-  less(came, asked, share) {
-    const size = Math.min(countIn(came, 'size') ?? 0, askedCount(asked, 'bytes') || Infinity)
-    const bytes = Math.floor(size * share)
-    return bytes < 4 ? undefined : { bytes, wait_seconds: 0 } // what was waited for has come
-  },
-  marks(short, asked, came) {
-    const forward = asked['from'] !== undefined && asked['from'] !== null
-    // The end was asked for: what is left out lies before it.
-    const from = countIn(forward ? short : came, forward ? 'next' : 'from') ?? 0
-    const text = short['encoding'] === 'text'
-    const life = textIn(short, 'life')
-    const args = { ...(text && { text }), id: asked['id'] ?? asked['terminal_id'], from, ...(life !== '' && { life }) }
-    return textIn(short, 'scrollback') === textIn(came, 'scrollback')
-      ? {}
-      : { scrollback_truncated: true, next_call: { tool: 'terminal_scrollback', arguments: args } }
-  },
-}
-
-/** Longest wait of one call: below the minute after which clients give up. */
-const MOST_WAIT_SECONDS = 50
-/** Clients ask for more than there can be; it is what there is. */
+/** Largest number a client may ask for: it gets what there is. */
 const ANY_SIZE = 2 ** 31 - 1
 
 export const terminalId = id('The terminal, as terminal_create and terminal_list name it.')
@@ -116,6 +93,27 @@ export const terminalList = operation({
   run: (_input, call) => Promise.resolve({ terminals: call.workspace.terminals.list().map(terminalEntryOf) }),
 })
 
+// Shortens what a terminal printed to parts that fit into one message: fewer bytes are asked for, from the same offset
+// or of the same end, and the answer names the call for the rest.
+const scrollbackFit: Fit = {
+  less(came, asked, share) {
+    const size = Math.min(countIn(came, 'size') ?? 0, askedCount(asked, 'bytes') || Infinity)
+    const bytes = Math.floor(size * share)
+    return bytes < 4 ? undefined : { bytes, wait_seconds: 0 } // the output it waited for has come
+  },
+  marks(short, asked, came) {
+    const forward = asked['from'] !== undefined && asked['from'] !== null
+    // The end was asked for: the rest lies before it.
+    const from = countIn(forward ? short : came, forward ? 'next' : 'from') ?? 0
+    const text = short['encoding'] === 'text'
+    const life = textIn(short, 'life')
+    const args = { ...(text && { text }), id: asked['id'] ?? asked['terminal_id'], from, ...(life !== '' && { life }) }
+    return textIn(short, 'scrollback') === textIn(came, 'scrollback')
+      ? {}
+      : { scrollback_truncated: true, next_call: { tool: 'terminal_scrollback', arguments: args } }
+  },
+}
+
 const scrollbackInput = Type.Object({
   id: terminalId,
   bytes: whole('At most this many bytes: the last, or with from the first. 0: all there are.', {
@@ -176,13 +174,13 @@ async function lookBack(terminal: Terminal, input: Static<typeof scrollbackInput
   if (input.from === undefined) return scrollbackReport(terminal, { ...terminal.tail(most), gap: 0 }, text)
   const asked = { from: input.from, life }
   const from = isOther(terminal, life) ? 0 : input.from
-  // One character at least, or a caller who reads text would never get past it.
+  // One character at least, or a caller that reads text would never get past it.
   const passage = () => terminal.passage(from, text ? Math.max(most, CHARACTER_BYTES) : most)
   const report = () => scrollbackReport(terminal, passage(), text, asked)
   if (wait_seconds === 0) return report()
   const waits = AbortSignal.any([signal, AbortSignal.timeout(wait_seconds * 1000)])
   await terminal.until(from, waits)
-  // The beginning of a character alone is nothing to be read yet.
+  // The beginning of a character alone cannot be read yet.
   for (let now = passage(); text && isHalf(now, terminal) && !waits.aborted; now = passage()) {
     await terminal.until(now.offset + now.bytes.byteLength, waits)
   }

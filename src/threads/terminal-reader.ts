@@ -1,6 +1,7 @@
-// The thread that moves the bytes of all terminals (design, "PTY": a flood read on the main thread keeps it 95 %
-// busy). It waits in poll(2) for their masters and for a pipe by which main wakes it, so it hears no event;
-// messages are fetched after each wake. Opening and closing descriptors is main's.
+// The thread that moves the bytes of all terminals: a flood read on the main thread keeps it 95 % busy. It waits in
+// poll(2) for their masters and for a pipe by which the main thread wakes it, so it hears no event; it fetches messages
+// after each wake. Bytes go from the pty into the terminal's ring here (terminal/line.ts); `news` tells
+// workspace/terminals/reader.ts, from where they go to clients. The main thread opens and closes descriptors.
 
 import { readSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
@@ -10,9 +11,9 @@ import { TerminalLine } from './terminal/line.ts'
 import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal/messages.ts'
 import { TerminalRing } from './terminal/ring.ts'
 
-/** Main is told of news this often at most: a flood costs it a message each time, an echo none of the wait. */
+/** Pause between two `news` to the main thread: a flood costs it a message each time, an echo none of the wait. */
 const NEWS_MS = 2
-/** But at once of this much: a fast program fills what a client may be behind (256 KiB) in less than that. */
+/** Bytes that are told at once: a fast program fills what a client may be behind (256 KiB) in less than that pause. */
 const NEWS_BYTES = 32 * 1024
 
 const { wake, control } = workerData as ReaderStart // startWorker's caller gives exactly this
@@ -22,7 +23,7 @@ const lines = new Map<number, TerminalLine>()
 const polled = new PollSet()
 const pipeBytes = Buffer.alloc(16)
 let lastNews = 0
-/** Bytes that main has not been told of. */
+/** Bytes that the main thread has not been told of. */
 let untold = 0
 
 function take(message: ToReader): void {
@@ -35,14 +36,17 @@ function take(message: ToReader): void {
   else line?.cut()
 }
 
-/** The cell first: whoever posts after that puts a byte into the pipe again. */
+/**
+ * Fetches messages. Clears the cell after the pipe and before it looks: a message posted later puts a byte into the
+ * pipe again.
+ */
 function hear(): void {
   readSync(wake, pipeBytes)
   Atomics.store(cells, WOKEN, 0)
   for (let next = main.next(); next !== undefined; next = main.next()) take(next)
 }
 
-/** Tells main that rings have grown, unless it has not looked since the last time. */
+/** Tells the main thread that rings have grown, unless it has not looked since the last time. */
 function tell(now: number): void {
   if (untold === 0 || (untold < NEWS_BYTES && now - lastNews < NEWS_MS)) return
   untold = 0
@@ -50,7 +54,7 @@ function tell(now: number): void {
   if (Atomics.exchange(cells, NEWS, 1) === 0) main.say({ type: 'news' })
 }
 
-/** Until something has to be done that no descriptor announces; -1 for no such thing. */
+/** Returns the milliseconds until something has to be done that no descriptor announces; -1 for no such thing. */
 function patience(now: number): number {
   let at = untold > 0 ? lastNews + NEWS_MS : Number.POSITIVE_INFINITY
   for (const line of lines.values()) at = Math.min(at, line.restsUntil(now) || at)

@@ -1,4 +1,5 @@
-// How many cells of a terminal a character takes: none, one or two, as Unicode 15 and today's terminals have it. Pure.
+// Tells how many cells of a terminal a character takes: none, one or two, by Unicode 15 and as today's terminals do.
+// Pure.
 
 /** Ranges of East Asian wide and fullwidth characters, first and last. */
 const WIDE: readonly (readonly [number, number])[] = [
@@ -18,12 +19,12 @@ const WIDE: readonly (readonly [number, number])[] = [
   [0x1b000, 0x1b2ff],
   [0x20000, 0x3fffd],
 ]
-/** Marks that stand on the character before, and what only directs: joiners, variation selectors. */
+/** Characters without a cell: marks on the character before, joiners, variation selectors. */
 const MARK = /^[\p{Mn}\p{Me}\p{Cf}]$/u
 const SOFT_HYPHEN = 0xad
 const EMOJI = /^\p{Emoji_Presentation}$/u
 
-/** Width + 1 of the characters that were asked for so far, of those below 0x10000. */
+/** Width + 1 of the characters below 0x10000 that were asked for so far. */
 const known = new Uint8Array(0x10000)
 
 export function widthOf(code: number): 0 | 1 | 2 {

@@ -1,5 +1,5 @@
-// What escape and control sequences do to the state of a screen (ECMA-48, xterm's ctlseqs): each is given complete,
-// with its numbers. A sequence that changes cells alone does nothing here. Pure.
+// Does what escape and control sequences do to the state of a screen (ECMA-48, xterm's ctlseqs). Each is given
+// complete, with its numbers. A sequence that changes cells alone does nothing here. Pure.
 
 import { setLook, type Numbers } from './look.ts'
 import { index, inside, moveBy, moveRows, repeatLast, reverseIndex, tab } from './screen-moves.ts'
@@ -19,7 +19,7 @@ import {
   type ScreenState,
 } from './screen-state.ts'
 
-/** Longest number that means something: more than any screen has. */
+/** Largest number that counts: more than any screen has. */
 const MOST = 0x3fff_ffff
 const MOST_STYLE = 6
 /** Characters between ESC and the last one that names a character set. */
@@ -28,7 +28,7 @@ const LONGEST_SET = 2
 export interface Sequence extends Numbers {
   /** `<`, `=`, `>` or `?` before the numbers, or nothing. */
   readonly prefix: string
-  /** Before the final character. */
+  /** Characters before the final one. */
   readonly between: string
   final: string
 }
@@ -93,7 +93,7 @@ function toLineStart(state: ScreenState): void {
   if (cursor.y >= top && cursor.y <= bottom) cursor.x = 0
 }
 
-/** With the mode of side margins DECSLRM, else the cursor is saved. */
+/** With the mode of side margins DECSLRM; without it the cursor is saved. */
 function setSides(state: ScreenState, list: Int32Array): void {
   if (state.modes[SIDE_MARGINS] !== true) return saveCursor(state)
   const left = clamp(list[0] ?? 0, 1, state.cols)
@@ -103,7 +103,7 @@ function setSides(state: ScreenState, list: Int32Array): void {
   home(state)
 }
 
-/** ESC, perhaps one character between, and the final one. */
+/** Runs ESC, perhaps one character between, and the final one. */
 export function runEscape(state: ScreenState, between: string, final: string): void {
   const { cursor } = state
   state.last = 0
@@ -121,7 +121,7 @@ export function runEscape(state: ScreenState, between: string, final: string): v
   else runShort(state, final)
 }
 
-/** What ESC with a letter and the one character of C1 have in common. */
+/** Runs what ESC with a letter and the one character of C1 have in common. */
 export function runShort(state: ScreenState, letter: string): void {
   state.last = 0
   if (letter === 'D') index(state)

@@ -1,6 +1,6 @@
-// What waits to be typed into one terminal: at most 1 MiB, in memory that two threads share, behind the ring of the
-// output. The main thread puts bytes behind each other, the reader thread writes as many as the kernel takes in one
-// call. So a piece costs its bytes and nothing else: no object, no message and no system call of its own.
+// The input that waits to be typed into one terminal: at most 1 MiB, in memory that two threads share, behind the ring
+// of the output. The main thread puts bytes behind each other; the reader thread writes as many as the kernel takes in
+// one call. So a piece costs its bytes alone: no object, no message, no system call.
 
 import { HEADER_BYTES, INPUT_BYTES, INPUT_OFFSET, SENT, WRITTEN } from './layout.ts'
 
@@ -18,7 +18,7 @@ export class InputRing {
     return this.#load(SENT) - this.#load(WRITTEN)
   }
 
-  /** Main thread: there is room for them, as `waiting` has told. They are copied. */
+  /** Main thread: copies bytes in; `waiting` has told that there is room for them. */
   put(bytes: Uint8Array): void {
     const sent = this.#load(SENT)
     const start = sent % INPUT_BYTES
@@ -28,13 +28,13 @@ export class InputRing {
     this.#store(SENT, sent + bytes.byteLength)
   }
 
-  /** Reader: what comes next, as far as it lies in one piece, at `position`. */
+  /** Reader: returns where the next bytes are and how many lie in one piece. */
   next(): { readonly position: number; readonly count: number } {
     const position = this.#load(WRITTEN) % INPUT_BYTES
     return { position, count: Math.min(this.waiting, INPUT_BYTES - position) }
   }
 
-  /** Reader: the terminal has taken that much. */
+  /** Reader: notes that the terminal has taken that many. */
   wrote(count: number): void {
     this.#store(WRITTEN, this.#load(WRITTEN) + count)
   }

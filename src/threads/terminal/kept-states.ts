@@ -1,16 +1,16 @@
-// States of a terminal's screen at the slices of its output, in the memory that both threads share: the reader thread
-// keeps one at the end of each, and the main thread goes on from there to where a client begins. A state that may still
-// be asked for is never being written, as there is one place more than slices in the ring.
+// States of a terminal's screen at the slices of its output, in memory that both threads share. The reader thread keeps
+// one at the end of each slice; the main thread goes on from there to where a client begins. A state that may still be
+// asked for is never being written, since there is one place more than slices in the ring.
 
 import { STATE_BYTES, STATES, STATES_OFFSET } from './layout.ts'
 import type { ScreenState } from './screen-state.ts'
 
-/** Before each state: its offset, and how long its text is. */
+/** Bytes before each state: its offset, and the length of its text. */
 const HEADER_BYTES = 16
 const NONE = -1n
 
 export interface KeptState {
-  /** What was printed before it makes this state. */
+  /** Bytes printed before the state: they make it. */
   readonly offset: number
   readonly state: ScreenState
 }
@@ -24,24 +24,24 @@ export class KeptStates {
     this.#cells = new BigInt64Array(shared, STATES_OFFSET, (STATES * STATE_BYTES) / 8)
   }
 
-  /** As new, for another terminal. */
+  /** Forgets all states, for another terminal. */
   clear(): void {
     for (let place = 0; place < STATES; place++) Atomics.store(this.#cells, cellOf(place), NONE)
   }
 
-  /** Reader. `slice`: the number of slices that were printed before. */
+  /** Reader: keeps a state. `slice`: number of slices that were printed before. */
   keep(slice: number, { offset, state }: KeptState): void {
     const place = slice % STATES
     const cell = cellOf(place)
     const text = JSON.stringify(state)
-    if (text.length > STATE_BYTES - HEADER_BYTES) return // cannot be: what it has is bounded
+    if (text.length > STATE_BYTES - HEADER_BYTES) return // cannot be: a state is bounded
     Atomics.store(this.#cells, cell, NONE)
     this.#bytes.write(text, place * STATE_BYTES + HEADER_BYTES, 'latin1')
     Atomics.store(this.#cells, cell + 1, BigInt(text.length))
     Atomics.store(this.#cells, cell, BigInt(offset))
   }
 
-  /** Main thread: the last that is not behind `offset`. */
+  /** Main thread: returns the last state that is not behind `offset`. */
   before(offset: number): KeptState | undefined {
     let best: { readonly place: number; readonly at: number } | undefined
     for (let place = 0; place < STATES; place++) {

@@ -1,6 +1,6 @@
-// One terminal as the reader thread has it: its master, the ring of its output, and the ring of the input that
-// waits for it. Reading stops at the ring's limit, writing where the kernel takes no more; neither ever waits by
-// itself, and in one turn neither moves more than a step's worth, so that every other terminal has its turn.
+// One terminal as the reader thread has it: its master, the ring of its output, and the ring of the input that waits
+// for it. Reading stops at the ring's limit, writing when the kernel takes no more. Neither ever waits by itself, and
+// in one turn neither moves more than one step, so that every other terminal has its turn.
 
 import { addressOf, POLLIN } from '../../native/libc.ts'
 import { readMaster, writeMaster } from '../../native/pty.ts'
@@ -12,19 +12,21 @@ import { freshScreen, resizeScreen } from './screen-state.ts'
 import { ScreenTracker } from './screen-tracker.ts'
 
 export const POLLOUT = 0x004
-/** A line that is ready without anything to be moved is left alone this long, instead of asked without pause. */
+/**
+ * Time for which a line is left alone that is ready although nothing can be moved, instead of polling it without pause.
+ */
 export const REST_MS = 20
 
 export class TerminalLine {
   readonly #master: number
   readonly #ring: TerminalRing
-  /** Of the ring's bytes, which `#ring` keeps alive. */
+  /** Address of the ring's bytes, which `#ring` keeps alive. */
   readonly #address: bigint
   readonly #input: InputRing
   readonly #inputAddress: bigint
   readonly #screen: ScreenTracker
   readonly #states: KeptStates
-  /** Output that the state of the screen has been made of. */
+  /** Bytes of output that the state of the screen has been made of. */
   #tracked = 0
   #restUntil = 0
   #ended = false
@@ -45,28 +47,28 @@ export class TerminalLine {
     return this.#master
   }
 
-  /** Nothing will come any more. */
+  /** True once nothing will come any more. */
   get over(): boolean {
     return this.#over
   }
 
-  /** Until when this line is to be left alone (ms); 0 where it is not. */
+  /** Time until which this line is left alone (ms); 0 if it is not. */
   restsUntil(now: number): number {
     return this.#restUntil > now ? this.#restUntil : 0
   }
 
-  /** What to wait for: POLLIN, POLLOUT, both or nothing. */
+  /** Returns what to wait for: POLLIN, POLLOUT, both or nothing. */
   wants(now: number): number {
     if (this.restsUntil(now) > 0) return 0
     return (this.#ring.rests(this.#ended) ? 0 : POLLIN) | (this.#input.waiting > 0 ? POLLOUT : 0)
   }
 
-  /** The program has ended; the end of the terminal is the end of its output from now on. */
+  /** Notes that the program has ended: the end of the terminal is the end of its output from now on. */
   finish(): void {
     this.#ended = true
   }
 
-  /** Moves what can be moved, one step's worth in each direction. How many bytes the ring has more than before. */
+  /** Moves what can be moved, one step in each direction. Returns how many bytes the ring has gained. */
   serve(reported: number, now: number): number {
     const wrote = (reported & POLLOUT) !== 0 && this.#write()
     const before = this.#ring.head
@@ -74,19 +76,19 @@ export class TerminalLine {
     const end = (reported & ~POLLOUT) !== 0 && this.#read(STEP_BYTES) === 'over'
     const grown = this.#ring.head - before
     if (end && this.#ended) this.#over = true
-    // Where nobody has the slave open although we hold it (vhangup), or the kernel is of two minds.
+    // No process has the slave open although we hold it (vhangup), or the kernel contradicts itself.
     else if (end || (!wrote && grown === 0)) this.#restUntil = now + REST_MS
     return grown
   }
 
-  /** Takes what is there this moment (the kernel holds far less than a step), and no more after it. */
+  /** Takes what is there this moment (the kernel holds far less than a step), and nothing after it. */
   cut(): void {
     this.#ended = true
     this.#read(STEP_BYTES)
     this.#over = true
   }
 
-  /** The window may have changed: what was printed so far belongs to the old one. */
+  /** Takes a change of the window: output so far belongs to the old one. */
   #fit(head: number): void {
     const { state } = this.#screen
     const { cols, rows } = this.#ring.window
@@ -95,7 +97,7 @@ export class TerminalLine {
     resizeScreen(state, cols, rows)
   }
 
-  /** Goes on with the state of the screen, to the end of a slice at most. Done late, in slices, as it is cheaper then. */
+  /** Advances the state of the screen, to the end of a slice at most. Late and in slices, as that is cheaper. */
   #track(head: number): void {
     const slice = Math.floor(this.#tracked / SLICE_BYTES) + 1
     const offset = Math.min(head, slice * SLICE_BYTES)
@@ -117,7 +119,7 @@ export class TerminalLine {
     return 'later'
   }
 
-  /** True where the terminal has taken something. As much goes into one call as lies in one piece. */
+  /** Writes input; true if the terminal has taken some. One call takes as much as lies in one piece. */
   #write(): boolean {
     let taken = 0
     while (taken < STEP_BYTES) {

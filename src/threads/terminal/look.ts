@@ -1,5 +1,5 @@
-// How a terminal writes from now on: weight, lines, colours, as the control sequence SGR (ECMA-48 8.3.117, and what
-// xterm added) sets them; kept as a few numbers, and told again as one such sequence. Pure.
+// How a terminal writes from now on: weight, lines, colours, as the control sequence SGR (ECMA-48 8.3.117, and xterm's
+// additions) sets them; kept as a few numbers, and told again as one such sequence. Pure.
 
 /** Numbers of one control sequence. `colons`: bit i is set where number i was joined to the one before by a colon. */
 export interface Numbers {
@@ -9,7 +9,7 @@ export interface Numbers {
 }
 
 export interface Look {
-  /** Bit n: attribute n of SGR is on. */
+  /** Bit n is set if attribute n of SGR is on. */
   bits: number
   /** Style of the underline; 0: none. */
   line: number
@@ -39,7 +39,7 @@ export function setLook(look: Look, numbers: Numbers): void {
     if (code === FORE || code === BACK || code === UNDER) at = setColour(look, numbers, at)
     else if (code === 4 && isColon(numbers, at + 1)) look.line = list[++at] ?? 0
     else setOne(look, code)
-    while (isColon(numbers, at + 1)) at++ // more of it, which we do not know
+    while (isColon(numbers, at + 1)) at++ // more of a kind that we do not know
   }
 }
 
@@ -71,7 +71,7 @@ function setUsual(look: Look, code: number): void {
   else if (code >= 100 && code <= 107) look.back = OF_16 | (code - 92)
 }
 
-/** The colour at `at`, with semicolons or colons; returns where its last number is. */
+/** Sets the colour at `at`, with semicolons or colons; returns the index of its last number. */
 function setColour(look: Look, numbers: Numbers, at: number): number {
   const { list, count } = numbers
   const kind = list[at + 1] ?? 0
@@ -92,7 +92,7 @@ function setColour(look: Look, numbers: Numbers, at: number): number {
   return last
 }
 
-/** The sequence that sets this look, whatever was before it. */
+/** Returns the sequence that sets this look, independent of the look before. */
 export function lookSequence(look: Look): string {
   const parts = ['0']
   for (let bit = 1; bit <= 9; bit++) if ((look.bits >>> bit) & 1) parts.push(String(bit))

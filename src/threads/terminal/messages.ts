@@ -1,6 +1,6 @@
-// What the main thread and the terminal reader say to each other. The reader waits in poll(2), so a message to
-// it is followed by a byte into a pipe it polls; the cells of `control` keep either side from saying twice
-// what the other has not heard yet.
+// The messages between the main thread and the terminal reader. The reader waits in poll(2), so a message to it is
+// followed by a byte into a pipe that it polls. The cells of `control` keep either side from saying twice what the
+// other has not heard yet.
 
 export interface ReaderStart {
   /** The reading end of the pipe. */
@@ -22,7 +22,7 @@ export type ToReader =
   | { readonly type: 'add'; readonly line: number; readonly master: number; readonly shared: SharedArrayBuffer }
   /** The program has ended: a hang-up is the end from now on. */
   | { readonly type: 'finish'; readonly line: number }
-  /** Somebody else holds the terminal: what is there now is the last. */
+  /** Another process holds the terminal: what is there now is the last. */
   | { readonly type: 'cut'; readonly line: number }
 
 export type FromReader =

@@ -1,18 +1,18 @@
-// The bytes that bring a fresh terminal into the state of a screen, cells left out: what a client is given before
+// The prelude: bytes that bring a fresh terminal into the state of a screen, cells left out. A client gets it before
 // output that does not begin with the terminal's first byte. At most 1 KiB. Pure.
 
 import { lookSequence } from './look.ts'
 import { ORIGIN, SIDE_MARGINS, WRAP, type Cursor, type ScreenState, type ScreenSide } from './screen-state.ts'
 
-/** A prelude has at most so many bytes. */
+/** Most bytes of a prelude. */
 export const PRELUDE_BYTES = 1024
 
 const CSI = '\x1b['
 const SAVE = '\x1b7'
-/** The alternate screen without anything else. */
+/** Mode of the alternate screen without anything else. */
 const PLAIN_ALTERNATE = 47
 const SET = '()*+'
-/** Begins what the output is inside of, as something that terminals pass over. */
+/** Begins the sequence that the output is inside of, as one that terminals pass over. */
 const OPEN = { '': '', osc: '\x1b]9999;', string: '\x1b_', csi: '\x1b[<<' } as const
 const SHIFTS = ['\x0f', '\x0e', '\x1bn', '\x1bo']
 
@@ -21,21 +21,21 @@ export function preludeOf(state: ScreenState): Buffer {
   const cursors = [state.cursor, usual.saved, alternate.saved].filter((one) => one !== undefined)
   const sets = cursors.some((one) => one.sets.some((set) => set !== 'B'))
   const cursorOf = (cursor: Cursor): string[] => [...placeOf(state, cursor), ...writingOf(cursor, sets)]
-  // What leaves the cursor elsewhere comes first: the margins, then what the usual screen keeps for later.
+  // First what leaves the cursor elsewhere: the margins, then what the usual screen keeps for later.
   const parts = [...sideOf(state, usual), ...(usual.saved === undefined ? [] : [...cursorOf(usual.saved), SAVE])]
   // The alternate screen keeps its cursor while the usual one is shown.
   const kept = alternate.saved === undefined ? [] : [...cursorOf(alternate.saved), SAVE]
   if (state.alternate !== 0) parts.push(`${CSI}?${state.alternate}h`, ...sideOf(state, alternate), ...kept)
   else if (kept.length > 0) parts.push(`${CSI}?${PLAIN_ALTERNATE}h`, ...kept, `${CSI}?${PLAIN_ALTERNATE}l`)
   parts.push(...modesOf(state), ...nowOf(state), ...writingOf(state.cursor, sets))
-  // After the cursor has been put where the line is full, which takes a character.
+  // After the cursor was put at the end of a full line, which takes a character.
   if (state.modes[WRAP] === false) parts.push(`${CSI}?${WRAP}l`)
   if (state.insert) parts.push(`${CSI}4h`)
   const open = `${OPEN[state.inside]}${state.held}`
   return Buffer.from(`${shortened(parts, PRELUDE_BYTES - open.length)}${open}`, 'latin1')
 }
 
-/** Whole sequences, as far as there is room; with what there can be there always is. */
+/** Returns whole sequences, as far as there is room; a state that can be fits. */
 function shortened(parts: readonly string[], room: number): string {
   let text = ''
   for (const part of parts) if (text.length + part.length <= room) text += part
@@ -65,7 +65,7 @@ function modesOf(state: ScreenState): string[] {
 
 const placeOf = ({ cols }: ScreenState, { x, y }: Cursor): string[] => [`${CSI}${y + 1};${Math.min(x, cols - 1) + 1}H`]
 
-/** With the origin mode rows count from the margin; where the line is full, its last cell gets a character. */
+/** With the origin mode, rows count from the margin. If the line is full, its last cell gets a character. */
 function nowOf(state: ScreenState): string[] {
   const { cursor, cols } = state
   const { top } = state.sides[state.alternate === 0 ? 0 : 1]

@@ -1,6 +1,6 @@
-// The output of one terminal: its last bytes, addressed by their absolute offset in all it ever wrote, in
-// memory that two threads share. The reader thread appends; the main thread copies out, and says how far the
-// reader may go: reading pauses while an attached client is too far behind. Offsets are exact up to 2^53.
+// The ring: the last bytes of one terminal's output, addressed by their absolute offset in all that it ever wrote, in
+// memory that two threads share. The reader thread appends. The main thread copies out, and sets how far the reader may
+// go: reading pauses while an attached client is too far behind. Offsets are exact up to 2^53.
 
 import {
   HEAD,
@@ -15,33 +15,33 @@ import {
   WRITTEN,
 } from './layout.ts'
 
-/** Most the reader adds between two looks at the limit: what may be in the writing at any moment. */
+/** Most bytes that the reader adds between two looks at the limit: they may be in the writing at any moment. */
 export const STEP_BYTES = 64 * 1024
-/** How far the reader goes ahead of the slowest client (protocol.md#frames). */
+/** Bytes that the reader goes ahead of the slowest client (protocol.md#frames). */
 export const AHEAD_BYTES = 256 * 1024
-/** A reader at its limit goes on once it has this much room: less would wake it for every frame. */
+/** Room that a reader at its limit waits for: less would wake it for every frame. */
 const RESUME_BYTES = 64 * 1024
 /** Room beyond the limit once the program has ended: more than the kernel holds for one terminal (some 20 KiB). */
 const LAST_BYTES = 128 * 1024
-/** No client is attached: nothing is waited for. */
+/** Limit without clients: none. */
 export const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 export interface RingPart {
-  /** Of the first byte. */
+  /** Offset of the first byte. */
   readonly offset: number
   readonly bytes: Buffer
 }
 
-/** What can be looked back on: the ring itself, or what is left of it when its terminal has ended. */
+/** Output that can be looked back on: the ring itself, or what is left of it when its terminal has ended. */
 export interface History {
   readonly head: number
   /** Offset of the first byte that can certainly still be copied. */
   readonly oldest: number
-  /** Copies these bytes; begins later where the first of them have been overwritten meanwhile. */
+  /** Copies these bytes; begins later if the first of them have been overwritten meanwhile. */
   copy(from: number, to: number): RingPart
   /**
-   * The bytes from an offset on where they lie, as far as they lie in one piece. Those of the slice before `oldest` are
-   * there too, while the reader is stopped.
+   * Returns the bytes from an offset on where they lie, as far as they lie in one piece. While the reader is stopped,
+   * the slice before `oldest` can be read too.
    */
   view(from: number, most: number): Uint8Array
 }
@@ -60,7 +60,7 @@ export class TerminalRing implements History {
     if (shared === undefined) this.#store(LIMIT, NO_LIMIT)
   }
 
-  /** As new, for another terminal. Nobody else may be using it. */
+  /** Empties it for another terminal; no other thread may be using it. */
   reset(): void {
     for (const cell of [HEAD, WRITTEN, SENT]) this.#store(cell, 0)
     this.#store(LIMIT, NO_LIMIT)
@@ -101,13 +101,13 @@ export class TerminalRing implements History {
     Atomics.store(this.#cells, WINDOW, (cols << 16) | rows)
   }
 
-  /** Main thread: the reader stops at this offset. True where it rests and has to be woken to go on. */
+  /** Main thread: sets the offset at which the reader stops. True if it rests and has to be woken to go on. */
   setLimit(offset: number): boolean {
     this.#store(LIMIT, offset)
     return offset - this.head >= RESUME_BYTES && Atomics.exchange(this.#cells, RESTING, 0) === 1
   }
 
-  /** Reader: the bytes that may be appended in one piece, at `position`. `ended`: the program has. */
+  /** Reader: returns where, and how many, bytes may be appended in one piece. `ended`: the program has ended. */
   room(ended: boolean): { readonly position: number; readonly count: number } {
     const head = this.head
     const position = head % RING_BYTES
@@ -115,17 +115,17 @@ export class TerminalRing implements History {
     return { position, count: Math.max(0, Math.min(left, RING_BYTES - position, STEP_BYTES)) }
   }
 
-  /** Reader: that many bytes have been put where `room` said. */
+  /** Reader: notes that so many bytes have been put where `room` said. */
   appended(count: number): void {
     this.#store(HEAD, this.head + count)
   }
 
-  /** Reader: true where it has to wait for `setLimit`. */
+  /** Reader: returns true if it has to wait for `setLimit`. */
   rests(ended: boolean): boolean {
     if (ended) return this.room(true).count === 0
     const resting = Atomics.load(this.#cells, RESTING) === 1
     if (!resting && this.room(false).count > 0) return false
-    // Said first and looked at again after it: whoever raises the limit meanwhile sees one or the other.
+    // Set first, then the limit is read again: a limit that is raised meanwhile is seen by one side or the other.
     Atomics.store(this.#cells, RESTING, 1)
     if (this.#load(LIMIT) - this.head < RESUME_BYTES) return true
     Atomics.store(this.#cells, RESTING, 0)

@@ -1,11 +1,11 @@
-// How what is printed moves the cursor of a screen: characters, line ends, tabs. Cells are not kept, so a run of
-// characters is one step, whatever its length. Pure.
+// Moves the cursor of a screen as printed characters, line ends and tabs do. Cells are not kept, so a run of characters
+// of any length is one step. Pure.
 
 import { clamp, sideOf, WRAP, type ScreenState } from './screen-state.ts'
 
 const TAB = 8
 
-/** So many characters of one cell each. */
+/** Prints `count` characters of one cell each. */
 export function printNarrow(state: ScreenState, count: number): void {
   const { cursor, cols } = state
   const end = cursor.x + count
@@ -35,14 +35,14 @@ export function printOne(state: ScreenState, width: 0 | 1 | 2): void {
   state.last = width
 }
 
-/** REP: the last character again. */
+/** REP: prints the last character again. */
 export function repeatLast(state: ScreenState, count: number): void {
   const width = state.last
   if (width === 1) printNarrow(state, count)
   else if (width === 2) for (let left = Math.min(count, state.cols * state.rows); left > 0; left--) printOne(state, 2)
 }
 
-/** At the bottom margin the lines scroll instead; below it the cursor stops at the last row. */
+/** Moves down. At the bottom margin the lines scroll instead; below it the cursor stops at the last row. */
 function moveDown(state: ScreenState, lines: number): void {
   const { cursor, rows } = state
   const { bottom } = sideOf(state)
@@ -62,17 +62,17 @@ export function reverseIndex(state: ScreenState): void {
   if (cursor.y !== sideOf(state).top) cursor.y = Math.max(0, cursor.y - 1)
 }
 
-/** At least as many line ends as there are rows have come: wherever the cursor was, it is at the bottom. */
+/** Moves to the bottom: at least as many line ends have come as there are rows. */
 export function toBottom(state: ScreenState): void {
   moveDown(state, state.rows)
 }
 
-/** A full line is not any more. */
+/** Moves the cursor from behind a full line onto its last cell. */
 export function inside(state: ScreenState): void {
   state.cursor.x = Math.min(state.cursor.x, state.cols - 1)
 }
 
-/** Within the screen, and with the origin mode within the margins. */
+/** Moves within the screen. */
 export function moveBy(state: ScreenState, x: number, y: number): void {
   inside(state)
   const { cursor } = state
@@ -89,7 +89,7 @@ export function moveRows(state: ScreenState, count: number): void {
   moveBy(state, 0, clamp(y + count, least, most) - y)
 }
 
-/** To the next tab stop, or back to that before; stops are at every eighth column. */
+/** Moves to the next tab stop, or back to the one before; stops are at every eighth column. */
 export function tab(state: ScreenState, count: number): void {
   const { cursor, cols } = state
   if (cursor.x >= cols) return
@@ -97,7 +97,7 @@ export function tab(state: ScreenState, count: number): void {
   cursor.x = clamp(stop * TAB, 0, cols - 1)
 }
 
-/** A control character below 0x20, or 0x7f. */
+/** Runs a control character below 0x20, or 0x7f. */
 export function control(state: ScreenState, code: number): void {
   const { cursor } = state
   state.last = 0

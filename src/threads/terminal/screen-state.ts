@@ -1,25 +1,25 @@
-// What a terminal's screen is set to: where the cursor stands, margins, modes, which screen, character sets, looks.
-// Everything but the cells, so it is a few hundred bytes and plain: it is stored as JSON between two looks. Where
-// terminals differ, it does as xterm.js does. Pure.
+// The settings of a terminal's screen: cursor, margins, modes, which screen, character sets, looks. Everything but the
+// cells, so it is a few hundred bytes and plain: it is stored as JSON between two slices. Where terminals differ, it
+// does as xterm.js does. Pure.
 
 import { PLAIN, type Look } from './look.ts'
 
 export interface Cursor {
-  /** Columns from 0; as many as there are: the line is full, and the next character begins another. */
+  /** Column from 0. Equal to the number of columns: the line is full, and the next character begins another. */
   x: number
   y: number
   look: Look
   sets: string[]
-  /** Which of the sets is in use. */
+  /** Index of the set in use. */
   shift: number
 }
 
-/** What each of the two screens has for itself. */
+/** Settings that each of the two screens has for itself. */
 export interface ScreenSide {
   top: number
   bottom: number
   saved: Cursor | undefined
-  /** Flags of the keyboard protocol of kitty, the newest last. */
+  /** Flags of kitty's keyboard protocol, the newest last. */
   keys: number[]
 }
 
@@ -29,35 +29,35 @@ export interface ScreenState {
   cursor: Cursor
   /** The usual screen and the alternate one. */
   sides: [ScreenSide, ScreenSide]
-  /** The private mode that switched to the alternate screen; 0: the usual one is shown. */
+  /** Private mode that switched to the alternate screen; 0: the usual one is shown. */
   alternate: number
-  /** Private modes that were set or reset and stand for themselves, by number. */
+  /** Private modes that were set or reset and that depend on no other, by number. */
   modes: Record<number, boolean>
-  /** Of the modes that exclude each other, the one that was set last; 0: none. */
+  /** The mode that was set last of those that exclude each other; 0: none. */
   mouse: number
   mouseForm: number
   insert: boolean
   newline: boolean
   keypad: boolean
-  /** Of the cursor, as DECSCUSR has it; -1: never set. */
+  /** Style of the cursor, as in DECSCUSR; -1: never set. */
   style: number
-  /** What modifyOtherKeys was set to. */
+  /** Value of modifyOtherKeys. */
   otherKeys: number
-  /** Left and right margin, as DECSLRM has it; empty: none. */
+  /** Left and right margin, as in DECSLRM; empty: none. */
   sideMargins: string
   /** Width of the character printed last, for its repetition; 0: something else came after it. */
   last: number
-  /** Inside a sequence whose contents are passed over: which one. */
+  /** Kind of the sequence whose contents are being passed over; empty: none. */
   inside: '' | 'osc' | 'string' | 'csi'
-  /** The beginning of a sequence or character that is not complete yet, as Latin-1. */
+  /** Beginning of a sequence or character that is not complete yet, as Latin-1. */
   held: string
 }
 
-/** Kept of the keyboard's flags; programs nest two or three deep. */
+/** Flags of the keyboard that are kept; programs nest two or three deep. */
 const MOST_KEYS = 8
 const USUAL_SETS = ['B', 'B', 'B', 'B']
 
-/** Private modes that stand for themselves: all that today's terminals know and that neither clear nor resize. */
+/** Private modes that depend on no other: all that today's terminals know and that neither clear nor resize. */
 const MODES: ReadonlySet<number> = new Set([
   1, 5, 6, 7, 8, 12, 25, 45, 67, 69, 1004, 1007, 1034, 1035, 1036, 1039, 1042, 1043, 1070, 2004, 2026, 2027, 2031, 2048,
   5522, 7727, 9001,
@@ -75,7 +75,7 @@ const SAVING_ALTERNATE = 1049
 const usualCursor = (): Cursor => ({ x: 0, y: 0, look: { ...PLAIN }, sets: [...USUAL_SETS], shift: 0 })
 const usualSide = (rows: number): ScreenSide => ({ top: 0, bottom: rows - 1, saved: undefined, keys: [] })
 
-/** A terminal that has just been switched on. */
+/** Returns the state of a terminal that has just been switched on. */
 export function freshScreen(cols: number, rows: number): ScreenState {
   return {
     cols,
@@ -100,7 +100,7 @@ export function freshScreen(cols: number, rows: number): ScreenState {
 
 export const sideOf = (state: ScreenState): ScreenSide => state.sides[state.alternate === 0 ? 0 : 1]
 
-/** The window has another size: margins go, and what is outside comes in. */
+/** Takes a new size of the window: margins go, and a cursor outside comes in. */
 export function resizeScreen(state: ScreenState, cols: number, rows: number): void {
   const { cursor } = state
   state.cols = cols
@@ -149,7 +149,7 @@ function showAlternate(state: ScreenState, mode: number, on: boolean): void {
   if (!on && mode === SAVING_ALTERNATE) restoreCursor(state)
 }
 
-/** CUP: columns and rows from 0; with the origin mode the rows of the margins. */
+/** CUP: moves the cursor; columns and rows from 0, with the origin mode in the rows of the margins. */
 export function moveTo(state: ScreenState, x: number, y: number): void {
   const origin = state.modes[ORIGIN] === true
   const { top, bottom } = sideOf(state)
@@ -159,7 +159,7 @@ export function moveTo(state: ScreenState, x: number, y: number): void {
 
 export const home = (state: ScreenState): void => moveTo(state, 0, 0)
 
-/** DECSTBM, from 1 and both inclusive; 0: the edge. */
+/** DECSTBM: rows from 1, both inclusive; 0: the edge. */
 export function setMargins(state: ScreenState, top: number, bottom: number): void {
   const last = bottom === 0 || bottom > state.rows ? state.rows : bottom
   const first = Math.max(1, top)
@@ -182,7 +182,7 @@ export function softReset(state: ScreenState): void {
   state.cursor = { ...usualCursor(), x: state.cursor.x, y: state.cursor.y }
 }
 
-/** The flags of the keyboard protocol of kitty: `>` adds, `<` takes away, `=` changes the newest. */
+/** Sets the flags of kitty's keyboard protocol: `>` adds, `<` takes away, `=` changes the newest. */
 export function setKeys(state: ScreenState, prefix: string, first: number, second: number): void {
   const { keys } = sideOf(state)
   if (prefix === '>') {

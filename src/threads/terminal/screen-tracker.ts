@@ -1,6 +1,6 @@
-// Reads what a terminal prints and keeps the state of its screen: finds characters, control characters and sequences
-// (the states of ECMA-48 parsers, UTF-8, C1 as two bytes) and does what they do. It may begin and stop anywhere: what is
-// not complete is held, a few hundred bytes at most. Fed with a flood it looks at the end alone of long runs of lines.
+// Reads what a terminal prints and keeps the state of its screen: it finds characters, control characters and sequences
+// (the states of ECMA-48 parsers, UTF-8, C1 as two bytes) and runs them. It may begin and stop anywhere: a sequence
+// that is not complete is held, a few hundred bytes at most. In a flood it looks only at the end of long runs of lines.
 
 import { widthOf } from './character-width.ts'
 import { runEscape, runSequence, runShort, type Sequence } from './control-functions.ts'
@@ -13,25 +13,25 @@ const SUB = 0x1a
 const BEL = 0x07
 const CR = 0x0d
 const LF = 0x0a
-/** What ends a sequence that is not complete: it is given up. A byte above 0x7f does so too. */
+/** Bytes that end an incomplete sequence, which is given up. A byte above 0x7f does so too. */
 const ENDS: ReadonlySet<number> = new Set([ESC, CAN, SUB])
-/** In UTF-8 the first byte of the control characters 0x80 to 0x9f. */
+/** First byte of the control characters 0x80 to 0x9f in UTF-8. */
 const C1 = 0xc2
-/** Numbers of a sequence; more are not looked at. */
+/** Numbers of a sequence that are looked at. */
 const MOST_NUMBERS = 32
 const LARGEST = 0x3fff_ffff
-/** Bytes that are held of a sequence; what is longer is passed over. */
+/** Bytes that are held of a sequence; a longer one is passed over. */
 const MOST_HELD = 256
 const NEAR = 48
-/** The character of each byte. */
+/** Character of each byte below 128. */
 const FINALS: readonly string[] = Array.from({ length: 128 }, (_, byte) => String.fromCharCode(byte))
-/** Shorter runs are not worth a look for their last lines. */
+/** Shortest run that is worth a look for its last lines. */
 const LONG_RUN = 1024
 
 export class ScreenTracker {
   state: ScreenState
   readonly #list = new Int32Array(MOST_NUMBERS + 1)
-  /** One for all sequences with nothing but numbers: output may be full of them. */
+  /** One object for all sequences of numbers only: output may be full of them. */
   readonly #usual: Sequence = { prefix: '', between: '', final: '', list: this.#list, count: 0, colons: 0 }
 
   constructor(state: ScreenState) {
@@ -47,14 +47,14 @@ export class ScreenTracker {
       const next = this.#step(whole, at)
       if (next === undefined) {
         if (whole.length - at <= MOST_HELD) state.held = whole.toString('latin1', at)
-        else state.inside = 'csi' // only a control sequence may be that long and not be passed over yet
+        else state.inside = 'csi' // only a control sequence may be that long without being passed over
         return
       }
       at = next
     }
   }
 
-  /** Does what begins at `at`; where the next thing begins, undefined where the end is not there yet. */
+  /** Runs what begins at `at`. Returns where the next thing begins; undefined if the end is not there yet. */
   #step(bytes: Buffer, at: number): number | undefined {
     if (this.state.inside !== '') return this.#passOver(bytes, at)
     const second = bytes[at + 1] ?? 0
@@ -63,7 +63,7 @@ export class ScreenTracker {
     return this.#text(bytes, at, nextEscape(bytes, at))
   }
 
-  /** Characters up to `stop`, where an ESC or the end is, or up to a character of C1. */
+  /** Prints characters up to `stop`, which is an ESC or the end, or up to a character of C1. */
   #text(bytes: Buffer, begin: number, stop: number): number | undefined {
     const { state } = this
     let at = stop - begin > LONG_RUN ? this.#lastLines(bytes, begin, stop) : begin
@@ -91,7 +91,7 @@ export class ScreenTracker {
 
   /**
    * Skips lines whose effect is known: behind as many line ends as there are rows the cursor is at the bottom, and
-   * behind a carriage return at the left. Where what is left to be read begins.
+   * behind a carriage return at the left. Returns where the rest begins.
    */
   #lastLines(bytes: Buffer, begin: number, stop: number): number {
     const { state } = this
@@ -115,7 +115,7 @@ export class ScreenTracker {
     return last + 1
   }
 
-  /** A control character of C1; `at` is behind it. */
+  /** Runs a control character of C1; `at` is behind it. */
   #c1(bytes: Buffer, at: number, code: number): number | undefined {
     if (code === 0x9b) return this.#sequence(bytes, at)
     if (code === 0x9d) return this.#string(bytes, at, 'osc')
@@ -144,7 +144,7 @@ export class ScreenTracker {
     return end + 1
   }
 
-  /** What follows CSI. Read in one go where there is nothing unusual in it, as output may be full of them. */
+  /** Runs what follows CSI, in one go if it is of the usual form, as output may be full of them. */
   #sequence(bytes: Buffer, begin: number): number | undefined {
     const list = this.#list
     let count = 0
@@ -180,12 +180,12 @@ export class ScreenTracker {
     return at + 1
   }
 
-  /** Control characters in the middle of a sequence are done at once. */
+  /** Runs control characters in the middle of a sequence at once. */
   #controls(bytes: Buffer, begin: number, end: number): void {
     for (let at = begin; at < end; at++) if ((bytes[at] ?? 0) < 0x20) control(this.state, bytes[at] ?? 0)
   }
 
-  /** The control sequence whose numbers begin at `begin` and whose last character is at `end`. */
+  /** Runs the control sequence whose numbers begin at `begin` and whose last character is at `end`. */
   #run(bytes: Buffer, begin: number, end: number): void {
     let prefix = ''
     let between = ''
@@ -208,20 +208,22 @@ export class ScreenTracker {
     runSequence(this.state, { prefix, between, final, list, count: Math.min(count, MOST_NUMBERS), colons })
   }
 
-  #isGround(): boolean {
+  #isOutside(): boolean {
     return this.state.inside === ''
   }
 
-  /** A string: held while it is short and has no end, so that nothing of it is lost; a long one is passed over. */
+  /**
+   * Takes a string. A short one is held until its end comes, so that nothing of it is lost; a long one is passed over.
+   */
   #string(bytes: Buffer, begin: number, kind: 'osc' | 'string'): number | undefined {
     this.state.inside = kind
     const end = this.#passOver(bytes, begin)
-    if (this.#isGround() || bytes.length - begin > MOST_HELD / 2) return end
+    if (this.#isOutside() || bytes.length - begin > MOST_HELD / 2) return end
     this.state.inside = ''
     return undefined
   }
 
-  /** To the end of a string, or of a control sequence that is too long. */
+  /** Passes over the rest of a string, or of a control sequence that is too long. */
   #passOver(bytes: Buffer, begin: number): number | undefined {
     const { state } = this
     for (let at = begin; at < bytes.length; at++) {
@@ -243,7 +245,7 @@ export class ScreenTracker {
   }
 }
 
-/** Where the next ESC is, or the end; near ones are found faster without a call. */
+/** Returns where the next ESC is, or the end; a near one is found faster without a call. */
 function nextEscape(bytes: Buffer, begin: number): number {
   const near = Math.min(bytes.length, begin + NEAR)
   for (let at = begin; at < near; at++) if (bytes[at] === ESC) return at
@@ -251,7 +253,7 @@ function nextEscape(bytes: Buffer, begin: number): number {
   return far === -1 ? bytes.length : far
 }
 
-/** How long the character at `at` is; 1 where it is none, 0 where its end is missing. */
+/** Returns the length of the character at `at`; 1 if it is none, 0 if its end is missing. */
 function lengthOf(bytes: Buffer, at: number, stop: number): number {
   const first = bytes[at] ?? 0
   const length = first >= 0xf8 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1
@@ -262,7 +264,7 @@ function lengthOf(bytes: Buffer, at: number, stop: number): number {
   return length
 }
 
-/** The character, or 0 where the bytes are none: terminals leave them out. */
+/** Returns the character, or 0 if the bytes are none: terminals leave such bytes out. */
 function codeAt(bytes: Buffer, at: number, length: number): number {
   const first = bytes[at] ?? 0
   const needs = first >= 0xf8 ? 0 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0

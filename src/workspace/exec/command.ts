@@ -1,14 +1,14 @@
-// From the command of a request to the argv that is started (protocol.md#exec). Pure: nothing here
-// looks at the system. Arrays of two or more words run as they are; one word alone may be a command line.
+// Makes the argv that is started out of the command of a request (protocol.md#exec). Pure: it does not look at the
+// system. An array of two or more words runs as it is; one word alone may be a command line.
 
 import { quote, refuse } from '../../base/fault.ts'
 import { shellBehind, shellScript } from './shell-words.ts'
 
 export interface CommandPlan {
   readonly argv: readonly [string, ...string[]]
-  /** The caller does not wait for the end. */
+  /** True if the caller does not wait for the end. */
   readonly background: boolean
-  /** Index of the last word, where it is a shell's script: it may be handed over as a file. */
+  /** Index of the last word if that is a shell's script, which may be handed over as a file. */
   readonly script: number | undefined
   /** Index of that shell: other programs may stand before it (`timeout 5 bash -c …`). */
   readonly shell: number
@@ -16,10 +16,10 @@ export interface CommandPlan {
 
 const SHELL = '/bin/sh'
 
-/** Anything a shell would read as more than one plain word. */
+/** Characters that a shell would not take as part of a plain word. */
 const NEEDS_SHELL = /[\s|&;<>()$`\\"'*?[\]#~=!{}]/
 
-/** Unknown modes are `auto`, never an error. */
+/** Returns the plan of a command. Takes an unknown mode for `auto`. Throws `bad_request` if no program is named. */
 export function planCommand(words: readonly string[], mode: string): CommandPlan {
   const [first = '', ...rest] = words
   if (first.trim() === '' && rest.length === 0) {
@@ -38,7 +38,7 @@ function startsScript(words: readonly string[]): boolean {
   return shellScript(words.slice(shellBehind(words))) !== undefined
 }
 
-/** Where the script of `bash -lc script` is, if nothing follows it. */
+/** Returns the index of the script of `bash -lc script`, if no word follows it. */
 function ownScript(words: readonly string[]): Pick<CommandPlan, 'script' | 'shell'> {
   const shell = shellBehind(words)
   const at = shell + (shellScript(words.slice(shell))?.at ?? Infinity)
@@ -71,7 +71,7 @@ export function splitWords(line: string): [string, ...string[]] {
   return [program, ...rest]
 }
 
-/** The text between the quote at `start` and its partner at `end`. */
+/** Returns the text between the quote at `start` and its partner at `end`. */
 function quotedPart(line: string, start: number): { text: string; end: number } {
   const mark = line.charAt(start)
   let text = ''

@@ -1,7 +1,7 @@
-// Commands that an earlier life of this daemon started and that still run: it was killed, or crashed, and could end
-// nothing. They are found by the mark in their environment, looked for at the start and when somebody asks while
-// there are some; none of them is ever started again. Each is its session, as it was: ending it means TERM,
-// two seconds, KILL for that session; what had left the session by itself lives on.
+// Commands that an earlier life of this daemon started and that still run, because that daemon was killed or crashed.
+// They are found by the mark in their environment: at the start, and when a client asks while there are some. The
+// daemon never starts one again. Ending one ends its session (TERM, 2 s, KILL); a process that had left the session
+// lives on.
 
 import { readFile, readlink } from 'node:fs/promises'
 import { awayFrom, markedProcesses, type Leftovers, type MarkedProcess } from '../processes/mark.ts'
@@ -11,15 +11,15 @@ import { COMMAND_END, endSession, type ProcessSession } from '../processes/sessi
 
 export interface Orphan {
   readonly id: string
-  /** The number of its session: the process id that its first process has or had. */
+  /** Number of its session: the process id that its first process has or had. */
   readonly session: number
-  /** Of its first process, or of the oldest that is left. */
+  /** Command line of its first process, or of the oldest that is left. */
   readonly command: readonly string[]
   readonly cwd: string
   readonly startedAt: Date
 }
 
-/** The commands of ended lives with this state directory, by id. */
+/** Returns the processes of the commands of ended lives with this state directory, by the command's id. */
 export async function orphansOf(identity: string): Promise<ReadonlyMap<string, readonly MarkedProcess[]>> {
   const marked = await markedProcesses(({ pid }) => pid !== process.pid)
   const ours = marked.filter(({ mark }) => mark.identity === identity)
@@ -30,7 +30,9 @@ export async function orphansOf(identity: string): Promise<ReadonlyMap<string, r
   return new Map([...byId].map(([id, members]) => [id, sessionOf(members)]))
 }
 
-/** The members of the command's own session: of several, that of the lowest number, which was there first. */
+/**
+ * Returns the members of the command's own session: of several, the one with the lowest number, which was there first.
+ */
 function sessionOf(members: readonly MarkedProcess[]): readonly MarkedProcess[] {
   const own = Math.min(...members.map(({ entry }) => entry.session))
   return members.filter(({ entry }) => entry.session === own)
@@ -40,14 +42,17 @@ export class EarlierLife {
   readonly #identity: Promise<string | undefined>
   #first: Promise<readonly Orphan[]> | undefined
   #some = true
-  /** No more than were found. What had left their sessions lives on, and belongs to nothing any more. */
+  /**
+   * Ids that were ended: no more than were found. Processes that had left their sessions live on and belong to no
+   * command.
+   */
   readonly #ended = new Set<string>()
 
   constructor(identity: Promise<string | undefined>) {
     this.#identity = identity
   }
 
-  /** Oldest first. A look once there were none costs nothing: later ones cannot come into being. */
+  /** Returns them, oldest first. Looks no more once there were none: no later one can come into being. */
   async list(): Promise<readonly Orphan[]> {
     if (!this.#some) return []
     this.#first ??= this.#look()
@@ -61,7 +66,7 @@ export class EarlierLife {
     return (await this.list()).find((one) => one.id === id)
   }
 
-  /** Ends its session and forgets it; undefined where there is no such command. */
+  /** Ends the session of a command and forgets it. Undefined if there is no such command. */
   async end(id: string): Promise<Leftovers | undefined> {
     const identity = await this.#identity
     if (identity === undefined || (await this.get(id)) === undefined) return undefined
@@ -92,7 +97,7 @@ async function orphanOf(id: string, members: readonly MarkedProcess[]): Promise<
   return { id, session: oldest.session, command: words, cwd, startedAt: new Date(Date.now() - ageMs(oldest.started)) }
 }
 
-/** A session whose number nobody holds for us: as soon as another process leads one of that number, ours is gone. */
+/** A session whose number is not reserved for us: as soon as another process leads one of that number, ours is gone. */
 class LeftSession implements ProcessSession {
   readonly exited = Promise.resolve()
   readonly #session: number

@@ -1,6 +1,5 @@
-// A part of what a stream has printed, by absolute offsets: the cursor is the caller's, so asking twice
-// answers twice. Where the beginning is no longer kept, the part begins later and says by how
-// much. Pure.
+// Cuts a part out of a stream's output by absolute offsets. The caller keeps the cursor, so asking twice answers twice.
+// If the beginning is no longer kept, the part begins later and says by how much. Pure.
 
 import { leadingHalf, trailingHalf } from './output-text.ts'
 import type { Excerpt } from './task-output.ts'
@@ -9,25 +8,25 @@ export interface OutputRange {
   readonly bytes: Buffer
   /** Offset of the first byte. */
   readonly from: number
-  /** Offset behind the last one: where the next part begins. */
+  /** Offset behind the last byte, at which the next part begins. */
   readonly to: number
-  /** Bytes of the whole stream so far. */
+  /** Bytes that the stream has printed so far. */
   readonly total: number
-  /** Bytes between the offset asked for and `from`: gone. */
+  /** Bytes between the offset asked for and `from`: no longer kept. */
   readonly gap: number
 }
 
 export interface RangeRequest {
-  /** Negative: so many bytes before the end. Beyond the end: the end. */
+  /** First byte wanted. Negative: that many bytes before the end. Beyond the end: the end. */
   readonly offset: number
   readonly limit: number
-  /** Ends at whole characters, as far as their bytes are there or may still come. */
+  /** True if the part ends at a whole character, as far as its bytes are there or may still come. */
   readonly text: boolean
-  /** More may be printed. */
+  /** True if more may be printed. */
   readonly running: boolean
 }
 
-/** Reads from a tail: what it keeps are the last `bytes` of `total`. */
+/** Returns the range of a tail, which keeps the last `bytes` of `total`. */
 export function rangeOf(tail: Excerpt, { offset, limit, text, running }: RangeRequest): OutputRange {
   const { total } = tail
   const first = total - tail.bytes
@@ -35,7 +34,7 @@ export function rangeOf(tail: Excerpt, { offset, limit, text, running }: RangeRe
   let from = Math.max(asked, first)
   let to = Math.min(total, from + limit)
   let bytes = cut(tail.pieces, from - first, to - first)
-  // A cut that nobody chose may fall inside a character; where the caller points is the caller's choice.
+  // A cut that the caller did not choose may fall inside a character. An offset that it did choose stays as it is.
   const half = text && (offset < 0 || from > asked) ? leadingHalf(bytes) : 0
   from += half
   bytes = bytes.subarray(half)
@@ -46,7 +45,7 @@ export function rangeOf(tail: Excerpt, { offset, limit, text, running }: RangeRe
   return { bytes, from, to, total, gap: offset < 0 ? 0 : from - asked }
 }
 
-/** The bytes of `pieces` from one position to another. */
+/** Returns the bytes of `pieces` from one position to another. */
 export function cut(pieces: readonly Buffer[], from: number, to: number): Buffer {
   const parts: Buffer[] = []
   let at = 0

@@ -1,6 +1,6 @@
-// Bytes of a program's output as text for a JSON reply: UTF-8 with U+FFFD where they are not, and a flag that
-// says so. Long output is decoded and rendered as JSON in slices, so that it never holds the main loop
-// (protocol.md#exec-output). What a cut left of a character at either end is dropped and not counted as an error.
+// Makes text for a JSON reply out of a program's output: UTF-8, with U+FFFD where it is not, and a flag for that. Long
+// output is decoded and rendered as JSON in slices, so that it never holds the main loop (protocol.md#exec-output). The
+// rest of a character at either end of a cut is dropped and not counted as an error.
 
 import { isUtf8 } from 'node:buffer'
 import { jsonInside, JsonText } from '../../base/json-text.ts'
@@ -8,30 +8,30 @@ import { takeTurns } from '../../base/waiting.ts'
 
 export interface OutputText {
   readonly text: string | JsonText<string>
-  /** The bytes were not valid UTF-8: the text has U+FFFD in places. */
+  /** True if the bytes were not valid UTF-8: the text has U+FFFD in places. */
   readonly lossy: boolean
 }
 
 export interface MissingEnds {
-  /** The bytes before the first are missing. */
+  /** True if bytes before the first are missing. */
   readonly front: boolean
-  /** The bytes after the last are missing. */
+  /** True if bytes after the last are missing. */
   readonly back: boolean
 }
 
-/** Up to here one string is decoded in one go (about 0.2 ms). */
+/** Longest output that is decoded in one go (about 0.2 ms). */
 const SHORT_BYTES = 256 * 1024
-/** Slices of longer output; between them the loop gets its turn. */
+/** Size of the slices of longer output; between them the loop gets its turn. */
 const SLICE_BYTES = 64 * 1024
 
-/** Short output as a string, at once. */
+/** Returns short output as a string, at once. */
 export function shortText(pieces: readonly Buffer[], cut: MissingEnds): { text: string; lossy: boolean } {
   const only = pieces.length === 1 ? pieces[0] : undefined
   const bytes = withoutHalves(only ?? Buffer.concat(pieces), cut)
   return { text: bytes.toString('utf8'), lossy: !isUtf8(bytes) }
 }
 
-/** Output of any length, yielding to the loop. */
+/** Returns output of any length; yields to the loop between slices. */
 export async function outputText(pieces: readonly Buffer[], cut: MissingEnds): Promise<OutputText> {
   const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
   if (bytes <= SHORT_BYTES) return shortText(pieces, cut)
@@ -47,7 +47,7 @@ export async function outputText(pieces: readonly Buffer[], cut: MissingEnds): P
   return { text: new JsonText(chunks), lossy }
 }
 
-/** The pieces cut anew, so that no slice ends inside a character. */
+/** Cuts the pieces anew, so that no slice ends inside a character. */
 function* slices(pieces: readonly Buffer[], cut: MissingEnds): Generator<Buffer> {
   let rest: Buffer = Buffer.alloc(0)
   let front = cut.front
@@ -73,19 +73,19 @@ function withoutHalves(bytes: Buffer, cut: MissingEnds): Buffer {
   return bytes.subarray(start, Math.max(start, end))
 }
 
-/** How many bytes at the start belong to a character that began earlier (at most 3). */
+/** Returns how many bytes at the start belong to a character that began earlier (at most 3). */
 export function leadingHalf(bytes: Buffer): number {
   let count = 0
   while (count < 3 && isContinuation(bytes[count])) count++
   return isContinuation(bytes[count]) ? 0 : count
 }
 
-/** How many bytes at the end begin a character that is not finished (at most 3). */
+/** Returns how many bytes at the end begin a character that is not finished (at most 3). */
 export function trailingHalf(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.byteLength); back++) {
     const byte = bytes[bytes.byteLength - back] ?? 0
     if (isContinuation(byte)) continue
-    // 0xc0, 0xc1 and what is above 0xf4 begin no character.
+    // 0xc0, 0xc1 and bytes above 0xf4 begin no character.
     const length = byte > 0xf4 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1
     return length > back ? back : 0
   }

@@ -1,6 +1,6 @@
-// A shell script longer than one argument may be (128 KiB) goes to the shell as a file: one in memory, which the child
-// opens through /proc, so that nothing is left behind whatever happens. Where there is no /proc it is a file of
-// the temporary directory, removed when the command has ended.
+// Gives a shell a script that is longer than one argument may be (128 KiB) as a file: one in memory, which the child
+// opens through /proc, so that nothing is left behind however the daemon ends. Without /proc it is a file in the
+// temporary directory, removed when the command has ended.
 
 import { closeSync } from 'node:fs'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
@@ -22,7 +22,10 @@ interface ScriptFile extends AsyncDisposable {
 
 const RETRY_SECONDS = 5
 
-/** `scratch` is a directory for temporary files. The caller disposes once the child has ended. */
+/**
+ * Returns the argv to start. `scratch` is a directory for temporary files. The caller disposes once the child has
+ * ended.
+ */
 export async function startable(plan: CommandPlan, scratch: string): Promise<StartableCommand> {
   const script = plan.script === undefined ? '' : (plan.argv[plan.script] ?? '')
   // UTF-8 takes at most three bytes for each UTF-16 unit: short strings need no count.
@@ -40,7 +43,7 @@ export async function startable(plan: CommandPlan, scratch: string): Promise<Sta
   }
 }
 
-/** Undefined where a child could not open it: without /proc, or in a kernel without such files. */
+/** Returns undefined if a child could not open it: without /proc, or with a kernel that has no such files. */
 async function inMemory(script: string): Promise<ScriptFile | undefined> {
   const file = await openInMemory()
   if (file === undefined) return undefined
@@ -78,7 +81,7 @@ async function inDirectory(script: string, scratch: string): Promise<ScriptFile>
   return { path, [Symbol.asyncDispose]: remove }
 }
 
-/** Says nothing of paths: the caller has given none. */
+/** Names no path: the caller has given none. */
 function refusal(script: string, error: unknown): unknown {
   const errno = errnoOf(error)
   if (errno === undefined) return error

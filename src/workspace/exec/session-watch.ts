@@ -1,12 +1,12 @@
-// Finished tasks whose session may still have members. As long as it has, its number stays reserved, so that
-// deleting the task can still end them; then it is given back. Finding out takes a walk of /proc, so it is done
+// Finished tasks whose session may still have members. While it has, the task keeps its process number, so that
+// deleting the task can still end them; then the number is given back. Finding out takes a walk of /proc, so it is done
 // off the path of any request, for all of them at once.
 
 import { isDead, processes } from '../processes/process-table.ts'
 import type { Task } from './task.ts'
 import { takeTurns } from '../../base/waiting.ts'
 
-/** After a task's end, and doubling while nothing changes. */
+/** Pause before the first look after a task's end. It doubles up to the second while nothing changes. */
 const FIRST_LOOK_MS = 200
 const LAST_LOOK_MS = 10_000
 
@@ -27,7 +27,7 @@ export class SessionWatch {
     this.#schedule()
   }
 
-  /** It has been released elsewhere. */
+  /** Forgets a task that was released elsewhere. */
   remove(task: Task): void {
     this.#tasks.delete(task)
   }
@@ -44,7 +44,7 @@ export class SessionWatch {
         await turn()
       }
     } catch {
-      return // nobody could look: at the next time
+      return // /proc cannot be read now: the next look will
     }
     for (const task of asked) {
       if (alive.has(task.pid) || !this.#tasks.delete(task)) continue

@@ -1,23 +1,23 @@
-// Whether a command is a shell that is given its script as a word (`bash -eo pipefail -c …`), and which word that is.
-// Read as the shells themselves read their options: flags may be written together, an `o` or `O` among them takes a
-// word of its own, in order, and the script is the first word behind all options, wherever `c` stood. Pure.
+// Tells whether a command is a shell that gets its script as a word (`bash -eo pipefail -c …`), and which word that is.
+// Reads options as shells do: flags may be written together, an `o` or `O` among them takes a word of its own, in
+// order, and the script is the first word behind all options, wherever `c` stood. Pure.
 
 export interface ShellScript {
   /** Index of the script. */
   readonly at: number
-  /** The words before it, less the flag that says a script follows: what the shell takes in front of a file. */
+  /** Words before it, without the flag that says a script follows: what the shell takes in front of a file. */
   readonly before: readonly string[]
 }
 
 /** How a family of shells reads its options. */
 interface OptionRules {
-  /** Flags that take a value: the next word. */
+  /** Flags that take the next word as their value. */
   readonly valued: string
-  /** A value may be written right behind its flag (`-opipefail`), and does then take no word. */
+  /** True if a value may be written right behind its flag (`-opipefail`), and then takes no word. */
   readonly attached: boolean
   /** Long options that take the next word. */
   readonly long: ReadonlySet<string>
-  /** Long options may have one dash only (`-norc`). */
+  /** True if long options may have one dash only (`-norc`). */
   readonly singleDash: boolean
 }
 
@@ -34,16 +34,16 @@ const FISH: OptionRules = {
   singleDash: false,
 }
 
-/** By name. A map: a program may be named `constructor`. */
+/** Rules by the shell's name. A map, because a program may be named `constructor`. */
 const RULES: ReadonlyMap<string, OptionRules> = new Map(Object.entries({
   sh: BASH, bash: BASH, rbash: BASH, dash: DASH, ash: DASH, hush: DASH, yash: DASH, zsh: ZSH, rzsh: ZSH, ksh: KSH,
   rksh: KSH, ksh93: KSH, mksh: KSH, lksh: KSH, oksh: KSH, pdksh: KSH, csh: CSH, tcsh: CSH, fish: FISH,
 })) // prettier-ignore
 
-/** Programs that are a shell when their first word names one. */
+/** Programs that are a shell if their first word names one. */
 const BOXES = new Set(['busybox', 'toybox'])
 
-/** Long options of bash that are known by one dash as well. */
+/** Long options that bash knows by one dash as well. */
 const BASH_LONG = new Set(
   (
     'debug debugger dump-po-strings dump-strings help init-file login noediting noprofile norc posix pretty-print ' +
@@ -51,17 +51,17 @@ const BASH_LONG = new Set(
   ).split(' '),
 )
 
-/** Programs that start the program that their words name, in the same place and as the same user. */
+/** Programs that start the program named by their words, in the same directory and as the same user. */
 const WRAPPERS = new Set('env timeout nice nohup setsid stdbuf time ionice chrt taskset'.split(' '))
 
-/** Index of the shell that wrappers stand before; 0 where there is none. */
+/** Returns the index of the shell that stands behind wrappers; 0 if there is none. */
 export function shellBehind(words: readonly string[]): number {
   if (!WRAPPERS.has(nameOf(words[0]))) return 0
   const at = words.findIndex((word) => RULES.has(withoutVersion(nameOf(word))) || BOXES.has(nameOf(word)))
   return Math.max(at, 0)
 }
 
-/** Undefined for anything else than a shell with its script. */
+/** Returns undefined for anything but a shell with its script. */
 export function shellScript(words: readonly string[]): ShellScript | undefined {
   const first = nameOf(words[0])
   const boxed = BOXES.has(first)
@@ -88,11 +88,11 @@ export function shellScript(words: readonly string[]): ShellScript | undefined {
 }
 
 interface ShellOption {
-  /** It says that a script follows. */
+  /** True if it says that a script follows. */
   readonly scripted: boolean
-  /** The word less that flag; undefined where nothing is left. */
+  /** The word without that flag; undefined if nothing is left. */
   readonly left: string | undefined
-  /** Words behind it that are its values. */
+  /** Number of words behind it that are its values. */
   readonly values: number
 }
 

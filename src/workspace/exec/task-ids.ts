@@ -1,7 +1,7 @@
-// Ids of commands: small decimal numbers that are never given twice, also not by the daemon's next lives, so that an
-// id of an earlier life never means another command. Numbers come in blocks that a life claims for itself: the file
-// of a block is made exclusively, and its number is above all that are there. Where the state directory cannot be
-// written they are taken from the clock, far above any block.
+// Gives each command an id and each command and terminal a mark. Ids are small decimal numbers that are never given
+// twice, by later lives of the daemon neither. They come in blocks that a life claims for itself: the file of a block
+// is made exclusively, with a number above all that are there. If the state directory cannot be written, ids are taken
+// from the clock, far above any block. The mark goes into the environment, so that descendants can be found again.
 
 import { open, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,15 +13,15 @@ import { processName } from '../processes/process-table.ts'
 
 /** Ids of one block: a life that starts few commands wastes the rest. */
 const BLOCK = 1000
-/** Claiming a block meets others who do the same at the same time, not for long. */
+/** Tries to claim a block while other daemons claim theirs; such a race is short. */
 const MOST_TRIES = 100
 const BLOCK_NAME = /^block-(\d{1,12})$/
 const IDENTITY = 'identity'
-/** Numbers from the clock count milliseconds from here on: eleven digits for the next years. */
+/** Zero of numbers from the clock, which count milliseconds: eleven digits for the next years. */
 const CLOCK_ZERO = Date.UTC(2026, 0, 1)
 
 export class TaskIds {
-  /** Names this state directory; resolves before the first id is given. Undefined where it keeps nothing. */
+  /** Name of this state directory; resolves before the first id is given. Undefined if the directory keeps nothing. */
   readonly identity: Promise<string | undefined>
   readonly #directory: string
   #next = 0
@@ -29,14 +29,14 @@ export class TaskIds {
   #fromClock = 0
   #claiming: Promise<void> | undefined
 
-  /** `directory` is made where it is missing. */
+  /** Makes `directory` if it is missing. */
   constructor(directory: string) {
     this.#directory = directory
     this.identity = identityIn(directory)
     this.#claiming = this.#claim()
   }
 
-  /** Resolves once `next` has a number out of a block, if there is one to be had. */
+  /** Resolves once `next` has a number out of a block, or none can be had. */
   async ready(): Promise<void> {
     if (this.#next < this.#end) return
     await this.#claiming
@@ -49,7 +49,7 @@ export class TaskIds {
     return String(this.#fromClock)
   }
 
-  /** What is left of the present block is given up: the new one is above it. */
+  /** Gives up the rest of the present block: the new one is above it. */
   async #claim(): Promise<void> {
     const [block] = await attempt(async () => {
       await this.identity
@@ -57,7 +57,7 @@ export class TaskIds {
     })
     this.#claiming = undefined
     if (block === undefined) return
-    // Number 0 is none.
+    // Number 0 is not an id.
     this.#next = Math.max(1, block * BLOCK)
     this.#end = (block + 1) * BLOCK
   }
@@ -72,7 +72,7 @@ async function claimBlock(directory: string): Promise<number> {
     if (file === undefined) throw Object.assign(new Error(`${path}: ${refused}`), { code: refused })
     await file.close()
     const blocks = await blocksIn(directory)
-    // Its maker may have gone on to a higher one and removed this name, before we made it anew.
+    // Its maker may have gone on to a higher block and removed this name before we made it anew.
     if (blocks.some((other) => other > block)) {
       await attempt(async () => await unlink(path))
       continue
@@ -93,7 +93,7 @@ async function blocksIn(directory: string): Promise<number[]> {
   })
 }
 
-/** The claim outlives a failure of power, where the file system can promise that. */
+/** Makes the claim outlive a power failure, if the file system can promise that. */
 async function synced(directory: string): Promise<void> {
   await attempt(async () => {
     await using handle = await open(directory, 'r')
@@ -102,45 +102,40 @@ async function synced(directory: string): Promise<void> {
 }
 
 async function identityIn(directory: string): Promise<string | undefined> {
-  const [name] = await attempt(async () => {
-    const path = join(directory, IDENTITY)
+  const [, refused] = await attempt(async () => {
     makeWithParents(directory, 0o700)
-    await createWhole(path, freshRandom(8).toString('hex'))
-    return (await readFile(path, 'latin1')).trim()
+    await createWhole(join(directory, IDENTITY), freshRandom(8).toString('hex'))
   })
-  return name !== undefined && /^[0-9a-f]{16}$/.test(name) ? name : undefined
+  return refused === undefined ? await identityOf(directory) : undefined
 }
 
-/** The same without making anything, for who only looks. */
+/** Returns the name of the state directory without making one, for a process that only looks. */
 export async function identityOf(directory: string): Promise<string | undefined> {
   const [name] = await attempt(async () => (await readFile(join(directory, IDENTITY), 'latin1')).trim())
   return name !== undefined && /^[0-9a-f]{16}$/.test(name) ? name : undefined
 }
 
-// What each command and terminal is given at its start besides what its caller asked for: an id that is never given
-// twice, and in its environment the mark by which it and its descendants can be found again.
-
 interface NextMark {
   readonly id: string
-  /** Laid over everything else the command inherits; empty where nothing can be kept of this life. */
+  /** Variables laid over all that the command inherits; empty if nothing can be kept of this life. */
   readonly variables: Readonly<Record<string, string>>
 }
 
 export class TaskMarks {
-  /** Of the state directory; undefined where it keeps nothing. */
+  /** Name of the state directory; undefined if it keeps nothing. */
   readonly identity: Promise<string | undefined>
   readonly #ids: TaskIds
   readonly #known: Promise<void>
   #from: { readonly identity: string; readonly life: string } | undefined
 
-  /** `directory` keeps what the daemon's lives must not do twice; it is made where it is missing. */
+  /** `directory` keeps the ids that were claimed; it is made if it is missing. */
   constructor(directory: string) {
     this.#ids = new TaskIds(directory)
     this.identity = this.#ids.identity
     this.#known = this.#learn()
   }
 
-  /** To be waited for before `next`. */
+  /** Resolves when `next` may be called. */
   async ready(): Promise<void> {
     if (this.#from === undefined) await this.#known
     await this.#ids.ready()
@@ -153,7 +148,7 @@ export class TaskMarks {
     return { id, variables }
   }
 
-  /** That of a command of this life; undefined where it was given none. */
+  /** Returns the mark of a command of this life; undefined if it was given none. */
   markOf(id: string): CommandMark | undefined {
     return this.#from === undefined ? undefined : { ...this.#from, id }
   }

@@ -1,27 +1,27 @@
-// The way into a task's stdin. Writers take turns; each waits until the child has taken its bytes, the child
-// is gone, the caller has left, or nothing has moved for 30 s. Nothing is queued beyond one slice, so a
-// writer's speed is the child's (E-07).
+// The way into a task's stdin. Writers take turns. Each waits until the child has taken its bytes, the child is gone,
+// the caller has left, or nothing has moved for 30 s. At most one slice is queued, so a writer is as fast as the child
+// reads (E-07).
 
 import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
 
-/** Progress is seen in steps of this size. */
+/** Bytes of one write: progress is seen in steps of this size. */
 const SLICE_BYTES = 16 * 1024
 export const INPUT_STALL_MS = 30_000
 
 export interface InputWait {
   /** Ends the wait when it aborts. */
   readonly signal?: AbortSignal
-  /** No limit when undefined: the task's own first input may be read at leisure. */
+  /** Longest time without progress; undefined: no limit, since the task's own first input may be read at leisure. */
   readonly stallMs?: number
 }
 
-/** Why a wait ended before what was waited for. */
+/** Why a wait ended early: the child or its stdin is gone, the caller left, or nothing moved. */
 type WaitEnd = 'gone' | 'left' | 'stalled'
 
 /**
- * What may end the waits of one writer. One place for all of them: racing each against promises that live as
- * long as the task would keep every chunk alive until its end.
+ * Ends the waits of one writer. One object for all of them: racing each wait against promises that live as long as the
+ * task would keep every chunk alive until its end.
  */
 class WriterWait implements Disposable {
   readonly #wait: InputWait
@@ -29,7 +29,7 @@ class WriterWait implements Disposable {
   readonly #leave = (): void => this.stop('left')
   #stopped: WaitEnd | undefined
   #settle: ((stop: WaitEnd) => void) | undefined
-  /** The wait is for the child: the time counts. */
+  /** True while the wait is for the child: only that time counts. */
   #counts = false
 
   constructor(wait: InputWait) {
@@ -44,7 +44,7 @@ class WriterWait implements Disposable {
     this.#settle?.(this.#stopped)
   }
 
-  /** What `work` brings, or why it is not waited for any longer. */
+  /** Resolves with the value of `work`, or with why it is not waited for any longer. */
   first<T>(work: Promise<T>, counts: boolean): Promise<T | WaitEnd> {
     this.#counts = counts
     this.#timer?.refresh()
@@ -71,7 +71,7 @@ export class TaskInput {
   readonly #stdin: Writable | undefined
   readonly #writers = new Set<WriterWait>()
   #turn: Promise<void> = Promise.resolve()
-  /** The slice written last; stays undecided while the child does not take it. */
+  /** Write of the last slice; pending while the child does not take it. */
   #last: Promise<WaitEnd | undefined> = Promise.resolve(undefined)
   /** Why nothing more can be written, as the end of a sentence. */
   #closed: string | undefined
@@ -80,12 +80,12 @@ export class TaskInput {
     this.#id = id
     this.#stdin = stdin
     if (stdin === undefined) this.#closed = 'was started with an empty stdin'
-    // EPIPE and the like: the write's own callback tells; without a listener it would end the daemon.
+    // The write's own callback reports EPIPE; without a listener the error would end the daemon.
     stdin?.on('error', () => this.#close('has closed its stdin'))
     stdin?.once('close', () => this.#close('has closed its stdin'))
   }
 
-  /** Writes all of `source`, in turn; returns the bytes written. Throws conflict, timeout, unavailable. */
+  /** Writes all of `source`, in turn, and returns the bytes written. Throws `conflict`, `timeout`, `unavailable`. */
   async write(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, wait: InputWait = {}): Promise<number> {
     const before = this.#turn
     const turn = Promise.withResolvers<void>()
@@ -99,7 +99,7 @@ export class TaskInput {
       return progress.written
     } finally {
       this.#writers.delete(patience)
-      // Whoever gave up waiting must not let the next one overtake those before it.
+      // A writer that gave up must not let the next one overtake those before it.
       void before.then(() => turn.resolve())
     }
   }
@@ -111,7 +111,7 @@ export class TaskInput {
     this.#stdin?.end()
   }
 
-  /** The child is gone. */
+  /** Notes that the child is gone. */
   finish(): void {
     this.#close('has finished')
     this.#closed = 'has finished'
@@ -131,7 +131,7 @@ export class TaskInput {
     if (this.#closed !== undefined) return 'gone'
     const chunks = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
     for (;;) {
-      // Given up, the source is left as it is: its owner (the request) knows what to do with the rest.
+      // After giving up we leave the source as it is: its owner, the request, disposes of the rest.
       const step = await patience.first(Promise.resolve(chunks.next()), false)
       if (typeof step === 'string') return step
       if (step.done === true) return undefined
@@ -144,7 +144,7 @@ export class TaskInput {
     }
   }
 
-  /** Resolves once the child has been given the slice. */
+  /** Resolves once the child has taken the slice. */
   async #put(slice: Uint8Array, patience: WriterWait): Promise<WaitEnd | undefined> {
     const stdin = this.#stdin
     if (stdin === undefined) return 'gone'

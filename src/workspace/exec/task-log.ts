@@ -1,6 +1,7 @@
-// The output of one task, in the order it came: what is kept of it, and live readers of it. A reader first
-// gets what is kept and then what comes, out of one chain of chunks, so there is no seam. The slowest
-// reader paces the child (protocol.md#exec-streams); a reader that is closed releases it at once.
+// The output of one task, in the order it came: what is kept of it, and its live readers. A reader first gets what is
+// kept and then what comes, out of one chain of chunks, so there is no seam. The slowest reader paces the child
+// (protocol.md#exec-streams): `append` → `repace` → `TaskPipes.pause`. A reader that is closed lets the child go on at
+// once.
 
 import { Waiters } from '../../base/waiting.ts'
 import {
@@ -21,25 +22,25 @@ export interface LogChunk {
   readonly bytes: Buffer
 }
 
-/** A reader further behind than this pauses the child; below half of it the child goes on. */
+/** Bytes that a reader may be behind before the child is paused; below half of it the child goes on. */
 const BEHIND_BYTES = 256 * 1024
-/** A chunk counts as at least so much, so that tiny ones cannot pile up as objects. */
+/** Least bytes that a chunk counts as, so that tiny ones cannot pile up as objects. */
 const CHUNK_COST = 256
-/** Neighbouring chunks of one stream are handed out together up to this size. */
+/** Most bytes of neighbouring chunks of one stream that are handed out together. */
 const JOINED_BYTES = 64 * 1024
-/** From this size on a chunk goes out as it is: joining is a copy that is garbage at once. */
+/** Size from which a chunk goes out as it is: joining is a copy that is garbage at once. */
 const WORTHY_BYTES = 16 * 1024
 
 interface Link {
   readonly chunk: LogChunk
-  /** Its place in the order of both streams. */
+  /** Place in the order of both streams. */
   readonly order: number
   next: Link | undefined
 }
 
 export interface TaskLogOptions {
   readonly keepLogs: boolean
-  /** Keep the beginning too, for the synchronous reply. */
+  /** True if the beginning is kept too, for the synchronous reply. */
   readonly head: boolean
   readonly budget: OutputBudget
   /** Called with true when the child must wait for a reader, with false when it may go on. */
@@ -51,10 +52,10 @@ export class TaskLog {
   readonly #readers = new Set<LogReader>()
   readonly #waiters = new Waiters()
   readonly #pace: (paused: boolean) => void
-  /** The newest link only: readers hold what they have not read, nobody holds the rest. */
+  /** The newest link only: readers hold the links they have not read, and nothing holds the rest. */
   #last: Link = { chunk: { stream: 'stdout', bytes: Buffer.alloc(0) }, order: -1, next: undefined }
   #order = 0
-  /** Pieces before this one are in other hands too, and stay until nobody holds them. */
+  /** Pieces before this one are also in a head or a reply, and their memory is not given back early. */
   #lent = 0
   #paused = false
   #pacing = true
@@ -101,31 +102,31 @@ export class TaskLog {
     this.repace()
   }
 
-  /** After the exit what is left in the pipes is read at once, however slow the readers are. */
+  /** Stops pacing: after the exit the pipes are emptied at once, however slow the readers are. */
   endPacing(): void {
     this.#pacing = false
     this.repace()
   }
 
-  /** No more output: readers end once they have read what there is. */
+  /** Notes the end of the output: readers end once they have read what there is. */
   end(): void {
     this.#ended = true
     for (const reader of this.#readers) reader.wake()
     this.#waiters.wake()
   }
 
-  /** Resolves once `done` holds, which is looked at whenever something came and at the end; or by `signal`. */
+  /** Resolves once `done` holds, which is asked after each chunk and at the end, or when `signal` aborts. */
   until(done: () => boolean, signal: AbortSignal): Promise<void> {
     return this.#waiters.until(done, signal)
   }
 
   tail(stream: StreamName): Excerpt {
     const excerpt = this.#streams[stream].tail.excerpt(this.total(stream))
-    // While more comes, what is shown here may leave the tail and give its memory back: whoever asks gets a copy.
+    // While more comes, pieces may leave the tail and give their memory back: the caller gets a copy.
     return this.#ended ? excerpt : { ...excerpt, pieces: [Buffer.concat(excerpt.pieces, excerpt.bytes)] }
   }
 
-  /** The beginning of the stream; undefined when it was not asked for. */
+  /** Returns the beginning of the stream; undefined if it was not asked for. */
   head(stream: StreamName): Excerpt | undefined {
     return this.#streams[stream].head?.excerpt(this.total(stream))
   }
@@ -140,7 +141,7 @@ export class TaskLog {
     this.#streams.stderr.tail.release()
   }
 
-  /** A reader of everything kept and everything to come. Its owner closes it. */
+  /** Returns a reader of everything kept and everything to come. Its owner closes it. */
   read(): LogReader {
     const { stdout, stderr } = this.#streams
     const kept = [
@@ -160,8 +161,8 @@ export class TaskLog {
   }
 
   /**
-   * Gives a large piece's memory back at once. Left to the garbage collector, a program that prints a
-   * gigabyte has some hundred MiB of such pieces lying about.
+   * Gives a large piece's memory back at once. Left to the garbage collector, a program that prints a gigabyte has some
+   * hundred MiB of such pieces lying about.
    */
   #free({ order, own }: TailPiece): void {
     if (own === undefined || order < this.#lent) return
@@ -169,7 +170,7 @@ export class TaskLog {
     own.transfer(0)
   }
 
-  /** For readers only. */
+  /** Removes a reader; called by the reader alone. */
   forget(reader: LogReader): void {
     this.#readers.delete(reader)
     this.repace()
@@ -190,17 +191,20 @@ function costOf(bytes: Buffer): number {
   return Math.max(CHUNK_COST, bytes.byteLength)
 }
 
-/** A place in a task's output. One `next` at a time. */
+/**
+ * A place in a task's output. One `next` at a time. Its wait is a bare promise, not one of base/waiting: there is one
+ * for each chunk of output, and `close` ends it.
+ */
 export class LogReader {
   readonly #log: TaskLog
   /** The link read last. */
   #at: Link
-  /** After the kept chunks the chain goes on here; undefined once it has. */
+  /** The link at which the chain goes on after the kept chunks; undefined once it has. */
   #live: Link | undefined
   #behind = 0
   #closed = false
   #waiting: ((chunk: LogChunk | undefined) => void) | undefined
-  /** Bytes that were dropped before this reader came. */
+  /** Bytes of each stream that were dropped before this reader came. */
   readonly gap: Readonly<Record<StreamName, number>>
 
   constructor(log: TaskLog, start: Link, live: Link, gap: Readonly<Record<StreamName, number>>) {
@@ -211,7 +215,7 @@ export class LogReader {
     for (let link = start.next; link !== undefined; link = link.next) this.#behind += costOf(link.chunk.bytes)
   }
 
-  /** Everything before this place has been read and is done with. */
+  /** Order of the last chunk read: nothing before it is needed any more. */
   get position(): number {
     return this.#at.order
   }
@@ -224,7 +228,7 @@ export class LogReader {
     return this.#closed
   }
 
-  /** The next chunk; undefined at the end of the output, or once closed. */
+  /** Resolves with the next chunk; with undefined at the end of the output, or once closed. */
   next(): Promise<LogChunk | undefined> {
     const chunk = this.#take()
     if (chunk !== undefined || this.#closed || this.#log.ended) return Promise.resolve(chunk)
@@ -242,13 +246,13 @@ export class LogReader {
     this.wake()
   }
 
-  /** For the log: `cost` more bytes stand in the chain. */
+  /** Called by the log: `cost` more bytes are in the chain. */
   came(cost: number): void {
     this.#behind += cost
     if (this.#waiting !== undefined) this.wake()
   }
 
-  /** For the log: something came, or nothing will. */
+  /** Called by the log: something came, or nothing will. */
   wake(): void {
     const waiting = this.#waiting
     this.#waiting = undefined

@@ -1,7 +1,7 @@
-// What is kept of one stream of a task: its tail (protocol.md#exec-output: 256 KiB, 8 MiB with keep_logs) and, while
-// somebody waits for the whole reply, its head (protocol.md#exec-output: 16 MiB). Both hold views of the same
-// Buffers. Small pieces are gathered in slabs, so that a program writing byte by byte costs bytes, not
-// objects. What goes beyond TAIL_BYTES is paid from a budget that all tasks share.
+// The part of one stream of a task that is kept (protocol.md#exec-output): its tail (256 KiB, 8 MiB with keep_logs)
+// and, while a caller waits for the whole reply, its head (16 MiB). Both hold views of the same Buffers. Small pieces
+// are gathered in slabs, so that a program writing byte by byte costs bytes, not objects. A budget that all tasks share
+// pays for everything above TAIL_BYTES.
 
 import { losses } from '../../base/tally.ts'
 
@@ -11,13 +11,13 @@ export const TAIL_BYTES = 256 * 1024
 export const KEPT_TAIL_BYTES = 8 * 1024 * 1024
 export const HEAD_BYTES = 16 * 1024 * 1024
 
-/** Pieces of a tail, whatever their size: bounds what their bookkeeping takes (about 2 MiB). */
+/** Most pieces of a tail, of any size: bounds what their bookkeeping takes (about 2 MiB). */
 const TAIL_PIECES = 16_384
-/** Below this a piece is copied into a slab. */
+/** Size below which a piece is copied into a slab. */
 const SMALL_BYTES = 4096
 const SLAB_BYTES = 16 * 1024
 
-/** Bytes that heads and long tails may take together, over all tasks. Beyond it they are cut, and say so. */
+/** Bytes that heads and long tails may take together, over all tasks. Beyond it they are cut and flagged. */
 export class OutputBudget {
   readonly limit: number
   #taken = 0
@@ -30,7 +30,7 @@ export class OutputBudget {
     return this.#taken
   }
 
-  /** Takes up to `bytes` and returns how many. */
+  /** Takes up to `bytes` and returns how many it got. */
   take(bytes: number): number {
     const granted = Math.max(0, Math.min(bytes, this.limit - this.#taken))
     this.#taken += granted
@@ -47,7 +47,7 @@ export class Slabs {
   #slab = Buffer.alloc(0)
   #used = 0
 
-  /** `bytes` itself, or a copy of it that follows the last one in memory. */
+  /** Returns `bytes` itself, or a copy of it that follows the last one in memory. */
   place(bytes: Buffer): Buffer {
     if (bytes.byteLength >= SMALL_BYTES) return bytes
     if (this.#used + bytes.byteLength > this.#slab.byteLength) {
@@ -63,14 +63,14 @@ export class Slabs {
   }
 }
 
-/** Both as one view, if the second follows the first in memory. */
+/** Returns both as one view, if the second follows the first in memory. */
 export function adjoined(first: Buffer, second: Buffer): Buffer | undefined {
   const end = first.byteOffset + first.byteLength
   if (first.buffer !== second.buffer || end !== second.byteOffset) return undefined
   return Buffer.from(first.buffer, first.byteOffset, first.byteLength + second.byteLength)
 }
 
-/** A part of a stream: pieces in order, and where it was cut. */
+/** A part of a stream: its pieces in order, and how much of the whole it is. */
 export interface Excerpt {
   readonly pieces: readonly Buffer[]
   readonly bytes: number
@@ -78,7 +78,7 @@ export interface Excerpt {
   readonly total: number
 }
 
-/** The first `limit` bytes. */
+/** Keeps the first `limit` bytes. */
 export class Head {
   readonly #limit: number
   readonly #budget: OutputBudget
@@ -91,7 +91,7 @@ export class Head {
     this.#budget = budget
   }
 
-  /** True if it keeps some of the piece. */
+  /** Returns true if it keeps some of the piece. */
   append(piece: Buffer): boolean {
     if (this.#full) return false
     const granted = this.#budget.take(Math.min(piece.byteLength, this.#limit - this.#bytes))
@@ -123,7 +123,7 @@ export interface TailPiece {
   /** Place in the order of both streams. */
   readonly order: number
   readonly bytes: Buffer
-  /** The memory behind it, where nothing but this piece lies in it. */
+  /** The memory behind it, if only this piece lies in it. */
   readonly own: ArrayBuffer | undefined
 }
 
@@ -133,7 +133,7 @@ function ownMemory({ buffer, byteLength }: Buffer): ArrayBuffer | undefined {
     : undefined
 }
 
-/** The last `limit` bytes, less where the shared budget is used up, but never less than TAIL_BYTES. */
+/** Keeps the last `limit` bytes: fewer if the shared budget is used up, but never fewer than TAIL_BYTES. */
 export class Tail {
   readonly #limit: number
   readonly #budget: OutputBudget
@@ -143,7 +143,7 @@ export class Tail {
   #bytes = 0
   #paid = 0
 
-  /** `drop` is told of each piece that has left for good. */
+  /** `drop` is called with each piece that has left for good. */
   constructor(limit: number, budget: OutputBudget, drop: (piece: TailPiece) => void) {
     this.#limit = limit
     this.#budget = budget
@@ -154,7 +154,7 @@ export class Tail {
     return this.#bytes
   }
 
-  /** `follows`: nothing of the other stream came between this piece and the last. */
+  /** `follows`: no piece of the other stream came between this one and the last. */
   append(order: number, piece: Buffer, follows: boolean): void {
     const last = this.#pieces.at(-1)
     const joined = last === undefined || !follows ? undefined : adjoined(last.bytes, piece)

@@ -1,6 +1,6 @@
-// The two pipes a task's output comes through: read into its log while it runs, drained after its exit until
-// they end or are quiet, and from then on read to nothing as long as somebody holds them. Before the daemon
-// itself ends they are not closed from this side: their writers would die of SIGPIPE (E-01).
+// The two pipes that a task's output comes through. Their bytes go into the task's log while the command runs. After
+// its exit they are drained until they end or are quiet, and from then on read to nothing as long as a process holds
+// them. They stay open until the daemon ends: a process that writes into a closed pipe would die of SIGPIPE (E-01).
 
 import type { Readable } from 'node:stream'
 import { whenDone } from '../../base/waiting.ts'
@@ -9,11 +9,11 @@ import type { StreamName } from './task-output.ts'
 
 /** Longest time that pipes are read after the exit before the task counts as ended (protocol.md#exec-task). */
 const DRAIN_MS = 500
-/** Nothing came and nothing waited twice, this far apart: quiet. */
+/** Pause between two looks: a pipe is quiet if nothing came and nothing waited at both. */
 const QUIET_MS = 10
 /**
- * What the process itself can have left in a pipe when it exited (/proc/sys/fs/pipe-max-size). What comes
- * beyond is from others who hold the pipe.
+ * Most bytes that the process itself can have left in a pipe at its exit (/proc/sys/fs/pipe-max-size). What comes
+ * beyond is from other processes that hold the pipe.
  */
 const PIPE_BYTES = 1024 * 1024
 
@@ -55,8 +55,8 @@ export class TaskPipes {
   }
 
   /**
-   * After the exit: everything the process wrote has been taken once this resolves; then nothing more is.
-   * True when somebody still holds a pipe. Immediate where both end.
+   * Resolves after the exit, once everything that the process wrote has been taken; after that nothing is. True if a
+   * process still holds a pipe. Immediate if both have ended.
    */
   async drain(): Promise<boolean> {
     this.pause(false)
@@ -70,7 +70,8 @@ export class TaskPipes {
       const came = this.#came.stdout + this.#came.stderr
       const idle = this.#idle()
       if (idle && quiet && came === before) break
-      // Late, yet what waits may still be the process's own: an idle moment or a full pipe's worth ends it.
+      // It is late, but what waits may still be the process's own: an idle moment or a full pipe's worth ends the
+      // drain.
       if (performance.now() > deadline && (idle || this.#beyondExit())) break
       quiet = idle
       before = came
@@ -79,12 +80,12 @@ export class TaskPipes {
     return this.#open.size > 0
   }
 
-  /** For the end of the daemon: those who still write get SIGPIPE. */
+  /** Closes the pipes at the end of the daemon: processes that still write get SIGPIPE. */
   close(): void {
     for (const pipe of this.#open.keys()) pipe.destroy()
   }
 
-  /** Nothing waits in the kernel or in a stream's own buffer. */
+  /** Returns true if nothing waits in the kernel or in a stream's own buffer. */
   #idle(): boolean {
     return this.#child.outputIdle() && [...this.#open.keys()].every((pipe) => pipe.readableLength === 0)
   }

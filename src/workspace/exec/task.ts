@@ -1,6 +1,7 @@
-// One command: its process, its output, its end. A task is born running and finishes exactly once: after the
-// exit, after what ended it has ended the whole session, and after its output has been read (protocol.md#exec-task).
-// Data first, then the exit (E-14).
+// One command: its process, its output, its time-out, its end. A task is born running and finishes exactly once
+// (protocol.md#exec-task): `#live` waits for the exit, then for what ended the session, then for the output, since all
+// bytes come before the exit (E-14). timeout_seconds is enforced here: `#timer` → `#timeOut` → `terminate`. `terminate`
+// is every other end too; ../processes/session-end.ts sends TERM, waits 2 s, and sends KILL.
 
 import type { Child, ChildExit } from '../processes/child.ts'
 import { awayFrom, startedAt, type CommandMark, type MarkedCommand, type Survivor } from '../processes/mark.ts'
@@ -11,26 +12,26 @@ import { TaskLog, type LogReader } from './task-log.ts'
 import type { Excerpt, OutputBudget, StreamName } from './task-output.ts'
 
 export interface TaskSpec {
-  /** As requested: what the replies show. */
+  /** The words as requested, which the replies show. */
   readonly command: readonly string[]
   readonly mode: string
   readonly cwd: string
   /** Seconds until the session is ended; 0: never. */
   readonly timeoutSeconds: number
-  /** Seconds the finished task is kept; -1: until it is deleted or pushed out. */
+  /** Seconds for which the finished task is kept; -1: until it is deleted or pushed out. */
   readonly ttlSeconds: number
   readonly keepLogs: boolean
 }
 
-/** What matters at the start only, and is not kept. */
+/** Facts that matter at the start only, and are not kept. */
 export interface TaskStart extends TaskSpec {
-  /** Keep the first 16 MiB of each stream for the reply that waits for the end. */
+  /** True if the first 16 MiB of each stream are kept, for the reply that waits for the end. */
   readonly whole: boolean
-  /** What stdin begins with. */
+  /** Bytes that stdin begins with. */
   readonly stdin: string | Uint8Array | undefined
-  /** stdin stays open after that, for `input`. */
+  /** True if stdin stays open after that, for `input`. */
   readonly openStdin: boolean
-  /** By which what left its session is found; undefined where it was given none. */
+  /** The mark by which processes that left its session are found; undefined if it was given none. */
   readonly mark?: CommandMark | undefined
 }
 
@@ -42,21 +43,23 @@ export interface TaskEnd {
   readonly exitCode: number
   readonly signal: string | undefined
   readonly timedOut: boolean
-  /** Somebody outlived the process and holds its stdout or stderr. */
+  /** True if another process outlived it and holds its stdout or stderr. */
   readonly stdioHeld: boolean
   readonly error: string | undefined
-  /** It was ended, and not even SIGKILL ended all of it. */
+  /** True if it was ended, and not even SIGKILL ended all of it. */
   readonly undying: boolean
-  /** It was ended, and these live on: they had left its session before. */
+  /** Processes that live on although it was ended: they had left its session before. */
   readonly survivors: readonly Survivor[]
   readonly at: Date
   readonly exit: ChildExit
 }
 
-/** The end of a process that not even SIGKILL ends (stuck in the kernel): nobody waits for it for ever. */
+/**
+ * The end that is told of a process that not even SIGKILL ends (stuck in the kernel), so that no caller waits for good.
+ */
 const UNDYING: ChildExit = { code: 137, signal: 'SIGKILL', cpuUserMs: 0, cpuSystemMs: 0, maxRssBytes: 0 }
 
-/** What a word takes besides its characters: a command may have 65,536 of them. */
+/** Bytes that a word takes besides its characters: a command may have 65,536 words. */
 const WORD_BYTES = 32
 
 export class Task {
@@ -73,12 +76,12 @@ export class Task {
   readonly #input: TaskInput
   readonly #timer: NodeJS.Timeout | undefined
   readonly #undying = Promise.withResolvers<ChildExit>()
-  /** What finds that which left its session; empty where it was given no mark. */
+  /** The mark that finds processes which left its session; empty if it was given none. */
   readonly marked: readonly MarkedCommand[]
   #end: TaskEnd | undefined
   #ending: Promise<SessionEnd> | undefined
   #timedOut = false
-  /** When its first process started, in ticks; looked up when it is ended. 0: not known. */
+  /** Start time of its first process in ticks; looked up when it is ended. 0: not known. */
   #began = 0
   #released = false
 
@@ -108,7 +111,7 @@ export class Task {
     return this.#end
   }
 
-  /** The ending of its session, once that was asked for. */
+  /** The end of its session, once that was asked for. */
   get ending(): Promise<SessionEnd> | undefined {
     return this.#ending
   }
@@ -118,7 +121,7 @@ export class Task {
     return this.#log.keptBytes + this.#commandBytes
   }
 
-  /** The beginning of the stream where it was kept (`whole`), else its tail. */
+  /** Returns the beginning of the stream if it was kept (`whole`), else its tail. */
   head(stream: StreamName): Excerpt {
     return this.#log.head(stream) ?? this.#log.tail(stream)
   }
@@ -127,17 +130,20 @@ export class Task {
     return this.#log.tail(stream)
   }
 
-  /** Resolves once the task has ended, or `enough` holds for the stream; or by `signal`. */
+  /** Resolves once the task has ended, `enough` holds for the stream's bytes, or `signal` aborts. */
   until(stream: StreamName, enough: (total: number) => boolean, signal: AbortSignal): Promise<void> {
     return this.#log.until(() => this.#end !== undefined || enough(this.#log.total(stream)), signal)
   }
 
-  /** Whoever asked for the `whole` output has it, or has left. Until then the heads stay, even after `release`. */
+  /**
+   * Lets the heads go: the caller that asked for the `whole` output has it, or has left. Until then they stay, even
+   * after `release`.
+   */
   releaseHeads(): void {
     this.#log.releaseHeads()
   }
 
-  /** Everything kept, then everything to come. The caller closes it. */
+  /** Returns a reader of everything kept, then everything to come. The caller closes it. */
   read(): LogReader {
     return this.#log.read()
   }
@@ -161,36 +167,36 @@ export class Task {
     return this.#ending
   }
 
-  /** Gives up what is kept, and the process's number: survivors of the session live on unless they were ended. */
+  /** Gives up the output kept and the process's number: survivors of the session live on unless they were ended. */
   release(): void {
     this.#log.releaseTails()
     this.releaseProcess()
   }
 
-  /** The process's number may belong to others from now on; nothing is signalled any more. */
+  /** Gives up the process's number, which may belong to another process from now on; nothing is signalled any more. */
   releaseProcess(): void {
     if (this.#released) return
     this.#released = true
     this.#child.release()
   }
 
-  /** Resolves once nobody holds the task's stdout and stderr any more. */
+  /** Resolves once no process holds the task's stdout and stderr any more. */
   get pipesEnded(): Promise<void> {
     return this.#pipes.ended
   }
 
-  /** For the end of the daemon. */
+  /** Closes the pipes, at the end of the daemon. */
   closePipes(): void {
     this.#pipes.close()
   }
 
-  /** What has left its session and lives; none where nobody can look. */
+  /** Returns the living processes that left its session; none if /proc cannot be read. */
   away(): Promise<readonly Survivor[]> {
     return awayFrom(this.marked, this.#began)
   }
 
   async #endSession(): Promise<SessionEnd> {
-    // The number is its own until the session is gone.
+    // The process number is its own until the session is gone.
     this.#began = startedAt(this.pid)
     const end = await endSession(this.#child, COMMAND_END)
     if (end.survived) this.#undying.resolve(UNDYING)
@@ -198,7 +204,7 @@ export class Task {
   }
 
   #timeOut(): void {
-    // It was in time, and its end is on the way: no timeout shall be told of it.
+    // It exited before the time-out, and its end is on the way: no time-out is told of it.
     if (this.#child.hasEnded()) return
     this.#timedOut = true
     void this.terminate()
@@ -228,7 +234,7 @@ export class Task {
 
 type TaskOutcome = Pick<TaskEnd, 'status' | 'exitCode' | 'signal' | 'timedOut' | 'error'>
 
-/** 124 after a timeout, 137 if KILL was needed, 128 + n after signal n. Pure. */
+/** Returns status, code and error: 124 after a time-out, 137 if KILL was needed, 128 + n after signal n. Pure. */
 export function outcomeOf(
   exit: Pick<ChildExit, 'code' | 'signal'>,
   timedOut: boolean,

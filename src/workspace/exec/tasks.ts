@@ -1,6 +1,6 @@
-// The commands of the workspace: those that run, under a limit, and those that finished, for as long as they
-// are kept (protocol.md#exec-task). A slot is held from the request on and is free again the moment the task ends or
-// is deleted. Closing ends every session: TERM, 2 s, KILL.
+// The commands of the workspace (protocol.md#exec-task): those that run, under a limit, and those that finished, as
+// long as they are kept. A slot is held from the request on and is free the moment the task ends or is deleted. One
+// command's time-out and end are in task.ts. Closing ends every session: TERM, 2 s, KILL.
 
 import { Fault, quote } from '../../base/fault.ts'
 import type { Children } from '../processes/child.ts'
@@ -14,22 +14,22 @@ import type { TaskMarks } from './task-ids.ts'
 import { Task, type TaskStart } from './task.ts'
 import { OutputBudget } from './task-output.ts'
 
-/** Finished tasks that are kept, and what their output may take together; the oldest go first. */
+/** Finished tasks that are kept, and bytes that their output may take together; the oldest go first. */
 export const KEPT_TASKS = 1000
 export const KEPT_BYTES = 64 * 1024 * 1024
-/** What heads and long tails may take over all tasks: beyond it output is cut, and flagged. */
+/** Bytes that heads and long tails may take over all tasks: beyond it output is cut, and flagged. */
 const BUDGET_BYTES = 128 * 1024 * 1024
-/** Processes that were forgotten with keep_process and still run. */
+/** Processes that were forgotten with keep_process and still run, at most. */
 const FORGOTTEN = 256
 
 export interface TasksOptions {
   /** Tasks that may run at once (protocol.md#limits: 50, at most 256). */
   readonly limit: number
-  /** Where commands start unless they say otherwise. */
+  /** Directory in which commands start unless they name one. */
   readonly workdir: string
   readonly environment: Readonly<Record<string, string>>
   readonly marks: TaskMarks
-  /** For scripts longer than an argument may be; /tmp unless given. */
+  /** Directory for scripts longer than an argument may be; /tmp unless given. */
   readonly scratch?: string
 }
 
@@ -44,19 +44,19 @@ export interface Tasks extends AsyncDisposable {
   readonly running: number
   /** Starts that wait for their turn. */
   readonly waiting: number
-  /** Starts a command. Throws rate_limited at the limit, bad_request, and what the spawn says. */
+  /** Starts a command. Throws `rate_limited` at the limit, `bad_request`, and the faults of the spawn. */
   start(request: TaskRequest): Promise<Task>
   /** Throws not_found. */
   get(id: string): Task
-  /** The same, for those who want its pipes; throws conflict of a command of an earlier life, which has none. */
+  /** Returns the task whose pipes are wanted. Throws `conflict` for a command of an earlier life, which has none. */
   reach(id: string): Promise<Task>
   /** Oldest first. */
   list(): Task[]
-  /** What still runs of the daemon's earlier lives. */
+  /** Commands of the daemon's earlier lives that still run. */
   readonly earlier: EarlierLife
-  /** Forgets the task at once and ends its session; resolves when that is gone, or has survived SIGKILL. */
+  /** Forgets the task at once and ends its session. Resolves when that is gone, or has survived SIGKILL. */
   delete(id: string, options: { readonly keepProcess: boolean }): Promise<Leftovers>
-  /** The same for every task; resolves with their number, and what is left of all of them. */
+  /** Does the same for every task. Resolves with their number, and with the leftovers of all of them. */
   deleteAll(): Promise<Leftovers & { readonly deleted: number }>
 }
 
@@ -68,13 +68,13 @@ class TaskTable implements Tasks {
   readonly #children: Children
   readonly #options: TasksOptions
   readonly #budget = new OutputBudget(BUDGET_BYTES)
-  /** Known to callers, by id, in the order of their start. */
+  /** Tasks that callers can name, by id, in the order of their start. */
   readonly #known = new Map<string, Task>()
-  /** In the order of their end, with the timer that forgets them. */
+  /** Finished tasks in the order of their end, with the timer that forgets each. */
   readonly #finished = new Map<Task, NodeJS.Timeout | undefined>()
-  /** No longer known, not yet gone. */
+  /** Tasks that are no longer known and not yet gone. */
   readonly #leaving = new Set<Task>()
-  /** Their stdout or stderr is still open, finished or not, known or not. */
+  /** Tasks whose stdout or stderr is still open, finished or not, known or not. */
   readonly #piped = new Set<Task>()
   readonly #sessions = new SessionWatch()
   readonly #pace = new StartPace()
@@ -161,7 +161,7 @@ class TaskTable implements Tasks {
   }
 
   async #remove(task: Task): Promise<Leftovers> {
-    // Its own end has looked where this ends it; what an earlier end named may be gone by now.
+    // The task's own end has looked for survivors if this call ends it. What an earlier end named may be gone by now.
     const ended = task.end !== undefined
     const survived = await this.#leave(task)
     const survivors = ended ? await task.away() : (await task.finished).survivors
@@ -231,7 +231,7 @@ class TaskTable implements Tasks {
     return task
   }
 
-  /** A finished task stays for its time, and as long as there is room. */
+  /** Keeps a finished task for its time, and as long as there is room. */
   #keep(task: Task): void {
     const { ttlSeconds } = task.spec
     const timer = ttlSeconds < 0 ? undefined : setTimeout(() => this.#drop(task), ttlSeconds * 1000)
@@ -247,7 +247,7 @@ class TaskTable implements Tasks {
     }
   }
 
-  /** Time or room is over: survivors of its session, if any, live on. */
+  /** Drops a finished task whose time or room is over: survivors of its session live on. */
   #drop(task: Task): void {
     this.#forget(task)
     this.#sessions.remove(task)
@@ -260,7 +260,7 @@ class TaskTable implements Tasks {
     this.#known.delete(task.id)
   }
 
-  /** True when part of one survived. */
+  /** Resolves with true if part of one survived. */
   async #leaveAll(tasks: readonly Task[]): Promise<boolean> {
     // One walk of /proc for those that are gone, instead of one for each.
     await this.#sessions.look()
@@ -268,7 +268,7 @@ class TaskTable implements Tasks {
     return left.some((one) => one.status === 'fulfilled' && one.value)
   }
 
-  /** Ends a forgotten task's session; true when part of it survived that. */
+  /** Ends a forgotten task's session; true if part of it survived that. */
   async #leave(task: Task): Promise<boolean> {
     const gone = this.#gone(task)
     const { survived } = await task.terminate()
@@ -280,7 +280,7 @@ class TaskTable implements Tasks {
   async #gone(task: Task): Promise<void> {
     this.#leaving.add(task)
     await task.finished
-    // What ends its session now has to be done with it first.
+    // The end of its session, if one is under way, has to be over first.
     if (task.ending !== undefined) await task.ending
     this.#sessions.remove(task)
     task.release()

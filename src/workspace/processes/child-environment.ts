@@ -1,6 +1,6 @@
-// What commands and terminals inherit (protocol.md#environment): the daemon's variables less
-// those that are about the daemon itself, and the user's own where nobody has set them. Pure but for
-// `loginUser`; main calls them once.
+// Makes the environment that commands and terminals inherit (protocol.md#environment): the daemon's variables, less
+// those that are about the daemon itself, and the user's own where they are not set. Pure but for `loginUser`; called
+// once, at the start.
 
 import { userInfo } from 'node:os'
 import { MARK_VARIABLE } from './mark.ts'
@@ -8,13 +8,13 @@ import { MARK_VARIABLE } from './mark.ts'
 export interface LoginUser {
   readonly name: string
   readonly home: string
-  /** Empty where the user database has none. */
+  /** Empty if the user database has none. */
   readonly shell: string
 }
 
-/** Ours, systemd's, and npm's when the daemon runs under `npm start`. */
+/** Our variables, systemd's, and npm's if the daemon runs under `npm start`. */
 const OWN = /^(?:RUNTIME_|WORKSPACE_RUNTIME_TOKEN$|LISTEN_|WATCHDOG_|MEMORY_PRESSURE_|npm_)/
-/** What systemd.exec(5) says of the unit, which a command is not. */
+/** Variables that systemd.exec(5) sets for the unit, which a command is not. */
 const OWN_NAMES = new Set([
   MARK_VARIABLE,
   'NOTIFY_SOCKET',
@@ -27,15 +27,15 @@ const OWN_NAMES = new Set([
   'JOURNAL_STREAM',
   'SYSTEMD_EXEC_PID',
   'FDSTORE',
-  // Of the shell that started the daemon.
+  // Set by the shell that started the daemon.
   'OLDPWD',
   '_',
 ])
 
-/** What decides how characters are read, the strongest first. */
+/** Variables that decide how characters are read, the strongest first. */
 const LOCALE = ['LC_ALL', 'LC_CTYPE', 'LANG']
 
-/** `ownBin` is the project's own node_modules/.bin, which npm puts in front of PATH. */
+/** Returns the environment. `ownBin` is the project's own node_modules/.bin, which npm puts in front of PATH. */
 export function childEnvironment(
   daemon: Readonly<Record<string, string | undefined>>,
   user: LoginUser | undefined,
@@ -64,7 +64,7 @@ function withoutEntry(path: string, entry: string): string {
     .join(':')
 }
 
-/** The login shell: the user's, else $SHELL, else bash, else sh; each only if it can be run. */
+/** Returns the login shell: the user's, else $SHELL, else bash, else sh; each only if it can be run. */
 export function loginShell(
   environment: Readonly<Record<string, string>>,
   user: LoginUser | undefined,
@@ -74,7 +74,7 @@ export function loginShell(
   return wanted.find((path) => path !== undefined && path.startsWith('/') && runs(path)) ?? '/bin/sh'
 }
 
-/** The daemon's user as the user database has it; undefined where it has no entry (a bare uid in a container). */
+/** Returns the daemon's user from the user database; undefined if it has no entry (a bare uid in a container). */
 export function loginUser(): LoginUser | undefined {
   try {
     const { username, homedir, shell } = userInfo()

@@ -1,4 +1,4 @@
-// The pipes of a child: their ends that stay here, as streams, and those it is given.
+// The pipes of a child: the ends that stay in the daemon, as streams, and the ends that the child gets.
 
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -7,7 +7,7 @@ import { openPipe, POLLHUP, POLLIN, pollReadable } from '../../native/libc.ts'
 import type { Pipes } from '../../native/spawn.ts'
 import { Leader } from './leader.ts'
 
-/** The ends of a child's pipes that stay here. */
+/** Descriptors of the ends that stay in the daemon. */
 export interface KeptPipes {
   readonly stdin: number | undefined
   readonly stdout: number
@@ -17,13 +17,13 @@ export interface KeptPipes {
 export interface OpenPipes {
   readonly kept: KeptPipes
   readonly given: Pipes
-  /** Once the child has its own, or none will be started. */
+  /** Closes the child's ends: it has its own now, or none will be started. */
   readonly closeGiven: () => void
-  /** Where no child has been started. */
+  /** Closes the daemon's ends: no child has been started. */
   readonly closeKept: () => void
 }
 
-/** `empty` is /dev/null: an immediate end that can still be opened as /dev/stdin. */
+/** Opens the pipes. `empty` is /dev/null: an immediate end that can still be opened as /dev/stdin. */
 export function openPipes(input: 'pipe' | 'empty'): OpenPipes {
   const ours: number[] = []
   const theirs: number[] = []
@@ -71,9 +71,9 @@ export class PipedChild extends Leader {
     ]
   }
 
-  /** Whether neither output pipe has bytes, or its end, waiting in the kernel. */
+  /** Returns true if neither output pipe has bytes, or its end, waiting in the kernel. */
   outputIdle(): boolean {
-    // A destroyed socket's descriptor may already belong to somebody else.
+    // A destroyed socket's descriptor may already belong to another file.
     const open = this.#outputs.filter(({ socket }) => !socket.destroyed && !socket.readableEnded)
     const events = pollReadable(
       open.map(({ fd }) => fd),
@@ -97,6 +97,6 @@ export class PipedChild extends Leader {
 
 function pipeSocket(fd: number, way: 'read' | 'write'): Socket {
   const socket = new Socket({ fd, readable: way === 'read', writable: way === 'write' })
-  // Who writes learns it from the write, who reads from the close.
+  // A writer learns of the error from its write, a reader from the close.
   return socket.on('error', () => {})
 }

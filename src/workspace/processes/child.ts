@@ -1,8 +1,9 @@
-// Every process the daemon starts, exec, ripgrep and terminals alike: posix_spawn, real pipes (protocol.md#exec) or a
-// terminal, a session of its own, the exact ending.
-// Endings are noticed by SIGCHLD on the main loop. A thread blocked in poll(2) over pidfds was measured
-// too: 0.2 ms later for each child, 65 ms for the first, and process.exit() hangs on a thread so blocked.
+// Starts every process of the daemon, for exec, ripgrep and terminals alike: posix_spawn, with real pipes
+// (protocol.md#exec) or on a terminal, in a session of its own, and tells its exact end. Ends are noticed by SIGCHLD on
+// the main loop. A thread blocked in poll(2) over pidfds was measured too: 0.2 ms later for each child, 65 ms for the
+// first, and process.exit() hangs on such a thread.
 
+import { readFileSync, readlinkSync } from 'node:fs'
 import { Fault, errnoOf } from '../../base/fault.ts'
 import { closeAllOnExec } from '../../native/libc.ts'
 import { peekEnding } from '../../native/process.ts'
@@ -15,7 +16,11 @@ import { ageMs, processes, uptime, ZombieReaper } from './process-table.ts'
 import { killSessions } from './session.ts'
 import { checkStrings, reasonOf, type ProgramOptions } from './program-path.ts'
 import { answerLater, answerNow, planStart, type StartPlan, type FarPart } from './start-plan.ts'
-import { readFileSync, readlinkSync } from 'node:fs'
+
+/** Pause between looks at all children, in case a SIGCHLD is missed. The timer also keeps the loop alive. */
+const RECHECK_MS = 1000
+/** Tolerance of the age of a stuck start: its start time is counted in ticks, and the timer that gave up may be early by as much. */
+const SLACK_MS = 50
 
 export type { ChildExit } from './leader.ts'
 export type { ProgramOptions }
@@ -23,7 +28,7 @@ export type { ProgramOptions }
 export interface SpawnOptions extends ProgramOptions {
   /** `empty` is /dev/null: an immediate end that can still be opened as /dev/stdin. */
   readonly stdin: 'pipe' | 'empty'
-  /** Further arguments behind those of `argv`, as bytes: names of files need not be UTF-8. Without NUL. */
+  /** Arguments behind those of `argv`, as bytes without NUL: names of files need not be UTF-8. */
   readonly operands?: readonly Uint8Array[]
 }
 
@@ -32,15 +37,18 @@ export type Child = PipedChild
 
 export interface Children extends AsyncDisposable {
   /**
-   * Starts on pipes. A promise only where the start goes through a file system that may not answer (a network mount,
-   * FUSE): it is made on another thread then, and throws `timeout` where that takes too long.
+   * Starts a program on pipes. A promise only if the start goes through a file system that may not answer (a network
+   * mount, FUSE): another thread makes it then, and it throws `timeout` if that takes too long.
    */
   spawn(options: SpawnOptions): Child | Promise<Child>
-  /** Starts on a terminal, by its path: stdin, stdout, stderr and controlling terminal. The same else. */
+  /**
+   * Starts a program on a terminal, by its path: stdin, stdout, stderr and controlling terminal. Otherwise like
+   * `spawn`.
+   */
   spawnOn(terminal: string, options: ProgramOptions): Leader | Promise<Leader>
-  /** Children not yet released, or released while they still run. */
+  /** Number of children not yet released, or released while they still run. */
   readonly size: number
-  /** KILL to the session of each child, at once: for an end of the daemon that waits for nothing more. */
+  /** Sends KILL to the session of each child, at once: for an end of the daemon that waits for nothing more. */
   killSessions(): void
 }
 
@@ -51,23 +59,20 @@ export function openChildren(options: ChildrenOptions = {}): Children {
 
 export interface ChildrenOptions extends SpawnSettingsOptions, SpawnerOptions, FarCallsOptions {}
 
-/** SIGCHLD tells of every end; this look at all of them is the net below it, and keeps the loop alive. */
-const RECHECK_MS = 1000
-
-/** What a child is given as descriptors 0 to 2, and what is made of it. */
+/** The descriptors 0 to 2 of a child, and what is made of it. */
 interface ChildStreams<C> {
   readonly given: Pipes | OnTerminal
   readonly made: (pid: number) => C
-  /** Once it has been started, or the kernel has refused. */
+  /** Called once it has been started, or the kernel has refused. */
   readonly over: () => void
-  /** Where it has not been started. */
+  /** Called if it has not been started. */
   readonly failed: () => void
 }
 
 class ChildTable implements Children {
   readonly #running = new Map<number, Leader>()
   readonly #held = new Map<number, Leader>()
-  readonly #orphans = process.pid === 1 ? new ZombieReaper((pid) => this.#away > 0 || this.#held.has(pid)) : undefined
+  readonly #zombies = process.pid === 1 ? new ZombieReaper((pid) => this.#away > 0 || this.#held.has(pid)) : undefined
   readonly #onEnd = () => this.#collect()
   readonly #gone = (pid: number) => void this.#held.delete(pid)
   readonly #options: SpawnSettingsOptions
@@ -190,7 +195,7 @@ class ChildTable implements Children {
     return errno === undefined ? error : await answerLater(reasonOf(errno, options, path), this.#far)
   }
 
-  /** A start that came back after its caller had been told that it will not: the child goes at once. */
+  /** Ends a child at once whose start came back after its caller had been told that it failed. */
   #endUnseen(pid: number): void {
     void this.#register(new Leader(pid, this.#gone))[Symbol.asyncDispose]()
     this.#collect()
@@ -205,13 +210,13 @@ class ChildTable implements Children {
 
   #collect(): void {
     for (const [pid, child] of this.#running) {
-      // Throws where somebody else has reaped our child: a bug that ends the daemon, since no caller could be answered.
+      // Throws if our child was reaped elsewhere: a bug that ends the daemon, since no caller could be answered.
       const ending = peekEnding(pid)
       if (ending === undefined) continue
       this.#running.delete(pid)
       child.end(ending)
     }
-    this.#orphans?.noteExit()
+    this.#zombies?.noteExit()
     if (this.#running.size > 0) return
     clearInterval(this.#recheck)
     this.#recheck = undefined
@@ -222,20 +227,17 @@ class ChildTable implements Children {
     await Promise.allSettled([...this.#held.values()].map((child) => child[Symbol.asyncDispose]()))
     clearInterval(this.#recheck)
     process.off('SIGCHLD', this.#onEnd)
-    this.#orphans?.[Symbol.dispose]()
+    this.#zombies?.[Symbol.dispose]()
     this.#settings?.[Symbol.dispose]()
   }
 }
 
-// Children that stand before their program: the start was given up, and must not go on when the file system it waits
-// for answers one day. posix_spawn tells the number only when it returns, so they are looked for: children of ours
-// that are known to none of our owners and still show this process's own memory, as a child does until it
-// has executed its program. KILL is kept for one that the kernel holds, and ends it before its first instruction.
-
-/** The start time is counted in ticks, and the timer that gave up may be early by as much. */
-const SLACK_MS = 50
-
-/** `ms`: how long a start is waited for. A younger one still has somebody who waits for it. */
+/**
+ * Ends children whose start was given up after `ms`: they must not go on when the file system they wait for answers.
+ * posix_spawn tells their number only when it returns, so they are looked for: children that no owner knows and that
+ * still show this process's own memory, as a child does until it has executed its program. The kernel keeps KILL for a
+ * child that it holds, and ends it before its first instruction. A younger one still has a caller that waits.
+ */
 function endStuckStarts(isKnown: (pid: number) => boolean, ms: number): void {
   try {
     const now = uptime()
@@ -244,7 +246,7 @@ function endStuckStarts(isKnown: (pid: number) => boolean, ms: number): void {
       if (overdue && isOurImage(pid)) process.kill(pid, 'SIGKILL')
     }
   } catch {
-    // Nobody can look now: the child is ended when its start returns.
+    // /proc cannot be read now: the child is ended when its start returns.
   }
 }
 

@@ -1,13 +1,13 @@
-// Calls into file systems that may never answer, made for the start of a process: each on a thread of Node's, with a
-// limit of time. A thread that stands cannot be called back, so a few may stand at once and no more; a start that
-// would need another is refused until one has come back.
+// Makes calls into file systems that may never answer, for the start of a process: each on a thread of Node's, with a
+// limit of time. A thread that stands cannot be called back, so at most four stand at once; a start that would need
+// another is refused until one has come back.
 
 import { Fault, quote } from '../../base/fault.ts'
 import { waitFor, whenDone, type End } from '../../base/waiting.ts'
 
-/** Of Node's 16 threads (config.ts); file calls take half of them at most. */
+/** Calls at once. Node has 16 threads (config.ts); file calls take half of them at most. */
 const MOST_AT_ONCE = 4
-/** A start waits so long for a file system, in milliseconds: most mounts that answer at all have by then. */
+/** Time that a start waits for a file system: most mounts that answer at all have by then. */
 const PATIENCE_MS = 5000
 const RETRY_SECONDS = 5
 
@@ -15,38 +15,38 @@ export interface FarCallsOptions {
   readonly patienceMs?: number | undefined
 }
 
-/** What is waited for, and until when. */
+/** A call to wait for, and its deadline. */
 export interface FarWait extends Deadline {
-  /** For people: `working directory "/srv/data"`. */
+  /** Name for people: `working directory "/srv/data"`. */
   readonly what: string
   readonly mount: string
 }
 
-/** By performance.now(). */
+/** Time by performance.now() at which the wait ends. */
 export interface Deadline {
   readonly deadline: number
 }
 
 export class FarCalls {
   readonly patienceMs: number
-  /** Callers that wait for a thread; no longer than the starts admitted, which their limits bound. */
+  /** Callers that wait for a thread; no more than the starts admitted, which their limits bound. */
   readonly #waiting: (() => void)[] = []
   #busy = 0
-  /** Calls whose callers have left, and that have not come back. */
+  /** Calls that have not come back although their callers have left. */
   #stuck = 0
 
   constructor({ patienceMs = PATIENCE_MS }: FarCallsOptions = {}) {
     this.patienceMs = patienceMs
   }
 
-  /** From now on. */
+  /** Returns the deadline of a call that begins now. */
   limit(): Deadline {
     return { deadline: performance.now() + this.patienceMs }
   }
 
   /**
-   * What `call` comes to. At the deadline it throws `timeout`, and `late` is told when the call has come back all the
-   * same, with what it came to.
+   * Resolves with the value of `call`. Throws `timeout` at the deadline; `late` then gets the value when the call comes
+   * back.
    */
   async make<T>(wait: FarWait, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
     await this.#place(wait)

@@ -1,27 +1,27 @@
-// One look at a file that a start depends on: what kind of thing it is, whether it may be executed, what runs it.
-// `lookNow` asks on the calling thread, for files that answer at once; `lookLater` asks on a thread of Node's, for
-// those on a file system that may never answer.
+// Looks once at a file that a start depends on: what kind it is, whether it may be executed, what runs it. `lookNow`
+// asks on the calling thread, for files that answer at once; `lookLater` asks on a thread of Node's, for files on a
+// file system that may never answer.
 
 import { accessSync, closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { access, open, stat } from 'node:fs/promises'
 import { errnoOf } from '../../base/fault.ts'
 
-/** What is asked. `touched`: the kernel itself goes there when the program is started. */
+/** A question about a file. `touched`: the kernel itself goes there when the program is started. */
 export interface FileQuestion {
   readonly path: string
   readonly about: 'kind' | 'interpreter'
   readonly touched: boolean
-  /** What it is to people: "PATH folder". */
+  /** Name for people: "PATH folder". */
   readonly role: string
 }
 
 export interface FileAnswer {
-  /** Why nothing was seen. */
+  /** Error name if the look failed. */
   readonly errno: string | undefined
   readonly kind: 'file' | 'directory' | 'other'
-  /** A file that may be executed, a directory that may be entered. */
+  /** True for a file that may be executed, or a directory that may be entered. */
   readonly usable: boolean
-  /** What a script's #! line or a program's header names as what runs it. */
+  /** Program that a script's #! line or a program's header names as its interpreter. */
   readonly interpreter: string | undefined
   readonly script: boolean
 }
@@ -67,9 +67,9 @@ function seenOf(stats: Stats, usable: boolean): FileAnswer {
   return { ...NOTHING, kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other', usable }
 }
 
-/** What the kernel reads of a program to tell what it is; interpreters' names are mostly in it. */
+/** Bytes that the kernel reads of a program to tell what it is; most interpreters' names are in them. */
 const HEAD_BYTES = 4096
-/** Never waits for a writer of a FIFO, never becomes a controlling terminal. */
+/** Flags that never wait for a writer of a FIFO and never take a controlling terminal. */
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 
 function interpreterNow(path: string): FileAnswer {
@@ -122,7 +122,10 @@ const ELF = { magic: 0x464c457f, tableAt: 32, entryBytes: 54, entries: 56, nameA
 const PT_INTERP = 3
 const MOST_NAME_BYTES = 4096
 
-/** Where an ELF program names its loader; undefined for a static one, and for anything else. Exported for its test. */
+/**
+ * Returns where an ELF program names its loader; undefined for a static program and for anything else. Exported for its
+ * test.
+ */
 export function loaderPlace(head: Buffer): { readonly at: number; readonly length: number } | undefined {
   if (head.byteLength < 64 || head.readUInt32LE(0) !== ELF.magic) return undefined
   const table = Number(head.readBigUInt64LE(ELF.tableAt))

@@ -1,7 +1,6 @@
-// The mark that every command carries in its environment: which daemon's state directory, which life of the daemon,
-// which id. Its descendants inherit it, whatever session they make for themselves, so what a command left behind
-// can be told from everything else, also by the daemon's next life. A daemon inside a command marks its own
-// children anew.
+// The mark: a variable in the environment of every command, which names the daemon's state directory, the life of the
+// daemon and the command's id. Descendants inherit it in any session they make, so what a command left behind can be
+// told from everything else, by the daemon's next life too. A daemon inside a command marks its own children anew.
 
 import { readFile } from 'node:fs/promises'
 import { takeTurns } from '../../base/waiting.ts'
@@ -10,9 +9,9 @@ import { entryOf, isDead, processes, type ProcessEntry } from './process-table.t
 export const MARK_VARIABLE = 'WORKSPACE_RUNTIME_MARK'
 
 export interface CommandMark {
-  /** Of the state directory. */
+  /** Name of the state directory. */
   readonly identity: string
-  /** The daemon's process, as process-name.ts names it. */
+  /** Name of the daemon's process, as process-table.ts makes it. */
   readonly life: string
   readonly id: string
 }
@@ -28,7 +27,7 @@ export function markText({ identity, life, id }: CommandMark): string {
   return `${identity}:${life}:${id}`
 }
 
-/** The mark in the text of an environment, as /proc/<pid>/environ has it. Exported for its test. */
+/** Returns the mark in an environment as /proc/<pid>/environ has it. Exported for its test. */
 export function markIn(environ: string): CommandMark | undefined {
   const entry = environ.split('\0').find((one) => one.startsWith(`${MARK_VARIABLE}=`))
   const [, identity, life, id] = MARK.exec(entry?.slice(MARK_VARIABLE.length + 1) ?? '') ?? []
@@ -36,7 +35,7 @@ export function markIn(environ: string): CommandMark | undefined {
   return { identity, life, id }
 }
 
-/** The living processes that are `possible` and carry a mark; none where nobody can look. */
+/** Returns the living processes that are `possible` and carry a mark; none if /proc cannot be read. */
 export async function markedProcesses(possible: (entry: ProcessEntry) => boolean): Promise<MarkedProcess[]> {
   const found: MarkedProcess[] = []
   const turn = takeTurns()
@@ -44,7 +43,7 @@ export async function markedProcesses(possible: (entry: ProcessEntry) => boolean
     for (const entry of processes()) {
       await turn()
       if (isDead(entry) || !possible(entry)) continue
-      // Not synchronous: it is in the process's own memory, which may be held up.
+      // Not synchronous: the environment is in the process's own memory, which the kernel may hold up.
       const mark = markIn(await readFile(`/proc/${entry.pid}/environ`, 'latin1').catch(() => ''))
       if (mark !== undefined) found.push({ mark, entry })
     }
@@ -65,7 +64,7 @@ export interface Survivor {
 /** Survivors that one answer names at most. */
 const MOST_SURVIVORS = 20
 
-/** What lives on of a command or terminal that was ended. */
+/** Processes that live on after their command or terminal was ended. */
 export interface Leftovers {
   /** True if something lives on: not even SIGKILL ended it, or it had made a session of its own. */
   readonly survived: boolean
@@ -81,13 +80,16 @@ export function leftoversOfAll(all: readonly (Leftovers | undefined)[]): Leftove
   }
 }
 
-/** A command by the number of its session and its mark. */
+/** A command: the number of its session, and its mark. */
 export interface MarkedCommand {
   readonly session: number
   readonly mark: CommandMark
 }
 
-/** Those of these commands that made a session of their own; `since`: when the first process of all started. */
+/**
+ * Returns the processes of these commands that made a session of their own. `since`: start time of the commands' first
+ * process, in ticks.
+ */
 export async function awayFrom(commands: readonly MarkedCommand[], since: number): Promise<Survivor[]> {
   if (commands.length === 0) return []
   const sessions = new Map(commands.map(({ session, mark }) => [markText(mark), session]))
@@ -106,7 +108,7 @@ async function nameOf(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trimEnd()
 }
 
-/** When a process started, in ticks; 0 where that cannot be told. */
+/** Returns the start time of a process in ticks; 0 if it cannot be told. */
 export function startedAt(pid: number): number {
   try {
     return entryOf(pid)?.started ?? 0

@@ -1,10 +1,10 @@
-// What the daemon was started with and Node no longer shows: variables as bytes, and how many files might be open
+// Reads what the daemon was started with and Node no longer shows: variables as bytes, and how many files might be open
 // before Node raised its own limit. Read once, at the start.
 
 import { readFileSync } from 'node:fs'
 import { textOfBytes } from '../../base/bytes-text.ts'
 
-/** The environment with every variable whose bytes are no UTF-8 as they were; those that are, are left alone. */
+/** Returns the environment with the exact bytes of every variable that is not UTF-8; others are left as they are. */
 export function exactEnvironment(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const exact = { ...environment }
   for (const entry of ownVariables()) {
@@ -12,7 +12,7 @@ export function exactEnvironment(environment: Readonly<Record<string, string>>):
     if (text.isWellFormed()) continue
     const [lossyName, lossyValue] = parted(entry.toString('utf8'))
     const [name, value] = parted(text)
-    // What has been changed or taken away since stays so. Node shows a name that is no UTF-8 without its value.
+    // A variable that was changed or removed since stays so. Node shows a name that is not UTF-8 without its value.
     if (name.isWellFormed() && exact[lossyName] !== lossyValue) continue
     delete exact[lossyName]
     exact[name] = value
@@ -42,8 +42,8 @@ function parted(entry: string): readonly [string, string] {
 const RAISERS = /^(?:systemd|node|npm|MainThread|workspace-runt)/
 
 /**
- * The soft limit of open files of the process that started us, which is what ours was; undefined where that says
- * nothing of what is wanted: Node (npm, a test) and service managers raise their own to the hard limit.
+ * Returns the soft limit of open files of the process that started us, which was ours too. Undefined if it says nothing
+ * about what is wanted: Node (npm, a test) and service managers raise their own to the hard limit.
  */
 export function parentFiles(parent = process.ppid): number | undefined {
   if (parent <= 1) return undefined

@@ -1,12 +1,21 @@
-// The kernel's table of processes as /proc shows it, for the questions no system call answers: who still lives
-// in a session whose leader is a zombie, and which zombies have been left to us as PID 1.
-// A walk costs about 15 µs per process, so it is for rare questions.
+// The kernel's table of processes as /proc shows it, for questions that no system call answers: who lives in a session
+// whose leader is a zombie, which process a name of an earlier day meant, which zombies were left to us as PID 1. A
+// walk costs about 15 µs per process, so it is for rare questions.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { errnoOf, Fault } from '../../base/fault.ts'
 import { readFile } from 'node:fs/promises'
+import { errnoOf, Fault } from '../../base/fault.ts'
 import { takeTurns } from '../../base/waiting.ts'
 import { reap } from '../../native/process.ts'
+
+/** Unit of start times in /proc/<pid>/stat: every Linux answers 100 for sysconf(_SC_CLK_TCK). */
+const TICKS_PER_SECOND = 100
+/** Field 22 of /proc/<pid>/stat, counted from the field behind the name. */
+const STARTED = 19
+/** Form of `processName`. */
+const NAME = /^([0-9a-f-]+)-(\d+)-(\d+)$/
+/** Pause before a sweep, so that a burst of orphans costs one. */
+const SWEEP_DELAY_MS = 100
 
 export interface ProcessEntry {
   readonly pid: number
@@ -15,14 +24,9 @@ export interface ProcessEntry {
   readonly parent: number
   readonly group: number
   readonly session: number
-  /** When it started, in clock ticks since boot: with the number it names one process for good. */
+  /** Start time in clock ticks since boot: with the number it names one process for good. */
   readonly started: number
 }
-
-/** Unit of start times in /proc/<pid>/stat: every Linux answers 100 for sysconf(_SC_CLK_TCK). */
-const TICKS_PER_SECOND = 100
-/** Field 22 of /proc/<pid>/stat, counted from the field behind the name. */
-const STARTED = 19
 
 /** Reads /proc/<pid>/stat: "pid (name) state parent group session …"; a name may hold spaces and parentheses. */
 export function parseStat(stat: string): ProcessEntry | undefined {
@@ -35,8 +39,8 @@ export function parseStat(stat: string): ProcessEntry | undefined {
 }
 
 /**
- * Every process there is, less those that go meanwhile. Throws where nobody can look: no descriptor is free, or
- * /proc is not mounted (it always shows the reader). No caller may take that for "there are none".
+ * Yields every process, less those that end meanwhile. Throws if no descriptor is free or /proc is not mounted (it
+ * always shows the reader): no caller may take that for "there are none".
  */
 export function* processes(): Generator<ProcessEntry> {
   const names = readdirSync('/proc').filter((name) => /^[0-9]/.test(name))
@@ -47,7 +51,7 @@ export function* processes(): Generator<ProcessEntry> {
   }
 }
 
-/** One process; undefined where there is none of that number. Throws where no descriptor is free to look with. */
+/** Returns one process; undefined if none has that number. Throws if no descriptor is free to look with. */
 export function entryOf(pid: number | string): ProcessEntry | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
@@ -58,12 +62,12 @@ export function entryOf(pid: number | string): ProcessEntry | undefined {
   }
 }
 
-/** Seconds since boot. Throws if /proc is not mounted. */
+/** Returns the seconds since boot. Throws if /proc is not mounted. */
 export function uptime(): number {
   return Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
 }
 
-/** Milliseconds since a process started; `started` in ticks, as ProcessEntry has it. */
+/** Returns the milliseconds since a process started; `started` in ticks, as ProcessEntry has it. */
 export function ageMs(started: number, now = uptime()): number {
   return (now - started / TICKS_PER_SECOND) * 1000
 }
@@ -72,16 +76,12 @@ export function isDead(entry: ProcessEntry): boolean {
   return entry.state === 'Z' || entry.state === 'X'
 }
 
-// A name for this process that no other has, also across reboots: boot, process id and start time. What a
-// daemon leaves behind carries it, so that the next one can tell whether its owner still lives.
-
-const NAME = /^([0-9a-f-]+)-(\d+)-(\d+)$/
-
+/** Returns a name for this process that no other has, across reboots too: boot, process id and start time. */
 export async function processName(): Promise<string> {
   return `${await bootId()}-${process.pid}-${(await startTime(process.pid)) ?? 0}`
 }
 
-/** Whether the process of that name lives; false for what is no such name. */
+/** Returns true if the process of that name lives; false for text that is not such a name. */
 export async function isAlive(name: string): Promise<boolean> {
   const [, boot, pid, started] = NAME.exec(name) ?? []
   return boot === (await bootId()) && (await startTime(Number(pid))) === Number(started)
@@ -91,19 +91,17 @@ async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '0')).trim()
 }
 
-/** The start time of a process in clock ticks since boot; undefined if none of that number lives. */
+/** Returns the start time of a process in clock ticks since boot; undefined if none of that number lives. */
 async function startTime(pid: number): Promise<number | undefined> {
   return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))?.started
 }
 
-// Zombies that nobody else can reap. As PID 1 of a container the daemon inherits every process whose parent
-// ended first; unreaped they fill the process table (E-12). Our own children are left alone:
-// their owners still need them, and each is waited for by its number, so no exit code is ever taken away.
-// Everything but PID 1 has an init above it and nothing to do here.
-
-/** Pause before a sweep, so that a burst of orphans costs one. */
-const SWEEP_DELAY_MS = 100
-
+/**
+ * Reaps zombies that no other process can reap. As PID 1 of a container the daemon inherits every process whose parent
+ * ended first; unreaped they fill the process table (E-12). It leaves our own children alone: their owners still need
+ * them, and wait for each by its number, so no exit code is ever taken away. A daemon that is not PID 1 has an init above
+ * it and needs no reaper.
+ */
 export class ZombieReaper implements Disposable {
   readonly #isOurs: (pid: number) => boolean
   #timer: NodeJS.Timeout | undefined
@@ -114,7 +112,7 @@ export class ZombieReaper implements Disposable {
     this.#isOurs = isOurs
   }
 
-  /** Some child of this process has ended, ours or not. */
+  /** Notes that a child of this process has ended, ours or not. */
   noteExit(): void {
     if (this.#sweeping) this.#again = true
     else this.#timer ??= setTimeout(() => void this.#sweep(), SWEEP_DELAY_MS).unref()
@@ -130,7 +128,7 @@ export class ZombieReaper implements Disposable {
         await turn()
       }
     } catch {
-      this.#again = true // nobody could look
+      this.#again = true // /proc cannot be read now
     }
     this.#sweeping = false
     if (!this.#again) return

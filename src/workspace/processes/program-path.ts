@@ -1,35 +1,35 @@
-// Which program a command names, and why one could not be started. The lookup is execvp's, against the PATH the
-// child will have; every refusal says which of command, permission, interpreter or working directory was
-// wrong (E-08, E-10), because the kernel's errno alone does not. Decisions only: what they need to
-// know of files they ask for, and `start-ground.ts` answers, on this thread or another.
+// Decides which program a command names, and why one could not be started. The lookup is execvp's, against the PATH
+// that the child will have. Every refusal says whether command, permission, interpreter or working directory was wrong
+// (E-08, E-10), because the kernel's errno alone does not. Decisions only: they ask questions about files, and
+// `start-plan.ts` gets the answers, on this thread or another.
 
 import { Fault, quote, type FaultCode } from '../../base/fault.ts'
 import type { FileQuestion, FileAnswer } from './file-look.ts'
 
 export interface ProgramOptions {
-  /** Executed as it is; the first is looked up in the PATH of `env`, as execvp does. */
+  /** The program is executed as it is; its first word is looked up in the PATH of `env`, as execvp does. */
   readonly argv: readonly [string, ...string[]]
   /** Absolute. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
 }
 
-/** Asks about files, one after the other, and comes to an answer. */
+/** Asks about files, one after the other, and returns a result. */
 export type FileInquiry<T> = Generator<FileQuestion, T, FileAnswer>
 
 /** MAX_ARG_STRLEN of Linux (32 pages of 4 KiB), less the final NUL: no single argument may be longer. */
 export const ARGUMENT_BYTES = 131_071
 
-/** What execvp searches where PATH is not set. */
+/** Folders that execvp searches if PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'
 
-/** When to try again after the system was short of processes, memory or descriptors. */
+/** Seconds after which to try again when the system was short of processes, memory or descriptors. */
 const RETRY_SECONDS = 1
 
 /** Interpreters of interpreters that the kernel follows. */
 const MOST_INTERPRETERS = 5
 
-/** The path to execute: a name with a slash as it is (relative to cwd), any other as found in PATH. */
+/** Returns the path to execute: a name with a slash as it is (relative to cwd), any other as found in PATH. */
 export function* findProgram(options: ProgramOptions): FileInquiry<string> {
   const name = options.argv[0]
   if (name.includes('/')) return name
@@ -49,7 +49,9 @@ export function* findProgram(options: ProgramOptions): FileInquiry<string> {
   throw commandFault('command_not_found', options, `not found; PATH was searched: ${quote(searched)}`)
 }
 
-/** Everything the kernel will touch when `path` is started: working directory, program, interpreters in turn. */
+/**
+ * Asks about everything that the kernel will touch when `path` is started: working directory, program, interpreters.
+ */
 export function* whatIsTouched(options: ProgramOptions, path: string): FileInquiry<void> {
   const { cwd } = options
   yield { path: cwd, about: 'kind', touched: true, role: 'working directory' }
@@ -64,7 +66,10 @@ export function* whatIsTouched(options: ProgramOptions, path: string): FileInqui
 
 const inCwd = (path: string, cwd: string): string => (path.startsWith('/') ? path : `${cwd}/${path}`)
 
-/** Refuses what no program could be given: the kernel's bounds, and NUL, which would cut a string short. */
+/**
+ * Throws `bad_request` for strings that no program could be given: longer than the kernel takes, or with NUL, which
+ * would cut the string short.
+ */
 export function checkStrings(argv: readonly string[], environment: readonly string[]): void {
   argv.forEach((argument, index) => checkString(`argument ${index} of the command`, argument))
   for (const entry of environment) checkString(`environment variable ${quote(entry.split('=', 1)[0])}`, entry)
@@ -80,7 +85,7 @@ function checkString(what: string, value: string): void {
   throw new Fault('bad_request', sentence, { details: { bytes, limit: ARGUMENT_BYTES } })
 }
 
-/** Why a process cannot start in this directory, if so. */
+/** Returns why a process cannot start in this directory; undefined if it can. */
 function* cwdProblem(cwd: string): FileInquiry<Fault | undefined> {
   const { errno, kind, usable } = yield { path: cwd, about: 'kind', touched: false, role: 'working directory' }
   if (errno === undefined) {
@@ -107,12 +112,12 @@ function commandFault(code: FaultCode, options: ProgramOptions, problem: string,
   return new Fault(code, `command ${quote(command)}: ${problem}`, { details, ...again })
 }
 
-/** The system is short of something that others will give back. */
+/** Errors of a shortage that ends by itself. */
 const SHORT = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
-/** A file system whose server has gone or does not answer. */
+/** Errors of a file system whose server has gone or does not answer. */
 const UNREACHABLE = new Set(['ENOTCONN', 'ECONNABORTED', 'ESTALE', 'ETIMEDOUT', 'EHOSTDOWN', 'EREMOTEIO', 'EIO'])
 
-/** What else the kernel says of a file that the caller named: the caller's to mend, never a failure of ours. */
+/** Other errors about a file that the caller named: the caller's to mend, never a failure of ours. */
 const REFUSALS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ENAMETOOLONG: ['command_not_found', 'no such file: its name is longer than the system accepts'],
   ELOOP: ['command_not_found', 'no such file: its path goes through a loop of symbolic links'],
@@ -124,10 +129,10 @@ const REFUSALS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ETXTBSY: ['conflict', 'a process has it open for writing; it can be started once that is closed'],
 }
 
-/** ELOOP of a file that can be reached. */
+/** Sentence for ELOOP of a file that can be reached. */
 const DEEP = 'its #! line leads from script to script, further than the system follows'
 
-/** Why starting failed, said about the request; `errno` is its name. */
+/** Returns why starting failed, said about the request; `errno` is its name. */
 export function* reasonOf(errno: string, options: ProgramOptions, path: string): FileInquiry<Fault> {
   const fault = (code: FaultCode, problem: string) => commandFault(code, options, problem, errno)
   if (errno === 'E2BIG') {
@@ -158,7 +163,7 @@ function* refusalOf(file: string, seen: FileAnswer): FileInquiry<string> {
   return 'is not executable: permission denied'
 }
 
-/** The file is there and the kernel says ENOENT: what is missing is what should run it. */
+/** Says what is missing if the file is there and the kernel answers ENOENT: the program that should run it. */
 function* missingInterpreter(file: string): FileInquiry<string> {
   const { interpreter, script } = yield { path: file, about: 'interpreter', touched: false, role: 'command' }
   if (script && interpreter !== undefined) {

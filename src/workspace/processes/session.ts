@@ -1,13 +1,14 @@
-// What belongs to a command or a terminal: every process of its session (setsid(2)), in whatever process group.
-// coreutils' timeout, `set -m`, GNU parallel and background jobs make groups of their own and stay in the
-// session; only a process that made a session of its own (setsid, a daemon) has left, and is left alone.
+// The processes of a command or a terminal: every process of its session (setsid(2)), in any process group. coreutils'
+// timeout, `set -m`, GNU parallel and background jobs make groups of their own and stay in the session. Only a process
+// that made a session of its own (setsid, a daemon) has left, and is left alone. How a session is ended:
+// session-end.ts.
 
 import { errnoOf } from '../../base/fault.ts'
 import { entryOf, isDead, processes, type ProcessEntry } from './process-table.ts'
 
 export type SessionSignal = 'SIGTERM' | 'SIGKILL' | 'SIGHUP' | 'SIGINT' | 'SIGCONT'
 
-/** The living processes of the session besides its leader; undefined where nobody can look now. */
+/** Returns the living processes of the session besides its leader; undefined if /proc cannot be read now. */
 export function membersOf(session: number): readonly ProcessEntry[] | undefined {
   try {
     return [...processes()].filter((one) => one.session === session && one.pid !== session && !isDead(one))
@@ -16,10 +17,13 @@ export function membersOf(session: number): readonly ProcessEntry[] | undefined 
   }
 }
 
-/** How often it is looked again for what was made during the look before. */
+/** Looks for processes that were made during the look before. */
 const LOOKS = 5
 
-/** KILL to every process of these sessions, whose leaders' numbers are certainly ours, in as few looks as it takes. */
+/**
+ * Sends KILL to every process of these sessions, whose leaders' numbers are certainly ours, in as few looks as it
+ * takes.
+ */
 export function killSessions(sessions: ReadonlySet<number>): void {
   for (const leader of sessions) sendTo(leader, 'SIGKILL')
   for (let look = 0; look < LOOKS; look++) {
@@ -28,7 +32,7 @@ export function killSessions(sessions: ReadonlySet<number>): void {
   }
 }
 
-/** None where nobody can look now. */
+/** Returns none if /proc cannot be read now. */
 function livingOf(sessions: ReadonlySet<number>): readonly ProcessEntry[] {
   try {
     return [...processes()].filter((one) => sessions.has(one.session) && !isDead(one))
@@ -37,7 +41,7 @@ function livingOf(sessions: ReadonlySet<number>): readonly ProcessEntry[] {
   }
 }
 
-/** Signals each process group of the members once, besides the session's own; false where nobody got it. */
+/** Signals each process group of the members once, except the session's own; false if no process got it. */
 export function signalGroups(members: readonly ProcessEntry[], signal: SessionSignal): boolean {
   return sendToAll(
     members.filter(({ group, session }) => group !== session),
@@ -45,7 +49,7 @@ export function signalGroups(members: readonly ProcessEntry[], signal: SessionSi
   )
 }
 
-/** The same for all groups. */
+/** Signals each process group of the members once; false if no process got it. */
 export function sendToAll(members: readonly ProcessEntry[], signal: SessionSignal): boolean {
   const told = new Set<number>()
   for (const member of members) {
@@ -55,7 +59,7 @@ export function sendToAll(members: readonly ProcessEntry[], signal: SessionSigna
   return told.size > 0
 }
 
-/** Signals a process group; false where it is gone, or all of it is another user's. */
+/** Signals a process group; false if it is gone, or all of it is another user's. */
 export function sendTo(group: number, signal: SessionSignal): boolean {
   try {
     return process.kill(-group, signal)
@@ -66,7 +70,7 @@ export function sendTo(group: number, signal: SessionSignal): boolean {
   }
 }
 
-/** A number may have been given to another process since the look: then the group may be a stranger's. */
+/** Returns false if the number was given to another process since the look: the group may be a stranger's. */
 function isStill(member: ProcessEntry): boolean {
   const now = entryOf(member.pid)
   return now?.session === member.session && now.group === member.group && now.started === member.started

@@ -26,7 +26,7 @@ const CROWDED_MS = 60_000
 export interface SpawnSettingsOptions {
   /** The control groups, if the daemon has one for itself. */
   readonly groups?: ControlGroups | undefined
-  /** The children's OOM score, whatever the daemon's is. */
+  /** The children's OOM score, which does not follow the daemon's. */
   readonly oomScore?: number | undefined
   /** The children's soft limit of open files, as far as the hard limit allows; 1024 unless given. */
   readonly files?: number | undefined

@@ -1,7 +1,7 @@
-// Where a start may be made. Whatever the kernel touches to start a program (working directory, folders of PATH, the
-// program, what interprets it) is looked at first: all of it on file systems of this machine, and the start is
-// made on the calling thread, as fast as can be; otherwise looks and start go to threads that may stand. A
-// posix_spawn stands until the child has executed its program, and so would the daemon.
+// Decides on which thread a start is made. Everything that the kernel touches to start a program (working directory,
+// folders of PATH, the program, its interpreters) is looked at first. If all of it is on file systems of this machine,
+// the start is made on the calling thread, as fast as can be. Otherwise looks and start go to other threads
+// (far-calls.ts): posix_spawn stands until the child has executed its program, and the daemon would stand with it.
 
 import { quote } from '../../base/fault.ts'
 import { mountBehind } from '../files/mounts/mount-table.ts'
@@ -11,20 +11,23 @@ import { lookLater, lookNow, type FileQuestion } from './file-look.ts'
 import { findProgram, whatIsTouched, type FileInquiry, type ProgramOptions } from './program-path.ts'
 
 export interface StartPlan {
-  /** What is executed. */
+  /** Path of the program. */
   readonly path: string
-  /** What of it may not answer; undefined where all is of this machine. */
+  /** The part that may not answer; undefined if all of it is on this machine. */
   readonly touched: FarPart | undefined
 }
 
 /** A mount that the kernel goes through when it starts the program, and what lies on it. */
 export interface FarPart {
-  /** For people: `working directory "/srv/data"`. */
+  /** Name for people: `working directory "/srv/data"`. */
   readonly what: string
   readonly mount: string
 }
 
-/** Throws why the command names nothing that can be started. A promise where a look had to leave this thread. */
+/**
+ * Plans a start. Throws why the command names nothing that can be started. A promise if a look had to leave this
+ * thread.
+ */
 export function planStart(options: ProgramOptions, far: FarCalls): StartPlan | Promise<StartPlan> {
   const mounts = remoteMountsNow()
   if (mounts.size === 0) return { path: answerNow(findProgram(options)), touched: undefined }
@@ -52,14 +55,14 @@ async function restOf(inquiry: FileInquiry<string>, first: FileQuestion, far: Fa
   return { path, touched }
 }
 
-/** The inquiry's answer, every look made on this thread. */
+/** Returns the inquiry's result; every look is made on this thread. */
 export function answerNow<T>(inquiry: FileInquiry<T>): T {
   let step = inquiry.next()
   while (step.done !== true) step = inquiry.next(lookNow(step.value))
   return step.value
 }
 
-/** The inquiry's answer, looks at what may not answer made on threads that may stand. */
+/** Returns the inquiry's result; looks at files that may not answer are made on other threads. */
 export async function answerLater<T>(inquiry: FileInquiry<T>, far: FarCalls): Promise<T> {
   const step = inquiry.next()
   return step.done === true ? step.value : await followed(inquiry, step.value, far, () => {})

@@ -1,6 +1,8 @@
-// What a terminal has written, for everybody who looks at it: clients that follow it, calls that read once or
-// wait for more. It sets the reader's limit: at most 256 KiB beyond the slowest client, none without clients
-// (protocol.md#scrollback). A complete output shrinks to what can still be asked for.
+// The output of a terminal, for all its readers: clients that follow it, calls that read once or wait for more. A
+// terminal's byte goes pty → ring (threads/terminal-reader.ts) → here, `grown` wakes each Attachment →
+// transports/socket/channel.ts reads it and sends a frame. This file sets the reader's limit: at most 256 KiB beyond
+// the slowest client, none without clients (protocol.md#scrollback). A complete output shrinks to what can still be
+// asked for.
 
 import { Waiters } from '../../base/waiting.ts'
 import { AHEAD_BYTES, NO_LIMIT, TerminalRing, type RingPart, type History } from '../../threads/terminal/ring.ts'
@@ -9,9 +11,9 @@ import type { SpareRings } from './reader.ts'
 import { preludeBefore, screenBefore } from './screen-before.ts'
 import type { WindowSize } from '../../native/pty.ts'
 
-/** What a complete output keeps (protocol.md#scrollback). */
+/** Bytes that a complete output keeps (protocol.md#scrollback). */
 const KEPT_BYTES = 256 * 1024
-/** A copy that was overtaken by a flood is made again this often, then what is left of it will do. */
+/** Copies made at most when a flood overtakes them; the last is taken as far as it is whole. */
 const COPIES = 3
 
 export class TerminalOutput implements AttachedOutput {
@@ -20,7 +22,7 @@ export class TerminalOutput implements AttachedOutput {
   readonly #waiters = new Waiters()
   readonly #rings: SpareRings
   #history: TerminalRing | EndedHistory
-  /** History before it was cleared away. */
+  /** Offset before which history was cleared. */
   #floor = 0
   #exitCode: number | undefined
 
@@ -35,13 +37,13 @@ export class TerminalOutput implements AttachedOutput {
     this.resize(window)
   }
 
-  /** What is printed from now on is for this window. */
+  /** Notes the window: what is printed from now on is for it. */
   resize(window: WindowSize): void {
     this.#window = window
     if (this.#history instanceof TerminalRing) this.#history.setWindow(window.cols, window.rows)
   }
 
-  /** For the reader, while there is something to be read. */
+  /** The ring, for the reader; throws once the output is complete. */
   get ring(): TerminalRing {
     if (this.#history instanceof TerminalRing) return this.#history
     throw new Error('a complete output has no ring')
@@ -52,7 +54,7 @@ export class TerminalOutput implements AttachedOutput {
     return this.#history.head
   }
 
-  /** Known once every byte is there. */
+  /** The exit code; known once every byte is there. */
   get exitCode(): number | undefined {
     return this.#exitCode
   }
@@ -66,7 +68,7 @@ export class TerminalOutput implements AttachedOutput {
     return this.#history.oldest
   }
 
-  /** Offset of the first byte that is shown to those who come now. */
+  /** Offset of the first byte that is shown to clients that come now. */
   get shown(): number {
     return Math.max(this.#floor, this.oldest)
   }
@@ -75,7 +77,7 @@ export class TerminalOutput implements AttachedOutput {
     return this.#history.view(from, most)
   }
 
-  /** Brings a fresh terminal into the state before the byte at `offset`, cells left out. */
+  /** Returns the bytes that bring a fresh terminal into the state before the byte at `offset`, cells left out. */
   prelude(offset: number): Buffer {
     return preludeBefore(this.#history, offset, this.#keptBefore(offset), this.#window)
   }
@@ -85,7 +87,7 @@ export class TerminalOutput implements AttachedOutput {
     return history instanceof EndedHistory ? history.start : new KeptStates(history.shared).before(offset)
   }
 
-  /** The last bytes, at most `most`. */
+  /** Returns the last bytes, at most `most`. */
   tail(most: number): RingPart {
     for (let left = COPIES; ; left--) {
       const { head } = this
@@ -95,7 +97,7 @@ export class TerminalOutput implements AttachedOutput {
     }
   }
 
-  /** Bytes from an offset on, at most `most`; begins later where they are gone. */
+  /** Returns the bytes from an offset on, at most `most`; begins later if the first are gone. */
   range(from: number, most: number): RingPart {
     for (let left = COPIES; ; left--) {
       const { head } = this
@@ -106,11 +108,11 @@ export class TerminalOutput implements AttachedOutput {
   }
 
   /**
-   * Begins `back` bytes before the end, or at `since` where that is given and an offset there has been; in
+   * Returns a client's place: `back` bytes before the end, or at `since` if that is given and not beyond the end; in
    * either case not below the ring.
    */
   attach(back: number, since: number | undefined, wake: () => void): Attachment {
-    // The reader is stopped while the start is chosen, or a flood might overwrite it meanwhile.
+    // Stops the reader while the start is chosen, or a flood might overwrite it meanwhile.
     this.#limit(Math.min(this.head, this.#lowest()))
     const { head } = this
     const wanted = since !== undefined && since <= head ? since : head - back
@@ -135,18 +137,18 @@ export class TerminalOutput implements AttachedOutput {
     await this.#waiters.until(() => this.head > offset || this.#exitCode !== undefined, signal)
   }
 
-  /** What has been written so far is not shown any more; clients that follow still get theirs. */
+  /** Hides what has been written so far; clients that follow still get theirs. */
   clear(): void {
     this.#floor = this.head
   }
 
-  /** The reader has appended. */
+  /** Wakes readers: the reader thread has appended. */
   grown(): void {
     for (const attachment of this.#attachments) attachment.notify()
     this.#waiters.wake()
   }
 
-  /** The reader has appended the last. */
+  /** Notes the end: the reader thread has appended the last byte. */
   finish(exitCode: number): void {
     this.#exitCode = exitCode
     this.grown()
@@ -202,33 +204,34 @@ class EndedHistory implements History {
   }
 }
 
-// One client's place in the output of one terminal. Replay and live output are one read, so there is no seam
-// between them (design, "PTY"). While a place is far behind, the terminal is not read; closing the place
-// releases it at once (P-04). Whoever reads, reads what it can send.
-
-/** What an attachment belongs to. */
+/** The output that an attachment belongs to. */
 interface AttachedOutput {
   readonly head: number
-  /** Set once every byte the terminal will ever write is there. */
+  /** The exit code, once every byte the terminal will ever write is there. */
   readonly exitCode: number | undefined
   /** Offset of the first byte there still is. */
   readonly oldest: number
   view(from: number, most: number): Uint8Array
   prelude(offset: number): Buffer
-  /** An attachment's position has moved. */
+  /** Called when an attachment's position has moved. */
   moved(): void
   detach(attachment: Attachment): void
 }
 
 /** Bytes of the output from an offset on. */
 export interface Passage {
-  /** Of the first byte. */
+  /** Offset of the first byte. */
   readonly offset: number
   readonly bytes: Uint8Array
-  /** How many bytes between the offset asked for and the first returned are gone. */
+  /** Bytes between the offset asked for and the first returned: gone. */
   readonly gap: number
 }
 
+/**
+ * One client's place in the output of one terminal. Replay and live output are one read, so there is no seam between
+ * them. While a place is far behind, the terminal is not read; closing the place releases it at once (P-04). The client
+ * reads as much as it can send.
+ */
 export class Attachment implements Disposable {
   readonly #output: AttachedOutput
   readonly #wake: () => void
@@ -252,13 +255,13 @@ export class Attachment implements Disposable {
     return this.#output.head
   }
 
-  /** Known once the terminal has ended and its last byte can be read. */
+  /** The exit code; known once the terminal has ended and its last byte can be read. */
   get exitCode(): number | undefined {
     return this.#output.exitCode
   }
 
   /**
-   * The next bytes, in one piece of at most `most`; undefined where there are none now. They lie where the
+   * Returns the next bytes, in one piece of at most `most`; undefined if there are none now. They lie where the
    * terminal writes, and are the caller's until its turn of the loop ends.
    */
   read(most: number): Passage | undefined {
@@ -272,12 +275,15 @@ export class Attachment implements Disposable {
     return { offset, bytes, gap }
   }
 
-  /** Brings a fresh terminal into the state before the byte at `offset`, which is there still; cells left out. */
+  /**
+   * Returns the bytes that bring a fresh terminal into the state before the byte at `offset`, which must still be
+   * there; cells left out.
+   */
   prelude(offset: number): Buffer {
     return this.#output.prelude(offset)
   }
 
-  /** For the output alone. */
+  /** Called by the output alone. */
   notify(): void {
     this.#wake()
   }

@@ -1,6 +1,6 @@
-// The main thread's side of the terminal reader (threads/terminal-reader.ts): one thread for all terminals,
-// started with the first. What goes to it is a message and a byte into the pipe it waits on; what comes from
-// it is coalesced: rings have grown, or a master will not be touched any more.
+// The main thread's side of the terminal reader (threads/terminal-reader.ts): one thread for all terminals, started
+// with the first. A message to it is followed by a byte into the pipe that it waits on. Messages from it are coalesced:
+// rings have grown (`news`, then output.ts), or a master will not be touched any more (`over`, then terminal.ts).
 
 import { closeSync, writeSync } from 'node:fs'
 import { startWorker } from '../../base/assets.ts'
@@ -20,9 +20,9 @@ import { TerminalRing } from '../../threads/terminal/ring.ts'
 import { KeptStates } from '../../threads/terminal/kept-states.ts'
 
 export interface LineEvents {
-  /** The ring has more bytes. */
+  /** Called when the ring has more bytes. */
   readonly news: () => void
-  /** Every byte is in the ring, and the master is the caller's again. */
+  /** Called when every byte is in the ring and the master is the caller's again. */
   readonly over: () => void
 }
 
@@ -38,10 +38,12 @@ interface RunningThread {
   readonly up: PromiseWithResolvers<void>
 }
 
+/** Rings that wait for a terminal at most; the garbage collector gets the others. */
+const SPARE_RINGS = 4
 const BYTE = Buffer.alloc(1)
 
 export class TerminalReader implements AsyncDisposable {
-  /** For its lines. */
+  /** Rings for its lines. */
   readonly rings = new SpareRings()
   readonly #lines = new Map<number, ReaderLine>()
   readonly #cells = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES))
@@ -50,14 +52,17 @@ export class TerminalReader implements AsyncDisposable {
   #last = 0
   #closed = false
 
-  /** Resolves once the thread runs. Throws what keeps it from running, such as no free descriptor; the next try is anew. */
+  /**
+   * Resolves once the thread runs. Throws what keeps it from running, such as no free descriptor; the next call tries
+   * anew.
+   */
   async open(): Promise<void> {
     if (this.#closed) return
     this.#running ??= this.#start()
     await this.#running.up.promise
   }
 
-  /** From now on the master is the reader's until `over`. Returns the line's number. */
+  /** Hands the master to the reader until `over`. Returns the line's number. */
   add(master: number, ring: TerminalRing, events: LineEvents): number {
     const line = ++this.#last
     this.#lines.set(line, { ring, events, seen: 0 })
@@ -65,17 +70,20 @@ export class TerminalReader implements AsyncDisposable {
     return line
   }
 
-  /** The program has ended and the slave is about to be closed here: what is left is read, up to the end. */
+  /**
+   * Tells the reader that the program has ended and the slave is about to be closed here: it reads what is left, up to
+   * the end.
+   */
   finish(line: number): void {
     this.#post({ type: 'finish', line })
   }
 
-  /** The end does not come by itself: what is there now is the last. */
+  /** Tells the reader that no end will come: what is there now is the last. */
   cut(line: number): void {
     this.#post({ type: 'cut', line })
   }
 
-  /** It looks at its lines again: a limit has been raised, or input waits. */
+  /** Makes it look at its lines again: a limit was raised, or input waits. */
   wake(): void {
     if (this.#running === undefined || Atomics.exchange(this.#cells, WOKEN, 1) === 1) return
     writeSync(this.#running.pipe.writer, BYTE)
@@ -95,14 +103,14 @@ export class TerminalReader implements AsyncDisposable {
       heard: (message) => this.#hear(message),
       failed: (reason) => this.#failed(reason),
     })
-    // A thread in poll(2) would hold up process.exit() for ever.
+    // A thread in poll(2) would keep process.exit() from returning.
     process.once('exit', this.#stop)
     const up = Promise.withResolvers<void>()
-    up.promise.catch(() => {}) // told to whoever waits for it
+    up.promise.catch(() => {}) // each caller of `open` hears of it
     return { port, pipe, up }
   }
 
-  /** With terminals it ends the daemon, as nobody catches it: they cannot be served any more. */
+  /** With terminals the error ends the daemon, as it is not caught: they cannot be served any more. */
   #failed(reason: Fault): void {
     if (this.#running === undefined || this.#lines.size > 0) throw reason
     const { pipe, up } = this.#running
@@ -124,7 +132,7 @@ export class TerminalReader implements AsyncDisposable {
       line?.events.over()
       return
     }
-    // First, so that whatever is appended from here on is told again.
+    // First, so that bytes appended from here on are told again.
     Atomics.store(this.#cells, NEWS, 0)
     for (const line of this.#lines.values()) {
       const { head } = line.ring
@@ -139,7 +147,7 @@ export class TerminalReader implements AsyncDisposable {
     this.wake()
   }
 
-  /** Masters still with the reader are the callers' to close after this. */
+  /** Ends the thread. Masters still with the reader are the callers' to close after this. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     const running = this.#running
@@ -154,12 +162,10 @@ export class TerminalReader implements AsyncDisposable {
   }
 }
 
-// SpareRings in turn: a terminal that has ended leaves its ring to the next. The reader thread has little reason to
-// collect garbage, so memory it once shared would stay for long after everybody is done with it.
-
-/** Rings that wait for a terminal; what is beyond is left to the garbage collector. */
-const SPARE_RINGS = 4
-
+/**
+ * Rings in turn: a terminal that has ended leaves its ring to the next. The reader thread seldom collects garbage, so
+ * memory that it once shared would stay long after its last use.
+ */
 export class SpareRings {
   readonly #spare: TerminalRing[] = []
 
@@ -171,7 +177,7 @@ export class SpareRings {
     return ring
   }
 
-  /** Neither its reader nor anybody else uses it any more. */
+  /** Takes a ring back that neither its reader nor its terminal uses any more. */
   give(ring: TerminalRing): void {
     if (this.#spare.length >= SPARE_RINGS) return
     ring.reset()

@@ -1,5 +1,5 @@
-// The state of a terminal's screen before a byte of its output: from the last state that was kept, and what was printed
-// since. At most a slice is looked at on the way, 64 KiB; of an output that is complete, at most what is left of it.
+// Computes the state of a terminal's screen before a byte of its output, from the last state that was kept and the
+// output since. It looks at one slice at most, 64 KiB; of a complete output, at most at what is left of it.
 
 import type { KeptState } from '../../threads/terminal/kept-states.ts'
 import { preludeOf } from '../../threads/terminal/prelude.ts'
@@ -8,7 +8,7 @@ import { freshScreen, resizeScreen, type ScreenState } from '../../threads/termi
 import { ScreenTracker } from '../../threads/terminal/screen-tracker.ts'
 import type { WindowSize } from '../../native/pty.ts'
 
-/** Takes over `from`, whose offset is not behind the one wanted. */
+/** Returns the state. Takes over `from`, whose offset is not behind the one wanted. */
 export function screenBefore(
   history: History,
   offset: number,
@@ -27,7 +27,7 @@ export function screenBefore(
   return state
 }
 
-/** What a client is given before output from `offset` on; nothing before the first byte. */
+/** Returns what a client gets before output from `offset` on: nothing before the first byte. */
 export function preludeBefore(...[history, offset, from, window]: Parameters<typeof screenBefore>): Buffer {
   return offset === 0 ? Buffer.alloc(0) : preludeOf(screenBefore(history, offset, from, window))
 }

@@ -1,22 +1,22 @@
-// The numbers a terminal is given: its window, how much of its output is shown again, and the id it gets.
-// Pure, and with the limits of protocol.md#scrollback.
+// The numbers of a terminal: its window, how much of its output is shown again, its id. Pure; the limits are those of
+// protocol.md#scrollback.
 
 import { Fault, quote } from '../../base/fault.ts'
 import type { WindowSize } from '../../native/pty.ts'
 
-/** What terminals of old have, and what programs take for granted. */
+/** Window unless another is asked for: that of old terminals, which programs take for granted. */
 export const USUAL_WINDOW: WindowSize = { cols: 80, rows: 24 }
-/** Columns or rows (P-12). */
+/** Most columns or rows (P-12). */
 export const MOST_CELLS = 1000
 
-/** Bytes of scrollback (protocol.md#scrollback): unless said otherwise, and at most. */
+/** Bytes of scrollback (protocol.md#scrollback): unless another number is asked for, and at most. */
 export const USUAL_SCROLLBACK = 65_536
 export const MOST_SCROLLBACK = 262_144
 
-/** An id is one byte of a frame; 0 is not given. */
+/** Largest id: an id is one byte of a frame, and 0 is not given. */
 export const MOST_ID = 255
 
-/** Throws bad_request naming the side that is out of bounds. */
+/** Throws `bad_request` that names the side that is out of bounds. */
 export function checkedWindow(cols: number, rows: number): WindowSize {
   for (const [field, value] of Object.entries({ cols, rows })) {
     if (Number.isInteger(value) && value >= 1 && value <= MOST_CELLS) continue
@@ -26,13 +26,15 @@ export function checkedWindow(cols: number, rows: number): WindowSize {
   return { cols, rows }
 }
 
-/** The scrollback that a wish amounts to; 0 and nothing stand for the usual (protocol.md#scrollback). */
+/** Returns the scrollback for a number asked for; 0 and none stand for the usual (protocol.md#scrollback). */
 export function scrollbackSize(wanted: number | undefined): number {
   if (wanted === undefined || wanted === 0) return USUAL_SCROLLBACK
   return Math.min(Math.max(1, wanted), MOST_SCROLLBACK)
 }
 
-/** The next free id after the last given, round and round (protocol.md#scrollback); undefined where none is. */
+/**
+ * Returns the next free id after the last given, round and round (protocol.md#scrollback); undefined if none is free.
+ */
 export function nextId(last: number, taken: (id: number) => boolean): number | undefined {
   for (let step = 0; step < MOST_ID; step++) {
     const id = ((last + step) % MOST_ID) + 1

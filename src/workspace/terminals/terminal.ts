@@ -1,8 +1,7 @@
-// One terminal: its program, its window, its input, its output, its end. It is born running and ends once: after
-// the exit of its program everything written is read, up to the end that the kernel announces, and only then
-// the master is closed and the exit told: every byte, then the exit. Where another process holds the terminal
-// when its program has exited, it gets half a second to write more; then the terminal is hung up (P-09):
-// what it reads is an end of file, what it writes is an error (EIO).
+// One terminal: its program, its window, its input, its output, its end. It is born running and ends once: after the
+// exit of its program everything written is read, up to the end that the kernel announces. Only then the master is
+// closed and the exit told. If another process holds the terminal when its program has exited, that process gets half a
+// second to write more; then the terminal is hung up (P-09): its reads are an end of file, its writes an error (EIO).
 
 import { closeSync } from 'node:fs'
 import { Fault } from '../../base/fault.ts'
@@ -20,24 +19,24 @@ import { checkedWindow, scrollbackSize } from './sizes.ts'
 
 export { INPUT_BYTES }
 
-/** How long a terminal that others hold stays open after its program's exit: exit within 1 s, closed within 2. */
+/** Time for which a terminal that others hold stays open after its program's exit: exit within 1 s, closed within 2. */
 const HELD_MS = 500
-/** 48 bits: an id is given again after 254 others, so even by chance no client meets an equal one. */
+/** Bytes of `life`. 48 bits: an id is given again after 254 others, so no client meets an equal one even by chance. */
 const LIFE_BYTES = 6
 
 export interface TerminalSpec {
   /** 1 to 255: the byte that names it in a frame. */
   readonly id: number
-  /** As requested, or the shell: what the replies show. */
+  /** The words as requested, or the shell: what the replies show. */
   readonly command: readonly string[]
   readonly cwd: string
   readonly window: WindowSize
-  /** Bytes; within its bounds. */
+  /** Bytes of scrollback, within the bounds of sizes.ts. */
   readonly scrollback: number
 }
 
 export interface TerminalExit {
-  /** 128 + n when signal n ended it. */
+  /** 128 + n if signal n ended it. */
   readonly code: number
   readonly signal: string | undefined
   readonly at: Date
@@ -45,7 +44,7 @@ export interface TerminalExit {
 
 export class Terminal {
   readonly id: number
-  /** Short and random: an id and an offset mean this terminal's output only together with it. */
+  /** Short and random: only with it do an id and an offset mean this terminal's output. */
   readonly life = freshRandom(LIFE_BYTES).toString('base64url')
   readonly command: readonly string[]
   readonly cwd: string
@@ -98,7 +97,7 @@ export class Terminal {
     return this.#window
   }
 
-  /** Bytes that are shown again to whoever attaches, and that `tail` returns at most. */
+  /** Bytes that are shown again to a client that attaches, and that `tail` returns at most. */
   get scrollback(): number {
     return this.#scrollback
   }
@@ -108,7 +107,7 @@ export class Terminal {
     return this.#output.head
   }
 
-  /** Clients that follow it. */
+  /** Number of clients that follow it. */
   get attached(): number {
     return this.#output.attached
   }
@@ -119,7 +118,7 @@ export class Terminal {
   }
 
   /**
-   * A place in the output for a client that follows it: the scrollback, or what came after `since`, then
+   * Returns a place in the output for a client that follows it: the scrollback, or what came after `since`, then
    * everything to come. `wake` is called when there may be more to read, and at the end. The client closes it.
    */
   attach({ since, wake }: { readonly since?: number | undefined; readonly wake: () => void }): Attachment {
@@ -151,14 +150,14 @@ export class Terminal {
     this.#output.resize(window)
   }
 
-  /** The end of the output, at most the scrollback. */
+  /** Returns the end of the output, at most the scrollback. */
   tail(most: number): RingPart {
     return this.#output.tail(Math.min(most, this.#scrollback))
   }
 
   /**
-   * The output from an offset on, however far the ring reaches, a copy. An offset there has not been yet
-   * stands for the next byte.
+   * Returns a copy of the output from an offset on, as far as the ring reaches. An offset beyond the end stands for the
+   * next byte.
    */
   passage(from: number, most: number): Passage {
     const start = Math.min(from, this.head)
@@ -166,24 +165,25 @@ export class Terminal {
     return { ...excerpt, gap: excerpt.offset - start }
   }
 
-  /** Resolves once there is something to be read from `from` on, the terminal has ended, or `signal` aborts. */
+  /** Resolves once there is a byte to read from `from` on, the terminal has ended, or `signal` aborts. */
   until(from: number, signal: AbortSignal): Promise<void> {
     return this.#output.until(Math.min(from, this.head), signal)
   }
 
-  /** Returns the bytes that this amounts to (protocol.md#terminals). */
+  /** Sets the scrollback and returns the bytes that this amounts to (protocol.md#terminals). */
   setScrollback(bytes: number): number {
     return (this.#scrollback = scrollbackSize(bytes))
   }
 
-  /** Forgets what has been written so far; what runs goes on. */
+  /** Forgets what has been written so far; its program goes on. */
   clear(): void {
     this.#output.clear()
   }
 
   /**
-   * HUP to every process group of the session, KILL a second later; resolves when it has ended, or after 1 s more.
-   * Where the program has ended, what it has left behind in its session is ended.
+   * Ends what runs in it: HUP to every process group of the session, KILL a second later (../processes/session-end.ts).
+   * Resolves when it has ended, or after 1 s more. If the program has ended, this ends what it left behind in its
+   * session.
    */
   async close(): Promise<{ readonly survived: boolean }> {
     this.#closing ??= endSession(this.#child, TERMINAL_END)
@@ -193,7 +193,7 @@ export class Terminal {
     return { survived }
   }
 
-  /** What the ended program has left behind is not to be ended here any more. */
+  /** Gives up the session's number: what the ended program left behind is not ended here any more. */
   letGo(): void {
     this.#child.release()
   }
@@ -221,7 +221,7 @@ export class Terminal {
     return exit
   }
 
-  /** The number of the session is ours for as long as something of it is left that `close` has to end. */
+  /** Keeps the number of the session as long as something of it is left that `close` has to end. */
   async #release(): Promise<void> {
     await this.#closing
     if (this.#closing !== undefined || this.#child.sessionAlive() === false) this.letGo()

@@ -1,6 +1,5 @@
-// The terminals of the workspace: those that live, under a limit, and those that have ended, until they are
-// deleted or the oldest have to go (protocol.md#terminals). They outlive whoever looks at them; closing the workspace
-// hangs them up.
+// The terminals of the workspace: those that live, under a limit, and those that have ended, until they are deleted or
+// the oldest have to go (protocol.md#terminals). They outlive their clients; closing the workspace hangs them up.
 
 import { closeSync } from 'node:fs'
 import { errnoOf, Fault, quote } from '../../base/fault.ts'
@@ -21,17 +20,17 @@ export interface TerminalsOptions {
   readonly children: Children
   /** Terminals that may live at once (protocol.md#limits: 10, at most 64). */
   readonly limit: number
-  /** Where they start unless they say otherwise. */
+  /** Directory in which they start unless they name one. */
   readonly workdir: string
   readonly environment: Readonly<Record<string, string>>
   /** The user's login shell. */
   readonly shell: string
-  /** Gives their environments the marks of commands. */
+  /** Gives their environments the marks by which their processes are found. */
   readonly marks?: TaskMarks
 }
 
 export interface TerminalRequest {
-  /** The shell unless given. One word alone may be a command line (protocol.md#terminals). */
+  /** Program and arguments; the shell unless given. One word alone may be a command line (protocol.md#terminals). */
   readonly command?: readonly string[] | undefined
   readonly cols?: number | undefined
   readonly rows?: number | undefined
@@ -42,23 +41,23 @@ export interface TerminalRequest {
 
 export interface Terminals extends AsyncDisposable {
   readonly limit: number
-  /** To be waited for before `create`: resolves once what all terminals need runs, throws why it cannot. */
+  /** Resolves once `create` may be called: what all terminals need runs. Throws why it cannot. */
   ready(): Promise<void>
   /**
-   * Throws rate_limited at the limit, unavailable where the system has no terminal left, and what the spawn says. A
-   * promise where the spawn is one.
+   * Opens a terminal. Throws `rate_limited` at the limit, `unavailable` if the system has no terminal left, and the
+   * faults of the spawn. A promise if the spawn is one.
    */
   create(request: TerminalRequest): Terminal | Promise<Terminal>
-  /** Ids travel as strings too (protocol.md#terminals). Throws not_found. */
+  /** Ids travel as strings too (protocol.md#terminals). Throws `not_found`. */
   get(id: number | string): Terminal
   /** Oldest first. */
   list(): Terminal[]
   /**
-   * Forgets it at once and hangs it up; resolves when its session is gone, or has survived SIGKILL, with what had made a
-   * session of its own before. Throws not_found.
+   * Forgets it at once and hangs it up. Resolves when its session is gone, or has survived SIGKILL, with the processes
+   * that had made a session of their own before. Throws `not_found`.
    */
   delete(id: number | string): Promise<Leftovers>
-  /** Hears of every terminal created from now on, before anything it writes is told to anybody. */
+  /** Calls `listener` with every terminal created from now on, before any client is told what it writes. */
   onCreated(listener: (terminal: Terminal) => void): Disposable
 }
 
@@ -70,13 +69,13 @@ class TerminalTable implements Terminals {
   readonly #options: TerminalsOptions
   readonly #reader = new TerminalReader()
   readonly #listeners = new Set<(terminal: Terminal) => void>()
-  /** Known to callers, by id, in the order of their start. */
+  /** Terminals that callers can name, by id, in the order of their start. */
   readonly #known = new Map<number, Terminal>()
-  /** No longer known, but alive or followed: their ids mean them still. */
+  /** Terminals no longer known, but alive or followed: their ids still mean them. */
   readonly #leaving = new Set<Terminal>()
-  /** By which what a terminal started is found, once it has left the session. */
+  /** Ids of the marks by which processes are found that left a terminal's session. */
   readonly #markIds = new WeakMap<Terminal, string>()
-  /** Ids of those whose program another thread is starting. */
+  /** Ids of terminals whose program another thread is starting. */
   readonly #starting = new Set<number>()
   #last = 0
   #open = true
@@ -169,7 +168,7 @@ class TerminalTable implements Terminals {
     await this.#reader[Symbol.asyncDispose]()
   }
 
-  /** The id of the next terminal. */
+  /** Returns the id of the next terminal, or throws why there can be none. */
   #admit(): number {
     if (!this.#open) throw this.#stopping()
     const { limit } = this.#options
@@ -186,14 +185,14 @@ class TerminalTable implements Terminals {
     throw new Fault('rate_limited', why, { details: { limit, alive, unit: 'terminals' }, retryAfter: 1 })
   }
 
-  /** Starts the program on the terminal; whatever fails closes it. */
+  /** Starts the program on the terminal; any failure closes the terminal. */
   #start(
     pty: Pty,
     argv: readonly [string, ...string[]],
     { cwd, env }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> | undefined },
     make: (child: Leader) => Terminal,
   ): Terminal | Promise<Terminal> {
-    // The daemon's own window would be taken for this one's.
+    // The program would take the daemon's own window for this one.
     const { COLUMNS: _c, LINES: _l, ...inherited } = this.#options.environment
     const failed = (error: unknown): never => {
       closeSync(pty.slave)
@@ -244,7 +243,7 @@ function openPair(window: WindowSize): Pty {
   }
 }
 
-/** Why no pair could be opened, as what it says to the caller. Pure. */
+/** Returns why no pair could be opened, as a fault for the caller. Pure. */
 export function openFault(error: unknown): unknown {
   const errno = errnoOf(error)
   if (errno === undefined) return error
