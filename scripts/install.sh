@@ -82,7 +82,7 @@ settings=/etc/$NAME
 state=/var/lib/$NAME
 cache=/var/cache/$NAME
 
-# --root is an image: whatever runs, runs elsewhere.
+# --root is an image: nothing of it runs on this machine.
 managed=no
 if [ -z "$root" ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then managed=yes; fi
 
@@ -108,7 +108,7 @@ version_of() { "$1" --version 2>/dev/null | sed -n "1s/^$NAME //p"; }
 
 # Functions that answer yes or no run with -e switched off: each command in them that can fail says so itself.
 
-# Puts $1 at $2 with mode $3 in one step, so that nobody sees half of it. False: the same is there already.
+# Puts $1 at $2 with mode $3 in one step, so that no process sees half of it. False: the same is there already.
 put() {
   if [ -f "$2" ] && cmp -s "$1" "$2"; then return 1; fi
   writable "$(dirname "$2")"
@@ -169,7 +169,7 @@ install_all() {
   elif [ -n "$root" ]; then
     enable_in_image
   else
-    say "there is no systemd here; start it yourself, under whatever keeps services running:"
+    say "there is no systemd here; start it yourself, under your service manager:"
     say "  STATE_DIRECTORY=$state CACHE_DIRECTORY=$cache $binary serve --host 0.0.0.0 --port 9990"
     say "both are removed by \`uninstall --purge\`; without them the daemon uses the home directory of its user"
   fi

@@ -1,5 +1,5 @@
-// Runs one test file in a process of its own and reads the TAP it prints. Without `tap run` in between, which would
-// read and write every line once more and load its plugins into each process: a quarter of a second for each file.
+// Runs one test file as a process and reads the TAP that it prints. `tap run` in between would read and write every
+// line once more and load its plugins into each process: a quarter of a second for each file.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,15 +10,15 @@ import { type FileResult, TapResults } from './tap-results.ts'
 
 export interface FileRun {
   readonly root: string
-  /** From the root. */
+  /** Path of the test file, from the root. */
   readonly file: string
   readonly env: NodeJS.ProcessEnv
 }
 
-/** Ends a file that hangs: tap says so in the file's process, which is killed if it does not end by that. */
+/** Seconds after which tap ends a file that hangs, in the process of the file. */
 const FILE_SECONDS = 900
 const KILL_MS = (FILE_SECONDS + 60) * 1000
-/** What a file has started may hold its output; so long it is waited for. */
+/** Time to wait for processes that still hold the output of a file that has ended. */
 const HELD_MS = 5_000
 
 export async function runFile({ root, file, env }: FileRun): Promise<FileResult> {
@@ -47,7 +47,7 @@ export async function runFile({ root, file, env }: FileRun): Promise<FileResult>
   return result.tests.length > 0 ? result : { ...result, ok: false, diagnosis: `${result.diagnosis}\nit ran no test` }
 }
 
-/** Runs the files, so many at a time, in their order. */
+/** Runs the files in their order, `jobs` at a time. */
 export async function runFiles(
   runs: readonly FileRun[],
   jobs: number,

@@ -1,6 +1,6 @@
-// npm run soak: one daemon under mixed work for an hour (Z-07), while clients are cut, the disk is full
-// for moments and the clock jumps. A line for each minute, then a summary; the exit code is 0 only where the daemon
-// lasted, nothing was answered wrongly, memory stayed level and everything it held at rest is all it holds again.
+// npm run soak: one daemon at mixed work for an hour (Z-07), while clients are cut, the disk is full for moments and
+// the clock jumps. It prints a line for each minute, then a summary. The exit code is 0 only if the daemon lasted,
+// answered nothing wrongly, kept its memory level, and at the end holds no more than it held at rest before.
 
 import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
@@ -22,12 +22,12 @@ import { list, rearrange, search, transfer, write } from './soak/work/trees.ts'
 
 type Work = (client: Client) => Promise<void>
 
-/** Before rest is measured for the first time: what is opened once and kept is open then. */
+/** Time of work before rest is measured for the first time: what the daemon opens once is open then. */
 const WARM_UP = { share: 0.1, mostMs: 120_000 }
 const SAMPLE_MS = 1000
-/** Within which everything is back: threads that idle are ended after a while. */
+/** Longest time until the daemon is at rest: it ends idle threads after a while. */
 const REST_MS = 120_000
-/** As long as this nothing more has gone: rest. */
+/** Time without a change after which the daemon counts as at rest. */
 const STILL_MS = 15_000
 
 const MIB = 1024 * 1024
@@ -51,7 +51,7 @@ function crew(port: number): readonly Work[] {
   ]
 }
 
-/** All at work until the signal. */
+/** Runs all clients until the signal. */
 async function work(
   subject: Subject,
   parts: { tally: Tally; seed: number; port: number; signal: AbortSignal },
@@ -75,7 +75,7 @@ async function work(
   )
 }
 
-/** Waits until nothing goes any more, or the time is over. */
+/** Resolves when the daemon is at rest, or the time is over. */
 async function atRest({ pid }: Subject): Promise<Vitals> {
   const until = performance.now() + REST_MS
   let last = vitalsOf(pid)
@@ -89,7 +89,7 @@ async function atRest({ pid }: Subject): Promise<Vitals> {
   return last
 }
 
-/** Samples until the signal; a line for each minute. */
+/** Takes samples until the signal, and prints a line for each minute. */
 async function observe(subject: Subject, tally: Tally, signal: AbortSignal): Promise<Minute[]> {
   const minutes: Minute[] = []
   let number = 0

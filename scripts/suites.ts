@@ -1,7 +1,8 @@
-// Which test files there are, and which of the two suites each belongs to. A file whose name ends in `.slow.test.ts`
-// belongs to the slow one: kill, flood, memory, exhaustion, build, deploy, fuzz, emptied roots, foreign clients, tests
-// of the quick suite once more on other ground, and whatever takes more than some seconds or needs the machine alone. Every other `*.test.ts` below test/ belongs
-// to the quick one. The slow suite runs file by file, the quick one two files at a time.
+// Finds the test files, and says to which of the two suites each belongs. A file whose name ends in `.slow.test.ts`
+// belongs to the slow one: kill, flood, memory, exhaustion, build, deploy, fuzz, emptied roots, foreign clients, quick
+// tests once more in other surroundings, and tests that take more than some seconds or need the machine alone. Every
+// other `*.test.ts` below test/ belongs to the quick one. The slow suite runs file by file, the quick one two files at
+// a time.
 
 import { readdirSync } from 'node:fs'
 import { join, normalize } from 'node:path'

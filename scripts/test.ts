@@ -1,9 +1,8 @@
-// Runs tests: `npm test` the quick suite, `npm run test:slow` the slow one (`*.slow.test.ts`; what
-// belongs there says suites.ts), `npm test -- FILE…` any files of either, `-- --all` both. Says what came of it: a line
-// for each file, the diagnosis of each failure, the rows of the test catalogue that passed and that were skipped, and a
-// last line `N passed, N failed, N skipped` over all that ran.
-// Only what test/skips.json names, rows or whole tests, may be skipped, each with the capability it lacks. A
-// process that outlives the tests is a failure, and is ended; so is everything after LIMIT_MS, which grows with the load.
+// Runs tests: `npm test` the quick suite, `npm run test:slow` the slow one (suites.ts), `npm test -- FILE…` files of
+// either, `-- --all` both. Prints a line for each file, the diagnosis of each failure, the rows of guarantees.md that
+// passed and that were skipped, and last `N passed, N failed, N skipped` over all. Only tests that test/skips.json
+// names may be skipped, each with the capability that is lacking. A process that outlives the tests is a failure, and
+// is killed; so is every process after LIMIT_MS, which grows with the load.
 
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -16,19 +15,19 @@ import { type Suite, suitesFor, testFiles } from './suites.ts'
 import { type FileResult, rowsOf, type TestResult } from './tap-results.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-/** How long a suite may take on a quiet machine. Counting what is covered takes its time (scripts/coverage.ts). */
+/** Longest time of a suite on a quiet machine. Coverage takes longer (scripts/coverage.ts). */
 const LIMIT_MS = { quick: 12 * 60_000, slow: 30 * 60_000 }
 const coverage = process.env['NODE_V8_COVERAGE'] !== undefined
 const COVERAGE_FACTOR = coverage ? 3 : 1
-/** How often the load is looked at. */
+/** Time between two looks at the load. */
 const LOOK_MS = 5_000
-/** How long what the tests started may take to be gone after them, on a quiet machine. */
+/** Time, on a quiet machine, until processes that the tests started must be gone. */
 const GONE_MS = 5_000
 
 /** The compiled code of tap and of the sources is kept: most of a short file's time is their compilation. */
 const COMPILED = coverage ? {} : { NODE_COMPILE_CACHE: join(ROOT, '.tap/compile-cache') }
 
-/** Marks every process of this run, so that whatever is left of it can be found. */
+/** Variable in the environment of every process of this run, by which those that are left are found. */
 const MARK = `WORKSPACE_TESTS_RUN=${randomUUID()}`
 
 function allowedSkips(): Readonly<Record<string, string>> {
@@ -36,7 +35,7 @@ function allowedSkips(): Readonly<Record<string, string>> {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {} // our own file
 }
 
-/** Processes of this run that are alive, this one excepted. */
+/** Returns the living processes of this run, except this one. */
 function leftAlive(): { pid: number; command: string }[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)
@@ -69,7 +68,7 @@ async function survivors(): Promise<string[]> {
   return left.map(({ pid, command }) => `process ${pid} was left alive: ${command}`)
 }
 
-/** Runs a suite; what went wrong beside its tests. */
+/** Runs a suite. Returns what went wrong beside its tests. */
 async function runSuite({ name: suite, files, jobs }: Suite, onFile: (file: FileResult) => void): Promise<string[]> {
   const [name, value] = MARK.split('=') as [string, string]
   // The doors are tested on the executable, which `npm test` has built (test/support/daemon.ts).

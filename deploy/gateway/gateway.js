@@ -126,7 +126,7 @@ function route(r, claims) {
   if (issuer && claims.iss !== issuer) return refuse(r, 401, 'wrong_issuer')
   const ip = claims.ip
   const port = claims.port === undefined ? PORT : claims.port
-  // Addresses only: a name would be resolved by whoever answers for it.
+  // Addresses only: a name would lead where its DNS server says.
   if (typeof ip !== 'string' || !(isIpv4(ip) || isIpv6(ip)) || !Number.isInteger(port)) {
     return refuse(r, 403, 'no_address')
   }

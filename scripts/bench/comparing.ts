@@ -1,6 +1,6 @@
-// The daemon beside what a user could pick instead, in one run: whoever is here does each thing in turn, A B C A B C,
-// on the same tree. Who is not here is named. What is on the npm registry is installed for the run where that is asked
-// for, outside the project and without running its install scripts.
+// Runs the daemon beside programs that a user could pick instead: each installed one does each thing in turn, A B C A B
+// C, on the same tree. Missing ones are named. Those of the npm registry are installed for the run if that is asked
+// for, outside the project and without their install scripts.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// Where large things of a run lie: in memory where the system has room for them there, since a disk's speed is
-// not what is measured, else among the temporary files.
+// Chooses where the large files of a run lie: in memory if the system has room there, because the speed of a disk is
+// not measured, else among the temporary files.
 
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// The load in a process of its own, so that client, server and the benchmark share no event loop.
+// Makes the load in a separate process, so that client, server and benchmark share no event loop.
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

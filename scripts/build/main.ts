@@ -1,6 +1,6 @@
 // `npm run build`: the executable for this machine's architecture, or with --arch for another; with --archive
 // also what is handed to others. A build whose inputs are those of the last one is skipped; --force builds
-// anyway. Two at once do each other no harm: each works in a folder of its own and renames what it made.
+// anyway. Two builds at once do each other no harm: each works in a fresh folder and renames what it made.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -24,7 +24,7 @@ const USAGE = `npm run build -- [--arch x64|arm64] [--archive] [--check] [--forc
   --out DIR      where it goes, dist by default
 `
 
-/** Folders of builds that were killed are removed when they are this old. */
+/** Age at which the folders of killed builds are removed. */
 const ABANDONED_MS = 3600_000
 
 const OPTIONS = {

@@ -1,6 +1,6 @@
-// What the last build was made of, so that one with the same inputs is not made again. The stamp names its
-// executable by size and time: of two builds at once each may replace the other's executable, never the
-// meaning of its own stamp.
+// Notes what the last build was made of, so that a build with the same inputs is skipped. The stamp names its
+// executable by size and time: of two builds at once each may replace the other's executable, but a stamp never
+// describes another one.
 
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'

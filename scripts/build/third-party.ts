@@ -93,7 +93,7 @@ function ripgrepOf(part: Part): Component {
   return { ...ofPart(part, 'MIT'), text, inside: [itself, ...inside] }
 }
 
-/** The package of the native part has no text of its own, that of koffi has. */
+/** The package of the native part has no licence text; the one of koffi has. */
 function koffiOf(part: Part): Component {
   return { ...ofPart(part, 'MIT'), text: textsIn(join(MODULES, 'koffi')), inside: [] }
 }

@@ -1,5 +1,5 @@
-// What watchers told against the disk while nobody writes: in the middle of a run, and at its end. Only there can a
-// change that was not told be seen: a watcher that starts anew has looked for itself.
+// Compares what watchers told with the disk while no client writes: in the middle of a run, and at its end. Only there
+// can a change that was not told be seen: a watcher that starts anew has looked for itself.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Account } from './clients/watchers.ts'

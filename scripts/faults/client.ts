@@ -1,6 +1,6 @@
 // One client: keeps its connections, can be killed at any moment (all of them are cut, with a reset or without),
 // and then goes on as a new one would. What it is answered is known by what came: an answer, a cut, or nothing
-// since nobody listens.
+// since no process listens.
 
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -13,7 +13,7 @@ import type { Recorder, Outcome } from './history.ts'
 import type { Subject } from './subject.ts'
 
 const AUTHORIZATION = { authorization: `Bearer ${TOKEN}` }
-/** Longest that a client which finds nobody waits before it knocks again. */
+/** Longest time that a client waits before it connects again after a refused connection. */
 const KNOCK_MS = 100
 
 export interface Answer {
@@ -68,7 +68,7 @@ export class Client {
     for (const channel of this.#channels) channel.terminate()
   }
 
-  /** One question. Never rejects; undefined where nobody listened. */
+  /** Sends one request. Never rejects; undefined if the connection was refused. */
   async ask(method: string, path: string, sending: Sending = {}): Promise<Answer | undefined> {
     const begin = performance.now()
     const { epoch } = this.subject
@@ -79,7 +79,7 @@ export class Client {
       status = response.statusCode ?? 0
       for await (const part of response) parts.push(part as Buffer) // no encoding is set
     } catch (error) {
-      if (await this.#nobody(error)) return undefined
+      if (await this.#refused(error)) return undefined
       status = 0
     }
     const end = performance.now()
@@ -131,8 +131,8 @@ export class Client {
     socket.once('close', () => this.#sockets.delete(socket))
   }
 
-  /** True where there was nobody to hear the question, after a pause. */
-  async #nobody(error: unknown): Promise<boolean> {
+  /** Resolves after a pause with true if the connection was refused. */
+  async #refused(error: unknown): Promise<boolean> {
     if (!(error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED')) return false
     await pause(this.random.next() * KNOCK_MS)
     return true

@@ -1,5 +1,5 @@
-// Where a run takes place: one temporary directory, with a small disk of its own for the files where mounting is
-// permitted, and what of the faults this machine cannot do, each with its reason.
+// The directory of a run: a temporary one, with a small disk for the files if mounting is permitted. Names the faults
+// that this machine cannot do, each with its reason.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'

@@ -84,14 +84,14 @@ export async function runFaults({ seed, minutes, history: path }: RunOptions): P
   look(subject, history)
 }
 
-/** What is on the disk when nobody is there any more. */
+/** Reads the disk after the last client has ended. */
 function look(subject: Subject, history: Recorder): void {
   snapshot(subject.ground, history)
   remains(subject.ground, history)
   history.add({ type: 'rest', temporary: subject.temporary(), state: subject.inFlight() })
 }
 
-/** The faults, until the time is over, the daemon has ended by itself, or somebody asks for the end. */
+/** Injects faults until the time is over, the daemon has ended by itself, or a signal asks for the end. */
 async function perform(arena: Arena, minutes: number, faults: AbortController): Promise<void> {
   const timer = setTimeout(() => faults.abort(), minutes * 60_000)
   const end = (): void => faults.abort()
@@ -117,7 +117,7 @@ async function guarded(client: Client, work: () => Promise<void>): Promise<void>
   }
 }
 
-/** What is not answered by then never will be. */
+/** Time after which a request counts as never answered. */
 async function settled(work: readonly Promise<void>[], history: Recorder): Promise<void> {
   const late = Symbol('late')
   const limit = new AbortController()
@@ -131,7 +131,7 @@ async function settled(work: readonly Promise<void>[], history: Recorder): Promi
   history.add({ type: 'wrong', what: 'no answer', client: 'driver', at: performance.now(), detail })
 }
 
-/** Every file through the daemon, when nobody writes any more. */
+/** Reads every file through the daemon, after the last write. */
 async function readBack(client: Client): Promise<void> {
   for (let number = 0; number < FILES; number++) await readOnce(client, fileName(number))
   client[Symbol.dispose]()

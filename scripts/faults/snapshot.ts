@@ -1,4 +1,4 @@
-// What the files hold at a moment when nobody writes, read from the disk and not through the daemon.
+// Reads from the disk, not through the daemon, what the files hold while no client writes.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

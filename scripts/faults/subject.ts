@@ -16,7 +16,7 @@ import { endMarked, marked, type Marked } from './marked.ts'
 /** As protocol.md#files-write has it: `.<name>.<16 hexadecimal digits>~`. */
 const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
 const STDERR_KEPT = 4000
-/** Contract: a start takes 2 s; more on a machine that does other things too. */
+/** Longest start: 2 s are promised; a machine that does other work too needs more. */
 const START_MS = 30_000
 /** C-01: from SIGTERM to the end. */
 const STOP_MS = 15_000
@@ -195,8 +195,8 @@ export class Subject implements AsyncDisposable {
 }
 
 /**
- * A port below those that the system gives to whoever connects: a client that knocks on a port of its own range
- * while nobody listens there may be connected to itself.
+ * A port below those that the kernel gives to connecting sockets: a client that connects to a port of that range while
+ * no process listens there may be connected to itself.
  */
 export async function freePort(): Promise<number> {
   for (let port = 20_000 + (process.pid % 10_000); ; port++) {

@@ -24,7 +24,7 @@ export interface Summary {
   readonly starts: number
   readonly longest_start_ms: number
   readonly temporary_files_swept: number
-  /** Processes that outlived a kill -9 of the daemon, which nobody outside a control group ends. */
+  /** Processes that outlived a kill -9 of the daemon. Without a control group nothing ends them. */
   readonly outlived_kills: number
   /** Errors in its log, the first of them. */
   readonly log_errors: readonly string[]
@@ -110,7 +110,7 @@ export function report(summary: Summary, violations: readonly Violation[]): stri
     ...skipped.map((reason) => `skipped: ${reason}`),
     '',
     `starts ${summary.starts}, the longest ${summary.longest_start_ms} ms; temporary files swept ${summary.temporary_files_swept}`,
-    `processes that outlived a kill -9 (expected: outside a control group nobody ends them) ${summary.outlived_kills}`,
+    `processes that outlived a kill -9 (expected: without a control group nothing ends them) ${summary.outlived_kills}`,
     ...summary.log_errors.map((line) => `the daemon's log: ${line}`),
     '',
     ...Object.entries(summary.violations).map(

@@ -1,5 +1,5 @@
 // HTTP requests as bytes: right ones for every route, the same with other headers, with any bytes changed, cut
-// off, several in one write, upgrades, and the forms of request target that nobody sends.
+// off, several in one write, upgrades, and forms of request target that no client sends.
 
 import { asJson, asQuery, someCall } from './calls.ts'
 import { weighted, type Random } from './chance.ts'

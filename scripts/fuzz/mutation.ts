@@ -4,7 +4,7 @@
 
 import type { Random } from './chance.ts'
 
-/** Values that have broken somebody. None is an absolute path of a directory that exists everywhere. */
+/** Values that have broken programs. None is an absolute path of a directory that exists everywhere. */
 export const WORDS: readonly string[] = [
   '',
   '.',

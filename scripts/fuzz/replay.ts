@@ -1,4 +1,4 @@
-// One case alone, on a daemon of its own: what is sent, and what it answers.
+// Runs one case alone on a fresh daemon, and shows what is sent and answered.
 
 import { chanceOf } from './chance.ts'
 import { frameCase } from './frame-case.ts'

@@ -8,7 +8,7 @@ export interface HttpCase {
   readonly bytes: Buffer
   /**
    * Answers that must come, where the bytes are whole requests; undefined where they may be anything: then the
-   * sending half is closed behind them, and whatever comes until the other half closes is the answer.
+   * sending half is closed behind them, and all that comes until the other half closes is the answer.
    */
   readonly answers: number | undefined
   /** Its answers have no body. */

@@ -1,5 +1,5 @@
-// One fuzzer's run from beginning to end: a daemon of its own, a warm-up that is not judged for memory, the
-// cases, and the verdict over all of it.
+// Runs one fuzzer from beginning to end: starts a daemon, warms it up without judging its memory, runs the cases, and
+// gives the verdict over all.
 
 import { createServer } from 'node:http'
 import { once } from 'node:events'

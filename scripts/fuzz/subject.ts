@@ -1,5 +1,5 @@
-// The daemon being fuzzed: started with a folder of its own as home, state and working directory, and as
-// nobody where the fuzzer runs as root, so that even a request that gets away changes nothing of the machine.
+// Starts the daemon that is fuzzed: with one folder as home, state and working directory, and as the user `nobody` if
+// the fuzzer runs as root, so that a request which breaks out changes nothing of the machine.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

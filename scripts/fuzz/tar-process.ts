@@ -1,6 +1,5 @@
-// Unpacks mutated archives in a process of its own, with the code that the daemon's unpacker thread runs and no
-// thread in between. Run by tar.ts. Started by root it unpacks one right archive, which loads all that is needed,
-// and then is nobody for the rest of its life.
+// Unpacks mutated archives as a process, with the code of the daemon's unpacker thread and no thread in between. tar.ts
+// starts it. Started by root it unpacks one right archive, which loads all code, and then becomes the user `nobody`.
 
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync, chmodSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +17,7 @@ export interface TarOrders {
   readonly seed: number
   readonly from: number
   readonly count: number
-  /** Empty, and writable for nobody. */
+  /** Empty, and writable for the user `nobody`. */
   readonly directory: string
 }
 

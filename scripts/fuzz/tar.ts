@@ -26,7 +26,7 @@ export async function runTar(plan: Plan, sandbox: Sandbox, tally: Tally): Promis
   const child = fork(join(import.meta.dirname, 'tar-process.ts'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: HEAP,
-    // Where the test runner's hook notes a process at its end: a folder that is nobody's.
+    // Where the hook of the test runner notes a process at its end: a folder of the user `nobody`.
     env: { ...process.env, _TAPJS_PROCESSINFO_CWD_: directory },
   })
   const watchdog = openWatchdog(child.pid ?? 0, 0)

@@ -1,5 +1,5 @@
-// The terminals that the frames are about: somebody keeps a few alive, whatever the cases close. What runs in them
-// takes any byte as it is and gives it back.
+// Keeps a few terminals alive for the frames, also while cases close them. The program in each takes any byte as it is
+// and gives it back.
 
 import { TOKEN } from '../../test/support/daemon.ts'
 

@@ -1,5 +1,5 @@
-// Looks at the daemon while it is fuzzed, from a thread of its own, so that a busy fuzzer is not taken for a
-// hanging daemon: a /health probe every 250 ms, and its anonymous memory every 100 ms with the number of cases
+// Looks at the daemon while it is fuzzed, from a separate thread, so that a busy fuzzer is not taken for a hanging
+// daemon: a /health probe every 250 ms, and its anonymous memory every 100 ms with the number of cases
 // done by then. Run as a worker it is the thread; imported it starts one.
 
 import { request } from 'node:http'

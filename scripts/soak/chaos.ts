@@ -1,5 +1,5 @@
-// What happens to the daemon from outside, now and then: its disk is full for a moment, its clock jumps. Both end as
-// they began. The clients that are cut are the clients' own business.
+// Fills the disk of the daemon for a moment, and moves its clock, now and then. Both are undone. Connections are cut by
+// the clients themselves (client.ts).
 
 import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,12 +7,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../test/support/random.ts'
 import type { Ground } from '../faults/ground.ts'
 
-/** Between two of them. */
+/** Time between two acts. */
 const EVERY_MS = { least: 10_000, most: 40_000 }
 const LONGEST_MS = 2000
 const JUMPS = ['+1h', '-1h', '+262s', '-262s'] as const
 
-/** Until the signal; how often each thing was done. */
+/** Runs until the signal. Returns how often each act was done. */
 export async function disturb(ground: Ground, random: Random, signal: AbortSignal): Promise<Record<string, number>> {
   const acts = [...(ground.hasDisk ? [fillDisk] : []), ...(ground.clock === undefined ? [] : [moveClock])]
   const done: Record<string, number> = {}

@@ -1,5 +1,5 @@
-// One client of the soak: a connection that is kept and, now and then, cut in the middle of an answer, as clients do
-// that are killed. It counts what it is answered; what no client should see, it keeps for the report.
+// One client of the soak: it keeps a connection and now and then cuts it in the middle of an answer, as a killed client
+// does. It counts the answers, and keeps those that no client should see for the report.
 
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// The daemon that is soaked: one start, which must last to the end. It keeps what the daemon says of defects.
+// Starts the daemon of the soak, once: it must last to the end. Keeps the lines of its log that tell of defects.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { COMMAND, TOKEN } from '../../test/support/daemon.ts'
 import type { Ground } from '../faults/ground.ts'
 
 const START_MS = 30_000
-/** Of each kind of line, so that a defect in every request does not fill our own memory. */
+/** Lines kept of each kind, so that a defect in every request does not fill the memory of the soak. */
 const MOST_ERRORS = 100
 
 /** Terminals are typed into over REST. What moves the daemon's clock is none of its commands' business. */

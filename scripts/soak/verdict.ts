@@ -1,10 +1,10 @@
-// What a soak has shown, from its samples: whether memory has grown and whether everything else is back. Pure.
+// Judges a soak from its samples: whether memory has grown, and whether everything else is back. Pure.
 
 import { COUNTS, type Vitals } from './vitals.ts'
 
 /** The bounds of Z-07. */
 export const MOST_DRIFT = 0.05
-/** Fewer minutes cannot tell growth from chance. */
+/** Minutes below which growth cannot be told from chance. */
 export const MINUTES_FOR_DRIFT = 20
 
 export interface Minute {

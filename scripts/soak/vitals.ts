@@ -1,5 +1,5 @@
-// What a process holds, as the kernel counts it: memory of its own, descriptors, threads, terminals, watches, and
-// children, dead ones that nobody has reaped among them.
+// Reads what a process holds, as the kernel counts it: anonymous memory, descriptors, threads, terminals, watches, and
+// children, with dead ones that were not reaped.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { parseStat } from '../../src/workspace/processes/process-table.ts'

@@ -1,5 +1,5 @@
-// Somebody who believes a watcher: keeps the paths and contents of a tree by its frames alone, reading a file
-// only when it is told to have changed. If the account differs from the disk in the end, the watcher lied.
+// A client that believes a watcher: it keeps the paths and contents of a tree by the watcher's frames alone, and reads
+// a file only when a frame says that it changed. If its account differs from the disk at the end, a change was lost.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ import { WINDOW_MS } from '../../src/threads/watch/windows.ts'
 import { slowness } from '../../scripts/slowness.ts'
 import { until } from './until.ts'
 
-/** After so long on a quiet machine what was not told will not be. */
+/** Time, on a quiet machine, after which a change that was not told counts as lost. */
 const SETTLED_MS = 60_000
 
 export interface Told {
@@ -90,7 +90,7 @@ function contentOf(path: string): string | undefined {
   }
 }
 
-/** The paths and contents of a tree as far as somebody has been told. */
+/** The paths and contents of a tree as the client has been told of them. */
 export class Ledger {
   readonly paths: Map<string, string>
   readonly #root: string
@@ -109,7 +109,7 @@ export class Ledger {
     }
   }
 
-  /** Somebody who is told that what happened is not known any more looks for himself. */
+  /** Reads the tree anew: the client was told that changes were lost. */
   relist(): void {
     this.paths.clear()
     for (const [path, content] of disk(this.#root)) this.paths.set(path, content)

@@ -1,5 +1,5 @@
-// An application of the workspace, for tests of the proxy: a server on a port of loopback that does as the test says
-// and keeps what it was asked. `bytes` is one that speaks by bytes, for answers that no server library would give.
+// Applications of the workspace, for tests of the proxy: servers on a port of loopback that answer as the test says and
+// keep the requests. One of them sends bytes as they are, for answers that no server library would give.
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
@@ -47,7 +47,7 @@ export async function openApplication(t: Owner, behaviour: Behaviour = {}): Prom
   return { port: (server.address() as AddressInfo).port, asked }
 }
 
-/** What an echo tells of a request. */
+/** The parts of a request that an echo answers. */
 export interface Seen {
   readonly method: string
   readonly url: string
@@ -65,7 +65,7 @@ const echo: RequestListener = (request, response) => {
   })
 }
 
-/** Each connection's bytes are the test's. */
+/** Hands the bytes of each connection to the test. */
 export async function openBytes(t: Owner, take: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>()
   const server = createByteServer({ allowHalfOpen: true }, (socket) => {
@@ -82,7 +82,7 @@ export async function openBytes(t: Owner, take: (socket: Socket) => void): Promi
   return (server.address() as AddressInfo).port
 }
 
-/** Answers whatever comes with these bytes, once the head is there. */
+/** Answers each request with these bytes, once its head has come. */
 export function answering(bytes: string | Uint8Array): (socket: Socket) => void {
   return (socket) => {
     socket.once('data', () => socket.end(bytes))

@@ -1,6 +1,6 @@
-// A control group with a limit, of version 2 or, where that has no controllers, of version 1: so that what a test lets
-// loose (a fork bomb, a hog) stays inside. Undefined where this machine gives none. Everything in it is killed and
-// the group removed at the test's end, whatever became of the test.
+// A control group with a limit, of version 2 or, if that has no controllers, of version 1. A fork bomb of a test stays
+// inside it. Undefined if this machine gives none. At the end of the test, also of one that failed, all processes in
+// the group are killed and the group is removed.
 
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -67,7 +67,7 @@ function lines(path: string): string[] {
   }
 }
 
-/** Nobody forks any more, everybody is killed, and the group goes once they have gone. */
+/** Forbids forks, kills every process of the group, and removes the group once they have gone. */
 function removed(directory: string): boolean {
   try {
     if (readdirSync(directory).includes('pids.max')) writeFileSync(join(directory, 'pids.max'), '0')

@@ -1,5 +1,5 @@
-// Headless Chromium for tests of what a page may do: started on one address with a profile of its own, and gone with
-// everything it started at the test's end.
+// Headless Chromium for tests of what a page may do. It starts on one address with a fresh profile; at the end of the
+// test every process that it started is ended.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 
 const CHROMIUM = findChromium()
 
-/** Reason to skip a test that needs it; false where it is there. */
+/** Reason to skip a test that needs Chromium; false if it is installed. */
 export const NO_CHROMIUM: string | false = CHROMIUM === undefined ? 'chromium is not installed' : false
 
 function findChromium(): string | undefined {

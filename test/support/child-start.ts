@@ -1,6 +1,6 @@
-// How the children of a test are started: as for a daemon that differs from a login in nothing, or in what
-// TEST_CHILD_START says. test/service/child-start.test.ts runs the tests of exec and child once more so, and
-// test/native/old-libc.slow.test.ts as on a C library that cannot set a child's directory: TEST_SPAWN_CHDIR=no.
+// The settings with which a test starts children: those of a login, or what TEST_CHILD_START says.
+// test/service/child-start.test.ts runs the tests of exec and child a second time with that variable, and
+// test/native/old-libc.slow.test.ts with TEST_SPAWN_CHDIR=no, as on a C library that cannot set a child's directory.
 
 import type { ChildrenOptions } from '../../src/workspace/processes/child.ts'
 

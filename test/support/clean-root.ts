@@ -1,5 +1,5 @@
-// An empty Debian: what debootstrap makes, without Node, npm, ripgrep or systemd. What runs in it has it as its root,
-// /proc, /dev and a namespace of mounts that ends with it. Undefined where that cannot be had.
+// An empty Debian as debootstrap makes it, without Node, npm, ripgrep or systemd. A program in it has it as its root,
+// with /proc, /dev and a namespace of mounts that ends with the program. Undefined if this machine cannot make one.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -12,9 +12,9 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 export interface CleanRoot extends Disposable {
   readonly path: string
-  /** A shell line in it, to its end. */
+  /** Runs a shell line in it to its end. */
   run(line: string): { readonly code: number | null; readonly said: string }
-  /** A program in it that goes on; whoever starts it ends it. */
+  /** Starts a program in it; the caller ends the program. */
   start(line: string): ChildProcess
   /** Every path in it, sorted. */
   paths(): readonly string[]

@@ -37,7 +37,7 @@ export async function ask(
   return await search.search(contentQuery(input as Parameters<typeof contentQuery>[0]), signal)
 }
 
-/** A directory of its own below the system's: outside every repository, and readable by all. */
+/** Makes a directory among the temporary ones: outside every repository, and readable by all. */
 export function directory(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'content-search-'))
   t.teardown(() => rmSync(path, { recursive: true }))

@@ -1,5 +1,5 @@
-// A control group (version 2) of a test's own, marked as delegated the way systemd does it. Undefined where this
-// machine gives none; emptied and removed at the test's end.
+// A control group (version 2) for one test, marked as delegated in the way of systemd. Undefined if this machine gives
+// none. It is emptied and removed at the end of the test.
 
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ function mountLine(): string {
   return root === '/' ? ` ${point} x - cgroup2 ` : ''
 }
 
-/** A group goes once nobody is in it. */
+/** Removes the group once no process is in it. */
 function removed(directory: string): boolean {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (entry.isDirectory() && !removed(join(directory, entry.name))) return false

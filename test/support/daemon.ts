@@ -1,5 +1,6 @@
-// A daemon of its own for a test: started as a process on a free port with a fresh state directory and an empty home,
-// stopped and awaited at the test's end. RUNTIME_UNDER_TEST names an executable to start instead of the sources.
+// Starts a daemon for one test, as a process on a free port with a fresh state directory and an empty home, and stops
+// it at the end of the test: `const daemon = await startDaemon(t)`. RUNTIME_UNDER_TEST names an executable to start in
+// place of the sources.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +14,7 @@ export const TOKEN = 'test-token-0123456789abcdef0123456789abcdef'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Empty: the sources. */
+/** Path of the executable under test; empty for the sources. */
 const UNDER_TEST = process.env['RUNTIME_UNDER_TEST'] ?? ''
 
 /** The command that starts the daemon under test. */
@@ -23,13 +24,13 @@ function sources(): readonly string[] {
   return [process.execPath, join(root, 'src/main.ts')]
 }
 
-/** Ends the wait for a daemon that hangs at its start. */
+/** Time after which a daemon that is not ready counts as hanging. */
 const READY_MS = 120_000
 
-/** For what is written at the exit. */
+/** Time that a process gets to write its last lines at the exit. */
 const LAST_WORDS_MS = 3000
 
-/** Unpacked once for all tests; `.tap` is git-ignored. */
+/** Cache directory of all daemons, so that they unpack once; git ignores `.tap`. */
 const CACHE = join(root, '.tap/cache')
 
 export interface DaemonOptions {
@@ -38,7 +39,7 @@ export interface DaemonOptions {
   /** Contents of the configuration file. */
   readonly config?: object
   readonly cwd?: string
-  /** From the sources in any case: the executable takes no NODE_OPTIONS. */
+  /** Starts the sources also when an executable is under test, which takes no NODE_OPTIONS. */
   readonly fromSources?: true
   /** A wrapper in front of the command, such as `prlimit --nofile=128`. */
   readonly wrapper?: readonly string[]
@@ -65,7 +66,7 @@ export interface Daemon {
   stop(signal?: NodeJS.Signals): Promise<number | string>
 }
 
-/** At once; where coverage is asked for by signals that let it be written at the exit. */
+/** Kills the daemon; with coverage it is first asked to end, so that Node writes the coverage at its exit. */
 async function end(child: ChildProcess): Promise<void> {
   const signals = process.env['NODE_V8_COVERAGE'] === undefined ? [] : (['SIGTERM', 'SIGTERM'] as const)
   const gone = once(child, 'exit')
@@ -76,7 +77,7 @@ async function end(child: ChildProcess): Promise<void> {
   await gone
 }
 
-/** Commands outlive a daemon that was killed. They have its environment, which names its own directory. */
+/** Kills the commands that outlive a killed daemon: their environment names its directory. */
 function endWhatItStarted(directory: string): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== String(process.pid))) {
     try {

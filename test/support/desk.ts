@@ -1,5 +1,5 @@
-// An open file writer and a directory to write in, which is checked at the end: the writer must leave
-// nothing in its state directory.
+// An open file writer and a directory to write in. At the end of the test the writer must have left nothing in its
+// state directory.
 
 import { readdirSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-// The exec operations under one name, whichever files declare them.
+// The exec operations of all files under one name.
 
 export * from '../../src/operations/exec-get.ts'
 export * from '../../src/operations/exec-run.ts'

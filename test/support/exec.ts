@@ -1,5 +1,5 @@
-// Exec operations over real processes without a transport: a workspace that has tasks only, and the way an
-// operation is called by the gate.
+// Runs exec operations on real processes without a transport: with a workspace that has tasks alone, and in the way of
+// the gate.
 
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
@@ -50,7 +50,7 @@ export interface Bench {
   readonly stream: (op: unknown, raw?: Record<string, unknown>, more?: More) => Promise<AsyncIterator<Frame>>
 }
 
-/** Ids and marks of a state directory of their own, which goes with the test. */
+/** Ids and marks in a fresh state directory, which the end of the test removes. */
 export function marksIn(t: Owner): TaskMarks {
   return new TaskMarks(ownDirectory(t, 'marks-'))
 }

@@ -1,5 +1,5 @@
-// The product's front door and protocol engine without a daemon: it asks for no credential, so it listens on 127.0.0.1
-// only, and it reaches no operation.
+// The HTTP server and the protocol engine of the product without a daemon. It asks for no credential, so it listens on
+// 127.0.0.1 alone, and it runs no operation.
 
 import { Fault } from '../../src/base/fault.ts'
 import { openLog } from '../../src/base/log.ts'

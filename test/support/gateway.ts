@@ -1,5 +1,5 @@
-// The gateway of deploy/gateway as a test runs it: the very files, with ports, paths and lists that fit a test put
-// in, a certificate of its own, and workers that are another user where the test is root. Gone at the test's end.
+// Runs the gateway of deploy/gateway: its files with the ports, paths and lists of the test, a certificate made for it,
+// and workers of another user if the test is root. It is ended with the test.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHmac, sign, type KeyObject } from 'node:crypto'
@@ -15,7 +15,7 @@ import { HS256 } from './jwt.ts'
 import { until } from './until.ts'
 
 const SOURCES = join(import.meta.dirname, '../../deploy/gateway')
-// Where Debian installs them; the first is not on everybody's PATH.
+// Where Debian installs them; the first is not on the PATH of every user.
 const NGINX = '/usr/sbin/nginx'
 const NJS = '/usr/lib/nginx/modules/ngx_http_js_module.so'
 
@@ -60,7 +60,7 @@ export function signed(header: Json, claims: Json, key: Uint8Array | string | Ke
   return `${input}.${signature.toString('base64url')}`
 }
 
-/** What nobody has reason to refuse. */
+/** Claims of a token that the gateway accepts. */
 export function claimsFor(port: number, more: Json = {}): Json {
   return { exp: Math.floor(Date.now() / 1000) + 3600, sub: 'tester', ip: '127.0.0.1', port, ...more }
 }

@@ -1,6 +1,6 @@
-// What acts add to the memory of a daemon: its anonymous memory, which leaves out code and mapped files. What counts is
-// the slope. A collector that comes late under load adds some tens of MiB however much passes through; what is kept
-// without a limit grows with it.
+// Measures what acts add to the anonymous memory of a daemon, which leaves out code and mapped files. The slope counts:
+// a collector that comes late under load adds some tens of MiB for any amount of work, but memory that is kept without
+// a limit grows with the amount.
 
 import { readFileSync } from 'node:fs'
 
@@ -12,7 +12,7 @@ export async function anonymousGrowth(pid: number, work: () => Promise<unknown>)
   return (await peakOf(pid, work)) - before
 }
 
-/** An act on so many bytes, or whatever it is counted in. */
+/** An act on so many bytes, or on so many of another unit. */
 export interface Doses {
   readonly small: number
   readonly large: number

@@ -1,4 +1,4 @@
-// Starts as they are where every file system is of this machine: on the calling thread, without a promise.
+// Types of the starts of commands and terminals on file systems of this machine: they return no promise.
 
 import type { Child, Children, ProgramOptions, SpawnOptions } from '../../src/workspace/processes/child.ts'
 import type { Leader } from '../../src/workspace/processes/leader.ts'

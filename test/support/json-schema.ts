@@ -1,5 +1,5 @@
-// Checks values against JSON Schema 2020-12 with a validator that is not ours. Formats are remarks to it, as they
-// are in the standard; what it makes of a schema that is wrong is an exception.
+// Checks values against JSON Schema 2020-12 with ajv. It checks no formats, as the standard has it, and throws if the
+// schema itself is wrong.
 
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js'
 

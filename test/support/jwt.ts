@@ -1,4 +1,4 @@
-// JWTs as a gateway would sign them, made by hand for tests that need one.
+// Makes JWTs by hand, as a gateway signs them.
 
 import { createHmac } from 'node:crypto'
 

@@ -1,4 +1,4 @@
-// Requests and answers of listings, for the tests of what makes them.
+// Makes requests of listings and reads their answers.
 
 import { JsonText } from '../../src/base/json-text.ts'
 import { CONTENT_BUDGET, type ListFrame, type ListRequest } from '../../src/workspace/listing/listing.ts'

@@ -1,5 +1,5 @@
-// Ways to a program's screen: `script` of util-linux around it, which is the reference, and a terminal of the
-// daemon through /ws.
+// Two ways to the screen of a program: inside `script` of util-linux, which is the reference, and in a terminal of the
+// daemon over /ws.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ export interface Shown {
   readonly exit: Promise<number>
 }
 
-/** The command line that both run: the same window, the same environment. */
+/** The command line that both ways run, with one window and one environment. */
 export const commandLine = (home: string, command: string): string =>
   `cd '${home}'; stty rows ${ROWS} cols ${COLS}; ` +
   `exec env -i PATH='${process.env['PATH']}' HOME='${home}' SHELL=/bin/sh TERM=xterm-256color LANG=C.UTF-8 ${command}`
@@ -48,7 +48,7 @@ export class LiveScreen implements Shown {
   readonly #id: number
   /** Absolute offset of the next byte. */
   #offset = 0
-  /** Below it everything was shown to somebody before. */
+  /** Offset below which all output was shown to an earlier socket. */
   #replayed = 0
 
   constructor(viewer: Viewer, id: number, screen: Screen) {

@@ -1,4 +1,4 @@
-// Terminals, and the server of /ws that clients see them by, in the test's own process.
+// Terminals, and the server of /ws through which clients see them, in the process of the test.
 
 import type { Test } from 'tap'
 import type { Terminal } from '../../src/workspace/terminals/terminal.ts'

@@ -1,4 +1,4 @@
-// A daemon that logs each request, behind a shell that says where its log goes, and requests that fill it.
+// Starts a daemon that logs each request, behind a shell that redirects its log, and sends requests that fill the log.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

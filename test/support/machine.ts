@@ -1,5 +1,5 @@
-// A small machine with a real systemd, booted from this one's /usr by systemd-nspawn: its /etc and /var start empty,
-// its network is its own, nothing it writes stays. Undefined where that cannot be had.
+// Boots a small machine with a real systemd from the /usr of this one, by systemd-nspawn. Its /etc and /var start
+// empty, its network is separate, and nothing that it writes stays. Undefined if this machine cannot boot one.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
@@ -21,7 +21,7 @@ interface Owner {
   teardown(handler: () => Promise<void>): unknown
 }
 
-/** Long enough for a busy machine; it boots in three seconds. */
+/** Longest time for the boot, which takes three seconds on a quiet machine. */
 const BOOT_MS = 60_000
 const LAST_MS = 10_000
 

@@ -1,4 +1,4 @@
-// Mounts for the rows that need them, and a directory that is removed after they are undone.
+// Mounts for tests, and a directory that is removed after its mounts are undone.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -14,24 +14,24 @@ export const NO_ROOT: string | false = process.getuid?.() === 0 ? false : 'not r
 
 export interface Ground {
   readonly dir: string
-  /** To be done before the directory goes, last one first. */
+  /** Steps to take before the directory is removed, the last one first. */
   readonly undo: (() => unknown)[]
 }
 
-/** A fresh directory with a short path. A testdir would be removed before its mounts are undone. */
+/** Makes a fresh directory with a short path. `t.testdir` would be removed before its mounts are undone. */
 export function ground(t: Test): Ground {
   const dir = mkdtempSync(join(tmpdir(), 'ground-'))
   const undo: Ground['undo'] = []
   t.teardown(async () => {
     for (const step of undo.reverse()) await step()
-    // What a test has closed is closed to its owner too, unless that is root.
+    // A directory that a test has closed is closed to its owner too, unless the owner is root.
     if (NO_ROOT !== false) spawnSync('chmod', ['-R', 'u+rwX', dir])
     rmSync(dir, { recursive: true })
   })
   return { dir, undo }
 }
 
-/** A small disk below the ground; `options` as tmpfs takes them. */
+/** Mounts a small disk below the directory; `options` are those of tmpfs. */
 export function tmpfs({ dir, undo }: Ground, options: string): string {
   const point = join(dir, 'disk')
   mkdirSync(point)

@@ -1,4 +1,4 @@
-// The receiving end of NOTIFY_SOCKET: Node has no datagrams on Unix sockets, so the test asks libc.
+// The receiving end of NOTIFY_SOCKET, through libc, because Node has no datagrams on Unix sockets.
 
 import { closeSync, rmSync } from 'node:fs'
 import { libc } from '../../src/native/libc.ts'

@@ -1,4 +1,4 @@
-// A directory of a test's own, which goes with it.
+// Makes a directory for one test, which the end of the test removes.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

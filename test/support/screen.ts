@@ -1,5 +1,5 @@
-// What a person sees of a terminal: an emulator that is fed bytes, and what it shows, cell by cell with colours
-// and attributes, so that two can be compared.
+// The screen of a terminal as a person sees it: an emulator takes the bytes, and shows each cell with colours and
+// attributes, so that two screens can be compared.
 
 import xterm from '@xterm/headless'
 import type { IBufferCell } from '@xterm/headless'

@@ -1,6 +1,6 @@
-// Watches whose queue in the kernel is short, so that it overflows. The setting is the whole machine's, so it is low
-// for as short as can be, and a guard sets it back: a shell in a session of its own whose stdin ends when the test does,
-// however the test ends (scripts/queued-events.ts: what a killed guard leaves).
+// Opens watches whose queue in the kernel is short, so that it overflows. The setting belongs to the whole machine, so
+// it is low for the shortest possible time. A guard restores it: a shell in another session whose stdin ends with the
+// test, also with a killed one. scripts/queued-events.ts restores it after a killed guard.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
-// The upgrade door and the hub of clients on a server of their own, with terminals and watchers that the test
-// plays: what they print, when they end and what was typed into them is the test's to say.
+// A server with the upgrades and the hub of /ws alone. The test plays its terminals and watchers: it decides what they
+// print and when they end, and reads what was typed into them.
 
 import { createServer } from 'node:http'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ import { isWebSocket, openUpgrades } from '../../src/transports/upgrade.ts'
 import { openTargets } from '../../src/workspace/targets.ts'
 import { TOKEN } from './daemon.ts'
 
-/** A terminal that keeps everything; `ring` bytes of it can be read, as far as nobody holds it back. */
+/** A terminal that keeps all its output; the last `ring` bytes can be read, or more while a client holds them. */
 export class PlayedTerminal implements LiveTerminal {
   readonly id: number
   readonly life: string

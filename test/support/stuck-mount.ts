@@ -1,5 +1,5 @@
-// A FUSE file system whose server is the test. It answers nothing, or just so much that its root can be looked at
-// once: calls into it hang until the test lets go.
+// A FUSE file system whose server is the test. It answers nothing, or only the first looks at its root; other calls
+// into it hang until the test ends them.
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, read, writeSync } from 'node:fs'

@@ -26,7 +26,7 @@ const bind = libc.func('int bind(int fd, void *address, unsigned int length)')
 const listen = libc.func('int listen(int fd, int backlog)')
 const getsockname = libc.func('int getsockname(int fd, void *address, void *length)')
 
-/** A socket nobody accepts on here: Node's own would. */
+/** A listening socket on which this process does not accept, as a server of Node would. */
 export function listeningSocket(backlog: number): { readonly fd: number; readonly port: number } {
   const fd: number = socket(AF_INET, SOCK_STREAM_CLOEXEC, 0)
   const address = Buffer.alloc(16) // struct sockaddr_in: family, port, address

@@ -1,5 +1,5 @@
-// Archives byte by byte, so that anything can be expressed, also what no program would write: header blocks
-// with any field, PAX records, GNU's long names, padding and the end.
+// Makes tar archives byte by byte, also such as no program would write: header blocks with any field, PAX records,
+// GNU's long names, padding and the end. `archive(member({ name: 'a', content: 'x' }))` is a whole one.
 
 export interface RawHeader {
   readonly name?: string | Buffer

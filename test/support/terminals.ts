@@ -1,4 +1,4 @@
-// Real terminals without a transport: a table of its own for each test, and ways to type and to follow.
+// Real terminals without a transport: a table for each test, and functions that type and follow.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'

@@ -1,4 +1,4 @@
-// A daemon that runs as nobody, for tests that are run as root: what is closed to it is closed.
+// Starts a daemon as the user `nobody` (uid 65534), for tests that run as root, which no permission stops.
 
 import { chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { startDaemon, type Daemon } from './daemon.ts'
 
 const NOBODY = 65534
 
-/** Why there can be none; undefined: there can. */
+/** Reason to skip a test that needs one; undefined if none. */
 export const NO_OTHER_USER = process.getuid?.() === 0 ? undefined : 'needs root, to be another user'
 
 export async function startAsNobody(t: Test): Promise<Daemon> {

@@ -1,4 +1,4 @@
-// Rows about permissions, also where the tests run as root: root passes every check, so the act runs as nobody.
+// Runs an act as the user `nobody` if the tests run as root, which passes every check of permissions.
 
 import { chmodSync } from 'node:fs'
 

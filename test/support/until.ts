@@ -1,5 +1,5 @@
-// Waits for something that happens by itself, instead of sleeping for it: looks again every 5 ms and fails
-// by name at the deadline. The deadline is there for what never happens; it grows with the load of the machine.
+// Waits until a condition holds, in place of a sleep: `await until('the file is there', () => existsSync(path))`. Looks
+// again every 5 ms. Throws at a deadline, which grows with the load of the machine and ends only what hangs.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { slowness } from '../../scripts/slowness.ts'

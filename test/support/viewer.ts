@@ -1,5 +1,4 @@
-// A client of /ws that writes down everything it is sent, in order: text frames as objects, and the bytes of
-// each terminal.
+// A client of /ws that keeps every frame in order: text frames as objects, and the bytes of each terminal.
 
 import { once } from 'node:events'
 import { WebSocket, type ClientOptions } from 'ws'

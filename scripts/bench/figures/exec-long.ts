@@ -1,5 +1,5 @@
-// `--only exec-long`: 100,000 commands one after the other and some at once, each with an exit code of its own that
-// must come back; what the daemon holds before and after them: descriptors, threads, children, anonymous memory.
+// `--only exec-long`: 100,000 commands one after the other and some at once, each with another exit code, which must
+// come back; what the daemon holds before and after them: descriptors, threads, children, anonymous memory.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// chokidar as a program of its own: what most Node programs watch with. It is a dependency of the project.
+// chokidar as a program: what most Node programs watch with. It is a dependency of the project.
 
 import { end, firstLine, programPath, start } from '../processes.ts'
 import { withoutDaemon, type Peer } from './peer.ts'

@@ -1,5 +1,5 @@
-// Desktop Commander over MCP stdio, with a home of its own, its telemetry off and every path allowed. A search of its
-// is a session: it is asked for more until it says that it is complete.
+// Desktop Commander over MCP stdio, with a fresh home, its telemetry off and every path allowed. A search is a session
+// there: the peer is asked for more until it says that the search is complete.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// @parcel/watcher as a program of its own.
+// @parcel/watcher as a program.
 
 import { watched } from './chokidar.ts'
 import { withoutDaemon, type Peer } from './peer.ts'

@@ -1,5 +1,5 @@
 // A floor of figure 2: bare node:http that reads a request and answers the bytes of a given answer, head
-// and body, whatever was asked. Its port is the one line on stdout.
+// and body, for any request. Its port is the one line on stdout.
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

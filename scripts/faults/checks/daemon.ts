@@ -1,7 +1,7 @@
 // The daemon itself and what it leaves: it ends only when it is ended, leaves no process behind an orderly end
 // and no temporary file behind a start, never answers with an internal error and always answers; and what
 // watchers told adds up to the disk.
-// After kill -9 its commands may live on: outside of a control group nobody ends them, and it had no time to.
+// After kill -9 its commands may live on: it had no time to end them, and without a control group nothing else does.
 
 import { ofType, type AccountEvent, type EndEvent, type HistoryEvent } from '../history.ts'
 import { violation, type Violation } from './violation.ts'

@@ -1,6 +1,6 @@
 // Commands: each ran once where it was answered, at most once where it was not, never where it was refused; its
 // output came as it was printed, a prefix where the answer was cut and all of it where an exit came; it has one
-// exit, the right one, whoever tells of it; and no id stands for two.
+// exit, the right one, in every answer that tells it; and no id stands for two.
 
 import { lengthOf } from '../content.ts'
 import { ofType, type ExecEvent, type ExecSeen, type HistoryEvent } from '../history.ts'

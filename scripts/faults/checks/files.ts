@@ -35,7 +35,8 @@ function checkFile(file: string, writes: readonly WriteEvent[], reads: readonly 
   for (const read of reads) {
     const write = read.sha256 === null ? undefined : bySum.get(read.sha256)
     const what = `${read.client} read ${file} at ${time(read.begin)}`
-    if (write === undefined && read.sha256 !== null) found.push(wrong(`${what}: what nobody wrote, a mixture`))
+    if (write === undefined && read.sha256 !== null)
+      found.push(wrong(`${what}: a content that no client wrote, a mixture`))
     else if (write?.outcome === 'refused') found.push(wrong(`${what}: ${named(write)}, which was refused`))
     else if (write !== undefined && read.end < write.begin)
       found.push(wrong(`${what}: ${named(write)}, before it was sent`))

@@ -36,7 +36,7 @@ function checkLog(
     else if (append.outcome === 'refused') found.push(wrong(`${log}: ${named(append)} is there, and was refused`))
     if (append !== undefined) places.set(append, place++)
   }
-  if (covered !== content.length) found.push(wrong(`${log}: ${content.length - covered} bytes that nobody appended`))
+  if (covered !== content.length) found.push(wrong(`${log}: ${content.length - covered} bytes that no client appended`))
   for (const append of appends) {
     if (append.outcome === 'acknowledged' && !places.has(append)) found.push(wrong(`${log}: ${named(append)} is lost`))
   }

@@ -15,7 +15,7 @@ export interface Sight {
   late: number
 }
 
-/** Undefined where no head of an answer came from anybody. */
+/** Undefined if the connection was refused, so that no head of an answer came. */
 export async function readEvents(
   client: Client,
   method: string,
@@ -24,9 +24,9 @@ export async function readEvents(
 ): Promise<Sight | undefined> {
   const response = await client.open(method, path, json === undefined ? {} : { json }).catch((error: unknown) => error)
   if (response instanceof Error || !isMessage(response)) {
-    const nobody = response instanceof Error && 'code' in response && response.code === 'ECONNREFUSED'
+    const refused = response instanceof Error && 'code' in response && response.code === 'ECONNREFUSED'
     await client.think(50)
-    return nobody ? undefined : emptySight(0)
+    return refused ? undefined : emptySight(0)
   }
   const sight = emptySight(response.statusCode ?? 0)
   let rest = ''

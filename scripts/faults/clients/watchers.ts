@@ -35,7 +35,7 @@ export function disk(root: string): Record<string, string> {
   return found
 }
 
-/** The files as far as somebody has been told of them. */
+/** The files as a client has been told of them. */
 export class Account {
   readonly client: Client
   readonly #root: string

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Client } from '../client.ts'
 
 const PAUSE_MS = 120
-/** Each client has so many files of its own, so that what it reads is what it wrote. */
+/** Files of each client: no other client writes them, so a client reads what it wrote. */
 const FILES = 20
 const LARGE_BYTES = 256 * 1024
 

@@ -1,5 +1,5 @@
-// The victim of F-06: replaces a file again and again until it is killed, and tells its parent the hash of
-// each content before and after. Arguments: the file, the state directory.
+// Replaces a file again and again until it is killed, and sends its parent the hash of each content before and after
+// the write. Arguments: the file, the state directory. The parent checks that the file is always one of both (F-06).
 
 import { createHash, randomBytes } from 'node:crypto'
 import { openFileWriter } from '../../../src/workspace/files/write/file-writer.ts'

@@ -1,6 +1,6 @@
-// Another user of the machine who changes what paths mean, as fast as it can, until it is killed: `node exchanger.ts
-// exchange A B` gives each of two names what the other has; `node exchanger.ts replace NAME TARGET` moves away what
-// appears as NAME, puts a link to TARGET there for a moment, and takes both away. Runs as nobody (uid 65534).
+// Plays another user of the machine, uid 65534, who changes what paths lead to, as fast as possible, until it is
+// killed. `node exchanger.ts exchange A B` exchanges two names. `node exchanger.ts replace NAME TARGET` moves away the
+// file that appears as NAME, puts a link to TARGET there for a moment, and removes both.
 
 import { renameSync, rmSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
@@ -52,7 +52,7 @@ for (let round = 0; ; round++) {
     try {
       steps[what]?.()
     } catch {
-      // somebody was quicker
+      // the daemon was quicker
     }
     pause(round)
   }

@@ -1,6 +1,6 @@
-// A process that changes a tree as fast as it can: `node tree-writer.ts <what> <root> <number> <seed>`. Every
-// run with the same arguments does the same. `random` makes `number` random changes below <root>/tree, with
-// moves to and from <root>/outside; the others are named after what they do.
+// Changes a tree as fast as possible: `node tree-writer.ts <what> <root> <number> <seed>`. The same arguments give the
+// same changes. `random` makes `number` random changes below <root>/tree, with moves to and from <root>/outside; the
+// other programs are named after their changes.
 
 import { appendFileSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

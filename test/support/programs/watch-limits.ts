@@ -1,5 +1,5 @@
-// Runs in a user namespace of its own, where the limits of inotify may be lowered without touching anybody
-// else's (W-05): `node watch-limits.ts <directory>`. Prints what it found as one line of JSON.
+// Watches with low limits of inotify (W-05): `node watch-limits.ts <directory>`, in a new user namespace, so that the
+// limits of other processes stay. Prints the results as one line of JSON.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
