@@ -4,28 +4,22 @@
 // sent. Pure.
 
 import { quote, refuse } from './base/fault.ts'
+import { LongText } from './base/long-text.ts'
 
-/**
- * What came, with text in place of bytes: a string of a body above 1 MiB comes as its UTF-8 bytes (see schema.ts), and
- * only content stays so. One level of an array or object is looked through: that is where fields have their text.
- */
+/** Returns the value of a field that takes no LongText, with text in its place: in the value, or one level below. */
 export function asText(value: unknown): unknown {
-  if (value instanceof Uint8Array) return decoded(value)
-  if (Array.isArray(value)) return value.some(isBytes) ? value.map(decodedIfBytes) : value
-  if (typeof value !== 'object' || value === null || !Object.values(value).some(isBytes)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decodedIfBytes(item)]))
+  if (isLong(value)) return String(value)
+  if (Array.isArray(value)) return value.some(isLong) ? value.map(textIfLong) : value
+  if (typeof value !== 'object' || value === null || !Object.values(value).some(isLong)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, textIfLong(item)]))
 }
 
-function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array
+function isLong(value: unknown): value is LongText {
+  return value instanceof LongText
 }
 
-function decoded({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString()
-}
-
-function decodedIfBytes(value: unknown): unknown {
-  return isBytes(value) ? decoded(value) : value
+function textIfLong(value: unknown): unknown {
+  return isLong(value) ? String(value) : value
 }
 
 /** Throws where a string of the field, at any place where fields have text, has half of a surrogate pair alone. */
@@ -41,7 +35,7 @@ function* textsOf(name: string, value: unknown): Generator<readonly [place: stri
   if (typeof value === 'string') yield [name, value]
   else if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) if (typeof item === 'string') yield [`${name}[${i}]`, item]
-  } else if (typeof value === 'object' && value !== null && !isBytes(value)) {
+  } else if (typeof value === 'object' && value !== null) {
     for (const [key, item] of Object.entries(value)) {
       yield [`a name in ${name}`, key]
       if (typeof item === 'string') yield [`${name}.${key}`, item]

@@ -7,6 +7,7 @@ import type { Static, TObject, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { bytesOfText } from './base/bytes-text.ts'
 import { Fault, quote, refuse } from './base/fault.ts'
+import { LongText } from './base/long-text.ts'
 import { nearest } from './base/nearest.ts'
 import { readExtensions } from './extension-reading.ts'
 import { asText, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
@@ -80,7 +81,7 @@ export function takeIn<I extends TObject>(
   return { input: input as Static<I>, ignored }
 }
 
-/** The input as its schema sees it: content that came as bytes (see schema.ts) is text that was checked before. */
+/** The input as its schema sees it: content that came as a LongText was checked when it was parsed. */
 function withoutBytes(
   fields: Readonly<Record<string, Field>>,
   input: Readonly<Record<string, unknown>>,
@@ -102,7 +103,8 @@ function validator(schema: TSchema): { Check(value: unknown): boolean } {
 
 /** Of whole characters only, whatever the field is for. */
 function readWhole(name: string, field: Field, came: unknown, workdir: string): unknown {
-  const value = readField(name, field, field.kind === 'content' ? came : asText(came), workdir)
+  if (field.kind === 'content' && came instanceof LongText) return came.bytes // the JSON worker has checked it
+  const value = readField(name, field, asText(came), workdir)
   refuseHalves(name, value)
   return value
 }

@@ -51,8 +51,8 @@ export const text = (description: string, more: { minLength?: number; maxLength?
   Type.String({ description, ...more })
 
 /**
- * Text of any length, without lone surrogates. A body above 1 MiB is parsed off the main thread, and its
- * long strings come back as UTF-8 bytes: hence the second type.
+ * Text of any length, without lone surrogates. A long string of a body above 1 MiB comes as its UTF-8 bytes
+ * (base/long-text.ts): hence the second type.
  */
 export const content = (description: string) =>
   Type.Unsafe<string | Uint8Array>({ type: 'string', kind: 'content', description })

@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { Fault } from '../src/base/fault.ts'
+import { LongText } from '../src/base/long-text.ts'
 import { splitList } from '../src/field-reading.ts'
 import { takeIn, type IntakeRules } from '../src/intake.ts'
 import { operation } from '../src/operation.ts'
@@ -175,10 +176,10 @@ t.test('S-03 a list of a million commas is read in one pass', async (t) => {
 })
 
 t.test('E-08 a script that came as bytes is an argument like any other', async (t) => {
-  const script = Buffer.from('echo é')
+  const script = new LongText(Buffer.from('echo é'))
   t.match(read({ command: ['sh', '-c', script] }).input, { command: ['sh', '-c', 'echo é'] })
   t.match(read({ command: script }).input, { command: ['echo é'] })
-  t.match(refusal({ command: ['a', Buffer.from('b\0')] }), /command\[1\] contains a NUL/)
+  t.match(refusal({ command: ['a', new LongText(Buffer.from('b\0'))] }), /command\[1\] contains a NUL/)
 })
 
 t.test('H-06 a refusal is short and quick, whatever came', async (t) => {

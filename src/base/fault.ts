@@ -216,9 +216,6 @@ export function faultOfExhaustion(error: unknown): Fault | undefined {
   })
 }
 
-/** How a long string is shown that was parsed off the main thread and came back as bytes. */
-const LONG_TEXT = '… a long string …'
-
 /** What is shown of a value at most, in characters. */
 const SHOWN = 120
 
@@ -230,9 +227,10 @@ export function quote(value: unknown): string {
 
 /** The JSON of `value`, given up once it is longer than `room`: what came may be megabytes, or very deep. */
 function sketch(value: unknown, room: number): string {
-  if (value instanceof Uint8Array) return JSON.stringify(LONG_TEXT)
   if (typeof value === 'string') return JSON.stringify(shownText(value.slice(0, Math.max(room, 0) + 1)))
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
+  // No JSON has a function: the value says itself how it is shown (long-text.ts).
+  if ('toJSON' in value && typeof value.toJSON === 'function') return JSON.stringify(value)
   const [begin, end] = Array.isArray(value) ? '[]' : '{}'
   let text = begin ?? ''
   for (const key in value) {

@@ -9,8 +9,20 @@ export interface ParseRequest {
   readonly bytes: Uint8Array
 }
 
-export type ParseReply =
-  { readonly id: number; readonly value: unknown } | { readonly id: number; readonly problem: string }
+export interface Parsed {
+  readonly id: number
+  /** `root` is the value of the body. */
+  readonly box: { readonly root: unknown }
+  /** Places below `box` with bytes for a long string; the copy of a message keeps which object is which. */
+  readonly long: readonly LongPlace[]
+}
+
+interface LongPlace {
+  readonly holder: Readonly<Record<string, unknown>>
+  readonly key: string
+}
+
+export type ParseReply = Parsed | { readonly id: number; readonly problem: string }
 
 /** Strings longer than this (UTF-16 units) travel as bytes. */
 const LONG_STRING = 256 * 1024
@@ -26,9 +38,12 @@ const MOST_LEVELS = 1000
 
 const main = mainPort<ParseRequest, ParseReply>()
 main.hear(({ id, bytes }) => {
-  const transfer: ArrayBuffer[] = []
-  const reply = parse(id, bytes, transfer)
-  main.say(reply, transfer)
+  const reply = parse(id, bytes)
+  const long = 'long' in reply ? reply.long : []
+  main.say(
+    reply,
+    long.map(({ holder, key }) => (holder[key] as Uint8Array<ArrayBuffer>).buffer), // put there by lightenOne
+  )
 })
 
 /** Decodes the body and gives its memory back at once: bodies would gather until the next collection. */
@@ -40,7 +55,7 @@ function decoded(bytes: Uint8Array): string {
   }
 }
 
-function parse(id: number, bytes: Uint8Array, transfer: ArrayBuffer[]): ParseReply {
+function parse(id: number, bytes: Uint8Array): ParseReply {
   let root: unknown
   try {
     root = JSON.parse(decoded(bytes))
@@ -48,12 +63,13 @@ function parse(id: number, bytes: Uint8Array, transfer: ArrayBuffer[]): ParseRep
     return { id, problem: error instanceof Error ? error.message : String(error) }
   }
   const box = { root }
-  const problem = lighten(box, transfer)
-  return problem === undefined ? { id, value: box.root } : { id, problem }
+  const long: LongPlace[] = []
+  const problem = lighten(box, long)
+  return problem === undefined ? { id, box, long } : { id, problem }
 }
 
 /** Replaces long strings by their bytes, in place; level by level, since nesting may be deep. Returns what is refused. */
-function lighten(box: object, transfer: ArrayBuffer[]): string | undefined {
+function lighten(box: object, long: LongPlace[]): string | undefined {
   let level: Record<string, unknown>[] = [box as Record<string, unknown>]
   const sum = { values: 0, text: 0 }
   for (let levels = 0; level.length > 0; levels++) {
@@ -62,7 +78,7 @@ function lighten(box: object, transfer: ArrayBuffer[]): string | undefined {
     for (const holder of level) {
       for (const key of Object.keys(holder)) {
         if (++sum.values > MOST_VALUES) return `it holds more than ${MOST_VALUES} values`
-        sum.text += key.length + lightenOne(holder, key, transfer, below)
+        sum.text += key.length + lightenOne(holder, key, long, below)
         if (sum.text > MOST_TEXT) return `its names and shorter strings have more than ${MOST_TEXT} characters`
       }
     }
@@ -75,7 +91,7 @@ function lighten(box: object, transfer: ArrayBuffer[]): string | undefined {
 function lightenOne(
   holder: Record<string, unknown>,
   key: string,
-  transfer: ArrayBuffer[],
+  long: LongPlace[],
   below: Record<string, unknown>[],
 ): number {
   const value = holder[key]
@@ -84,6 +100,6 @@ function lightenOne(
   if (value.length <= LONG_STRING || !value.isWellFormed()) return value.length > LONG_STRING ? 0 : value.length
   const encoded = new TextEncoder().encode(value)
   Object.defineProperty(holder, key, { value: encoded, enumerable: true }) // not by assignment: it may be `__proto__`
-  transfer.push(encoded.buffer)
+  long.push({ holder, key })
   return 0
 }

@@ -3,8 +3,9 @@
 
 import { startWorker } from '../base/assets.ts'
 import { Fault } from '../base/fault.ts'
+import { LongText } from '../base/long-text.ts'
 import { WorkerPort } from '../base/port.ts'
-import type { ParseReply, ParseRequest } from '../threads/json-parser.ts'
+import type { Parsed, ParseReply, ParseRequest } from '../threads/json-parser.ts'
 
 export interface JsonReader extends AsyncDisposable {
   /** Parses a body; throws bad_request with what is wrong. Takes ownership of `bytes`. */
@@ -55,7 +56,7 @@ class SharedJsonReader implements JsonReader {
     const one = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
     if ('problem' in reply) one?.reject(malformed(reply.problem))
-    else one?.resolve(reply.value)
+    else one?.resolve(withLongTexts(reply))
     if (this.#waiting.size === 0) this.#port?.rest(IDLE_MS, () => (this.#port = undefined))
   }
 
@@ -65,6 +66,16 @@ class SharedJsonReader implements JsonReader {
     for (const one of this.#waiting.values()) one.reject(reason)
     this.#waiting.clear()
   }
+}
+
+/** Puts a LongText in the place of each long string; not by assignment, because a name may be `__proto__`. */
+function withLongTexts({ box, long }: Parsed): unknown {
+  for (const { holder, key } of long) {
+    const bytes = holder[key]
+    if (bytes instanceof Uint8Array)
+      Object.defineProperty(holder, key, { value: new LongText(bytes), enumerable: true })
+  }
+  return box.root
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { Fault, faultOf, noticeOf, quote, refuse } from '../../src/base/fault.ts'
+import { LongText } from '../../src/base/long-text.ts'
 
 t.test('short values are shown as JSON', async (t) => {
   const values = ['a"b', 12, null, true, [], {}, [1, 'a', null], { a: [1], 'b c': { d: 'e' } }]
@@ -29,7 +30,7 @@ t.test('long and deep values are cut, and nothing beyond the cut is looked at', 
 })
 
 t.test('long text that was parsed off the main thread is named, not shown', async (t) => {
-  t.equal(quote([new Uint8Array(4)]), '["… a long string …"]')
+  t.equal(quote([new LongText(new Uint8Array(4))]), '["… a long string …"]')
 })
 
 t.test('the refusal of a field names it, and echoes at most 200 characters of what came', async (t) => {

@@ -3,6 +3,7 @@
 
 import t from 'tap'
 import { Fault } from '../../src/base/fault.ts'
+import { LongText } from '../../src/base/long-text.ts'
 import { openJsonReader } from '../../src/transports/json-reader.ts'
 
 const padding = `"padding":"${'x'.repeat(1024 * 1024)}"`
@@ -42,13 +43,18 @@ t.test('H-06 deep, wide and wordy bodies are refused, and others are parsed on',
   ])
 })
 
-t.test('long strings come as their bytes, under any name', async (t) => {
+t.test('a long string comes as a LongText, under any name and in a list', async (t) => {
   await using reader = openJsonReader()
   const long = 'é'.repeat(256 * 1024 + 1)
   const value = (await reader.parse(
-    Buffer.from(`{${padding},"long":"${long}","short":"a","__proto__":"${long}"}`),
+    Buffer.from(`{${padding},"long":"${long}","short":"a","__proto__":"${long}","list":["b",["${long}"]]}`),
   )) as Record<string, unknown>
-  t.strictSame(Buffer.from(value['long'] as Uint8Array).toString(), long)
+  t.ok(value['long'] instanceof LongText)
+  t.equal(String(value['long']), long)
   t.equal(value['short'], 'a')
   t.ok(Object.hasOwn(value, '__proto__') && Object.getPrototypeOf(value) === Object.prototype)
+  t.equal(String(Object.getOwnPropertyDescriptor(value, '__proto__')?.value), long)
+  t.match(value['list'], ['b', [LongText]])
+  const whole = await reader.parse(Buffer.from(JSON.stringify(long.repeat(3))))
+  t.ok(whole instanceof LongText && String(whole) === long.repeat(3), 'the whole body')
 })

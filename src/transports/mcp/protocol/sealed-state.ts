@@ -4,6 +4,7 @@
 
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
 import { freshRandom } from '../../../base/fresh-random.ts'
+import { LongText } from '../../../base/long-text.ts'
 
 /** Long enough for a person to decide. */
 export const STATE_TTL_MS = 600_000
@@ -67,7 +68,7 @@ const DEEPEST = 64
 /** JSON with sorted keys: a client may write the same arguments in another order. */
 function canonical(value: unknown, depth: number): string | undefined {
   if (depth > DEEPEST) return undefined
-  if (value instanceof Uint8Array) return createHash('sha256').update(value).digest('base64url')
+  if (value instanceof LongText) return createHash('sha256').update(value.bytes).digest('base64url')
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const parts: string[] = []
   const entries = Object.entries(value)
