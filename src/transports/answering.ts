@@ -25,7 +25,7 @@ export interface AnsweringParts extends Omit<AdmitParts, 'open'> {
   readonly catalog: Catalog
   readonly json: JsonReader
   readonly handlers: EntryHandlers
-  /** Where responses are counted. */
+  /** Counts responses. */
   readonly daemon?: Daemon
 }
 
@@ -34,7 +34,7 @@ export interface AnsweringRules {
   readonly accessLog: boolean
 }
 
-/** Never rejects but for a failure of the refusal itself. */
+/** Answers one request; rejects only where the refusal itself fails. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 type RequestArrival = Arrival & Omit<Exchange, 'caller'>

@@ -1,16 +1,17 @@
-// What the bodies of requests may take of memory while they are read and worked on. What has arrived counts, not what
-// was announced. Short bodies have a room of their own, so that slow long ones never keep a small call out, and no
-// credential gets more than half of either room.
+// The memory that the bodies of requests may take while they are read and worked on (protocol.md#limits). A byte counts
+// once it has arrived, not when it is announced. Short bodies have a separate room, so that slow long ones never keep a
+// small call out, and no credential gets more than half of either room. `using room = new BodyRoom(caller.id)` is what
+// one request takes.
 
 import { Fault } from '../base/fault.ts'
 
 /** Bodies up to this length are short. */
 export const SHORT_BYTES = 256 * 1024
 
-/** What all long bodies being buffered may take together. */
+/** All long bodies that are being buffered take at most this much together. */
 const LONG_ROOM_BYTES = 128 * 1024 * 1024
 
-/** And all short ones; those that find no place in it go to the room of the long ones. */
+/** The same for the short ones; one that finds no place goes to the room of the long ones. */
 const SHORT_ROOM_BYTES = 64 * 1024 * 1024
 
 class Room {

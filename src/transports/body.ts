@@ -1,5 +1,5 @@
-// Request bodies: buffered within a limit of their own and the room they all share (body-room.ts), or handed on as a
-// stream. A body that stalls, or a long one that comes too slowly, is given up with 408, so no reader waits for ever.
+// Request bodies: buffered within a limit for each and the room that all share (body-room.ts), or handed on as a
+// stream. A body that stalls, or a long one that comes too slowly, is given up with 408, so every reader's wait ends.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
@@ -20,7 +20,7 @@ const LEAST_OF_LONG = 32 * 1024
 /** How much of a streamed body may have come before its reader asks for it. */
 const AHEAD_BYTES = 512 * 1024
 
-/** And of all streamed bodies together; where they hold that, each goes on chunk by chunk. */
+/** The same for all streamed bodies together; while they hold that much, each goes on chunk by chunk. */
 const SHARED_AHEAD_BYTES = 16 * 1024 * 1024
 
 let aheadOfAll = 0
@@ -30,10 +30,13 @@ export function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
 }
 
-/** Whose clients wait with the body until they are asked for it (RFC 9110 10.1.1). */
+/** Requests whose client sends the body only when it is asked for it (RFC 9110 10.1.1). */
 const awaited = new WeakMap<IncomingMessage, ServerResponse>()
 
-/** From here on the client is asked for its body, if it waits for that, when somebody begins to read it. */
+/**
+ * Has a client that waits with its body asked for it when an operation begins to read it, so that a refusal comes
+ * first.
+ */
 export function holdBody(request: IncomingMessage, response: ServerResponse): void {
   const { expect } = request.headers
   // A client of HTTP/1.0 would take the 100 for the answer.
@@ -41,7 +44,7 @@ export function holdBody(request: IncomingMessage, response: ServerResponse): vo
   if (waits) awaited.set(request, response)
 }
 
-/** So a refusal comes before the body does. */
+/** Asks a client that waits for that to send its body. */
 export function askForBody(request: IncomingMessage): void {
   awaited.get(request)?.writeContinue()
   awaited.delete(request)
@@ -65,7 +68,7 @@ export function refuseCoding(request: IncomingMessage): void {
   )
 }
 
-/** What is settled about one body before it is read. */
+/** The limits of one body. */
 export interface BodyRules {
   /** The most bytes it may have. */
   readonly most: number
@@ -189,9 +192,10 @@ export async function dropShortBody(request: IncomingMessage): Promise<void> {
 }
 
 /**
- * The body as a stream of chunks, which come in while their reader is busy with those before; ends the wait when nothing
- * comes for 30 s while the reader wants more. They come one by one, each in memory of its own that the reader may give
- * back: Node's own iterator joins those that wait, and leaves the pieces to the collector. Only tiny ones are joined.
+ * The body as a stream of chunks, which come in while their reader is busy with those before; ends the wait when
+ * nothing comes for 30 s while the reader wants more. They come one by one, each in separate memory that the reader may
+ * give back: Node's own iterator joins those that wait, and leaves the pieces to the collector. Only tiny ones are
+ * joined.
  */
 export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
   askForBody(request)

@@ -1,5 +1,5 @@
-// How a connection ends whose client is still sending: the answer is read first. What Node's parser refuses
-// ends here too, before there is a request.
+// The end of a connection whose client is still sending: the client reads the answer first. A request that Node's
+// parser refuses ends here too, before there is a request.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -44,7 +44,7 @@ export function answerBeforeCut(request: IncomingMessage, response: ServerRespon
   bodies.set(socket, { request, response })
 }
 
-/** What Node's parser refuses. The error listener is first: a reset here must not end the daemon. */
+/** Answers what Node's parser refuses. The error listener is first: a reset here must not end the daemon. */
 export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.on('error', () => undefined)
   if (!socket.writable || error.code === 'ECONNRESET') {
@@ -79,5 +79,5 @@ export function untilHungUp(socket: Socket, signal: AbortSignal): { readonly sig
   }
 }
 
-/** Made once: an error is dear with its stack. */
+/** Made once, since the stack of an error is expensive. */
 const HUNG_UP = new Error('the client has closed its sending side')

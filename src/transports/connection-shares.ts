@@ -11,11 +11,11 @@ interface Held {
   readonly idleSince: number
 }
 
-/** Of all places, for one credential. */
+/** The part of all places that one credential may have. */
 const ONE = 3 / 4
-/** And for all those that are not allowed everything: they never take the places of those that are. */
+/** The part of all credentials with limited scopes together: they never take the places of the others. */
 const LIMITED = 1 / 2
-/** No credential's id. */
+/** The key of that share; no credential has this id. */
 const ALL_LIMITED = ''
 
 export class Shares<Entry extends Held> {
@@ -65,7 +65,7 @@ export class Shares<Entry extends Held> {
 
 const RETRY_S = 5
 
-/** Between two requests HTTP lets a server close a connection at any time. */
+/** The connection to close: HTTP lets a server close one at any time between two requests. */
 function longestIdle<Entry extends Held>(entries: Iterable<Entry>): Entry | undefined {
   let found: Entry | undefined
   for (const entry of entries) {

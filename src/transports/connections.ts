@@ -25,17 +25,17 @@ export interface Connections extends Disposable {
   busy(socket: Socket): boolean
 }
 
-/** Whom a connection counts for. */
+/** The caller for which a connection counts. */
 export type Holder = Pick<Caller, 'id' | 'scopes'>
 
-/** More have no use: a gateway has some hundreds. About 14 KiB each. */
+/** The most that are of use: a gateway has some hundreds. Each takes about 14 KiB. */
 const MOST = 16_384
 /** Descriptors that connections leave to files, commands, threads and the log: half of a small limit. */
 const RESERVE = 2048
 const MOST_STRANGERS = 1024
-/** A stranger's connection is good for so many answers: probes keep one open, floods do not. */
+/** Answers that a stranger's connection gets before it is closed: enough for probes, few for floods. */
 const STRANGERS_ANSWERS = 32
-/** So young, a connection gives way only where there is no place at all: its first request may be on its way. */
+/** A younger connection gives way only where there is no place at all: its first request may be on its way. */
 const YOUNG_MS = 500
 const SWEEP_MS = 1_000
 
@@ -55,9 +55,9 @@ interface Entry {
   credential: string | undefined
 }
 
-/** New connections are read from after so many turns of the loop at the latest, however many others come. */
+/** The daemon begins to read from a new connection after this many turns of the loop, however many others come. */
 const PATIENCE_TURNS = 500
-/** So many that wait are no flood: they are read from in their order. */
+/** Up to this many that wait are no flood: they are read from in their order. */
 const FEW = 16
 /** A turn that took longer was one of parsing: as much time goes to the others before the next one. */
 const LONG_TURN_MS = 5
@@ -163,7 +163,7 @@ export function openConnections(most: number): Connections {
   }
 }
 
-/** Those without a credential, the oldest first, all together and by network. */
+/** The connections without a credential, the oldest first, all together and by network. */
 class Strangers {
   readonly #most: number
   readonly #all = new Set<Entry>()
@@ -202,7 +202,10 @@ class Strangers {
     return first
   }
 
-  /** Of a network beyond half of the places, and of all beyond all places: the oldest, but none that has just come. */
+  /**
+   * Yields those that a network has beyond half of the places, and all beyond all places: the oldest, none that has
+   * just come.
+   */
   *beyondShare(now: number): Generator<Entry> {
     for (const same of [...this.#networks.values(), this.#all]) {
       let surplus = same.size - (same === this.#all ? this.#most : Math.ceil(this.#most / 2))

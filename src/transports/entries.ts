@@ -15,7 +15,7 @@ export interface Entry {
   readonly rootOnly?: true
   /**
    * An application answers. It judges Origin and answers OAuth probes, `Expect` and preflights with a credential
-   * itself; beside an Authorization header `?token=` is a parameter of its own (protocol.md#auth).
+   * itself; beside an Authorization header `?token=` is its parameter (protocol.md#auth).
    */
   readonly application?: true
   /** A page of a foreign origin may not even read (protocol.md#origins). */
@@ -31,7 +31,7 @@ export interface Entry {
 
 export type EntryPath = '/mcp' | '/ws' | '/proxy' | '/desktop'
 
-/** Who answers at an entry; a plain request to one that takes upgrades alone is 426. */
+/** Answers at an entry; a plain request to one that takes upgrades alone is 426. */
 export interface EntryHandler {
   readonly answer?: (exchange: Exchange) => Promise<void>
   readonly upgrade?: UpgradeRoute
@@ -51,7 +51,7 @@ const ENTRIES: Readonly<Record<EntryPath, Entry>> = {
 
 const BY_PATH: ReadonlyMap<string, Entry> = new Map(Object.entries(ENTRIES))
 
-/** What a path is, at the root or below /runtimes/<id>; `path` comes without its query, escapes kept. */
+/** Returns the entry of a path at the root or below /runtimes/<id>; `path` has no query and keeps its escapes. */
 export function entryOf(path: string): Entry {
   const local = path.startsWith('/runtimes/') ? path.slice(endOfSegment(path, '/runtimes/'.length)) : path
   const end = endOfSegment(local, 1)

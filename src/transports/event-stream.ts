@@ -1,5 +1,5 @@
-// Streams on their way out: SSE and NDJSON. The client's pace is the source's pace; a client that takes
-// nothing for 10 s loses its connection and what it watched runs on (protocol.md#exec-streams).
+// Streams of events on their way out, as SSE or NDJSON. The source goes at the client's pace. A client that takes
+// nothing for 10 s loses its connection, and what it watched runs on (protocol.md#exec-streams).
 
 import type { ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
@@ -58,7 +58,7 @@ export async function sendStream(response: ServerResponse, stream: EventStream, 
     throw error
   } finally {
     clearInterval(heartbeat)
-    frames.return?.().catch(() => undefined) // the answer is over; how its source closed is of no matter to it
+    frames.return?.().catch(() => undefined) // the answer is over, so a failure of its source to close changes nothing
   }
 }
 
@@ -72,10 +72,10 @@ function withIgnored(frame: Frame, ignored: readonly string[]): Frame {
 const SPARE_BYTES = 96 * 1024
 /** Bytes whose base64 fits, with what stands around it. */
 const MOST_BYTES = (SPARE_BYTES / 4) * 3 - 1024
-/** Encoded in one go, a multiple of 3: strings so short die young, however much goes through. */
+/** Bytes encoded in one go, a multiple of 3: the collector frees strings so short at once. */
 const SLICE_BYTES = 12 * 1024
 
-/** As `rendered`, but bytes go through buffers that are used again once they are written. */
+/** Writes `rendered(…)`; bytes go through buffers that are used again once they are written. */
 function write(response: ServerResponse, format: 'sse' | 'ndjson', frame: Frame, spare: Buffer[]): boolean {
   if (format !== 'sse' || !('bytes' in frame) || frame.bytes.byteLength > MOST_BYTES) {
     return response.write(rendered(format, frame))

@@ -1,6 +1,6 @@
-// Hands a request on to another daemon (protocol.md#targets, configured targets): same method, path below the prefix,
-// body and reply streamed both ways. Our caller's credential stays here; the target gets its own. What goes through its
-// proxy keeps its bytes and what applications need of a browser's headers.
+// Hands a request on to another daemon (protocol.md#targets): same method, the path below the prefix, body and reply
+// streamed. The caller's credential stays here; the target gets the token of the configuration. A request to an
+// application behind the target's proxy keeps its bytes, and the browser's headers that applications need.
 
 import http, { type IncomingMessage } from 'node:http'
 import { errnoOf, Fault } from '../base/fault.ts'
@@ -30,24 +30,25 @@ const DROPPED = new Set([
   'authorization',
   'expect',
 ])
-/** Not for another daemon, but for the applications behind it. */
+/** Headers that only the applications behind another daemon get. */
 const FOR_APPLICATIONS: ReadonlySet<string> = new Set(['cookie', 'origin'])
 
+/** For the target to accept the connection. */
 const CONNECT_MS = 5_000
 
-/** Where a call of another runtime is counted. */
+/** The gate, the log and the tally in which a call of another runtime is counted. */
 export interface Accounting {
   readonly gate: Gate
   readonly log: Log
   readonly daemon?: Daemon
 }
 
-/** One name for all of them: what is asked of another runtime is counted there by its own names. */
+/** One name for all calls: the other runtime counts them by the names of its operations. */
 const ADMISSION: Admission = { name: 'runtime_forward', scope: 'none' }
 
 /**
- * A call of its caller for as long as it lasts, like one that is answered here. Resolves when the reply has been passed
- * on; throws unavailable while nothing has been sent, and what the gate says.
+ * Forwards a request, which counts as a call of its caller as long as it lasts. Resolves when the reply has been passed
+ * on. Throws unavailable while nothing has been sent, and what the gate throws.
  */
 export async function forward(
   remote: RemoteTarget,
@@ -80,7 +81,7 @@ function outcomeOf(status: number): Outcome {
   return status >= 500 ? '5xx' : status >= 400 ? '4xx' : '2xx'
 }
 
-/** The target would see a credential of ours that allows everything. */
+/** Throws forbidden for a caller with limited scopes: the target would see a token that allows everything. */
 function refuseLimited({ caller }: Exchange): void {
   if (caller.scopes === 'all') return
   throw new Fault('forbidden', 'this credential is limited to some scopes, and other runtimes take unlimited ones only')
@@ -126,7 +127,7 @@ async function passOn(remote: RemoteTarget, path: string, exchange: Exchange): P
   }
 }
 
-/** Always on the target and below its own path, whatever `path` is: `//elsewhere/` and `/..` are paths too. */
+/** Returns an address on the target, below the path of its URL. `//elsewhere/` and `/..` are paths too, and refused. */
 function addressAt(remote: RemoteTarget, path: string, query: URLSearchParams): URL {
   const url = new URL(remote.url)
   const base = pathBelow(remote)

@@ -14,8 +14,9 @@ export interface HalfClosed extends Disposable {
 
 /** How often the clients that are due are looked up, all by one reading of the table. */
 const TICK_MS = 250
-/** Between two looks at one client. */
+/** Time from one look at a client to the next. */
 const AGAIN_MS = 5_000
+/** Idle time after which the kernel probes the connection. */
 const PROBE_MS = 10_000
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
 
@@ -27,7 +28,7 @@ export function openHalfClosed(): HalfClosed {
     const now = performance.now()
     const sockets = [...due].flatMap(([socket, at]) => (at <= now ? [socket] : []))
     for (const socket of sockets) due.set(socket, now + AGAIN_MS)
-    const ends = sockets.length === 0 ? undefined : await readEnds()
+    const ends = sockets.length === 0 ? undefined : await readTable()
     if (ends !== undefined) for (const socket of sockets) if (isGone(socket, ends)) socket.destroy()
   }
   const forget = (socket: Socket): void => {
@@ -48,17 +49,17 @@ export function openHalfClosed(): HalfClosed {
   }
 }
 
-/** Of each TCP socket, by its two ends: whether a process still has it. */
-type Ends = ReadonlyMap<string, boolean>
+/** Each TCP socket by its two ends; true if a process still has it. */
+type TcpTable = ReadonlyMap<string, boolean>
 
-/** Undefined where the kernel tells nothing. */
-async function readEnds(): Promise<Ends | undefined> {
+/** Resolves to undefined where the kernel has no table. */
+async function readTable(): Promise<TcpTable | undefined> {
   const texts = await Promise.all(TABLES.map((path) => readFile(path, 'latin1').catch(() => '')))
-  return texts[0] === '' ? undefined : parseEnds(texts.join('\n'))
+  return texts[0] === '' ? undefined : parseTable(texts.join('\n'))
 }
 
-/** Exported for its test: fields 2, 3 and 10 of each line (proc_pid_net(5)); the inode is 0 where nobody has it. */
-export function parseEnds(table: string): Ends {
+/** Reads fields 2, 3 and 10 of each line (proc_pid_net(5)); the inode is 0 where no process has the socket. */
+export function parseTable(table: string): TcpTable {
   const ends = new Map<string, boolean>()
   for (const line of table.split('\n')) {
     const [, local, remote, , , , , , , inode] = line.trim().split(/\s+/)
@@ -67,8 +68,11 @@ export function parseEnds(table: string): Ends {
   return ends
 }
 
-/** Our end is not there any more: it was reset. Or the client's end is on this machine, and nobody has it. */
-function isGone({ localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 }: Socket, ends: Ends): boolean {
+/** True if our end was reset, or if the client's end is on this machine and no process has it. */
+function isGone(
+  { localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 }: Socket,
+  ends: TcpTable,
+): boolean {
   const ours = endsOf(localAddress, localPort)
   const theirs = endsOf(remoteAddress, remotePort)
   const owned = (from: readonly string[], to: readonly string[]): boolean | undefined =>
@@ -77,7 +81,7 @@ function isGone({ localAddress = '', localPort = 0, remoteAddress = '', remotePo
   return owned(theirs, ours) === false
 }
 
-/** The ways in which the table may write an address and a port: an IPv4 one also as IPv6 has it. */
+/** Returns the forms in which the table may write an address and a port: an IPv4 address also as IPv6. */
 export function endsOf(address: string, port: number): readonly string[] {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*/, '')
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
@@ -92,7 +96,7 @@ export function endsOf(address: string, port: number): readonly string[] {
   return [wordsOf(groups.flatMap((group) => [group >> 8, group & 0xff])) + suffix]
 }
 
-/** Bytes in the order of the network, as words of four in the order of the machine, in hexadecimal. */
+/** Returns bytes in network order as words of four in the machine's order, in hexadecimal. */
 function wordsOf(bytes: readonly number[]): string {
   const hex = (byte: number): string => byte.toString(16).toUpperCase().padStart(2, '0')
   return Array.from({ length: bytes.length / 4 }, (_, word) =>

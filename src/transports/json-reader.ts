@@ -1,5 +1,5 @@
-// JSON on its way in: short bodies are parsed here, long ones by a worker that is started at the first of
-// them and ends after ten seconds without work: what it took for a large body goes with it.
+// JSON on its way in. The main thread parses short bodies. A worker parses long ones; it starts with the first of them
+// and ends after ten seconds without work, and the memory that it took for a large body goes with it.
 
 import { startWorker } from '../base/assets.ts'
 import { Fault } from '../base/fault.ts'
@@ -15,6 +15,7 @@ export interface JsonReader extends AsyncDisposable {
 /** Above this the main thread would be held for too long (protocol.md#limits). */
 const PARSE_HERE = 1024 * 1024
 
+/** The worker ends after this much time without work. */
 const IDLE_MS = 10_000
 
 export function openJsonReader(): JsonReader {

@@ -16,7 +16,7 @@ export interface OriginRules {
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** Null if the Host headers are acceptable, else the sentence that says why not. */
+/** Returns null if the Host headers are accepted, else the sentence that says why not. */
 export function refuseHost(hosts: readonly string[], rules: OriginRules): string | null {
   if (hosts.length !== 1) return `the request has ${hosts.length} Host headers; exactly one is accepted`
   const name = hostName(hosts[0] ?? '')
@@ -30,14 +30,14 @@ export function refuseHost(hosts: readonly string[], rules: OriginRules): string
   return `the host ${JSON.stringify(name)} is neither loopback, an IP address nor on the list allowed_hosts`
 }
 
-/** The name in a Host header, lower case, or undefined where it is malformed. */
+/** Returns the name in a Host header in lower case; undefined where it is malformed. */
 function hostName(host: string): string | undefined {
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/i.exec(host)
   if (match === null || Number(match[2] ?? 0) > 65535) return undefined
   return match[1]?.toLowerCase()
 }
 
-/** Where an address that is listened on is reached from this machine, as a URL has it. */
+/** Returns the host by which this machine reaches an address that is listened on, as it stands in a URL. */
 export function reachable(address: string): string {
   const reached = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address
   return reached.includes(':') ? `[${reached}]` : reached

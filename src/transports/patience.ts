@@ -2,7 +2,7 @@
 // takes longer loses its connection; what it has started in the workspace runs on. How long applications and other
 // daemons are waited for stands in proxy/proxy.ts and forward.ts.
 
-/** For the headers of a request, 408 beyond it (H-01); Node looks for late ones each `checkMs`. */
+/** Time for the headers of a request, 408 beyond it (H-01); Node looks for late ones each `checkMs`. */
 export const HEADER_TIME: HeaderTime = { mostMs: 10_000, checkMs: 5_000 }
 
 export interface HeaderTime {
@@ -10,32 +10,43 @@ export interface HeaderTime {
   readonly checkMs: number
 }
 
-/** Between two requests. Gateways close idle connections after 60 s; ours live longer, so no request meets a closing one. */
+/**
+ * Idle time between two requests. Gateways close idle connections after 60 s; ours live longer, so no request meets a
+ * closing one.
+ */
 export const KEEP_ALIVE_MS = 75_000
 /** The same for a client without a valid credential, while places are scarce. */
 export const STRANGER_IDLE_MS = 5_000
 
-/** Until the next byte of a body, 408 beyond it; its reader holds memory or a half-written file. */
+/** Time until the next byte of a body, 408 beyond it; its reader holds memory or a half-written file. */
 export const BODY_STALL_MS = 30_000
 
-/** Until a client takes the next byte of a stream of events, which paces the command behind it or grows in memory. */
+/**
+ * Time until a client takes the next byte of a stream of events, which paces the command behind it or grows in memory.
+ */
 export const EVENT_STALL_MS = 10_000
-/** Until it takes the next byte of any other reply, which paces no command. */
+/** Time until it takes the next byte of any other reply, which paces no command. */
 export const REPLY_STALL_MS = 60_000
-/** Between two signs of life in a silent stream: proxies and clients cut idle ones, many after 60 s. */
+/** Time between two signs of life in a silent stream: proxies and clients cut idle ones, many after 60 s. */
 export const HEARTBEAT_MS = 15_000
 
-/** From a refusal until its connection is cut: a client that is still sending reads the answer when it has sent all. */
+/**
+ * Time from a refusal until its connection is cut: a client that is still sending reads the answer when it has sent
+ * all.
+ */
 export const CALLER_LINGER_MS = 10_000
 /** The same for a client without a valid credential, and for a request that cannot be parsed. */
 export const STRANGER_LINGER_MS = 2_000
 /** The same for an upgrade (X-02: gone within 1 s). */
 export const UPGRADE_LINGER_MS = 800
 
-/** From the end of one direction of a tunnel until the other has been silent for so long. */
+/** A tunnel with one direction ended is cut when the other is silent for so long. */
 export const HALF_CLOSED_MS = 60_000
 
-/** After a JWT has expired its sockets, tunnels and subscriptions go on for so long: the client renews it (protocol.md#jwt). */
+/**
+ * After a JWT has expired its sockets, tunnels and subscriptions go on for so long: the client renews it
+ * (protocol.md#jwt).
+ */
 export const EXPIRY_GRACE_MS = 60_000
 /**
  * After a credential was withdrawn its waiting calls have so long (protocol.md#auth), as long as a stop leaves to what

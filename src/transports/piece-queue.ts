@@ -1,5 +1,5 @@
 // Chunks of a body that wait for their reader. A client may send its bytes one by one; such chunks are joined as they
-// arrive, so that the queue's length is bounded by its bytes and not by what the client calls a chunk.
+// arrive, so that the queue's length is bounded by its bytes.
 
 /** A chunk below this length is joined with its neighbours. */
 const TINY_BYTES = 4 * 1024

@@ -1,5 +1,6 @@
-// The two bodies every JSON answer has (protocol.md#replies): success as `{success:true, …}`, failure as the tolerant
-// error body that every client generation understands. REST sends them as they are, MCP as text.
+// JSON replies (protocol.md#replies): the body of a success and of a failure, the refusals that every door sends, and
+// `sendJson`, which writes a short body at once and a long one in slices under back-pressure: no reply blocks the loop
+// (protocol.md#limits), and no slow client makes the daemon hold it twice. MCP sends the same bodies as text.
 
 import { Fault, faultOfExhaustion } from '../base/fault.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -37,16 +38,13 @@ export function faultBody(fault: Fault, requestId: string): FaultBody {
   }
 }
 
-// What every door says to those it turns away (protocol.md#errors): the fixed bodies for a missing or wrong credential,
-// the headers that go with a refusal, and the way a connection is closed so that the refusal is read first.
-
 const STRANGERS = {
   400: new Fault('bad_request', 'the request has more than one Authorization header; exactly one is accepted'),
   401: new Fault('unauthorized', 'a valid credential is needed: send it as "Authorization: Bearer <token>"'),
   429: new Fault('rate_limited', 'this address failed to authenticate too often; try again later'),
 }
 
-/** With 426: what to upgrade to (RFC 9110 15.5.22, RFC 6455 4.2.2). */
+/** Headers of 426, which name the protocol to upgrade to (RFC 9110 15.5.22, RFC 6455 4.2.2). */
 const UPGRADE = { connection: 'Upgrade, close', upgrade: 'websocket', 'sec-websocket-version': '13' }
 
 type Refused = Extract<Verdict, { ok: false }>
@@ -62,7 +60,7 @@ export interface HttpRefusal extends HttpReply {
   readonly body: object
 }
 
-/** One body, whatever was wrong with the credential; it names the request, as every refusal does. */
+/** Returns one body for everything that may be wrong with a credential (protocol.md#auth); it names the request. */
 export function refusalOfStranger(verdict: Refused, requestId: string): HttpRefusal {
   const body = faultBody(STRANGERS[verdict.status], requestId)
   const challenge = `Bearer realm="workspace-runtime"${verdict.sentInvalid ? ', error="invalid_token"' : ''}`
@@ -91,7 +89,7 @@ export function refusalBody(body: object, { method, url = '' }: IncomingMessage)
   return { jsonrpc: '2.0', id: null, ...body, error: { code: REFUSED, message, data } }
 }
 
-/** In the range that JSON-RPC leaves to servers. */
+/** A code of the range that JSON-RPC leaves to servers. */
 const REFUSED = -32000
 
 export function asFault(error: unknown, requestId: string, log: Log): Fault {
@@ -106,9 +104,6 @@ export function asFault(error: unknown, requestId: string, log: Log): Fault {
     cause: error,
   })
 }
-
-// JSON on its way out: one write where it is short, slices under back-pressure where it is long, so that no
-// reply blocks the loop (protocol.md#limits) and no slow client makes the daemon hold it twice.
 
 /** Long replies leave in slices of this size. */
 const SLICE_BYTES = 128 * 1024
@@ -164,7 +159,7 @@ export async function sendPieces(response: ServerResponse, pieces: Iterable<stri
   response.end(slice)
 }
 
-/** Looks at the top two levels only: that is where long things stand in our replies. */
+/** True if a body is better sent in slices. Looks at the top two levels alone, where our replies have what is long. */
 export function isLong(body: object): boolean {
   return Object.values(body).some((value: unknown) => {
     if (value instanceof JsonText) return true

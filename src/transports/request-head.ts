@@ -1,5 +1,5 @@
-// What the head of a request says: its target in each form that HTTP has, the host that is meant, a token in the query,
-// the values of one header; and the id by which the reply and the log name the request. Pure, but for the id.
+// Reads the head of a request: its target in each form that HTTP has, the host that is meant, a token in the query, the
+// values of one header. Also makes the id by which the reply and the log name the request. Pure, but for the id.
 
 import type { IncomingMessage } from 'node:http'
 import { freshRandom } from '../base/fresh-random.ts'
@@ -64,8 +64,8 @@ export function valuesOf(rawHeaders: readonly string[], name: string): readonly 
 }
 
 /**
- * Takes the token out of a query, so that nothing further inside meets it: for browsers, which can send no header with a
- * WebSocket or with the address of a page (protocol.md#auth). Throws bad_request for several.
+ * Takes the token out of a query, so that nothing further inside meets it: for browsers, which can send no header with
+ * a WebSocket or with the address of a page (protocol.md#auth). Throws bad_request for several.
  */
 export function takeToken(query: URLSearchParams): string | undefined {
   const tokens = query.getAll('token')

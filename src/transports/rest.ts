@@ -35,7 +35,7 @@ export interface RestRules {
 
 /** Largest body that may be fields or bytes: base64 of the most that is taken at once, and the JSON around it. */
 const EITHER_BYTES = 2 * 1024 * 1024
-/** As far as white space before an object is looked through. */
+/** Bytes that are looked through for white space before an object. */
 const EITHER_START = 64
 
 /** Runs the matched operation and sends its reply; throws what should become an error body. */
@@ -71,7 +71,7 @@ interface Body {
   readonly bytes?: AsyncIterable<Uint8Array>
 }
 
-/** The body as its route takes it: fields of the input, bytes for the call, or whichever of the two it is. */
+/** Reads the body as its route takes it: as fields of the input, as bytes for the call, or as one of the two. */
 async function takeBody(rules: RestRules, match: Match, request: IncomingMessage, room: BodyRoom): Promise<Body> {
   const { body } = match.route
   if (body === 'bytes') return hasBody(request) ? { bytes: streamBody(request) } : {}
@@ -84,13 +84,13 @@ async function takeBody(rules: RestRules, match: Match, request: IncomingMessage
   return fields === undefined ? { bytes: piecesOf(whole) } : { fields }
 }
 
-/** The body where it is a JSON object with one of the fields that the route takes from a body. */
+/** Returns the body if it is a JSON object with one of the fields that the route takes from a body. */
 async function knownFields(
   { json }: RestRules,
   { op, parameters }: Match,
   body: Buffer,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
-  // A copy, as the reader takes what it is given; what cannot be parsed is no fault, but bytes.
+  // A copy, as the reader takes what it is given; a body that cannot be parsed is bytes, not a fault.
   const value = await json.parse(Buffer.from(body)).catch(() => undefined)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const aliases = op.aliases ?? {}
@@ -105,7 +105,10 @@ async function* piecesOf(whole: Buffer): AsyncGenerator<Uint8Array> {
   if (whole.byteLength > 0) yield whole
 }
 
-/** Query fields; a repeated key becomes an array. Bytes that are no UTF-8 would name another path than was meant. */
+/**
+ * Returns the query's fields; a repeated key becomes an array. Throws for bytes that are no UTF-8: they would name
+ * another path than was meant.
+ */
 function fieldsOf(query: URLSearchParams, url: string): Record<string, unknown> {
   const fields = new Map<string, string | string[]>()
   let replaced = 0
@@ -127,8 +130,8 @@ function replacements(text: string): number {
 }
 
 /**
- * The route's headers that came; one that came twice is joined by commas, as HTTP has it. A range is asked of GET
- * alone (RFC 9110 14.2).
+ * Returns the route's headers that came, as fields; one that came twice is joined by commas, as HTTP has it. A range
+ * counts with GET alone (RFC 9110 14.2).
  */
 function headerFields(request: IncomingMessage, { headers }: Route<Record<string, unknown>>): object | undefined {
   if (headers === undefined) return undefined
@@ -144,7 +147,7 @@ function carriesFields(request: IncomingMessage): boolean {
   return hasBody(request) && request.method !== 'GET' && request.method !== 'HEAD'
 }
 
-/** The JSON body's fields; none where the body is empty, whatever its content type says (protocol.md#requests). */
+/** Reads the fields of a JSON body; an empty body has none with any content type (protocol.md#requests). */
 async function readFields(
   request: IncomingMessage,
   rules: RestRules,

@@ -1,5 +1,5 @@
 // Routes made from the catalogue: literal segments win over parameters, so `/exec/stream` is found before
-// `/exec/:id` whatever the order of declaration (protocol.md#conventions).
+// `/exec/:id` in any order of declaration (protocol.md#conventions).
 
 import type { Method, Operation, Route } from '../operation.ts'
 import { perVersion, type Catalog } from '../shelf.ts'
@@ -10,7 +10,7 @@ export interface Match {
   readonly parameters: Readonly<Record<string, string>>
 }
 
-/** What a path leads to: an operation, or the methods it would take, or nothing. */
+/** The operation of a path, or the methods that the path takes, or undefined. */
 export type Found = Match | { readonly allow: readonly string[] } | undefined
 
 interface Node {

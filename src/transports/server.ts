@@ -1,4 +1,7 @@
-// The front door: one HTTP server, where it listens, and how it ends. What a request meets behind it is in answering.ts.
+// The HTTP server: `openServer(parts, rules)` listens and returns the address and the end. What a request meets is in
+// answering.ts, an upgrade in upgrade.ts. One connection is answered one request at a time, and at most one in a turn
+// of the loop, so that a client which sends many without waiting (pipelining) takes no more than its part of the
+// daemon.
 
 import { createServer, type Server, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -39,7 +42,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   const { headerTime = HEADER_TIME } = rules
   const server = createServer({
     headersTimeout: headerTime.mostMs,
-    requestTimeout: 0, // long uploads and streams; bodies have a watch of their own
+    requestTimeout: 0, // for long uploads and streams; body.ts watches the pace of bodies
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: headerTime.checkMs,
     maxHeaderSize: 16 * 1024,
@@ -49,7 +52,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
     shouldUpgradeCallback: isWebSocket, // any other upgrade (h2c) is declined by answering as usual
   })
   const origins = { origins: rules.origins, allowedHosts: rules.allowedHosts, bound: rules.host, port: rules.port }
-  // A client that has said all it has to say still waits for its answer.
+  // A client that has closed its sending side still waits for its answer.
   Object.assign(server, { httpAllowHalfOpen: true }) // a property of Node's server since its beginning
   const connections = openConnections(rules.connections)
   const halfClosed = openHalfClosed()
@@ -80,7 +83,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   server.on('error', (error) => parts.log.warn('connection_not_taken', { errno: errnoOf(error) }))
   const address = server.address() as AddressInfo
   origins.port = address.port
-  // What was handed over is bound to whatever its owner chose.
+  // The owner of a socket that was handed over chose its address.
   if (rules.descriptor !== undefined) origins.bound = address.address
   return {
     address,
@@ -115,22 +118,18 @@ async function listen(server: Server, rules: ServerRules): Promise<void> {
   server.off('error', reject)
 }
 
-// Requests that a client sends without waiting for the answers (pipelining). One connection is answered one request at
-// a time and at most one in a turn of the loop, so that it takes no more than its part of the daemon; while many wait,
-// nothing more is read from it.
-
 interface Line {
   busy: boolean
   readonly waiting: (readonly [IncomingMessage, ServerResponse])[]
 }
 
-/** So many may wait before reading stops; what Node has read already comes on top, at most 64 KiB. */
+/** Requests of one connection that wait before reading stops; Node has read at most 64 KiB more by then. */
 const MOST_WAITING = 16
 
-/** And so many of all connections together are begun in one turn, that nothing else waits longer than for those. */
+/** Requests of all connections that are begun in one turn: other work waits no longer than for those. */
 const MOST_IN_TURN = 8
 
-/** `answer` never rejects. */
+/** Has `answer`, which never rejects, called for the requests of a connection one after another. */
 function inTurns(answer: Handler): (request: IncomingMessage, response: ServerResponse) => void {
   const lines = new WeakMap<Socket, Line>()
   const ready: (() => void)[] = []

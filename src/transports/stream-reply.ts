@@ -1,11 +1,12 @@
-// Answers that are bytes: files, archives, text that is not JSON. The client's pace is the source's pace; a reply
-// that cannot be completed ends in a cut connection, never in one that looks whole (protocol.md#archives).
+// Answers that are bytes: files, archives, text that is not JSON. The source goes at the client's pace. A reply that
+// cannot be completed ends in a cut connection, never in one that looks whole (protocol.md#archives). Every write to a
+// client that may be slow or leave waits in `drained` or `handedOver`, so that one which takes nothing is cut.
 
 import type { ServerResponse } from 'node:http'
 import type { ByteStream } from '../operation.ts'
 import { REPLY_STALL_MS } from './patience.ts'
 
-/** Nothing of a workspace is for caches on the way, and no browser is to guess a type (T-08). */
+/** No cache on the way keeps anything of a workspace, and no browser guesses a type (T-08). */
 const HEADERS = { 'cache-control': 'no-store, no-transform', 'x-content-type-options': 'nosniff' }
 
 /**
@@ -38,12 +39,9 @@ export async function sendBytes(
     response.destroy()
     throw error
   } finally {
-    source.return?.().catch(() => undefined) // the answer is over; how its source closed is of no matter to it
+    source.return?.().catch(() => undefined) // the answer is over, so a failure of its source to close changes nothing
   }
 }
-
-// Between a source and a client that may be slow or leave. Every write to such a client waits through here, so
-// that one which takes nothing is cut instead of being waited for.
 
 /**
  * Resolves true once the response can take more. Where the client takes nothing for `stallMs`, destroys the

@@ -1,5 +1,5 @@
-// The exchanges that are under way, so that a credential which is withdrawn (the token was changed) loses what it
-// holds open: at once what streams, soon what is still to be answered. What was started goes on: a cut connection
+// The exchanges that are under way. When a credential is withdrawn (the token was changed), its streams are cut at once
+// and its waiting calls after a grace (protocol.md#auth). Commands that were started run on: to them a cut connection
 // is that of a client which has left.
 
 import type { ServerResponse } from 'node:http'

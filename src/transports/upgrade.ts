@@ -19,7 +19,7 @@ import { newRequestId, splitTarget } from './request-head.ts'
 /** A connection that asks to become a WebSocket, its caller known. */
 export interface Connection {
   readonly socket: Duplex
-  /** What came behind the request's headers. */
+  /** Bytes that came behind the request's headers. */
   readonly head: Buffer
   readonly caller: Caller
   /** Without the token. */
@@ -34,7 +34,7 @@ export type UpgradeRoute = (request: IncomingMessage, connection: Connection) =>
 
 export interface UpgradeParts extends Omit<AdmitParts, 'open'> {
   readonly handlers: EntryHandlers
-  /** Where responses are counted. */
+  /** Counts responses. */
   readonly daemon?: Daemon
 }
 

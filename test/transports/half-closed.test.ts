@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { endsOf, parseEnds } from '../../src/transports/half-closed.ts'
+import { endsOf, parseTable } from '../../src/transports/half-closed.ts'
 import { openApplication, openBytes } from '../support/application.ts'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'
 import { until } from '../support/until.ts'
@@ -108,7 +108,7 @@ t.test('the ends of a socket as the table of the kernel writes them', async (t) 
       accepted.destroy()
       server.close()
     })
-    const ends = parseEnds(['tcp', 'tcp6'].map((name) => readFileSync(`/proc/self/net/${name}`, 'latin1')).join('\n'))
+    const ends = parseTable(['tcp', 'tcp6'].map((name) => readFileSync(`/proc/self/net/${name}`, 'latin1')).join('\n'))
     const [ours = ''] = endsOf(accepted.localAddress ?? '', port)
     const [theirs = ''] = endsOf(accepted.remoteAddress ?? '', accepted.remotePort ?? 0)
     t.equal(ends.get(`${ours} ${theirs}`), true, host)

@@ -32,8 +32,8 @@ export interface Credentials extends AsyncDisposable {
   /** `queryToken`: the decoded `?token=`, only where the route reads it (protocol.md#auth: upgrades and /desktop). */
   judge(request: IncomingMessage, options: { readonly queryToken: string | undefined }): Verdict | Promise<Verdict>
   /**
-   * From now on this is the raw token. The one before is good for nothing more, and what it holds open is told by
-   * `revoked` of its caller. False where it is the same one, or where none was configured.
+   * Takes another raw token. The one before is refused from now on; `revoked` of its caller tells what it holds open.
+   * Returns false where it is the same token, or where none was configured.
    */
   replaceToken(token: string): boolean
 }
@@ -52,7 +52,7 @@ const CANDIDATE_LIMIT = 16 * 1024
 interface RawToken {
   readonly matches: (digest: string) => boolean
   readonly caller: Caller
-  /** Made once for all its requests. */
+  /** One object for all its requests. */
   readonly verdict: Verdict
   readonly revoke: () => void
 }
@@ -67,7 +67,8 @@ function openRawToken(token: string): RawToken {
 
 export async function openCredentials(options: CredentialOptions): Promise<Credentials> {
   const { token, jwt, failedAuthPerSecond } = options
-  if (token === undefined && jwt === undefined) throw new StartError('no credential is configured: nobody could call')
+  if (token === undefined && jwt === undefined)
+    throw new StartError('no credential is configured: no client could call')
   const verifier = jwt === undefined ? undefined : await openJwtVerifier(jwt)
   let raw = token === undefined ? undefined : openRawToken(token)
   const judge = openJudge(() => raw, verifier, openFailedAttempts(failedAuthPerSecond))
@@ -93,19 +94,19 @@ export function rawTokenCheck(token: string): (digest: string) => boolean {
     timingSafeEqual(Buffer.from(digest, 'latin1'), (expected ??= Buffer.from(digestOf(token), 'latin1')))
 }
 
-/** The SHA-256 in hexadecimal: as text it costs half of what it costs as bytes, which need memory of their own. */
+/** Returns the SHA-256 in hexadecimal: text costs half of what bytes cost, which need separate memory. */
 export function digestOf(candidate: string): string {
   return hash('sha256', candidate, 'hex')
 }
 
-type Refusal = Omit<Extract<Verdict, { ok: false }>, 'ok'>
+type Rejection = Omit<Extract<Verdict, { ok: false }>, 'ok'>
 
-const NOTHING_PRESENTED: Refusal = { status: 401, reason: 'no_credential', sentInvalid: false }
-const TWO_HEADERS: Refusal = { status: 400, reason: 'two_authorization_headers', sentInvalid: false }
+const NOTHING_PRESENTED: Rejection = { status: 401, reason: 'no_credential', sentInvalid: false }
+const TWO_HEADERS: Rejection = { status: 400, reason: 'two_authorization_headers', sentInvalid: false }
 /** Another scheme, or no scheme at all; RFC 6750 3.1 keeps error="invalid_token" for bearer tokens. */
-const NOT_BEARER: Refusal = { status: 401, reason: 'not_one_bearer_token', sentInvalid: false }
-const TOO_LONG: Refusal = { status: 401, reason: 'token_too_long', sentInvalid: true }
-const UNKNOWN_TOKEN: Refusal = { status: 401, reason: 'unknown_token', sentInvalid: true }
+const NOT_BEARER: Rejection = { status: 401, reason: 'not_one_bearer_token', sentInvalid: false }
+const TOO_LONG: Rejection = { status: 401, reason: 'token_too_long', sentInvalid: true }
+const UNKNOWN_TOKEN: Rejection = { status: 401, reason: 'unknown_token', sentInvalid: true }
 
 interface Candidate {
   readonly token: string
@@ -120,7 +121,7 @@ function openJudge(
   attempts: FailedAttempts,
 ): Credentials['judge'] {
   /** Counts a failure of this address; once it has too many, that is all it is told. */
-  const refuse = (refusal: Refusal, address: string): Verdict => {
+  const refuse = (refusal: Rejection, address: string): Verdict => {
     const wait = attempts.count(address)
     return wait === 0 ? { ok: false, ...refusal } : throttled(wait)
   }
@@ -155,7 +156,7 @@ function recognise(token: string, raw: RawToken | undefined, jwt: JwtVerifier | 
   return { token, digest, caller: jwt?.recall(digest) }
 }
 
-/** All were valid: the header's caller comes first and counts. */
+/** The verdict where all credentials are valid: the header's caller comes first and counts. */
 function verdictOf(first: Caller | undefined, raw: RawToken | undefined): Verdict {
   if (first === undefined) return { ok: false, ...NOTHING_PRESENTED }
   return first === raw?.caller ? raw.verdict : { ok: true, caller: first }
@@ -165,8 +166,8 @@ function throttled(retryAfter: number): Verdict {
   return { ok: false, status: 429, reason: 'too_many_failures', retryAfter, sentInvalid: false }
 }
 
-/** The bearer tokens of a request, the header's first; or why it is refused whatever they are. */
-function presentedBy(rawHeaders: readonly string[], queryToken: string | undefined): readonly string[] | Refusal {
+/** Returns the bearer tokens of a request, the header's first, or the reason to refuse it unread. */
+function presentedBy(rawHeaders: readonly string[], queryToken: string | undefined): readonly string[] | Rejection {
   // Node keeps the first of several Authorization headers, so only the raw ones tell (A-04).
   const [header, second] = valuesOf(rawHeaders, 'authorization')
   if (second !== undefined) return TWO_HEADERS
@@ -177,12 +178,14 @@ function presentedBy(rawHeaders: readonly string[], queryToken: string | undefin
   return tokens.some((token) => token.length > CANDIDATE_LIMIT) ? TOO_LONG : tokens
 }
 
-/** The token of `Bearer <token>`; undefined for another scheme, a missing token or a list. */
+/** Returns the token of `Bearer <token>`; undefined for another scheme, a missing token or a list. */
 export function bearerOf(header: string): string | undefined {
   return /^bearer +([^ ]+) *$/i.exec(header)?.[1]
 }
 
-/** Three base64url parts, none empty: an unsigned token (`a.b.`) and an encrypted one (five parts) are none. */
+/**
+ * True for three base64url parts, none empty: false for an unsigned token (`a.b.`) and an encrypted one (five parts).
+ */
 function hasJwtForm(token: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
 }

@@ -1,7 +1,7 @@
-// The signing keys behind a JWKS URL. Fetched when a token needs them and never more often than once in 30 s,
-// whatever key ids tokens claim; keys once read keep working for ten minutes while the URL is down, slow or
-// wrong. Ages are monotonic, so a clock that jumps neither floods the URL nor ages the keys.
-// jose's own remote set is not used: it has no pause after a failed fetch and goes by the wall clock.
+// The signing keys behind a JWKS URL. They are fetched when a token needs them, at most once in 30 s for any key ids
+// that tokens claim. Keys once read keep working for ten minutes while the URL is down, slow or wrong. Ages are
+// monotonic, so a clock that jumps neither floods the URL nor ages the keys. jose's own remote set is not used: it has
+// no pause after a failed fetch and goes by the wall clock.
 
 import type * as Jose from 'jose'
 import { StartError } from '../../base/signals.ts'
@@ -10,13 +10,13 @@ import type { Caller } from '../../caller.ts'
 type Jose = typeof Jose
 type LocalKeys = ReturnType<Jose['createLocalJWKSet']>
 
-/** Between the starts of two fetches. */
+/** Time between the starts of two fetches. */
 const PAUSE_MS = 30_000
-/** From this age on a use of the keys has them read again in the background … */
+/** Older keys are read again in the background when they are used. */
 const STALE_MS = 5 * 60_000
-/** … and beyond this one they are no longer believed: a key that was withdrawn must end some time. */
+/** Older keys are not believed any more: a key that was withdrawn must end some time. */
 const BELIEVED_MS = 10 * 60_000
-/** Below the 5 s in which a token with an unknown key id must have its answer. */
+/** Less than the 5 s in which a token with an unknown key id must have its answer. */
 const FETCH_DEADLINE_MS = 4_500
 const BODY_LIMIT_BYTES = 256 * 1024
 /** Tokens that wait for a fetch at once. One whose key is known never waits, however many of these there are. */
@@ -52,7 +52,7 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
       keys = jose.createLocalJWKSet(publicKeysOf(await fetchJson(url, signal)))
       readAt = now()
     } catch {
-      // The keys we have stay; whoever waits sees that nothing changed.
+      // The keys that were read before stay; a token that waits sees that nothing changed.
     } finally {
       fetching = undefined
     }
@@ -146,10 +146,10 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString('utf8'))
 }
 
-// Signed tokens that were verified lately, by digest, so that each is verified once in a while and not with every
+// Signed tokens that were verified lately, by digest, so that each is verified once in five minutes and not with every
 // request. Expiry follows the wall clock at each use, the age of an entry a monotonic one.
 
-/** Beyond, the entry made first is forgotten and its token verified again. About 0.5 MB. */
+/** Beyond this many, the oldest entry is forgotten and its token verified again. About 0.5 MB. */
 const ENTRY_LIMIT = 1_000
 /** A token whose signing key was withdrawn must not live on because it is remembered. */
 const AGE_LIMIT_MS = 5 * 60_000

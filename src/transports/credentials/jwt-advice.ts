@@ -1,5 +1,5 @@
-// In which respects a JWT configuration accepts more tokens than its operator may think: the start logs it, `doctor`
-// says it. Pure.
+// Tells an operator where a JWT configuration accepts more tokens than it seems to: the start logs it, `doctor` says
+// it. Pure.
 
 import type { JwtOptions } from './jwt.ts'
 

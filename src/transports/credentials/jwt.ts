@@ -1,6 +1,6 @@
 // Gateway JWTs (protocol.md#jwt), only where configured: signature, algorithm and claims are jose's work, held to a
 // fixed algorithm list of one family and to keys that only the configuration names. Verified tokens are
-// remembered by digest for a while. Whatever a token is, the answer is a caller or one word for the log.
+// remembered by digest for a while. The verdict on any token is a caller or one word for the log.
 // jose is loaded with the first verifier, so that a start without JWT does not pay for it.
 
 import { hash } from 'node:crypto'
@@ -21,7 +21,7 @@ export interface JwtOptions {
   readonly algorithms?: readonly string[] | undefined
   readonly audience?: string | undefined
   readonly issuer?: string | undefined
-  /** What the claim `ws` must be, where it is given. */
+  /** The value that the claim `ws` must have; absent: the claim is not read. */
   readonly workspace?: string | undefined
   /** A token without the claim `scope` is refused instead of allowing everything. */
   readonly requireScope?: boolean | undefined
@@ -29,13 +29,13 @@ export interface JwtOptions {
   readonly toleranceSeconds: number
 }
 
-export type JwtAnswer = { readonly caller: Caller } | { readonly reason: string }
+export type JwtVerdict = { readonly caller: Caller } | { readonly reason: string }
 
 export interface JwtVerifier extends AsyncDisposable {
   /** The caller of a token that was verified lately and still holds. Synchronous. */
   recall(digest: string): Caller | undefined
   /** Never rejects. */
-  verify(token: string, digest: string): Promise<JwtAnswer>
+  verify(token: string, digest: string): Promise<JwtVerdict>
 }
 
 /** RFC 7518 3.2: an HMAC key is at least as long as the hash, in bytes. */
@@ -108,7 +108,7 @@ export async function openJwtVerifier(options: JwtOptions): Promise<JwtVerifier>
 }
 
 /** A token that jose would accept and we do not; `message` is the word for the log. */
-class Refusal extends Error {}
+class JwtRefused extends Error {}
 
 function checkedAlgorithms(options: JwtOptions): readonly string[] {
   const sources = [options.secret, options.jwks, options.jwksUrl].filter((source) => source !== undefined)
@@ -133,7 +133,7 @@ function checkedAlgorithms(options: JwtOptions): readonly string[] {
   return chosen
 }
 
-/** Where the key of a token comes from; never from the token. */
+/** Finds the key of a token, never in the token. */
 interface KeySource extends AsyncDisposable {
   find(header: Jose.CompactJWSHeaderParameters): Promise<Jose.CryptoKey | Uint8Array>
 }
@@ -147,7 +147,7 @@ function openKeys(jose: Jose, options: JwtOptions): KeySource {
   return { find: jose.createLocalJWKSet(jwks), [Symbol.asyncDispose]: nothingToClose }
 }
 
-/** A key set of the operator's own: what is wrong in it is told at the start. */
+/** Throws at the start for what is wrong in the operator's key set. */
 function refuseUnusable(keys: readonly unknown[]): void {
   if (keys.length === 0) throw new StartError('the JSON Web Key Set holds no key')
   for (const [index, key] of keys.entries()) {
@@ -199,21 +199,21 @@ async function verifyWithAny(
 
 /** Header parameters that bring their own key, and forms that are no access token. Runs before any key is sought. */
 function refuseHeader(header: Jose.CompactJWSHeaderParameters): void {
-  if (['jku', 'jwk', 'x5u', 'x5c'].some((name) => Object.hasOwn(header, name))) throw new Refusal('key_in_header')
-  if (Object.hasOwn(header, 'b64')) throw new Refusal('unencoded_payload')
+  if (['jku', 'jwk', 'x5u', 'x5c'].some((name) => Object.hasOwn(header, name))) throw new JwtRefused('key_in_header')
+  if (Object.hasOwn(header, 'b64')) throw new JwtRefused('unencoded_payload')
   const { typ, kid }: { typ?: unknown; kid?: unknown } = header
   if (typ !== undefined && !(typeof typ === 'string' && /^(application\/)?(at\+)?jwt$/i.test(typ)))
-    throw new Refusal('wrong_type')
-  // A key id is only ever compared; one that is long or climbs directories is an attack on somebody.
+    throw new JwtRefused('wrong_type')
+  // A key id is only ever compared; one that is long or climbs directories is an attack.
   if (kid !== undefined && !(typeof kid === 'string' && /^(?!.*\.\.)[\x21-\x7e]{1,256}$/.test(kid)))
-    throw new Refusal('bad_key_id')
+    throw new JwtRefused('bad_key_id')
 }
 
 /** A token for another workspace: its signer serves many, and signs for each of them. `ws` is one name, or a list. */
 function refuseWorkspace(claim: unknown, workspace: string | undefined): void {
   if (workspace === undefined) return
-  if (claim === undefined) throw new Refusal('missing_ws')
-  if (!(Array.isArray(claim) ? claim : [claim]).includes(workspace)) throw new Refusal('wrong_workspace')
+  if (claim === undefined) throw new JwtRefused('missing_ws')
+  if (!(Array.isArray(claim) ? claim : [claim]).includes(workspace)) throw new JwtRefused('wrong_workspace')
 }
 
 interface Reading {
@@ -222,12 +222,12 @@ interface Reading {
   readonly scopes: Caller['scopes']
 }
 
-/** Claims that jose leaves to us. `exp` is present and a number by then. */
+/** Judges the claims that jose leaves to us. `exp` is present and a number by then. */
 function callerOf(payload: Jose.JWTPayload, { digest, tolerance, scopes }: Reading): Caller {
   const { exp = NaN, iat, iss, sub } = payload
   const now = Date.now() / 1000
-  if (!(exp - now <= LIFETIME_MAXIMUM_S)) throw new Refusal('lifetime_too_long')
-  if (iat !== undefined && !(iat <= now + tolerance)) throw new Refusal('not_yet_valid')
+  if (!(exp - now <= LIFETIME_MAXIMUM_S)) throw new JwtRefused('lifetime_too_long')
+  if (iat !== undefined && !(iat <= now + tolerance)) throw new JwtRefused('not_yet_valid')
   // A subject keeps its identity when its token is renewed, so that limits and cancellation follow it.
   const identity = typeof sub === 'string' ? ['sub', iss, sub] : ['token', digest]
   return {
@@ -237,7 +237,7 @@ function callerOf(payload: Jose.JWTPayload, { digest, tolerance, scopes }: Readi
   }
 }
 
-/** Claims in which other identity providers put what we read from `scope` (RFC 8693 4.2). */
+/** Claims in which other identity providers put the rights that `scope` has here (RFC 8693 4.2). */
 const SCOPES_ELSEWHERE = ['scp', 'scopes', 'permissions']
 
 /**
@@ -248,11 +248,11 @@ const SCOPES_ELSEWHERE = ['scp', 'scopes', 'permissions']
 function scopesOf(payload: Jose.JWTPayload, required: boolean): Caller['scopes'] {
   const claim = payload['scope']
   if (claim === undefined) {
-    if (SCOPES_ELSEWHERE.some((name) => Object.hasOwn(payload, name))) throw new Refusal('scope_elsewhere')
-    if (required) throw new Refusal('missing_scope')
+    if (SCOPES_ELSEWHERE.some((name) => Object.hasOwn(payload, name))) throw new JwtRefused('scope_elsewhere')
+    if (required) throw new JwtRefused('missing_scope')
     return 'all'
   }
-  if (typeof claim !== 'string') throw new Refusal('bad_scope')
+  if (typeof claim !== 'string') throw new JwtRefused('bad_scope')
   return new Set(claim.split(' ').filter(isScope))
 }
 
@@ -262,7 +262,7 @@ function isScope(word: string): word is Scope {
 
 function reasonOf(jose: Jose, error: unknown): string {
   const { errors } = jose
-  if (error instanceof Refusal) return error.message
+  if (error instanceof JwtRefused) return error.message
   if (error instanceof KeysUnavailable) return 'keys_unavailable'
   if (error instanceof errors.JWTExpired) return 'expired'
   if (error instanceof errors.JWTClaimValidationFailed) return reasonOfClaim(error)

@@ -12,7 +12,7 @@ import { openapi } from './openapi.ts'
 import { namedSchemas, schemaDocument } from './endpoint.ts'
 
 export interface DescriptionParts {
-  /** What is offered. */
+  /** The operations that are offered. */
   readonly catalog: Catalog
   readonly version: string
   /** The schema of the configuration file. */
@@ -143,7 +143,7 @@ function openapiKind(document: () => string): ResourceKind {
 // The first page of the API description: what all operations have in common (docs/protocol.md), with the
 // limits as the schema of the configuration file tells them. Pure.
 
-/** What is needed of the configuration's schema; TypeBox's own types leave this open. */
+/** The parts of the configuration's schema that are needed here; TypeBox's types leave them open. */
 interface Limit {
   readonly description?: string
   readonly default?: unknown

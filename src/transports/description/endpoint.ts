@@ -1,4 +1,4 @@
-// What stands at one method and path of REST, read off the catalogue: the fields and where each travels, the media
+// One method and path of REST, read off the catalogue: the fields and where each travels, the media
 // types of the answer, the statuses. The API description and the table of docs/api.md are both made from it. Pure.
 
 import { FAULT_STATUS } from '../../base/fault.ts'
@@ -18,7 +18,7 @@ export interface Field {
 
 export interface Parameter extends Field {
   readonly place: 'path' | 'query' | 'header'
-  /** The field of the input: a header has a name of its own. */
+  /** The field of the input; a header has another name. */
   readonly field: string
 }
 
@@ -35,10 +35,10 @@ export interface Endpoint {
   /** With its fields in braces: `/exec/{id}`. */
   readonly path: string
   readonly parameters: readonly Parameter[]
-  /** What the request body is; undefined where there is none. */
+  /** Undefined where the request has no body. */
   readonly body: BodyForm | undefined
   readonly answers: readonly string[]
-  /** Of success, the usual one first. */
+  /** Statuses of success, the usual one first. */
   readonly successes: readonly number[]
   readonly faults: readonly number[]
 }
@@ -108,10 +108,12 @@ function bodyOf({ body }: Endpoint['route'], fields: readonly Field[]): BodyForm
 
 const CARRIES_BODY: ReadonlySet<Method> = new Set(['POST', 'PUT', 'PATCH'])
 
-/** OpenAPI 3.1, "Parameter Object": the media types say what these headers may be, parameters of the name do not count. */
+/**
+ * OpenAPI 3.1, "Parameter Object": the media types say what these headers may be, parameters of the name do not count.
+ */
 const UNDESCRIBED: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
 
-/** What tells a further route from the first: its method where that differs, and what its path has besides. */
+/** Tells a further route from the first, by its method where that differs and by what its path has besides. */
 function suffixOf(op: Operation, { method, path }: Endpoint['route']): string {
   const first = op.routes[0]
   const known = new Set(first?.path.split('/'))
@@ -194,7 +196,7 @@ export function answersJson(op: Operation): boolean {
   return op.routes.some(({ answers = 'application/json' }) => [answers].flat().includes('application/json'))
 }
 
-/** All of them, each by its name. */
+/** Returns all schemas by their names. */
 export function namedSchemas(catalog: readonly Operation[], config: object): ReadonlyMap<string, NamedSchema> {
   const routed = catalog.filter(({ routes }) => routes.length > 0)
   const all: readonly NamedSchema[] = [
@@ -210,7 +212,7 @@ export function namedSchemas(catalog: readonly Operation[], config: object): Rea
   return new Map(all.map((one) => [one.name, one]))
 }
 
-/** A schema as a document of its own. Its id is relative to where it was got from, which is any address. */
+/** Returns a schema as a whole document. Its id is relative to the address from which a client got it. */
 export function schemaDocument({ name, title, schema }: NamedSchema): PlainSchema {
   return { $schema: DIALECT, $id: name, title, ...schema }
 }

@@ -19,10 +19,10 @@ import {
 } from './endpoint.ts'
 
 export interface DocumentParts {
-  /** What is offered, and so described. */
+  /** The operations that are offered, and so described. */
   readonly catalog: readonly Operation[]
   readonly version: string
-  /** What the operations have in common, as Markdown. */
+  /** The first page, as Markdown: what all operations have in common. */
   readonly introduction: string
 }
 
@@ -126,7 +126,7 @@ function remarks({ op: { tool, remarks: said }, route }: Endpoint): string {
   return [said, toolset, atRoot].filter((one) => one !== undefined).join(' ')
 }
 
-/** Nothing where it is as for the whole document. */
+/** Empty where it is as for the whole document. */
 function securityOf({ op }: Endpoint): PlainSchema {
   if (op.open === true) return { security: [] }
   const bearer = { bearer: op.scope === 'none' ? [] : [op.scope] }

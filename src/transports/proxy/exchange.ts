@@ -1,8 +1,8 @@
-// One proxied request and its answer, both as they come: streamed in both directions at the pace of whoever is slower,
+// One proxied request and its answer, both as they come: streamed in both directions at the pace of the slower side,
 // trailers included, nothing gathered, recoded or followed (protocol.md#proxy). An answer that breaks off in the middle
 // ends in a cut connection. There is no limit of time once the answer has begun: events may be hours apart, and a
-// player that has read ahead stops reading. Nor has a body one: whoever pauses holds one call of its own credential and
-// what the kernel buffers, and a client that is gone is found by the system's probes.
+// player that has read ahead stops reading. Nor has a body one: a client that pauses holds one call of its credential
+// and what the kernel buffers, and a client that is gone is found by the system's probes.
 
 import { type ClientRequest, type IncomingMessage, type ServerResponse, request as begin } from 'node:http'
 import { finished } from 'node:stream/promises'
@@ -82,16 +82,16 @@ async function passReply(reply: IncomingMessage, response: ServerResponse, targe
 }
 
 // Asks an application and waits for the head of its answer, under the limits that keep one that hangs or floods from
-// holding the client for ever (L-05, L-07). What comes after the head has no limit of time.
+// holding the client without end (L-05, L-07). What comes after the head has no limit of time.
 
 /** Longest head of an answer (L-05). */
 const HEAD_BYTES = 64 * 1024
 /** Most 1xx answers before the real one. They are taken, not passed on. */
 const INFORMATIONS = 64
 
-interface Answer {
+interface AnswerHead {
   readonly reply: IncomingMessage
-  /** With 101: the connection, and what came behind the head. */
+  /** Of an answer 101: the connection, and the bytes behind the head. */
   readonly tunnel?: { readonly socket: Socket; readonly head: Buffer }
 }
 
@@ -122,8 +122,8 @@ export async function firstAnswer(
   outgoing: ClientRequest,
   { destination }: ProxiedTarget,
   ms: number,
-): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+): Promise<AnswerHead> {
+  const { promise, resolve, reject } = Promise.withResolvers<AnswerHead>()
   const target = destination.authority
   const broken = (error?: Error): void => reject(badGateway(target, error))
   const timer = setTimeout(() => {
@@ -133,7 +133,7 @@ export async function firstAnswer(
   }, ms)
   const heard = (): unknown => timer.refresh()
   if (!outgoing.writableEnded) request.on('data', heard)
-  const take = (answer: Answer): void => {
+  const take = (answer: AnswerHead): void => {
     const wrong = faultOfHead(answer.reply)
     if (wrong === undefined) return resolve(answer)
     answer.reply.on('error', () => undefined)
@@ -199,7 +199,7 @@ function giveBackWhatIsParsed(connection: Duplex): void {
   connection.on('data', giveBack)
 }
 
-/** Made once: an error is dear with its stack. */
+/** Made once, since the stack of an error is expensive. */
 const LEFT = new Error('the other side has left')
 
 // The way to an application: a connection to a loopback port, host and port given apart (L-06),
@@ -209,7 +209,7 @@ const LEFT = new Error('the other side has left')
 /** How long a peer may be silent before the system asks whether it is still there. */
 const KEEP_ALIVE_MS = 30_000
 
-/** Throws bad_gateway where nothing listens, timeout where nobody accepts for `ms` in all. */
+/** Throws bad_gateway where nothing listens, timeout where no address accepts within `ms` in all. */
 export async function connectTo(destination: Destination, ms: number, signal: AbortSignal): Promise<Socket> {
   const until = performance.now() + ms
   let refusal: unknown

@@ -1,4 +1,4 @@
-// What of a message's headers goes on to the other side (protocol.md#proxy; L-03, L-05): names and values as
+// The headers of a message that go on to the other side (protocol.md#proxy; L-03, L-05): names and values as
 // they came, repeated ones too, without what belongs to one connection, our credentials and claims about where the
 // request came from. The framing of bodies is told anew from what the parser made of it, never copied. Pure.
 
@@ -7,7 +7,7 @@ import { Fault } from '../../base/fault.ts'
 import { hostsOf } from '../request-head.ts'
 import { TARGET_HEADER } from './target.ts'
 
-/** Of one connection, not of the message (RFC 9110 7.6.1), and the framing of the body. */
+/** Headers of one connection, not of the message (RFC 9110 7.6.1), and those of the body's framing. */
 const CONNECTION_ONLY: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -21,7 +21,7 @@ const CONNECTION_ONLY: ReadonlySet<string> = new Set([
   'content-length',
 ])
 
-/** The opt-in by which an application gets a credential of its own. */
+/** The header by which a client sends the application a credential. */
 const FORWARDED_CREDENTIAL = 'x-forward-authorization'
 
 /** Ours, or told by us; `x-forwarded-*` are too. `expect` is answered here, before the application is asked. */
@@ -37,8 +37,8 @@ const NOT_FOR_APPLICATIONS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * A page served through here shares its origin with other pages and with us. These headers would not speak of one answer
- * but of that origin: what it stores, to whom its browser reports, how it is reached, what it is to be given.
+ * A page served through here shares its origin with other pages and with us. These headers would not speak of one
+ * answer but of that origin: what it stores, to whom its browser reports, how it is reached, what it is to be given.
  */
 const NOT_FOR_CLIENTS: ReadonlySet<string> = new Set([
   'service-worker-allowed',
@@ -93,7 +93,7 @@ export function headersToClient(reply: IncomingMessage, framing: 'upgrade' | 'ch
   )
   if (framing === 'upgrade') return [...kept, ...upgradePairs(reply)].flat()
   const { trailer, 'content-length': announced } = reply.headers
-  const length = reply.statusCode === 204 ? undefined : announced // 204 has no body, whatever it says (RFC 9110 8.6)
+  const length = reply.statusCode === 204 ? undefined : announced // 204 never has a body (RFC 9110 8.6)
   const trailers: Pairs = framing === 'chunked' && trailer !== undefined ? [['Trailer', trailer]] : []
   return [...kept, ...trailers, ...(length === undefined ? [] : [['Content-Length', length] as const])].flat()
 }

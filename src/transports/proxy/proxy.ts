@@ -124,7 +124,10 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
   }
 }
 
-/** Of Node's inspector, where an operator has opened it: it runs any code that it is sent. A start does not load it. */
+/**
+ * Returns the port of Node's inspector where an operator has opened it: it runs any code that it is sent. A start does
+ * not load it.
+ */
 function inspectorPort(): number | undefined {
   const url = process.getBuiltinModule('node:inspector').url()
   return url === undefined ? undefined : Number(new URL(url).port)
@@ -172,5 +175,5 @@ async function passUpgrade(
   }
 }
 
-/** Made once, as nobody is there to be told. */
+/** Made once, as no client is there to read it. */
 const LEFT = new Fault('unavailable', 'the client has left')

@@ -1,4 +1,4 @@
-// Where a proxied request goes and what the application sees of its request target (protocol.md#proxy): header,
+// The destination of a proxied request and the target that the application sees (protocol.md#proxy): header,
 // query or path names the port, and the rest is kept byte for byte (L-01, L-06). Pure. Nothing here is
 // read by Number or URL alone: both accept spellings that mean another port or another host.
 
@@ -54,7 +54,7 @@ export function targetBelow(url: string): string {
   return path + queryWithout(query, new Set(['token']))
 }
 
-/** With its question mark; '' where nothing is left. */
+/** Returns the query with its question mark; '' where nothing is left. */
 function queryWithout(query: string | undefined, names: ReadonlySet<string>): string {
   const kept = query?.split('&').filter((pair) => !names.has(nameOf(pair))) ?? []
   return kept.length === 0 ? '' : `?${kept.join('&')}`

@@ -1,6 +1,6 @@
 // WebSockets of applications, as bytes: the handshake goes on with its headers, the application's 101 or its refusal
 // comes back, and from then on two connections are one. Either side's end is passed on, either side's reset resets the
-// other (L-08). A tunnel may be silent for ever; the system's probes find dead peers.
+// other (L-08). A tunnel may be silent without limit; the system's probes find dead peers.
 
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -13,7 +13,7 @@ import { headersToClient } from './headers.ts'
 export interface Upgraded {
   readonly reply: IncomingMessage
   readonly socket: Socket
-  /** What came behind the head. */
+  /** Bytes that came behind the head. */
   readonly head: Buffer
 }
 
@@ -37,7 +37,7 @@ function link(from: Socket, to: Socket, closed: () => void): void {
   const over = (): void => {
     if (reset) to.resetAndDestroy()
     else if (!from.readableEnded) to.destroy()
-    closed() // after a clean end `to` still has what came before it, and an end of its own
+    closed() // after a clean end `to` still has what came before it, and its end follows
   }
   if (from.closed) over()
   else from.once('close', over)
