@@ -76,7 +76,7 @@ export function nextOf(task: Task): { next?: Static<typeof nextCall> } {
   return { next: { tool: 'exec_get', arguments: { id, wait_seconds }, path } }
 }
 
-export interface RangeAsked {
+interface RangeAsked {
   readonly stream: StreamName
   readonly offset: number
   readonly limit: number

@@ -84,7 +84,7 @@ export function terminalEntryOf(terminal: Terminal): Static<typeof terminalEntry
 }
 
 /** The place asked for, if `from` was given. */
-export interface ScrollbackAsked {
+interface ScrollbackAsked {
   readonly from: number
   readonly life: string | undefined
 }

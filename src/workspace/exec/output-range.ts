@@ -4,7 +4,7 @@
 import { leadingHalf, trailingHalf } from './output-text.ts'
 import type { Excerpt } from './task-output.ts'
 
-export interface OutputRange {
+interface OutputRange {
   readonly bytes: Buffer
   /** Offset of the first byte. */
   readonly from: number

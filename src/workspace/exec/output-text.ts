@@ -6,13 +6,13 @@ import { isUtf8 } from 'node:buffer'
 import { jsonInside, JsonText } from '../../base/json-text.ts'
 import { takeTurns } from '../../base/waiting.ts'
 
-export interface OutputText {
+interface OutputText {
   readonly text: string | JsonText<string>
   /** True if the bytes were not valid UTF-8: the text has U+FFFD in places. */
   readonly lossy: boolean
 }
 
-export interface MissingEnds {
+interface MissingEnds {
   /** True if bytes before the first are missing. */
   readonly front: boolean
   /** True if bytes after the last are missing. */

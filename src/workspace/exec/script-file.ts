@@ -12,7 +12,7 @@ import { ARGUMENT_BYTES } from '../processes/program-path.ts'
 import type { CommandPlan } from './command.ts'
 import { shellScript } from './shell-words.ts'
 
-export interface StartableCommand extends AsyncDisposable {
+interface StartableCommand extends AsyncDisposable {
   readonly argv: readonly [string, ...string[]]
 }
 

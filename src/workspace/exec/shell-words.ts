@@ -2,7 +2,7 @@
 // Reads options as shells do: flags may be written together, an `o` or `O` among them takes a word of its own, in
 // order, and the script is the first word behind all options, wherever `c` stood. Pure.
 
-export interface ShellScript {
+interface ShellScript {
   /** Index of the script. */
   readonly at: number
   /** Words before it, without the flag that says a script follows: what the shell takes in front of a file. */

@@ -20,7 +20,7 @@ const IDENTITY = 'identity'
 /** Zero of numbers from the clock, which count milliseconds: eleven digits for the next years. */
 const CLOCK_ZERO = Date.UTC(2026, 0, 1)
 
-export class TaskIds {
+class TaskIds {
   /** Name of this state directory; resolves before the first id is given. Undefined if the directory keeps nothing. */
   readonly identity: Promise<string | undefined>
   readonly #directory: string

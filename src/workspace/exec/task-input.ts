@@ -9,7 +9,7 @@ import { Fault } from '../../base/fault.ts'
 const SLICE_BYTES = 16 * 1024
 export const INPUT_STALL_MS = 30_000
 
-export interface InputWait {
+interface InputWait {
   /** Ends the wait when it aborts. */
   readonly signal?: AbortSignal
   /** Longest time without progress; undefined: no limit, since the task's own first input may be read at leisure. */

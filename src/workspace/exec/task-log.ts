@@ -38,7 +38,7 @@ interface Link {
   next: Link | undefined
 }
 
-export interface TaskLogOptions {
+interface TaskLogOptions {
   readonly keepLogs: boolean
   /** True if the beginning is kept too, for the synchronous reply. */
   readonly head: boolean

@@ -64,7 +64,7 @@ export class Slabs {
 }
 
 /** Returns both as one view, if the second follows the first in memory. */
-export function adjoined(first: Buffer, second: Buffer): Buffer | undefined {
+function adjoined(first: Buffer, second: Buffer): Buffer | undefined {
   const end = first.byteOffset + first.byteLength
   if (first.buffer !== second.buffer || end !== second.byteOffset) return undefined
   return Buffer.from(first.buffer, first.byteOffset, first.byteLength + second.byteLength)

@@ -11,7 +11,7 @@ import { INPUT_STALL_MS, TaskInput } from './task-input.ts'
 import { TaskLog, type LogReader } from './task-log.ts'
 import type { Excerpt, OutputBudget, StreamName } from './task-output.ts'
 
-export interface TaskSpec {
+interface TaskSpec {
   /** The words as requested, which the replies show. */
   readonly command: readonly string[]
   readonly mode: string
@@ -35,10 +35,10 @@ export interface TaskStart extends TaskSpec {
   readonly mark?: CommandMark | undefined
 }
 
-export type TaskStatus = 'running' | 'exited' | 'failed'
+type TaskStatus = 'running' | 'exited' | 'failed'
 
 /** How a task ended. */
-export interface TaskEnd {
+interface TaskEnd {
   readonly status: 'exited' | 'failed'
   readonly exitCode: number
   readonly signal: string | undefined

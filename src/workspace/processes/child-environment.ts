@@ -5,7 +5,7 @@
 import { userInfo } from 'node:os'
 import { MARK_VARIABLE } from './mark.ts'
 
-export interface LoginUser {
+interface LoginUser {
   readonly name: string
   readonly home: string
   /** Empty if the user database has none. */

@@ -14,7 +14,7 @@ export interface KeptPipes {
   readonly stderr: number
 }
 
-export interface OpenPipes {
+interface OpenPipes {
   readonly kept: KeptPipes
   readonly given: Pipes
   /** Closes the child's ends: it has its own now, or none will be started. */

@@ -16,14 +16,14 @@ export interface FarCallsOptions {
 }
 
 /** A call to wait for, and its deadline. */
-export interface FarWait extends Deadline {
+interface FarWait extends Deadline {
   /** Name for people: `working directory "/srv/data"`. */
   readonly what: string
   readonly mount: string
 }
 
 /** Time by performance.now() at which the wait ends. */
-export interface Deadline {
+interface Deadline {
   readonly deadline: number
 }
 

@@ -27,8 +27,8 @@ export function markText({ identity, life, id }: CommandMark): string {
   return `${identity}:${life}:${id}`
 }
 
-/** Returns the mark in an environment as /proc/<pid>/environ has it. Exported for its test. */
-export function markIn(environ: string): CommandMark | undefined {
+/** Returns the mark in an environment as /proc/<pid>/environ has it. */
+function markIn(environ: string): CommandMark | undefined {
   const entry = environ.split('\0').find((one) => one.startsWith(`${MARK_VARIABLE}=`))
   const [, identity, life, id] = MARK.exec(entry?.slice(MARK_VARIABLE.length + 1) ?? '') ?? []
   if (identity === undefined || life === undefined || id === undefined) return undefined

@@ -9,7 +9,7 @@ import { whenDone } from '../../base/waiting.ts'
 import type { SessionSignal } from './session.ts'
 
 /** The first signals, and the time from them to KILL. */
-export interface EndingWay {
+interface EndingWay {
   readonly signals: readonly SessionSignal[]
   readonly graceMs: number
 }

@@ -19,7 +19,7 @@ import {
 import { TerminalRing } from '../../threads/terminal/ring.ts'
 import { KeptStates } from '../../threads/terminal/kept-states.ts'
 
-export interface LineEvents {
+interface LineEvents {
   /** Called when the ring has more bytes. */
   readonly news: () => void
   /** Called when every byte is in the ring and the master is the caller's again. */

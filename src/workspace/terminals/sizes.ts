@@ -14,7 +14,7 @@ export const USUAL_SCROLLBACK = 65_536
 export const MOST_SCROLLBACK = 262_144
 
 /** Largest id: an id is one byte of a frame, and 0 is not given. */
-export const MOST_ID = 255
+const MOST_ID = 255
 
 /** Throws `bad_request` that names the side that is out of bounds. */
 export function checkedWindow(cols: number, rows: number): WindowSize {

@@ -24,7 +24,7 @@ const HELD_MS = 500
 /** Bytes of `life`. 48 bits: an id is given again after 254 others, so no client meets an equal one even by chance. */
 const LIFE_BYTES = 6
 
-export interface TerminalSpec {
+interface TerminalSpec {
   /** 1 to 255: the byte that names it in a frame. */
   readonly id: number
   /** The words as requested, or the shell: what the replies show. */
@@ -35,7 +35,7 @@ export interface TerminalSpec {
   readonly scrollback: number
 }
 
-export interface TerminalExit {
+interface TerminalExit {
   /** 128 + n if signal n ended it. */
   readonly code: number
   readonly signal: string | undefined
