@@ -36,9 +36,9 @@ const input = Type.Object({
       maximum: Number.MAX_SAFE_INTEGER,
     }),
   ),
-  limit: whole('Bytes of the range at most.', { minimum: 16, maximum: PART_BYTES, default: 256 * 1024 }),
-  encoding: choice('Of the range; base64 returns the exact bytes.', ['utf8', 'base64'], 'utf8'),
-  wait_seconds: number('Wait so long for the end; with stream or offset, for output beyond offset or the end.', {
+  limit: whole('Most bytes of the range.', { minimum: 16, maximum: PART_BYTES, default: 256 * 1024 }),
+  encoding: choice('Encoding of the range; base64 returns the exact bytes.', ['utf8', 'base64'], 'utf8'),
+  wait_seconds: number('Seconds to wait for the end; with stream or offset, for output beyond offset or the end.', {
     minimum: 0,
     maximum: MOST_WAIT_SECONDS,
     default: 0,

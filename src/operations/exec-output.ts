@@ -23,7 +23,7 @@ const offset = (description: string) => optional(Type.Integer({ description, min
 const text = (description: string) => optional(Type.String({ description }))
 
 export const outputBytes = optional(
-  whole('At most so many bytes of each stream: its beginning as stdout, its end as stdout_tail, with their offsets.', {
+  whole('Most bytes of each stream: its beginning as stdout, its end as stdout_tail, with their offsets.', {
     minimum: 256,
     maximum: PART_BYTES,
   }),

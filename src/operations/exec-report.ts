@@ -24,19 +24,19 @@ const fields = {
     type: 'string',
     enum: ['pending', 'running', 'exited', 'failed', 'orphaned'],
     description:
-      'exited: it ended by itself, whatever its code; failed: by a signal, a timeout or on request; ' +
+      'exited: it ended by itself, with any code; failed: by a signal, a timeout or on request; ' +
       'orphaned: it runs on from before the daemon was killed',
   }),
   guest_pid: Type.Integer({ description: 'Process id, also the id of its process group and session' }),
   exit_code: Type.Integer({
     description: '-1 until it has ended; 128 + n for signal n; 124 after a timeout (137 if it took SIGKILL)',
   }),
-  error: optional(text('Why it failed')),
+  error: optional(text('Reason of a failure')),
   created_at: text('ISO 8601'),
   started_at: optional(text('ISO 8601')),
   exited_at: optional(text('ISO 8601; absent while it runs')),
-  ttl_seconds: Type.Integer({ description: 'How long it is kept after its end; -1: no limit of time' }),
-  cwd: text('Where it was started'),
+  ttl_seconds: Type.Integer({ description: 'Seconds for which it is kept after its end; -1: no limit of time' }),
+  cwd: text('Directory in which it was started'),
   exec_mode: text('As requested'),
   timed_out: yes('timeout_seconds passed'),
   signal: optional(text('The signal that ended it, such as SIGKILL')),

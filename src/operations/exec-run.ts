@@ -45,17 +45,17 @@ const runInput = Type.Object({
     default: 0,
   }),
   keep_logs: flag('Keep the last 8 MiB of stdout and of stderr instead of 256 KiB.', false),
-  cwd: optional(path('Where it starts; the working directory of the daemon unless given.')),
+  cwd: optional(path('Directory in which it starts; the working directory of the daemon unless given.')),
   env: optional(environment('Variables laid over those it inherits.')),
   stdin: optional(
     content(
-      'What its stdin begins with. A waited-for command then reads end of file; otherwise stdin stays open for exec_input.',
+      'Bytes that its stdin begins with. A waited-for command then reads end of file; otherwise stdin stays open for exec_input.',
     ),
   ),
   background: flag('Answer at once with the running task.', false),
   wait_seconds: optional(
     number(
-      'Wait so long for the end; then answer with the running task, which runs on, and with the call to make next.',
+      'Seconds to wait for the end; then the answer has the running task, which runs on, and the call to make next.',
       {
         minimum: 0,
         maximum: MOST_SECONDS,
@@ -63,7 +63,7 @@ const runInput = Type.Object({
     ),
   ),
   output_bytes: outputBytes,
-  kill_on_disconnect: flag('End the command when the caller leaves before its end.', false),
+  kill_on_disconnect: flag('End the command if the caller leaves before its end.', false),
 })
 
 type RunInput = Static<typeof runInput>

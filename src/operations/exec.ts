@@ -79,7 +79,7 @@ export const execDelete = operation({
   area: 'Commands',
   input: Type.Object({
     id: taskId,
-    keep_process: flag('Only forget it; what runs goes on until the daemon stops.', false),
+    keep_process: flag('Only forget it; its processes go on until the daemon stops.', false),
   }),
   output: Type.Object({
     id: Type.String(),
@@ -90,7 +90,7 @@ export const execDelete = operation({
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
     description:
-      'Stop, kill or cancel a command by its id and forget its output. All its processes, in whatever process group, get SIGTERM and, 2 s later, SIGKILL; ' +
+      'Stop, kill or cancel a command by its id and forget its output. All its processes, in any process group, get SIGTERM and, 2 s later, SIGKILL; ' +
       'the answer comes when they are gone. A daemon that made a session of its own (setsid) lives on. For a finished command it only removes the record (and ends what it left running). ' +
       'Read the output with exec_get first if it is still wanted.',
   },
@@ -117,11 +117,13 @@ export const execDeleteAll = operation({
   tool: {
     hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
     description:
-      'Stop every running command in the workspace, whoever started it, and forget all finished ones. ' +
+      'Stop every running command in the workspace, also those of other clients, and forget all finished ones. ' +
       'Returns how many there were. To stop one, use exec_delete with its id.',
     confirm(_input, call) {
       const running = call.workspace.tasks.list().some((task) => task.end === undefined)
-      return Promise.resolve(running ? 'End every command that runs in the workspace, whoever started it?' : undefined)
+      return Promise.resolve(
+        running ? 'End every command that runs in the workspace, also those of other clients?' : undefined,
+      )
     },
   },
   example: {},

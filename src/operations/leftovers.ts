@@ -11,7 +11,7 @@ export const leftoverFields = {
   ),
   survivors: optional(
     Type.Array(Type.Object({ pid: Type.Integer(), name: Type.String(), session: Type.Integer() }), {
-      description: 'Those that had made a session of their own, 20 at most',
+      description: 'Processes that had made a session of their own, 20 at most',
     }),
   ),
 }

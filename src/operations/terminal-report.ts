@@ -33,11 +33,11 @@ export const terminalEntry = Type.Object({
   exited_at: optional(text('ISO 8601; absent while it lives')),
   signal: optional(text('The signal that ended it, such as SIGHUP')),
   pid: Type.Integer({ description: 'Process id, also the id of its session' }),
-  cwd: text('Where it was started'),
+  cwd: text('Directory in which it was started'),
 })
 
 export const scrollbackShape = Type.Object({
-  scrollback: text('What it printed; base64, or text where encoding says so'),
+  scrollback: text('The bytes it printed; base64, or text if encoding says so'),
   encoding: text('base64 or text'),
   life: text(LIFE),
   size: offset('Bytes of it'),
@@ -45,7 +45,7 @@ export const scrollbackShape = Type.Object({
   max_scrollback_size: Type.Integer({ description: 'The most that scrollback_size can be' }),
   from: offset('Offset of the first byte in all it ever printed'),
   to: offset('Offset behind the last byte'),
-  next: offset('from of the next call'),
+  next: offset('Offset to give as from in the next call'),
   gap_bytes: offset('Bytes between the from asked for and the first returned, gone by now'),
   gap: optional(
     Type.Object(

@@ -39,7 +39,7 @@ export const terminalInput = operation({
   statuses: [404, 409],
   remarks:
     'The body is a JSON object with input (or data) and perhaps base64. A body that is no such object is typed as it ' +
-    'stands, whatever its content type.',
+    'stands, with any content type.',
   example: { id: '1', input: 'make test\r' },
   async run(input, call) {
     const terminal = call.workspace.terminals.get(input.id)

@@ -47,10 +47,10 @@ export const terminalCreate = operation({
     cols: cells('Columns', USUAL_WINDOW.cols),
     rows: cells('Rows', USUAL_WINDOW.rows),
     scrollback_size: whole(
-      `Bytes of output shown again to whoever attaches, at most ${MOST_SCROLLBACK}. 0: ${USUAL_SCROLLBACK}.`,
+      `Bytes of output shown again to a client that attaches, at most ${MOST_SCROLLBACK}. 0: ${USUAL_SCROLLBACK}.`,
       { minimum: 0, maximum: ANY_SIZE, default: 0 },
     ),
-    cwd: optional(path('Where it starts; the working directory of the daemon unless given.')),
+    cwd: optional(path('Directory in which it starts; the working directory of the daemon unless given.')),
     env: optional(environment('Variables laid over those it inherits. TERM is xterm-256color unless given.')),
   }),
   output: terminalEntry,
@@ -61,7 +61,7 @@ export const terminalCreate = operation({
     text: { form: 'terminal', more: 'terminal_scrollback' },
     description:
       'Open a terminal (pseudo-terminal, tty) with a shell or an interactive program in the workspace and return its id. ' +
-      'It lives until its program exits or terminal_delete ends it, whether or not anybody looks. Read what it prints with terminal_scrollback. ' +
+      'It lives until its program exits or terminal_delete ends it, with or without a client. Read what it prints with terminal_scrollback. ' +
       'To run a command and get its output and exit code, use exec_run instead; this is for programs that need a terminal and for people who watch.',
   },
   statuses: [404, 504],
@@ -136,7 +136,7 @@ const scrollbackInput = Type.Object({
       maxLength: 64,
     }),
   ),
-  wait_seconds: number('With from: wait this long for something new, or for the end.', {
+  wait_seconds: number('With from: seconds to wait for something new, or for the end.', {
     minimum: 0,
     maximum: MOST_WAIT_SECONDS,
     default: 0,

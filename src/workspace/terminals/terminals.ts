@@ -180,7 +180,7 @@ class TerminalTable implements Terminals {
     if (alive < limit && id !== undefined) return id
     const why =
       id === undefined
-        ? 'every terminal id is taken by a terminal that somebody still follows'
+        ? 'every terminal id is taken by a terminal that a client still follows'
         : `${alive} terminals are alive, which is the limit (limits.terminals is ${limit}); end one with terminal_delete`
     throw new Fault('rate_limited', why, { details: { limit, alive, unit: 'terminals' }, retryAfter: 1 })
   }
