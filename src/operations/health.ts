@@ -140,7 +140,7 @@ const milliseconds = (seconds: number): number => Math.round(seconds * 1e5) / 10
 // What the daemon counts and measures, read at one moment: /metrics and /health/detail tell the same numbers.
 
 /** What is going on now. */
-interface Counts {
+export interface Counts {
   readonly calls: number
   readonly execs: number
   /** Starts that wait for their turn. */
