@@ -92,11 +92,13 @@ export async function openDoors(config: Config, parts: DoorParts): Promise<Doors
     ),
   )
   proxy.refusePort(front.address.port)
-  Object.assign(daemon.gauges, {
-    calls: () => gate.running,
-    sockets: () => sockets.size,
-    connections: () => front.connections(),
-  })
+  stack.use(
+    daemon.measure({
+      calls: () => gate.running,
+      sockets: () => sockets.size,
+      connections: () => front.connections(),
+    }),
+  )
   const opened = stack.move()
   return {
     front,

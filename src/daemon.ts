@@ -1,91 +1,103 @@
-// What the process as a whole knows of itself and tells in /metrics and /health/detail: counts, its event loop, what
-// is wrong with its surroundings. Opened by serve, handed to calls by the gate. Readings are taken when somebody
+// What the process as a whole knows of itself and tells in /metrics and /health/detail: counts of calls, readings of its
+// parts, its event loop, its conditions. Opened by serve, handed to calls by the gate. Readings are taken when a client
 // asks, so that a daemon at rest does nothing for them.
 
 import { monitorEventLoopDelay, type EventLoopUtilization } from 'node:perf_hooks'
 import type { Conditions } from './base/conditions.ts'
 import { CallTally, type ResponseTally } from './base/tally.ts'
 
-/** Gauges of parts that operations do not reach; those not open yet count nothing. */
-export interface Gauges {
-  /** Calls in progress, proxied exchanges among them. */
-  calls: () => number
-  /** Connections of the front door, sockets among them. */
-  connections: () => Promise<number>
-  /** Clients of /ws. */
-  sockets: () => number
-  logLinesDropped: () => number
+/** Readings of the front door, which operations do not reach; all are 0 while it is closed. */
+export interface DoorGauges {
+  /** Calls in progress, proxied requests among them. */
+  readonly calls: () => number
+  /** Open HTTP connections, WebSockets among them. */
+  readonly connections: () => Promise<number>
+  /** Open WebSockets of /ws. */
+  readonly sockets: () => number
 }
 
 export interface DaemonOptions {
   readonly stateDirectory: string
-  /** What the configuration allows at most, by its key. */
+  /** Limits of the configuration, by their keys. */
   readonly limits: Readonly<Record<string, number>>
   readonly conditions: Conditions
+  /** Log lines that never reached the reader, since the start. */
+  readonly logLinesDropped: () => number
 }
 
 export interface Daemon extends DaemonOptions, Disposable {
   readonly calls: CallTally
   readonly responses: ResponseTally
-  readonly gauges: Gauges
+  readonly doors: DoorGauges
   readonly loop: LoopMonitor
+  /** Times that the wall clock was set by more than 2 s, since the start. */
   clockJumps: number
+  /** Reads `gauges` from now on, until the result is disposed of: called by what opens the front door. */
+  measure(gauges: DoorGauges): Disposable
 }
 
 export function openDaemon(options: DaemonOptions): Daemon {
   const loop = new LoopMonitor()
+  let doors = CLOSED
   return {
     ...options,
     calls: new CallTally(),
     responses: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
-    gauges: { calls: none, connections: () => Promise.resolve(0), sockets: none, logLinesDropped: none },
+    get doors() {
+      return doors
+    },
     loop,
     clockJumps: 0,
+    measure(gauges) {
+      doors = gauges
+      return { [Symbol.dispose]: () => void (doors = CLOSED) }
+    },
     [Symbol.dispose]: () => loop[Symbol.dispose](),
   }
 }
 
 const none = (): number => 0
+const CLOSED: DoorGauges = { calls: none, connections: () => Promise.resolve(0), sockets: none }
 
-/** Delays of the event loop, in seconds, of the last one to two minutes. */
+/** Delays of the event loop in the last one to two minutes, in seconds. */
 export interface LoopReading {
   readonly p50: number
   readonly p99: number
   readonly max: number
-  /** What part of that time the loop has worked, 0 to 1. */
+  /** Share of that time in which the loop worked, 0 to 1. */
   readonly utilization: number
 }
 
-/** What is measured since `began`. */
+/** Delays that were measured since `began`. */
 interface LoopWindow {
   readonly delays: ReturnType<typeof monitorEventLoopDelay>
   readonly began: EventLoopUtilization
 }
 
-/** How often the delay is measured while somebody wants to know. */
+/** The delay is measured every 20 ms while readings are asked for. */
 const RESOLUTION_MS = 20
 const WINDOW_MS = 60_000
-/** So many windows without a question: measuring ends until the next. */
+/** After so many windows without a reading, measuring ends until the next one. */
 const FORGOTTEN_WINDOWS = 5
 
 /**
- * Two windows are open, the younger since half the time of the older. A reading is what the older one has measured, and
- * changes nothing: those who read, each in their own rhythm, take nothing from each other. Fifty wake-ups a second are nothing for a daemon that is
- * watched and too much for one that is not; so the first question has no delays to tell.
+ * Two windows are open, the younger since half the time of the older. A reading is what the older one has measured and
+ * changes nothing, so several scrapers take nothing from each other. Fifty wake-ups a second are cheap for a daemon that is
+ * scraped and too much for one that is not: measuring begins at the first reading, which has no delays to tell.
  */
 export class LoopMonitor implements Disposable {
   #older: LoopWindow | undefined
   #younger: LoopWindow | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Windows begun since the last question. */
-  #unasked = 0
+  /** Windows begun since the last reading. */
+  #unread = 0
 
   read(): LoopReading {
-    this.#unasked = 0
+    this.#unread = 0
     this.#older ??= openWindow()
     this.#timer ??= setInterval(() => this.#turn(), WINDOW_MS).unref()
     const { delays, began } = this.#older
-    // What is recorded is the whole interval: the delay is what goes beyond it. Nanoseconds.
+    // Node records the whole interval in nanoseconds; the delay is what goes beyond the resolution.
     const beyond = (ns: number): number => (delays.count === 0 ? 0 : Math.max(0, ns / 1e9 - RESOLUTION_MS / 1000))
     return {
       p50: beyond(delays.percentile(50)),
@@ -96,7 +108,7 @@ export class LoopMonitor implements Disposable {
   }
 
   #turn(): void {
-    if (++this.#unasked > FORGOTTEN_WINDOWS) return this[Symbol.dispose]()
+    if (++this.#unread > FORGOTTEN_WINDOWS) return this[Symbol.dispose]()
     if (this.#younger !== undefined) {
       this.#older?.delays.disable()
       this.#older = this.#younger

@@ -120,13 +120,12 @@ function readyLine({ workdir }: Config, door: FrontDoor, token: LoadedToken): st
 function daemonOf(config: Config, conditions: Conditions, log: Log): Daemon {
   const { stateDirectory, execs, terminals, watchers } = workspaceOptions(config)
   const { connections } = serverRules(config, undefined)
-  const daemon = openDaemon({
+  return openDaemon({
     stateDirectory,
     limits: { execs, terminals, watchers, connections, ...gateLimits(config) },
     conditions,
+    logLinesDropped: () => log.lost ?? 0,
   })
-  daemon.gauges.logLinesDropped = () => log.lost ?? 0
-  return daemon
 }
 
 function clockJumped(daemon: Daemon, log: Log, seconds: number): void {

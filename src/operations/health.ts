@@ -1,5 +1,5 @@
-// GET /health/detail: what an operator, or `workspace-runtime status`, wants to know of a running daemon. Numbers
-// and what is wrong; no paths of the workspace, no commands.
+// GET /health/detail: numbers and conditions of a running daemon, for operators, `status` and `doctor`; no command and,
+// but for the working directory and mounts that a condition names, no path of the workspace. /metrics reads the same counts.
 
 import { buildFacts } from '../base/assets.ts'
 import { operation, type Call } from '../operation.ts'
@@ -16,30 +16,30 @@ const real = (description?: string) =>
 
 const counts = Type.Object(
   {
-    calls: whole('Calls in progress, this one, proxied exchanges and calls of other runtimes among them'),
+    calls: whole('Calls in progress; this one, proxied requests and calls passed on to other runtimes among them'),
     execs: whole('Commands that run'),
-    execs_waiting: whole('Commands whose start waits for its turn'),
-    execs_orphaned: whole('Commands that run on from before the daemon was killed'),
-    terminals: whole('Terminals alive'),
+    execs_waiting: whole('Commands that wait for their start'),
+    execs_orphaned: whole('Commands of an earlier life of the daemon that still run: it was killed'),
+    terminals: whole('Terminals that are alive'),
     watchers: whole(),
-    walks: whole('Listings and searches by name'),
-    searches: whole('Searches in contents'),
-    downloads: whole('Archives being made'),
+    walks: whole('Listings and name searches that run'),
+    searches: whole('Content searches that run'),
+    downloads: whole('Archives that are being made'),
     processes: whole('Processes that the daemon has started'),
-    connections: whole('Of HTTP, WebSockets among them'),
-    sockets: whole('Clients of /ws'),
+    connections: whole('Open HTTP connections, WebSockets among them'),
+    sockets: whole('Open WebSockets of /ws'),
   },
   { description: 'Now' },
 )
 
 const lost = Type.Object(
   {
-    terminal_gaps: whole('Times that a client missed output of a terminal'),
+    terminal_gaps: whole('Gaps in the output of terminals: a client was too slow or came too late'),
     terminal_gap_bytes: whole(),
-    watcher_overflows: whole('Times that a watcher could not tell what had changed'),
-    watcher_resyncs: whole('Times that one has caught up'),
-    exec_truncations: whole('Streams of commands that were cut in a reply'),
-    exec_gaps: whole('Readers who came too late for the beginning of an output'),
+    watcher_overflows: whole('Watcher overflows: events were lost and the tree was scanned again'),
+    watcher_resyncs: whole('Scans that have made up for a watcher overflow'),
+    exec_truncations: whole('Output streams of commands that were cut in a reply'),
+    exec_gaps: whole('Readers of command output that came after its beginning had been dropped'),
     log_lines_dropped: whole(),
     clock_jumps: whole('Times that the wall clock was set by more than 2 s'),
   },
@@ -70,26 +70,26 @@ export const healthDetail = operation({
     problems: Type.Array(Type.String(), { description: 'The messages of the conditions; often none' }),
     conditions: Type.Array(condition, { description: 'What is wrong or missing now, oldest first; often none' }),
     version: Type.String(),
-    commit: Type.String({ description: 'Of the source; `unknown` where it runs from source' }),
+    commit: Type.String({ description: 'Commit of the source; `unknown` if the daemon runs from its source' }),
     node: Type.String(),
     pid: whole(),
-    uptime_seconds: real('By the monotonic clock'),
+    uptime_seconds: real('Time since the start, by the monotonic clock'),
     event_loop: Type.Object({
-      delay_p50_ms: real('In the last one to two minutes; 0 at the first question'),
+      delay_p50_ms: real('Delays of the last one to two minutes; 0 at the first request'),
       delay_p99_ms: real(),
       delay_max_ms: real(),
-      utilization: real('Part of the time that it worked, 0 to 1'),
+      utilization: real('Share of the time in which it worked, 0 to 1'),
     }),
     memory: Type.Object({
       resident_bytes: Type.Optional(whole('Absent where /proc is not mounted')),
-      anonymous_bytes: Type.Optional(whole('Without code and mapped files')),
-      heap_bytes: whole('Of JavaScript, in use'),
+      anonymous_bytes: Type.Optional(whole('Resident memory without code and mapped files')),
+      heap_bytes: whole('JavaScript heap in use'),
     }),
-    open_files: Type.Optional(whole('Descriptors')),
+    open_files: Type.Optional(whole('Open file descriptors')),
     counts,
     lost,
-    limits: Type.Record(Type.String(), whole(), { description: 'As configured; a rate of 0 is none' }),
-    search_engine: Type.Optional(Type.String({ description: '`ripgrep`; absent: it cannot be run' })),
+    limits: Type.Record(Type.String(), whole(), { description: 'Limits as configured; a rate of 0 is no limit' }),
+    search_engine: Type.Optional(Type.String({ description: '`ripgrep`; absent: ripgrep does not run' })),
     state_directory: Type.String(),
   }),
   routes: [{ method: 'GET', path: '/health/detail' }],
@@ -137,22 +137,20 @@ async function detailOf(call: Call) {
 
 const milliseconds = (seconds: number): number => Math.round(seconds * 1e5) / 100
 
-// What the daemon counts and measures, read at one moment: /metrics and /health/detail tell the same numbers.
-
-/** What is going on now. */
+/** Numbers of now, the same for /metrics and /health/detail. */
 export interface Counts {
   readonly calls: number
   readonly execs: number
-  /** Starts that wait for their turn. */
+  /** Commands that wait for their start. */
   readonly execs_waiting: number
   readonly terminals: number
   readonly watchers: number
-  /** Listings and searches by name. */
+  /** Listings and name searches that run. */
   readonly walks: number
-  /** Searches in contents. */
+  /** Content searches that run. */
   readonly searches: number
   readonly downloads: number
-  /** Processes of the daemon's own starting, by exec, terminals and searches. */
+  /** Processes that commands, terminals and searches have started. */
   readonly processes: number
   readonly connections: number
   readonly sockets: number
@@ -160,14 +158,14 @@ export interface Counts {
 
 export function daemonOf({ daemon }: Call): Daemon {
   if (daemon !== undefined) return daemon
-  throw new Fault('unavailable', 'this operation tells of a daemon, and was called without one')
+  throw new Fault('unavailable', 'this operation tells of a running daemon, and there is none')
 }
 
 export async function countsOf(call: Call): Promise<Counts> {
   const { workspace } = call
-  const { gauges } = daemonOf(call)
+  const { doors } = daemonOf(call)
   return {
-    calls: gauges.calls(),
+    calls: doors.calls(),
     execs: workspace.tasks.running,
     execs_waiting: workspace.tasks.waiting,
     terminals: workspace.terminals.list().filter(({ alive }) => alive).length,
@@ -176,13 +174,13 @@ export async function countsOf(call: Call): Promise<Counts> {
     searches: workspace.search.running,
     downloads: workspace.packers.running,
     processes: workspace.children.size,
-    connections: await gauges.connections(),
-    sockets: gauges.sockets(),
+    connections: await doors.connections(),
+    sockets: doors.sockets(),
   }
 }
 
-/** What was lost, cut or announced since the start. */
-export function lossesOf({ gauges, clockJumps }: Daemon) {
+/** Losses since the start, each of which was announced to the client concerned. */
+export function lossesOf({ logLinesDropped, clockJumps }: Daemon) {
   return {
     terminal_gaps: losses.terminalGaps,
     terminal_gap_bytes: losses.terminalGapBytes,
@@ -190,7 +188,7 @@ export function lossesOf({ gauges, clockJumps }: Daemon) {
     watcher_resyncs: losses.watcherResyncs,
     exec_truncations: losses.execTruncations,
     exec_gaps: losses.execGaps,
-    log_lines_dropped: gauges.logLinesDropped(),
+    log_lines_dropped: logLinesDropped(),
     clock_jumps: clockJumps,
   }
 }

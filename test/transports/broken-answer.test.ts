@@ -135,7 +135,12 @@ async function invoke(gate: Gate, op: ReturnType<typeof failing>): Promise<Async
 t.test('the gate makes a Fault of it, logs what is our defect, and counts the call once, as failed', async (t) => {
   const lines: string[] = []
   const log = openLog('info', { offer: (line: string) => lines.push(line) > 0 } as never)
-  using daemon = openDaemon({ stateDirectory: '/', limits: {}, conditions: new Conditions(log) })
+  using daemon = openDaemon({
+    stateDirectory: '/',
+    limits: {},
+    conditions: new Conditions(log),
+    logLinesDropped: () => 0,
+  })
   const gate = openGate(
     { accessFor: () => EVERYTHING } as unknown as Workspace,
     { concurrency: 1, rate: 0 },
