@@ -1,6 +1,6 @@
 // dist/workspace-runtime on its own (`npm test` builds it first): from a folder without node_modules, with a
 // PATH that has neither node nor rg, it tells its versions, serves, runs commands, searches with the ripgrep
-// it carries, and keeps stderr clean. What it unpacks is unpacked once, and only where nobody can touch it.
+// it carries, and keeps stderr clean. What it unpacks is unpacked once, and only where no other user can touch it.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

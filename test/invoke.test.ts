@@ -1,4 +1,4 @@
-// The gate's failures: whatever an operation throws, its caller is told a Fault.
+// The failures of the gate: everything that an operation throws reaches its caller as a Fault.
 
 import t from 'tap'
 import { Fault, faultOf, noticeOf } from '../src/base/fault.ts'

@@ -1,4 +1,4 @@
-// Archives that try to get out, to make what nobody should make, or to mean two things at once (T-01
+// Archives that try to leave the destination, to make devices and the like, or to mean two things at once (T-01
 // and T-02), each sent to the daemon: refused by name, and not one byte outside the destination, whose
 // surroundings are compared entry by entry. Replay of the fuzzed ones with FUZZ_SEED (H-15).
 

@@ -58,7 +58,7 @@ t.test('deleting a directory asks; what was asked is bound to that call and cred
     { path: b },
     { inputResponses: { confirm: { action: 'accept', content: {} } } },
   )
-  t.equal(forged.result.resultType, 'input_required', 'an answer that nobody asked for')
+  t.equal(forged.result.resultType, 'input_required', 'an answer to no question')
   t.equal(existsSync(b), true)
   const declined = (await call('file_delete', { path: a }, answer(requestState, 'decline'))).result
   t.match(declined, { isError: true, content: [{ text: /did not agree; nothing was done/ }] })
@@ -79,7 +79,7 @@ t.test('a file, a path that is not there, and a client that cannot be asked are 
   t.match(mute.result, { structuredContent: { success: true } })
 })
 
-t.test('nobody is asked unless the daemon is told to', async (t) => {
+t.test('no client is asked unless the configuration says so', async (t) => {
   const usual = await startDaemon(t)
   const path = join(t.testdir({ d: {} }), 'd')
   t.match((await call('file_delete', { path }, {}, ABLE, usual)).result, { structuredContent: { path } })

@@ -19,7 +19,7 @@ interface Result {
   readonly isError?: boolean
 }
 
-/** What the tests ask of a client, whichever SDK it comes from. */
+/** The calls that the tests make with the client of any SDK. */
 interface Asking {
   readonly label: string
   /** The revision that was agreed on. */
@@ -69,7 +69,7 @@ const CLIENTS: readonly (readonly [string, string, (url: URL) => Promise<Asking>
   ['client 2, pinned', '2026-07-28', (url) => second(url, { pin: '2026-07-28' }, 'client 2, pinned')],
 ]
 
-/** False once a process has ended, even if nobody has collected it yet. */
+/** Returns false once a process has ended, also while it is a zombie. */
 function runs(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))

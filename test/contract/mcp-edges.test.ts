@@ -62,7 +62,7 @@ t.test('a cancellation means the call whose client still waits', async (t) => {
     t.equal((await send(cancel(5))).status, 202)
     await until('it is meant, or nothing is', async () => (await statusOf(live)) === 'failed' || refusals() > before)
   }
-  t.equal(await statusOf(left), 'running', 'nobody meant it')
+  t.equal(await statusOf(left), 'running', 'no client cancelled it')
   await send(cancel(5))
   await until('the only one that is left is meant', async () => (await statusOf(left)) === 'failed')
   const [orphan, mine] = ['orphan', 'mine'].map((name) => join(daemon.directory, name)) as [string, string]

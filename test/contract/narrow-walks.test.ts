@@ -1,5 +1,5 @@
-// What a credential with limited scopes is told of files that are not withheld is what a full one is told: in the
-// walks of listing and of both searches, whatever the names are made of and whoever decides which files are ignored.
+// Listings and both searches tell a credential with limited scopes the same as a full one of the files that are not
+// withheld, with names of any bytes and for every source of ignore rules.
 
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// The API description against the running daemon: whatever it gives as an example is sent, over every route it
-// names, and the answer is one that it describes. Only ids, places and bodies are those of this run.
+// The API description against the running daemon: each example is sent over each of its routes, and the answer is one
+// that the description has. Only ids, places and bodies are those of this run.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -84,7 +84,7 @@ const OURS = [
   'work/by\xff/state/workspace-runtime/kept',
 ] as const
 
-t.test('what is ours is refused by whatever bytes it is named', async (t) => {
+t.test('own files are refused under every spelling of their bytes', async (t) => {
   const { daemon, bytes } = await openStand(t)
   writeFileSync(bytes('work/plain'), '')
   const [reader, writer] = [callerOf(daemon, 'files:read'), callerOf(daemon, 'files:write')]

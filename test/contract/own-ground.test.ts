@@ -1,5 +1,5 @@
-// A credential with limited scopes stays outside of the daemon's own files, through every door that takes a path
-// and by whatever name. Rows are doors, columns what is ours; each cell is 403, or what was left out.
+// A credential with limited scopes stays outside of the daemon's own files, through every door that takes a path and
+// under every name. Rows are doors, columns are own files; each cell is 403, or the entries that were left out.
 
 import { link, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

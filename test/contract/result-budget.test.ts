@@ -1,5 +1,5 @@
-// A result of MCP is never longer than its budget: 900,000 bytes of message and 400,000 of text, unless the caller takes
-// more. What is longer comes cut, is still the JSON of the tool, says so, and names the call that reads on.
+// A result of MCP is never longer than its budget: 900,000 bytes of message and 400,000 of text, unless the caller
+// takes more. What is longer comes cut, is still the JSON of the tool, says so, and names the call that reads on.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -251,7 +251,7 @@ t.test('an image that is too long for a result in the format text is told, not s
   t.equal(json.content_truncated, true)
 })
 
-t.test('who follows the calls that are named reaches the end, whatever was cut', async (t) => {
+t.test('a client that follows the named calls reaches the end of every answer that was cut', async (t) => {
   const directory = t.testdir({})
   const run = await tool(t, 'exec_run', { command: ['seq', '300000'] })
   let output: string = run.stdout

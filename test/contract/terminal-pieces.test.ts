@@ -1,5 +1,5 @@
-// Input that comes in the smallest pieces, through the door clients use: it costs its bytes and nothing else, nobody
-// else in the daemon waits for it, and what a program does not read is refused with numbers.
+// Input in the smallest pieces over /ws: it costs its bytes and nothing else, no other client waits for it, and input
+// that the program does not read is refused with numbers.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Issue 3, show 4: programs that draw their screens look through /ws as they look inside `script` of util-linux,
+// Programs that draw their screens look through /ws as they look inside `script` of util-linux,
 // also where the socket is closed in the middle. The one that comes after it is there twice: an emulator that
 // goes on (`?since=`) and a new one that sees the replay.
 

@@ -421,7 +421,7 @@ t.test('an extension may come as a glob', async (t) => {
   }
 })
 
-t.test('a name search that is cut names the call that shows the rest, whatever cut it', async (t) => {
+t.test('a name search that is cut for any reason names the call that shows the rest', async (t) => {
   const { call } = await connect(t)
   const path = t.testdir({})
   const names = Array.from(

@@ -209,7 +209,7 @@ t.test('T-07 a client that does not read holds the source; one that leaves ends 
   })
   for (const response of responses) response.destroy()
   const waited = await fifth
-  t.equal(waited.statusCode, 200, 'whoever stood in line is served')
+  t.equal(waited.statusCode, 200, 'the download that waited is served')
   waited.destroy()
   await until('the workers are gone', () => threads() <= before)
 })

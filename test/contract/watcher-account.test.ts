@@ -1,4 +1,4 @@
-// Issue 3, show 3: two clients of the running daemon keep account of a tree that another process changes, one by
+// Two clients of the running daemon keep account of a tree that another process changes, one by
 // the frames of /ws, one by asking watcher_get. Both accounts equal the disk, also after an overflow.
 
 import { execFile } from 'node:child_process'
@@ -52,7 +52,7 @@ interface Watched {
   readonly resyncs: () => number
   /** Waits until both accounts equal the disk. */
   readonly settled: () => Promise<void>
-  /** Deletes the watcher; whoever waits for its changes is told. */
+  /** Deletes the watcher; a client that waits for its changes is told. */
   readonly end: () => Promise<void>
 }
 

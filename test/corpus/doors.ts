@@ -1,5 +1,5 @@
-// A step is asked over REST and, where its operation is a tool, over /mcp as a bare, a legacy and a modern caller and in
-// the result format `text`. A scenario is steps that need one another; each door begins it from a fresh folder.
+// A step is asked over REST and, where its operation is a tool, over /mcp as a bare, a legacy and a modern caller and
+// in the result format `text`. A scenario is steps that need one another; each door begins it from a fresh folder.
 
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -142,7 +142,7 @@ async function overTool(port: number, dialect: Dialect, step: Step): Promise<Ans
   return { ...answer, body: { ...answer.body, result: { ...answer.body.result, content: words } } }
 }
 
-/** What an answer says, whatever the door. */
+/** The contents of an answer, without the form of its door. */
 function valueOf(door: string, { body }: Answer): Record<string, unknown> {
   if (door === 'rest') return body
   const { structuredContent, _meta, content } = body.result ?? {}

@@ -1,5 +1,5 @@
 // The whole corpus, asked of two daemons that live for it: one as it comes, one with every toolset and small limits.
-// Whatever differs from run to run is masked here, at the end.
+// Values that differ from run to run are masked here, at the end.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -87,7 +87,7 @@ function split(value: Json, place: string, said: Record<string, string>): Json {
   )
 }
 
-/** A text in Markdown is for people, whatever its field; a reference is for none. */
+/** A text in Markdown is for people, in any field; a reference is not. */
 function isSentence(key: string, text: string): boolean {
   return (SENTENCES.test(key) && !text.startsWith('= ')) || (key === 'text' && text.startsWith('# '))
 }

@@ -1,5 +1,5 @@
-// Which tokens the gateway of deploy/gateway lets pass: those that are signed as configured, hold at this time and
-// name an address on its list. All others are refused before anybody is connected to (protocol.md#jwt; A-05 and A-06).
+// Which tokens the gateway of deploy/gateway lets pass: those that are signed as configured, hold at this time and name
+// an address on its list. All others are refused before a connection to a workspace (protocol.md#jwt; A-05 and A-06).
 
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -47,7 +47,7 @@ async function ask(
   return { status: reply.status, headers: reply.headers, body: (await reply.json()) as Record<string, unknown> }
 }
 
-t.test('a token that does not hold is refused, and nobody is connected to', { skip: NO_GATEWAY }, async (t) => {
+t.test('a token that does not hold is refused, and no workspace is connected to', { skip: NO_GATEWAY }, async (t) => {
   const workspace = await openWorkspace(t)
   const gateway = await openGateway(t, { ports: [workspace.port], issuer: 'https://issuer.example' })
   const claims = claimsFor(workspace.port, { iss: 'https://issuer.example' })
@@ -110,49 +110,53 @@ t.test('a token that does not hold is refused, and nobody is connected to', { sk
   t.notMatch(gateway.log(), new RegExp(`${signature}|${payload}`), 'no token is in a log')
 })
 
-t.test('an address that is not on the list is 403, and nobody is connected to', { skip: NO_GATEWAY }, async (t) => {
-  const workspace = await openWorkspace(t)
-  const gateway = await openGateway(t, { ports: [workspace.port] })
-  const elsewhere: readonly object[] = [
-    { ip: '127.0.0.2' },
-    { ip: '8.8.8.8' },
-    { ip: 'localhost' },
-    { ip: '127.1' },
-    { ip: '2130706433' },
-    { ip: '0177.0.0.1' },
-    { ip: '127.0.0.1:80' },
-    { ip: '127.0.0.1/x' },
-    { ip: `127.0.0.1:${workspace.port}@10.0.0.1` },
-    { ip: '::1' },
-    { ip: '::ffff:127.0.0.1' },
-    { ip: ':::' },
-    { ip: '' },
-    { ip: undefined },
-    { ip: ['127.0.0.1'] },
-    { ip: 2130706433 },
-    { port: workspace.port + 1 },
-    { port: undefined },
-    { port: 22 },
-    { port: String(workspace.port) },
-    { port: workspace.port + 0.5 },
-    { port: -1 },
-    { port: 1e308 },
-    { port: null },
-  ]
-  for (const more of elsewhere) {
-    const { status, body } = await ask(
-      gateway,
-      signed(HEADER, claimsFor(workspace.port, more as Record<string, unknown>)),
-    )
-    t.equal(status, 403, JSON.stringify(more))
-    t.match(body, { success: false, code: 'forbidden' })
-  }
-  t.equal(workspace.connections(), 0)
-  t.notMatch(gateway.log(), /signal/)
-  t.match(gateway.log(), /"refusal":"ip_not_allowed"/)
-  const mapped = { ip: '::ffff:7f00:1' } // 127.0.0.1 after all, which is on the list
-  t.match(await ask(gateway, signed(HEADER, claimsFor(workspace.port, mapped))), { status: 200 })
-})
+t.test(
+  'an address that is not on the list is 403, and no workspace is connected to',
+  { skip: NO_GATEWAY },
+  async (t) => {
+    const workspace = await openWorkspace(t)
+    const gateway = await openGateway(t, { ports: [workspace.port] })
+    const elsewhere: readonly object[] = [
+      { ip: '127.0.0.2' },
+      { ip: '8.8.8.8' },
+      { ip: 'localhost' },
+      { ip: '127.1' },
+      { ip: '2130706433' },
+      { ip: '0177.0.0.1' },
+      { ip: '127.0.0.1:80' },
+      { ip: '127.0.0.1/x' },
+      { ip: `127.0.0.1:${workspace.port}@10.0.0.1` },
+      { ip: '::1' },
+      { ip: '::ffff:127.0.0.1' },
+      { ip: ':::' },
+      { ip: '' },
+      { ip: undefined },
+      { ip: ['127.0.0.1'] },
+      { ip: 2130706433 },
+      { port: workspace.port + 1 },
+      { port: undefined },
+      { port: 22 },
+      { port: String(workspace.port) },
+      { port: workspace.port + 0.5 },
+      { port: -1 },
+      { port: 1e308 },
+      { port: null },
+    ]
+    for (const more of elsewhere) {
+      const { status, body } = await ask(
+        gateway,
+        signed(HEADER, claimsFor(workspace.port, more as Record<string, unknown>)),
+      )
+      t.equal(status, 403, JSON.stringify(more))
+      t.match(body, { success: false, code: 'forbidden' })
+    }
+    t.equal(workspace.connections(), 0)
+    t.notMatch(gateway.log(), /signal/)
+    t.match(gateway.log(), /"refusal":"ip_not_allowed"/)
+    const mapped = { ip: '::ffff:7f00:1' } // 127.0.0.1 after all, which is on the list
+    t.match(await ask(gateway, signed(HEADER, claimsFor(workspace.port, mapped))), { status: 200 })
+  },
+)
 
 t.test('RS256: two keys while one is replaced, and no other algorithm', { skip: NO_GATEWAY }, async (t) => {
   const workspace = await openWorkspace(t)
@@ -172,7 +176,7 @@ t.test('RS256: two keys while one is replaced, and no other algorithm', { skip: 
   t.notMatch(gateway.log(), /signal/)
 })
 
-t.test('a secret that is too short, or not there, lets nobody pass', { skip: NO_GATEWAY }, async (t) => {
+t.test('a secret that is too short, or not there, lets no token pass', { skip: NO_GATEWAY }, async (t) => {
   const workspace = await openWorkspace(t)
   const gateway = await openGateway(t, { ports: [workspace.port], keys: ['short\n'] })
   const token = signed(HEADER, claimsFor(workspace.port), 'short')

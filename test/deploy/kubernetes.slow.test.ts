@@ -139,7 +139,7 @@ function mounted(t: Test): Mounted {
   return { directory: written(t, { token, 'jwks.json': keys }), privateKey, token }
 }
 
-t.test('a Secret that nobody has changed starts nothing', async (t) => {
+t.test('a Secret that still has its placeholders starts nothing', async (t) => {
   for (const changed of [{}, { token: 'a'.repeat(64) }]) {
     const directory = written(t, changed)
     const args = ['--port=0', `--token-file=${directory}/token`, `--config=${directory}/config.json`]

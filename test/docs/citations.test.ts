@@ -1,5 +1,5 @@
 // What comments and documents cite is there: a document of docs/ or of the root, a heading of it, a row of
-// docs/guarantees.md. A citation that cannot be looked up is no reason, and nobody can tell when it has become wrong.
+// docs/guarantees.md. A citation that cannot be looked up gives no reason, and cannot be checked when the code changes.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'

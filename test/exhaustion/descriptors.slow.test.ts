@@ -167,7 +167,7 @@ function ticks({ pid }: Daemon): number {
   return Number(fields[11]) + Number(fields[12])
 }
 
-t.test('Z-01 whatever is the last descriptor that is missing, it is a refusal', async (t) => {
+t.test('Z-01 each call that lacks its last descriptor is refused', async (t) => {
   const daemon = await startDaemon(t)
   const { length } = asks(daemon.directory)
   const seen = new Map<string, number[]>()

@@ -52,7 +52,7 @@ t.test(
     t.ok(readFileSync(`/proc/${daemon.pid}/status`, 'latin1').includes('State:'))
     t.comment(`${over} of ${HUNG} were refused or given up meanwhile`)
     stuck.letGo()
-    // The kernel drops a mount that nobody serves: what comes later may find the directory below it.
+    // The kernel drops a mount without a server: a later call may find the directory below it.
     for (const reply of await Promise.all(hung)) {
       t.ok(reply !== undefined && reply.status !== 500, `${reply?.status} ${JSON.stringify(reply?.body)}`)
     }

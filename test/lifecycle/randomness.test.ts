@@ -26,7 +26,7 @@ const KINDS: Readonly<Record<string, () => string>> = {
 for (const [kind, make] of Object.entries(KINDS)) {
   t.test(`C-05 each of the ${kind} is read from the kernel when it is made`, { skip: noAccount() }, async (t) => {
     using _ = holdRandom(fillRandom)
-    make() // whatever is prepared at first use is prepared now
+    make() // what is prepared at first use is prepared now
     const before = readCalls()
     const made = new Set(Array.from({ length: COUNT }, make))
     t.ok(readCalls() - before >= COUNT)
@@ -67,7 +67,7 @@ function noAccount(): string | false {
   }
 }
 
-/** What makes names with Node's own generator, and why it may: nobody else can have the name on the same disk. */
+/** Files that make names with Node's own generator, and may: no other machine can have the name on the same disk. */
 const OWN_GENERATOR = {
   'src/base/unpack.ts': 'a file made with O_EXCL',
   'src/threads/archive/unpack-tree.ts': 'a file made with O_EXCL',

@@ -169,7 +169,7 @@ const PLANTED: readonly (readonly [string, string, RegExp, readonly HistoryEvent
   ['an acknowledged record is torn', 'log', /torn/, instead(log(record(0) + record(2).slice(0, 30)))],
   ['records are out of order', 'log', /stands before/, instead(log(record(2) + record(0)))],
   ['bytes of no client', 'log', /no client appended/, instead(log(`${record(0)}???${record(2)}`))],
-  ['a record of nobody', 'log', /no record/, instead(log(`${record(0)}<what>\n${record(2)}`))],
+  ['a record of no client', 'log', /no record/, instead(log(`${record(0)}<what>\n${record(2)}`))],
   ['a wrong exit code', 'exit', /instead of 3/, and(seen({ codes: [0] }))],
   ['two exits', 'exit', /2 exits/, and(seen({ codes: [3, 3] }))],
   ['an exit and then more', 'exit', /after its exit/, and(seen({ late: 1 }))],

@@ -1,4 +1,4 @@
-// One test file in a process of its own: what became of it is told, also where it says nothing itself.
+// One test file as a process: its outcome is told, also if the file itself prints nothing.
 
 import t from 'tap'
 import { runFile } from '../../scripts/run-file.ts'

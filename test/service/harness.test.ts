@@ -164,7 +164,7 @@ t.test('A-03 a credential that is no token ends the start; where there is none, 
   t.equal(await none.ended, 0)
 })
 
-t.test('an abstract notify socket is told as well; one that nobody reads is no reason not to serve', async (t) => {
+t.test('an abstract notify socket is told as well; the daemon serves also if the socket is not read', async (t) => {
   const supervisor = openSupervisor(t, `@workspace-runtime-test-${process.pid}`)
   supervisor.start()
   await supervisor.ready()

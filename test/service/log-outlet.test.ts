@@ -23,7 +23,7 @@ interface Pipe {
 function pipeWith(t: Test): Pipe {
   const { reader, writer } = openPipe()
   const outlet = openLogOutlet(writer)
-  closeSync(writer) // a pipe is opened a second time; its own description is nobody's business any more
+  closeSync(writer) // a pipe is opened a second time; its first description is not used any more
   t.teardown(() => outlet[Symbol.dispose]())
   // Reading must not wait either: it is the same thread that writes.
   const patient = openSync(`/proc/self/fd/${reader}`, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -57,7 +57,7 @@ function fill(outlet: LogOutlet): number {
   return taken
 }
 
-t.test('C-07 a pipe that nobody reads: lines wait, up to a bound, and come in order once it is read', async (t) => {
+t.test('C-07 a pipe without a reader: lines wait, up to a bound, and come in order once it is read', async (t) => {
   const { outlet, reader } = pipeWith(t)
   const taken = fill(outlet)
   t.ok(taken > 3000 && taken < 8000, `${taken} lines of 1 KB were taken`)
@@ -128,7 +128,7 @@ t.test('C-07 a socket, as the journal gives one', async (t) => {
   server.close()
 })
 
-t.test('a file is appended to as whoever opened it wanted, and loses nothing', async (t) => {
+t.test('a file is appended to in the mode that it was opened with, and loses nothing', async (t) => {
   const path = join(t.testdir(), 'log')
   writeFileSync(path, 'before\n')
   const fd = openSync(path, 'a')
@@ -149,7 +149,7 @@ t.test('C-07 a full disk costs lines', async (t) => {
   closeSync(fd)
 })
 
-t.test('a process that ends writes its last lines, if somebody reads them', async (t) => {
+t.test('a process that ends writes its last lines, if they are read', async (t) => {
   const module = (path: string) => JSON.stringify(new URL(path, import.meta.url).href)
   const program = `
     import { openLogOutlet } from ${module('../../src/service/log-outlet.ts')}
@@ -168,5 +168,5 @@ t.test('a process that ends writes its last lines, if somebody reads them', asyn
   t.equal(read.code, 7)
   t.equal(read.text.split('\n').length, 2000 + 2)
   t.match(read.text, `1999 ${LONG}\n`)
-  t.equal((await run('sleep 3')).code, 7, 'it ends also where nobody does')
+  t.equal((await run('sleep 3')).code, 7, 'it ends also without a reader')
 })

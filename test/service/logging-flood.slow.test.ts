@@ -1,11 +1,11 @@
-// Readers of the log that take nothing, whatever the daemon says: it serves, in bounded memory (C-07).
+// Readers of the log that take nothing of a flood: the daemon serves, in bounded memory (C-07).
 
 import t from 'tap'
 import { MIB } from '../support/growth.ts'
 import { detail, flood, startBehind } from '../support/logging-daemon.ts'
 
 for (const [reader, script] of [
-  ['a pipe that nobody reads', '"$@" 2>&1 >/dev/null | sleep 1000'],
+  ['a pipe without a reader', '"$@" 2>&1 >/dev/null | sleep 1000'],
   ['a full disk', 'exec "$@" 2>/dev/full'],
   ['stdout and stderr closed', 'exec "$@" >&- 2>&-'],
 ] as const) {

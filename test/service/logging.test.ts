@@ -1,5 +1,5 @@
-// What the daemon says while it runs, and that nobody who listens badly, or not at all, can stop it (C-07);
-// what ends it; and that secrets are in no line (A-09).
+// What the daemon logs while it runs; that no slow or missing reader of the log stops it (C-07); what ends it; and that
+// secrets are in no line (A-09).
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -30,7 +30,7 @@ t.test('C-07 a reader that was stuck for a while is told what it missed', async 
   t.match(daemon.stderr().trimEnd().split('\n').at(-1), /"event":"stopping"/, 'the last line is there')
 })
 
-/** Throws where nobody catches it, when told to. */
+/** Throws an error that nothing catches, when told to. */
 function defect(statement: string): Record<string, string> {
   const code = `process.on('SIGUSR2', () => { ${statement} })`
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` }

@@ -117,7 +117,7 @@ t.test('a notice waits for a manager that is busy, in order, and signs of life d
   t.same(complaints, [])
 })
 
-t.test('without a manager nobody is told', async (t) => {
+t.test('without a manager no notice is sent', async (t) => {
   for (const name of [undefined, '']) {
     using notices = openNotices(name, (reason) => t.fail(reason))
     notices.tell('READY=1')

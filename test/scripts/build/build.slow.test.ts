@@ -1,4 +1,4 @@
-// `npm run build` as a whole, into a directory of its own: two at once, the same bytes each time, and what is
+// `npm run build` as a whole, into a fresh directory: two at once, the same bytes each time, and what is
 // in the archive.
 
 import { spawnSync } from 'node:child_process'
