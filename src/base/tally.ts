@@ -91,3 +91,12 @@ export const losses = {
 export function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (byteLength > 0 && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
+
+/**
+ * Returns the memory of a buffer of `bufferBytes` that a compressor fills piece by piece, once `piece` is its last: the
+ * compressor has gone on to another. Of any other piece nothing is done.
+ */
+export function giveBackEnd({ buffer, byteOffset, byteLength }: Uint8Array, bufferBytes: number): void {
+  const own = buffer instanceof ArrayBuffer && buffer.byteLength === bufferBytes
+  if (own && byteOffset + byteLength === bufferBytes) buffer.transfer(0)
+}

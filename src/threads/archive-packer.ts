@@ -5,26 +5,25 @@ import { workerData } from 'node:worker_threads'
 import { noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'
 import { type FromPacker, type PackJob, slotsOf, type ToPacker } from './archive/pack-job.ts'
-import { Compressor, Slots } from './archive/pack-outlet.ts'
-import { Tape } from './archive/pack-header.ts'
+import { BlockWriter, Compressor, SlotOutlet } from './archive/pack-outlet.ts'
 import { PackWalk } from './archive/pack-walk.ts'
 
 const main = mainPort<ToPacker, FromPacker>()
 
-async function pack(job: PackJob, slots: Slots): Promise<void> {
+async function pack(job: PackJob, slots: SlotOutlet): Promise<void> {
   const outlet = job.format === 'tar' ? slots : new Compressor(job.format, slots)
-  const tape = new Tape(await outlet.block())
-  const walk = new PackWalk(tape)
+  const blocks = new BlockWriter(await outlet.block())
+  const walk = new PackWalk(blocks)
   for (const _ of walk.run(job)) {
-    await outlet.put(tape.written)
-    tape.continue(await outlet.block())
+    await outlet.put(blocks.written)
+    blocks.continue(await outlet.block())
   }
-  await outlet.put(tape.written)
+  await outlet.put(blocks.written)
   await outlet.end()
   main.say({ type: 'end', remarks: walk.remarks.all })
 }
 
 const job = workerData as PackJob // what workspace/archives/pack.ts starts us with
-const slots = new Slots(slotsOf(job.memory), (slot, length) => main.say({ type: 'filled', slot, length }))
+const slots = new SlotOutlet(slotsOf(job.memory), (slot, length) => main.say({ type: 'filled', slot, length }))
 main.hear(({ slot }) => slots.release(slot))
 pack(job, slots).catch((error: unknown) => main.say({ type: 'failed', fault: noticeOf(error, 'the archive') }))

@@ -57,12 +57,12 @@ async function unpack(job: UnpackJob, inbox: Inbox): Promise<FromUnpacker> {
       archive.push(chunk, source.into)
     }
     await archive.finish()
-    return { type: 'done', standing: archive.standing }
+    return { type: 'done', progress: archive.progress }
   } catch (error) {
     const notice = error === STOPPED ? undefined : archive.notice(error)
     archive.abandon()
-    const { standing } = archive
-    return notice === undefined ? { type: 'stopped', standing } : { type: 'failed', fault: notice, standing }
+    const { progress } = archive
+    return notice === undefined ? { type: 'stopped', progress } : { type: 'failed', fault: notice, progress }
   }
 }
 

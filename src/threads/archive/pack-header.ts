@@ -3,18 +3,16 @@
 // Names are bytes, and so are PAX records (F-16).
 
 import type { Location } from '../walk/directory.ts'
-import { BLOCK, writeUstar } from './pack-ustar.ts'
-import { readSync } from 'node:fs'
+import { writeUstar } from './pack-ustar.ts'
+import { BLOCK_BYTES, paddingOf } from './tar-block.ts'
 
-export { BLOCK }
-
-export type MemberType = 'File' | 'Directory' | 'SymbolicLink' | 'Link'
+export type PackType = 'File' | 'Directory' | 'SymbolicLink' | 'Link'
 
 /** A name as text, and as bytes where those are not UTF-8. */
 export type Name = Location
 
-export interface Member {
-  readonly type: MemberType
+export interface PackMember {
+  readonly type: PackType
   readonly name: Name
   /** Permission bits and setuid, setgid, sticky. */
   readonly mode: number
@@ -32,10 +30,10 @@ const SECOND = 1_000_000_000n
 /** Seconds to either side of 1970 that readers with dates of ECMA-262 (21.4.1.1) take: the PAX record has the rest. */
 const DATE_SECONDS = 8_640_000_000_000n
 
-export function headerOf(member: Member): Buffer {
+export function headerOf(member: PackMember): Buffer {
   const { type, mode, uid, gid, size } = member
   const seconds = floorSeconds(member.mtime)
-  const block = Buffer.alloc(BLOCK)
+  const block = Buffer.alloc(BLOCK_BYTES)
   const link = member.link === undefined ? {} : { linkPath: member.link.path }
   const fields = { type, mode, uid, gid, size, path: shownName(member), mtime: nearSeconds(seconds), ...link }
   const complete = writeUstar(block, fields)
@@ -46,11 +44,11 @@ export function headerOf(member: Member): Buffer {
 }
 
 /** Directories end in a slash, as every tar writes them. */
-function shownName({ name, type }: Member): string {
+function shownName({ name, type }: PackMember): string {
   return type === 'Directory' ? `${name.path}/` : name.path
 }
 
-function fullRecords({ type, name, link, size, uid, gid }: Member): Buffer[] {
+function fullRecords({ type, name, link, size, uid, gid }: PackMember): Buffer[] {
   const slash = type === 'Directory' ? '/' : ''
   const binary = name.raw !== undefined || link?.raw !== undefined
   return [
@@ -78,15 +76,10 @@ export function record(key: string, value: string | Buffer): Buffer {
 function paxHeader(records: readonly Buffer[], seconds: bigint): Buffer {
   const body = Buffer.concat(records)
   const mtime = nearSeconds(seconds)
-  const blocks = Buffer.alloc(BLOCK + body.length + padding(body.length))
+  const blocks = Buffer.alloc(BLOCK_BYTES + body.length + paddingOf(body.length))
   writeUstar(blocks, { type: 'ExtendedHeader', path: 'PaxHeader', mode: 0o644, size: body.length, mtime })
-  body.copy(blocks, BLOCK)
+  body.copy(blocks, BLOCK_BYTES)
   return blocks
-}
-
-/** Bytes from `size` to the next multiple of a block. */
-export function padding(size: number): number {
-  return (BLOCK - (size % BLOCK)) % BLOCK
 }
 
 function floorSeconds(time: bigint): bigint {
@@ -104,64 +97,4 @@ export function decimal(time: bigint): string {
     .padStart(9, '0')
     .replace(/0+$/, '')
   return `${time < 0n ? '-' : ''}${size / SECOND}${fraction === '' ? '' : `.${fraction}`}`
-}
-
-// The archive as a sequence of bytes: what is put on the tape goes into the block at hand, and each time that
-// is full the tape yields, its owner takes the block and brings an empty one. Content of files is read
-// straight into it.
-
-export class Tape {
-  #block: Uint8Array
-  #at = 0
-
-  constructor(block: Uint8Array) {
-    this.#block = block
-  }
-
-  /** What is on the block at hand. */
-  get written(): Uint8Array {
-    return this.#block.subarray(0, this.#at)
-  }
-
-  /** Goes on in another block. */
-  continue(block: Uint8Array): void {
-    this.#block = block
-    this.#at = 0
-  }
-
-  *put(bytes: Uint8Array): Generator<void, void> {
-    for (let from = 0; from < bytes.length;) {
-      const room = yield* this.#room()
-      const piece = bytes.subarray(from, from + room)
-      this.#block.set(piece, this.#at)
-      this.#at += piece.length
-      from += piece.length
-    }
-  }
-
-  *zeros(count: number): Generator<void, void> {
-    for (let left = count; left > 0;) {
-      const length = Math.min(left, yield* this.#room())
-      this.#block.fill(0, this.#at, this.#at + length)
-      this.#at += length
-      left -= length
-    }
-  }
-
-  /** The next `count` bytes of an open file; returns how many there were. */
-  *read(fd: number, count: number): Generator<void, number> {
-    for (let left = count; left > 0;) {
-      const room = yield* this.#room()
-      const length = readSync(fd, this.#block, this.#at, Math.min(left, room), null)
-      if (length === 0) return count - left
-      this.#at += length
-      left -= length
-    }
-    return count
-  }
-
-  *#room(): Generator<void, number> {
-    if (this.#at === this.#block.length) yield
-    return this.#block.length - this.#at
-  }
 }

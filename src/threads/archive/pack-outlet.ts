@@ -2,10 +2,72 @@
 // them. The compressor's output is copied into slots and its memory given back at once; left to the garbage
 // collector, a gigabyte of archive has some hundred MiB of it lying about.
 
+import { readSync } from 'node:fs'
 import { constants, createGzip, createZstdCompress } from 'node:zlib'
+import { giveBackEnd } from '../../base/tally.ts'
 import { type ArchiveFormat, SLOT_BYTES } from './pack-job.ts'
 
-export interface Outlet {
+/**
+ * The archive as a sequence of bytes: what is put goes into the block at hand. Each time that block is full, `put`, `zeros`
+ * and `read` yield, and the caller brings an empty one with `continue`. Content of files is read straight into it.
+ */
+export class BlockWriter {
+  #block: Uint8Array
+  #at = 0
+
+  constructor(block: Uint8Array) {
+    this.#block = block
+  }
+
+  /** What is on the block at hand. */
+  get written(): Uint8Array {
+    return this.#block.subarray(0, this.#at)
+  }
+
+  /** Goes on in another block. */
+  continue(block: Uint8Array): void {
+    this.#block = block
+    this.#at = 0
+  }
+
+  *put(bytes: Uint8Array): Generator<void, void> {
+    for (let from = 0; from < bytes.length;) {
+      const room = yield* this.#room()
+      const piece = bytes.subarray(from, from + room)
+      this.#block.set(piece, this.#at)
+      this.#at += piece.length
+      from += piece.length
+    }
+  }
+
+  *zeros(count: number): Generator<void, void> {
+    for (let left = count; left > 0;) {
+      const length = Math.min(left, yield* this.#room())
+      this.#block.fill(0, this.#at, this.#at + length)
+      this.#at += length
+      left -= length
+    }
+  }
+
+  /** The next `count` bytes of an open file; returns how many there were. */
+  *read(fd: number, count: number): Generator<void, number> {
+    for (let left = count; left > 0;) {
+      const room = yield* this.#room()
+      const length = readSync(fd, this.#block, this.#at, Math.min(left, room), null)
+      if (length === 0) return count - left
+      this.#at += length
+      left -= length
+    }
+    return count
+  }
+
+  *#room(): Generator<void, number> {
+    if (this.#at === this.#block.length) yield
+    return this.#block.length - this.#at
+  }
+}
+
+export interface BlockOutlet {
   /** An empty block, once there is one. */
   block(): Promise<Uint8Array>
   /** Takes what `block` gave, or its beginning. */
@@ -18,7 +80,7 @@ export interface Outlet {
 const SILENCE_MS = 500
 
 /** The worker's end of the slots. */
-export class Slots implements Outlet {
+export class SlotOutlet implements BlockOutlet {
   readonly #slots: readonly Uint8Array[]
   readonly #free: number[]
   readonly #filled: (slot: number, length: number) => void
@@ -87,14 +149,14 @@ const INPUT_BYTES = 512 * 1024
 const OUTPUT_BYTES = 256 * 1024
 
 /** Compresses blocks into slots. The compressor runs in Node's file threads while the next block is filled. */
-export class Compressor implements Outlet {
+export class Compressor implements BlockOutlet {
   readonly #codec
   readonly #blocks = [new Uint8Array(INPUT_BYTES), new Uint8Array(INPUT_BYTES)]
   /** Resolved when the block given to the compressor last is free again. */
   #taken: Promise<void> = Promise.resolve()
   readonly #moved: Promise<void>
 
-  constructor(format: Exclude<ArchiveFormat, 'tar'>, slots: Slots) {
+  constructor(format: Exclude<ArchiveFormat, 'tar'>, slots: SlotOutlet) {
     this.#codec =
       format === 'tar.gz'
         ? createGzip({ level: GZIP_LEVEL, chunkSize: OUTPUT_BYTES })
@@ -123,7 +185,7 @@ export class Compressor implements Outlet {
   }
 
   /** By events, which hand out each piece as the compressor made it; other ways of reading join them. */
-  async #move(slots: Slots): Promise<void> {
+  async #move(slots: SlotOutlet): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const codec = this.#codec.on('error', reject).on('end', resolve)
     codec.on('data', (piece: Buffer) => {
@@ -131,7 +193,7 @@ export class Compressor implements Outlet {
       slots
         .append(piece)
         .then(() => {
-          giveBack(piece)
+          giveBackEnd(piece, OUTPUT_BYTES)
           codec.resume()
         })
         .catch(reject)
@@ -139,10 +201,4 @@ export class Compressor implements Outlet {
     await promise
     await slots.end()
   }
-}
-
-/** A piece that ends one of the compressor's buffers is the last of it: the compressor has gone on to another. */
-function giveBack({ buffer, byteOffset, byteLength }: Buffer): void {
-  const own = buffer instanceof ArrayBuffer && buffer.byteLength === OUTPUT_BYTES
-  if (own && byteOffset + byteLength === OUTPUT_BYTES) buffer.transfer(0)
 }

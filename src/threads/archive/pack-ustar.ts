@@ -3,8 +3,7 @@
 // so that archives of one tree stay the same (test/threads/archive/pack-ustar.test.ts). Pure.
 
 import { posix } from 'node:path'
-
-export const BLOCK = 512
+import { BLOCK_BYTES } from './tar-block.ts'
 
 /** The type flags of POSIX: a PAX header is a member of its own. */
 export const TYPE_FLAGS = { File: '0', Link: '1', SymbolicLink: '2', Directory: '5', ExtendedHeader: 'x' } as const
@@ -66,7 +65,7 @@ export function writeUstar(block: Buffer, fields: UstarFields): boolean {
 /** With the field itself taken for blanks. */
 function sumOf(block: Buffer): number {
   let sum = 8 * 0x20
-  for (let at = 0; at < BLOCK; at++) if (at < 148 || at >= 156) sum += block[at] ?? 0
+  for (let at = 0; at < BLOCK_BYTES; at++) if (at < 148 || at >= 156) sum += block[at] ?? 0
   return sum
 }
 

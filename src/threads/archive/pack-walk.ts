@@ -9,7 +9,9 @@ import { below, rootLocation, type Item, type Location } from '../walk/directory
 import { pathOfOpened } from '../../base/opened-path.ts'
 import { Withheld, type Refuses } from '../walk/left-out.ts'
 import { Ground, type WalkedDirectory } from '../walk/ground.ts'
-import { BLOCK, headerOf, padding, type MemberType, type Name, type Tape } from './pack-header.ts'
+import { headerOf, type Name, type PackType } from './pack-header.ts'
+import type { BlockWriter } from './pack-outlet.ts'
+import { BLOCK_BYTES, paddingOf } from './tar-block.ts'
 import type { PackJob, PackRoot, PackRemarks } from './pack-job.ts'
 
 /** Files with further hard links that are remembered at a time; about 10 MiB. Later ones go in as files. */
@@ -25,22 +27,22 @@ interface Linked {
 }
 
 export class PackWalk {
-  readonly remarks = new Remarks()
-  readonly #tape: Tape
+  readonly remarks = new SkippedEntries()
+  readonly #out: BlockWriter
   #withheld: Withheld | undefined
   /** Of the directory at hand. */
   #refuses: Refuses | undefined
   readonly #linked = new Map<string, Linked>()
 
-  constructor(tape: Tape) {
-    this.#tape = tape
+  constructor(out: BlockWriter) {
+    this.#out = out
   }
 
   /** The whole archive, down to its end mark. */
   *run({ roots, excludes, leftOut }: Pick<PackJob, 'roots' | 'excludes' | 'leftOut'>): Generator<void, void> {
     if (leftOut !== undefined) this.#withheld = new Withheld(leftOut)
     for (const root of roots) yield* this.#root(root, { excludes, leftOut })
-    yield* this.#tape.zeros(2 * BLOCK)
+    yield* this.#out.zeros(2 * BLOCK_BYTES)
   }
 
   *#root(root: PackRoot, { excludes, leftOut }: Pick<PackJob, 'excludes' | 'leftOut'>): Generator<void, void> {
@@ -126,22 +128,22 @@ export class PackWalk {
   *#content(fd: number, stats: BigIntStats, location: Location, member: Name): Generator<void, void> {
     const size = Number(stats.size)
     yield* this.#head('File', member, stats, { size })
-    const read = yield* this.#tape.read(fd, size)
+    const read = yield* this.#out.read(fd, size)
     if (read < size) {
       throw new Fault('conflict', `path ${quote(location.path)} became shorter while it was being packed`)
     }
-    yield* this.#tape.zeros(padding(size))
+    yield* this.#out.zeros(paddingOf(size))
   }
 
   *#head(
-    type: MemberType,
+    type: PackType,
     name: Name,
     { mode, uid, gid, mtimeNs }: BigIntStats,
     more: { size?: number; link?: Name } = {},
   ): Generator<void, void> {
     const owner = { uid: Number(uid), gid: Number(gid) }
     const header = { type, name, mode: Number(mode) & 0o7777, ...owner, mtime: mtimeNs, size: 0, ...more }
-    yield* this.#tape.put(headerOf(header))
+    yield* this.#out.put(headerOf(header))
   }
 
   /** The member that this file is a further name of; otherwise remembers this one as the first. */
@@ -196,7 +198,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'path_too_long',
 }
 
-class Remarks {
+class SkippedEntries {
   #unlinked = 0
   readonly #skipped: Record<string, number> = {}
   readonly #first: [reason: string, path: string][] = []

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } fr
 import { errnoOf } from '../../base/fault.ts'
 import { MOST_LINKS, O_PATH, pathOfOpened } from '../../base/opened-path.ts'
 import { settleMade } from './unpack-dest.ts'
-import { refusal } from './unpack-header.ts'
+import { memberFault } from './unpack-header.ts'
 import { linkTarget, readable } from './unpack-names.ts'
 
 /** Directories of one way that are kept open; a way may have 1,024. */
@@ -23,7 +23,7 @@ export function at(fd: number, name: string): Buffer {
   return Buffer.from(`${pathOfOpened(fd)}/${name}`, 'latin1')
 }
 
-export interface GroundHooks {
+export interface PinnedTreeHooks {
   /** A directory was made and is open as `fd`: its parts, physically. */
   made(parts: readonly string[], fd: number): void
   /** A directory of another file system was entered. */
@@ -37,22 +37,22 @@ export interface GroundHooks {
 /** What one name turned out to be. */
 type Step = 'directory' | 'nothing' | { readonly link: string }
 
-interface Level {
+interface PinnedLevel {
   readonly name: string
   /** -1: closed to stay within KEPT_OPEN. */
   fd: number
   readonly device: number
 }
 
-export class Ground implements Disposable {
+export class PinnedTree implements Disposable {
   /** Where it lies, after all links; "/" for the root. */
   readonly path: string
-  readonly #root: Level
-  readonly #hooks: GroundHooks
-  #way: Level[] = []
+  readonly #root: PinnedLevel
+  readonly #hooks: PinnedTreeHooks
+  #way: PinnedLevel[] = []
 
   /** `fd`: the destination, open; closed with the ground. */
-  constructor(fd: number, hooks: GroundHooks) {
+  constructor(fd: number, hooks: PinnedTreeHooks) {
     this.#root = { name: '', fd, device: fstatSync(fd).dev }
     this.path = readlinkSync(pathOfOpened(fd), 'latin1')
     this.#hooks = hooks
@@ -147,17 +147,17 @@ export class Ground implements Disposable {
     let through = ''
     for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
       if (part === '..') {
-        if (this.#way.length === 0 && this.path !== '/') throw refusal(`leads out of dest${through}`)
+        if (this.#way.length === 0 && this.path !== '/') throw memberFault(`leads out of dest${through}`)
         this.#back(Math.max(0, this.#way.length - 1))
         continue
       }
       const found = this.#step(part, how.make, todo.length === 0)
       if (found === 'directory') continue
       if (how.wary === true && todo.includes('..')) {
-        throw refusal(`leads back by ".." from ${JSON.stringify(readable(part))}, which is no directory of its own`)
+        throw memberFault(`leads back by ".." from ${JSON.stringify(readable(part))}, which is no directory of its own`)
       }
       if (found === 'nothing') return false
-      if (++links > MOST_LINKS) throw refusal('leads through a loop of symbolic links')
+      if (++links > MOST_LINKS) throw memberFault('leads through a loop of symbolic links')
       through = ` through the link ${JSON.stringify(readable(this.pathOf(part)))}`
       todo.push(...this.#follow(part, found.link).toReversed())
     }
@@ -189,7 +189,7 @@ export class Ground implements Disposable {
       if (errnoOf(error) !== 'EINVAL') throw error
       if (!needed) return 'nothing'
       const shown = JSON.stringify(readable(this.pathOf(name)))
-      throw refusal(`needs ${shown} to be a directory, and that is a file`, 'conflict')
+      throw memberFault(`needs ${shown} to be a directory, and that is a file`, 'conflict')
     }
   }
 
@@ -218,14 +218,14 @@ export class Ground implements Disposable {
       this.#back(0)
       return below
     } catch {
-      throw refusal(`leads out of dest through the link ${JSON.stringify(readable(this.pathOf(name)))}`)
+      throw memberFault(`leads out of dest through the link ${JSON.stringify(readable(this.pathOf(name)))}`)
     }
   }
 
   /** The parts of an absolute target below the destination. */
   #fromRoot(parts: readonly string[]): readonly string[] {
     const root = this.path.split('/').filter((part) => part !== '')
-    if (root.some((part, index) => part !== parts[index])) throw refusal('leads out of dest')
+    if (root.some((part, index) => part !== parts[index])) throw memberFault('leads out of dest')
     return parts.slice(root.length)
   }
 

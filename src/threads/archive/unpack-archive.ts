@@ -7,29 +7,29 @@ import { pathOfOpened } from '../../base/opened-path.ts'
 import { Withheld } from '../walk/left-out.ts'
 import { openAgain, openDest, WrittenFileSystems } from './unpack-dest.ts'
 import { MadeDirectories, UnpackTree } from './unpack-tree.ts'
-import { Ground } from './pinned-tree.ts'
-import { Refusal, refusal } from './unpack-header.ts'
-import { reachedSentence, type Standing, type UnpackJob, UnpackJournal, Allowance } from './unpack-job.ts'
+import { PinnedTree } from './pinned-tree.ts'
+import { MemberFault, memberFault } from './unpack-header.ts'
+import { reachedSentence, type Progress, type UnpackJob, UnpackJournal, UnpackBudget } from './unpack-job.ts'
 import { readable } from './unpack-names.ts'
-import { type Member, type MemberSink, TarReader } from './unpack-reader.ts'
+import { type UnpackMember, type MemberSink, TarReader } from './unpack-reader.ts'
 
-const NOTHING: Standing = { files: 0, last: undefined, directories: 0, bytes: 0 }
+const NOTHING: Progress = { files: 0, last: undefined, directories: 0, bytes: 0 }
 
 interface Opened {
-  readonly ground: Ground
+  readonly tree: PinnedTree
   readonly directories: MadeDirectories
   readonly written: WrittenFileSystems
   readonly journal: UnpackJournal
-  readonly tree: UnpackTree
+  readonly members: UnpackTree
 }
 
 export class UnpackArchive implements MemberSink, Disposable {
   readonly #job: UnpackJob
-  readonly #allowance: Allowance
+  readonly #budget: UnpackBudget
   readonly #reader: TarReader
   readonly #stack = new DisposableStack()
   #opened: Opened | undefined
-  #member: Member | undefined
+  #member: UnpackMember | undefined
   #index = 0
   /** A byte string; undefined until it is known. */
   #name: string | undefined
@@ -37,27 +37,27 @@ export class UnpackArchive implements MemberSink, Disposable {
 
   constructor(job: UnpackJob) {
     this.#job = job
-    this.#allowance = new Allowance(job.limits)
+    this.#budget = new UnpackBudget(job.limits)
     this.#reader = new TarReader(this)
   }
 
-  get standing(): Standing {
-    const { files, last, directories, bytes } = this.#opened?.tree.standing ?? NOTHING
+  get progress(): Progress {
+    const { files, last, directories, bytes } = this.#opened?.members.progress ?? NOTHING
     return { files, last: last === undefined ? undefined : readable(last), directories, bytes }
   }
 
   /** `into`: bytes that went into the decompressor so far. */
   push(chunk: Buffer, into: number): void {
     this.#out += chunk.byteLength
-    this.#allowance.expansion(into, this.#out)
+    this.#budget.expansion(into, this.#out)
     this.#reader.push(chunk)
   }
 
   /** All of it has come. */
   async finish(): Promise<void> {
     this.#reader.end()
-    const { directories, ground, written, journal } = this.#open()
-    directories.settle(ground)
+    const { directories, tree, written, journal } = this.#open()
+    directories.settle(tree)
     await written.flush()
     journal.clear()
   }
@@ -65,7 +65,7 @@ export class UnpackArchive implements MemberSink, Disposable {
   /** What is half done is taken back; what cannot be stays noted, and is tried again when the upload is closed. */
   abandon(): void {
     try {
-      this.#opened?.tree.abandon()
+      this.#opened?.members.abandon()
       this.#opened?.journal.clear()
     } catch (error) {
       if (errnoOf(error) === undefined) throw error // a directory that was shut meanwhile is no defect of ours
@@ -74,14 +74,14 @@ export class UnpackArchive implements MemberSink, Disposable {
 
   /** What a failure of `push` or `finish` means to the caller. */
   notice(error: unknown): FaultNotice {
-    const fault = error instanceof Refusal ? error : systemFault(error, this.#path)
-    const { files, last } = this.standing
+    const fault = error instanceof MemberFault ? error : systemFault(error, this.#path)
+    const { files, last } = this.progress
     const reached = reachedSentence(files, last)
     if (!(fault instanceof Fault)) {
       const defect = noticeOf(error, 'unpacking')
       return { ...defect, sentence: `${defect.sentence}; ${reached}` }
     }
-    const about = fault === error && !(fault instanceof Refusal) ? fault.message : this.#sentence(fault)
+    const about = fault === error && !(fault instanceof MemberFault) ? fault.message : this.#sentence(fault)
     const member = about === fault.message ? {} : this.#naming()
     const details = { ...fault.details, ...member, files_extracted: files, last_extracted: last ?? null }
     return { code: fault.code, sentence: `${about}; ${reached}`, details, retryAfter: fault.retryAfter }
@@ -96,20 +96,20 @@ export class UnpackArchive implements MemberSink, Disposable {
   named(name: string): void {
     this.#name = name
     this.#index++
-    this.#allowance.member()
+    this.#budget.member()
   }
 
-  begin(member: Member): void {
+  begin(member: UnpackMember): void {
     this.#member = member
-    this.#open().tree.begin(member)
+    this.#open().members.begin(member)
   }
 
   content(bytes: Uint8Array): void {
-    this.#open().tree.content(bytes)
+    this.#open().members.content(bytes)
   }
 
   end(): void {
-    if (this.#member !== undefined) this.#open().tree.end(this.#member)
+    if (this.#member !== undefined) this.#open().members.end(this.#member)
   }
 
   [Symbol.dispose](): void {
@@ -125,7 +125,7 @@ export class UnpackArchive implements MemberSink, Disposable {
   #sentence(fault: Fault): string {
     const which =
       this.#name === undefined ? `member ${this.#index + 1}` : `member ${this.#index} ${quote(readable(this.#name))}`
-    return fault instanceof Refusal ? `${which} ${fault.message}` : `${which} cannot be unpacked: ${fault.message}`
+    return fault instanceof MemberFault ? `${which} ${fault.message}` : `${which} cannot be unpacked: ${fault.message}`
   }
 
   #naming(): object {
@@ -142,25 +142,27 @@ export class UnpackArchive implements MemberSink, Disposable {
     const withheld = leftOut === undefined ? undefined : new Withheld(leftOut)
     const judge = (path: string, fd?: number): void => {
       if (withheld?.covers(path) === true || (fd !== undefined && withheld?.opened(fd) === true))
-        throw refusal(WITHHELD, 'forbidden')
+        throw memberFault(WITHHELD, 'forbidden')
     }
     const judgePlace = (path: string): void => {
-      if (withheld?.reaches(path) === true) throw refusal(WITHHELD, 'forbidden')
+      if (withheld?.reaches(path) === true) throw memberFault(WITHHELD, 'forbidden')
     }
     const fd = openDest(this.#job.dest, (at, missing) => judge(pathOf(at, missing), at))
     const directories = new MadeDirectories()
     const written = this.#stack.use(new WrittenFileSystems())
     const crossed = (device: number, at: number): void => {
-      this.#allowance.elsewhere()
+      this.#budget.elsewhere()
       if (this.#job.durable) written.add(device, at)
     }
-    const ground = this.#stack.use(
-      new Ground(fd, { made: (parts, made) => directories.made(parts, made), crossed, judge, judgePlace }),
+    const tree = this.#stack.use(
+      new PinnedTree(fd, { made: (parts, made) => directories.made(parts, made), crossed, judge, judgePlace }),
     )
-    const scout = this.#stack.use(new Ground(openAgain(fd), { made: () => {}, crossed: () => {}, judge, judgePlace }))
+    const sideTree = this.#stack.use(
+      new PinnedTree(openAgain(fd), { made: () => {}, crossed: () => {}, judge, judgePlace }),
+    )
     const journal = this.#stack.use(new UnpackJournal(this.#job.journal))
-    const tree = new UnpackTree({ ground, scout, directories, journal, allowance: this.#allowance })
-    this.#opened = { ground, directories, written, journal, tree }
+    const members = new UnpackTree({ tree, sideTree, directories, journal, budget: this.#budget })
+    this.#opened = { tree, directories, written, journal, members }
     return this.#opened
   }
 }

@@ -4,8 +4,7 @@
 // what it can of a number. Refusals are sentences without a subject; whoever reads the archive adds it.
 
 import { Fault, type FaultCode, type FaultDetails } from '../../base/fault.ts'
-
-export const BLOCK_BYTES = 512
+import { BLOCK_BYTES } from './tar-block.ts'
 
 /** Seconds and nanoseconds since 1970; seconds may be negative. */
 export interface Moment {
@@ -25,10 +24,14 @@ export interface Header {
 }
 
 /** A fault of the member being read: its sentence has no subject yet. */
-export class Refusal extends Fault {}
+export class MemberFault extends Fault {}
 
-export function refusal(sentence: string, code: FaultCode = 'bad_request', details: FaultDetails = {}): Refusal {
-  return new Refusal(code, sentence, { details })
+export function memberFault(
+  sentence: string,
+  code: FaultCode = 'bad_request',
+  details: FaultDetails = {},
+): MemberFault {
+  return new MemberFault(code, sentence, { details })
 }
 
 export const NO_ARCHIVE = 'what was sent is no tar archive, neither plain nor compressed with gzip or zstd'
@@ -36,11 +39,6 @@ export const NO_ARCHIVE = 'what was sent is no tar archive, neither plain nor co
 /** A fault of the archive as a whole. */
 export function unusable(sentence: string): Fault {
   return new Fault('bad_request', sentence, { details: { field: 'body' } })
-}
-
-/** True where all of it is zeros. */
-export function isBlank(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0)
 }
 
 /** True where the sum in the header is that of its bytes: a tar header and not anything else. */
@@ -61,7 +59,7 @@ export function hasSum(block: Buffer): boolean {
 }
 
 export function readHeader(block: Buffer): Header {
-  if (!hasSum(block)) throw refusal('has a header whose checksum is wrong')
+  if (!hasSum(block)) throw memberFault('has a header whose checksum is wrong')
   const type = block.toString('latin1', 156, 157)
   const magic = block.toString('latin1', 257, 263)
   // GNU ("ustar  ") keeps times and the map of sparse files where POSIX has a prefix.
@@ -93,7 +91,7 @@ function number(field: Buffer, what: string, least: number): number {
   const first = field[0] ?? 0
   if ((first & 0x80) !== 0) return binary(field, what, least)
   const digits = /^ *([0-7]*)[ \0]*$/.exec(field.toString('latin1').replace(/\0[^]*/, ''))?.[1]
-  if (digits === undefined) throw refusal(`has a ${what} in its header that is not an octal number`)
+  if (digits === undefined) throw memberFault(`has a ${what} in its header that is not an octal number`)
   return digits === '' ? 0 : Number.parseInt(digits, 8)
 }
 
@@ -101,10 +99,10 @@ function binary(field: Buffer, what: string, least: number): number {
   const bits = BigInt(field.byteLength * 8)
   const raw = BigInt(`0x${field.toString('hex')}`)
   const negative = field[0] === 0xff
-  if (!negative && field[0] !== 0x80) throw refusal(`has a ${what} in its header that is out of range`)
+  if (!negative && field[0] !== 0x80) throw memberFault(`has a ${what} in its header that is out of range`)
   const value = Number(negative ? raw - (1n << bits) : raw - (1n << (bits - 1n)))
-  if (value < least) throw refusal(`has a negative ${what} (${value})`)
-  if (!Number.isSafeInteger(value)) throw refusal(`has a ${what} in its header that is out of range`)
+  if (value < least) throw memberFault(`has a negative ${what} (${value})`)
+  if (!Number.isSafeInteger(value)) throw memberFault(`has a ${what} in its header that is out of range`)
   return value
 }
 
@@ -127,7 +125,7 @@ export function readPax(bytes: Buffer, global: boolean): PaxFields {
   const fields: PaxFields = {}
   for (const [key, value] of records(bytes)) take(fields, key, value)
   const stray = global ? NOT_GLOBAL.find((field) => fields[field] !== undefined) : undefined
-  if (stray !== undefined) throw refusal(`has a global header that names a ${stray.toLowerCase()} for every member`)
+  if (stray !== undefined) throw memberFault(`has a global header that names a ${stray.toLowerCase()} for every member`)
   return fields
 }
 
@@ -139,7 +137,7 @@ function* records(bytes: Buffer): Generator<readonly [key: string, value: string
     const end = at + Number(digits)
     const equals = text.indexOf('=', at)
     if (head === '' || end > text.length || text[end - 1] !== '\n' || equals <= at + head.length || equals >= end) {
-      throw refusal('has a PAX header that cannot be read')
+      throw memberFault('has a PAX header that cannot be read')
     }
     yield [text.slice(at + head.length, equals), text.slice(equals + 1, end - 1)]
     at = end
@@ -152,25 +150,26 @@ function take(fields: PaxFields, key: string, value: string): void {
   else if (key === 'size') fields.size = readSize(value)
   else if (key === 'mtime') fields.mtime = readTime(value)
   else if (key.startsWith('GNU.sparse.'))
-    throw refusal(
+    throw memberFault(
       'is a sparse file in a form of GNU tar; make the archive without --sparse, on macOS with --no-read-sparse',
     )
 }
 
 function withoutNul(value: string, what: string): string {
-  if (value.includes('\0')) throw refusal(`has a NUL in its ${what}`)
+  if (value.includes('\0')) throw memberFault(`has a NUL in its ${what}`)
   return value
 }
 
 function readSize(value: string): number {
   const size = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN
-  if (!Number.isSafeInteger(size)) throw refusal(`has the size ${JSON.stringify(value.slice(0, 40))} in its PAX header`)
+  if (!Number.isSafeInteger(size))
+    throw memberFault(`has the size ${JSON.stringify(value.slice(0, 40))} in its PAX header`)
   return size
 }
 
 function readTime(value: string): Moment {
   const [, sign, whole, fraction = ''] = /^(-?)([0-9]{1,15})(?:\.([0-9]*))?$/.exec(value) ?? []
-  if (whole === undefined) throw refusal(`has the time ${JSON.stringify(value.slice(0, 40))} in its PAX header`)
+  if (whole === undefined) throw memberFault(`has the time ${JSON.stringify(value.slice(0, 40))} in its PAX header`)
   const nanoseconds = Number(fraction.slice(0, 9).padEnd(9, '0'))
   if (sign === '') return { seconds: Number(whole), nanoseconds }
   return nanoseconds === 0

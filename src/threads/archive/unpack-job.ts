@@ -5,7 +5,7 @@ import { quote, Fault, type FaultNotice } from '../../base/fault.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import type { LeftOut } from '../walk/left-out.ts'
 import { closeSync, constants, ftruncateSync, openSync, writeSync, statfsSync } from 'node:fs'
-import { refusal } from './unpack-header.ts'
+import { memberFault } from './unpack-header.ts'
 
 export interface UnpackJob {
   /** Absolute; made where it is missing. */
@@ -30,7 +30,7 @@ export interface UnpackLimits {
 }
 
 /** How far it came. */
-export interface Standing {
+export interface Progress {
   /** Files, links included, that are complete in their place. */
   readonly files: number
   /** The name of the last of them; undefined: none. */
@@ -63,9 +63,9 @@ export type ToUnpacker =
 export type FromUnpacker =
   /** So many bytes of what was sent need no memory any more. */
   | { readonly type: 'taken'; readonly bytes: number }
-  | { readonly type: 'done'; readonly standing: Standing }
-  | { readonly type: 'failed'; readonly fault: FaultNotice; readonly standing: Standing }
-  | { readonly type: 'stopped'; readonly standing: Standing }
+  | { readonly type: 'done'; readonly progress: Progress }
+  | { readonly type: 'failed'; readonly fault: FaultNotice; readonly progress: Progress }
+  | { readonly type: 'stopped'; readonly progress: Progress }
 
 // The unpacker's notes of the temporary file it is about to make, so that one that is killed leaves none
 // behind (protocol.md#archives, T-05). A line is `f` or `l`, for a file or a link, and the path as a byte
@@ -122,7 +122,7 @@ const ENTRY_BYTES = 4096
 /** Of a small file system no more than this share is kept free, whatever `freeBytes` says. */
 const MOST_SHARE = 0.25
 
-export class Allowance {
+export class UnpackBudget {
   readonly #limits: UnpackLimits
   #members = 0
   /** What may still be written before the space is looked at again. */
@@ -135,7 +135,7 @@ export class Allowance {
   /** One more member. */
   member(): void {
     if (this.#members >= this.#limits.members) {
-      throw refusal(`is one too many: an archive may have ${this.#limits.members} members`, 'payload_too_large')
+      throw memberFault(`is one too many: an archive may have ${this.#limits.members} members`, 'payload_too_large')
     }
     this.#members++
   }
@@ -175,7 +175,7 @@ export class Allowance {
     const free = bavail * bsize
     if (wanted > free - kept) {
       const needs = `needs ${wanted} bytes where ${free} are free, of which ${Math.ceil(kept)} are kept free`
-      throw refusal(needs, 'insufficient_storage', { needed: wanted, free, kept: Math.ceil(kept), unit: 'bytes' })
+      throw memberFault(needs, 'insufficient_storage', { needed: wanted, free, kept: Math.ceil(kept), unit: 'bytes' })
     }
     this.#room = Math.max(wanted, Math.min(LOOK_EVERY, free - kept))
   }

@@ -1,7 +1,7 @@
 // What a member may be called and a link may say, before anything is looked up: names stay below the
 // destination by their spelling alone (protocol.md#archives, T-01). Byte strings, see unpack-header.
 
-import { refusal } from './unpack-header.ts'
+import { memberFault } from './unpack-header.ts'
 
 /** NAME_MAX and PATH_MAX less the final NUL. */
 const NAME_BYTES = 255
@@ -15,18 +15,18 @@ const DRIVE = /^[A-Za-z]:(?:[\\/]|\.\.)/
 
 /** The parts of a member's name, none of them "." or ".."; empty where the destination itself is meant. */
 export function memberParts(name: string): string[] {
-  if (name === '') throw refusal('has no name')
-  if (name.includes('\0')) throw refusal('has a NUL in its name')
-  if (name.startsWith('/')) throw refusal('has an absolute name; accepted are names relative to dest')
-  if (DRIVE.test(name)) throw refusal('has a name that begins with a drive; accepted are names relative to dest')
+  if (name === '') throw memberFault('has no name')
+  if (name.includes('\0')) throw memberFault('has a NUL in its name')
+  if (name.startsWith('/')) throw memberFault('has an absolute name; accepted are names relative to dest')
+  if (DRIVE.test(name)) throw memberFault('has a name that begins with a drive; accepted are names relative to dest')
   const parts = name.split('/').filter((part) => part !== '' && part !== '.')
-  if (parts.includes('..')) throw refusal('has ".." in its name; accepted are names that stay below dest')
-  if (parts.length > MOST_LEVELS) throw refusal(`lies ${parts.length} levels deep; accepted are ${MOST_LEVELS}`)
+  if (parts.includes('..')) throw memberFault('has ".." in its name; accepted are names that stay below dest')
+  if (parts.length > MOST_LEVELS) throw memberFault(`lies ${parts.length} levels deep; accepted are ${MOST_LEVELS}`)
   if (parts.some((part) => part.length > NAME_BYTES)) {
-    throw refusal(`has a part of its name that is longer than ${NAME_BYTES} bytes`)
+    throw memberFault(`has a part of its name that is longer than ${NAME_BYTES} bytes`)
   }
   if (parts.reduce((sum, part) => sum + part.length + 1, 0) > PATH_BYTES) {
-    throw refusal(`has a name longer than ${PATH_BYTES} bytes`)
+    throw memberFault(`has a name longer than ${PATH_BYTES} bytes`)
   }
   return parts
 }
@@ -39,9 +39,9 @@ export interface LinkTarget {
 
 /** What a symbolic link says. */
 export function linkTarget(target: string): LinkTarget {
-  if (target === '') throw refusal('is a link without a target')
-  if (target.includes('\0')) throw refusal('has a NUL in its link target')
-  if (target.length > PATH_BYTES) throw refusal(`is a link with a target longer than ${PATH_BYTES} bytes`)
+  if (target === '') throw memberFault('is a link without a target')
+  if (target.includes('\0')) throw memberFault('has a NUL in its link target')
+  if (target.length > PATH_BYTES) throw memberFault(`is a link with a target longer than ${PATH_BYTES} bytes`)
   return {
     absolute: target.startsWith('/'),
     parts: target.split('/').filter((part) => part !== '' && part !== '.'),

@@ -5,20 +5,19 @@
 import {
   type Header,
   hasSum,
-  isBlank,
   type Moment,
   readHeader,
-  refusal,
+  memberFault,
   unusable,
-  BLOCK_BYTES,
   NO_ARCHIVE,
   type PaxFields,
   readPax,
 } from './unpack-header.ts'
+import { BLOCK_BYTES, isBlank, paddingOf } from './tar-block.ts'
 
 export type MemberType = 'file' | 'directory' | 'symlink' | 'hardlink'
 
-export interface Member {
+export interface UnpackMember {
   readonly type: MemberType
   /** Byte strings, as they stand in the archive. */
   readonly name: string
@@ -34,7 +33,7 @@ export interface MemberSink {
   header(): void
   /** Its name, as soon as that is known. */
   named(name: string): void
-  begin(member: Member): void
+  begin(member: UnpackMember): void
   /** The bytes are the reader's; they are used before this returns. */
   content(bytes: Uint8Array): void
   end(): void
@@ -119,7 +118,7 @@ export class TarReader {
     if (at === 'end') return
     if (!this.#seen && this.#filled === 0) throw unusable('the archive is empty: not even its end is there')
     if (!this.#seen) throw unusable('what was sent is no tar archive: it is shorter than one header')
-    if (at === 'content') throw refusal('is cut off: the archive ends inside it')
+    if (at === 'content') throw memberFault('is cut off: the archive ends inside it')
     throw unusable('the archive is cut off: it ends without the blocks of zeros that an archive ends with')
   }
 
@@ -150,13 +149,13 @@ export class TarReader {
     this.#sink.header()
     const header = readHeader(block)
     if (!META.includes(header.type) && header.type !== LABEL) return this.#beginMember(header)
-    if (++this.#metas > MOST_META) throw refusal(`has more than ${MOST_META} headers before it`)
+    if (++this.#metas > MOST_META) throw memberFault(`has more than ${MOST_META} headers before it`)
     if (header.type === LABEL) this.#state = padded(header.size + paddingOf(header.size))
     else this.#beginMeta(header)
   }
 
   #beginMeta(header: Header): void {
-    if (header.size > META_BYTES) throw refusal(`has a header of ${header.size} bytes; accepted are ${META_BYTES}`)
+    if (header.size > META_BYTES) throw memberFault(`has a header of ${header.size} bytes; accepted are ${META_BYTES}`)
     const bytes = Buffer.alloc(header.size)
     if (header.size === 0) this.#endMeta(header, bytes)
     else this.#state = { at: 'meta', header, bytes, filled: 0, padding: paddingOf(header.size) }
@@ -183,8 +182,8 @@ export class TarReader {
 
   /** Two names for one member: which of them counts, programs do not agree on. */
   #add(fields: PaxFields): void {
-    if (fields.path !== undefined && this.#own.path !== undefined) throw refusal('is named twice')
-    if (fields.linkPath !== undefined && this.#own.linkPath !== undefined) throw refusal('has two link targets')
+    if (fields.path !== undefined && this.#own.path !== undefined) throw memberFault('is named twice')
+    if (fields.linkPath !== undefined && this.#own.linkPath !== undefined) throw memberFault('has two link targets')
     this.#own = { ...this.#own, ...fields }
   }
 
@@ -198,7 +197,7 @@ export class TarReader {
     const size = fields.size ?? header.size
     const { mode } = header
     if (size > 0 && (type === 'symlink' || type === 'hardlink')) {
-      throw refusal(`is a link and has ${size} bytes of content, which programs read in different ways`)
+      throw memberFault(`is a link and has ${size} bytes of content, which programs read in different ways`)
     }
     // Some programs give a directory the size that stat shows; no content follows.
     const bytes = type === 'directory' ? 0 : size
@@ -220,10 +219,6 @@ export class TarReader {
   }
 }
 
-function paddingOf(size: number): number {
-  return (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES
-}
-
 function padded(left: number): State {
   return left === 0 ? HEADER : { at: 'padding', left }
 }
@@ -231,8 +226,8 @@ function padded(left: number): State {
 /** GNU's form: the text and a NUL. */
 function longText(bytes: Buffer, what: string): string {
   const text = bytes.toString('latin1').replace(/\0+$/, '')
-  if (text.includes('\0')) throw refusal(`has a NUL in its ${what}`)
-  if (text === '') throw refusal(`has an empty ${what}`)
+  if (text.includes('\0')) throw memberFault(`has a NUL in its ${what}`)
+  if (text === '') throw memberFault(`has an empty ${what}`)
   return text
 }
 
@@ -241,5 +236,5 @@ function typeOf(flag: string, name: string): MemberType {
   if (type === 'file') return name.endsWith('/') ? 'directory' : 'file' // how v7 wrote directories
   if (type !== undefined) return type
   const reason = REFUSED[flag] ?? `has the type ${JSON.stringify(flag)}, which is none of a file, directory or link`
-  throw refusal(`${reason}; accepted are files, directories and links`)
+  throw memberFault(`${reason}; accepted are files, directories and links`)
 }

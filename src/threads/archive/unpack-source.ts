@@ -4,7 +4,9 @@
 
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import { errnoOf, Fault } from '../../base/fault.ts'
-import { BLOCK_BYTES, hasSum, isBlank, NO_ARCHIVE, unusable } from './unpack-header.ts'
+import { giveBackEnd } from '../../base/tally.ts'
+import { BLOCK_BYTES, isBlank } from './tar-block.ts'
+import { hasSum, NO_ARCHIVE, unusable } from './unpack-header.ts'
 
 /** What comes out at a time, and how much may wait. */
 const OUT_BYTES = 256 * 1024
@@ -104,11 +106,11 @@ async function* unzipped(chunks: AsyncIterator<Buffer>, counter: Counter, make: 
       for await (const chunk of engine as AsyncIterable<Buffer>) {
         counter.into = before + engine.bytesWritten
         yield chunk
-        giveBack(chunk)
+        giveBackEnd(chunk, OUT_BYTES)
       }
       first = await fed
     } catch (error) {
-      throw asFault(error)
+      throw compressionFault(error)
     } finally {
       engine.destroy() // what feeds it may go on waiting for a chunk that nobody sends any more
     }
@@ -155,12 +157,7 @@ async function onlyZeros(first: Buffer, chunks: AsyncIterator<Buffer>): Promise<
   }
 }
 
-/** The engine has gone on to new memory once a piece reaches the end of the old. */
-function giveBack({ buffer, byteOffset, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && byteOffset + byteLength === buffer.byteLength) buffer.transfer(0)
-}
-
-function asFault(error: unknown): unknown {
+function compressionFault(error: unknown): unknown {
   const code = errnoOf(error)
   if (error instanceof Fault || code === undefined || !/^(Z|ZSTD)_/i.test(code)) return error
   if (code === 'Z_BUF_ERROR') return unusable('the compressed archive is cut off')

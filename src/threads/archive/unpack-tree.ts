@@ -23,11 +23,11 @@ import { errnoOf, quote } from '../../base/fault.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import { temporaryName } from '../../base/temporary-name.ts'
 import { setFileTime, setPathTime } from '../../native/files.ts'
-import { at, type Ground } from './pinned-tree.ts'
-import { Refusal, refusal, type Moment } from './unpack-header.ts'
-import type { Standing, TemporaryKind, UnpackJournal, Allowance } from './unpack-job.ts'
+import { at, type PinnedTree } from './pinned-tree.ts'
+import { MemberFault, memberFault, type Moment } from './unpack-header.ts'
+import type { Progress, TemporaryKind, UnpackJournal, UnpackBudget } from './unpack-job.ts'
 import { memberParts, readable } from './unpack-names.ts'
-import type { Member } from './unpack-reader.ts'
+import type { UnpackMember } from './unpack-reader.ts'
 
 /** Drawn at a time, for the names of 64 temporary files. */
 const RANDOM_BYTES = 512
@@ -35,12 +35,12 @@ const RANDOM_BYTES = 512
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 export interface TreeParts {
-  readonly ground: Ground
+  readonly tree: PinnedTree
   /** The same tree, for looking at other places than the one of the member at hand. */
-  readonly scout: Ground
+  readonly sideTree: PinnedTree
   readonly directories: MadeDirectories
   readonly journal: UnpackJournal
-  readonly allowance: Allowance
+  readonly budget: UnpackBudget
 }
 
 /** Something under its temporary name, in the directory open as `parent`. */
@@ -52,7 +52,7 @@ interface Temporary {
 
 interface OpenFile extends Temporary {
   readonly fd: number
-  readonly member: Member
+  readonly member: UnpackMember
 }
 
 export class UnpackTree {
@@ -69,20 +69,20 @@ export class UnpackTree {
     this.#parts = parts
   }
 
-  get standing(): Standing {
+  get progress(): Progress {
     return { files: this.#files, last: this.#last, directories: this.#directories, bytes: this.#bytes }
   }
 
-  begin(member: Member): void {
+  begin(member: UnpackMember): void {
     const parts = memberParts(member.name)
     const name = parts.at(-1)
     if (member.type === 'directory') return this.#directory(parts, member)
-    if (name === undefined) throw refusal(`would be dest itself, and is a ${member.type}`)
-    const { ground, directories } = this.#parts
+    if (name === undefined) throw memberFault(`would be dest itself, and is a ${member.type}`)
+    const { tree, directories } = this.#parts
     const above = parts.slice(0, -1)
-    directories.relieve(ground, above)
-    const parent = ground.enter(above)
-    ground.judgePlace(name)
+    directories.relieve(tree, above)
+    const parent = tree.enter(above)
+    tree.judgePlace(name)
     if (member.type === 'file') this.#openFile(parent, name, member)
     else if (member.type === 'symlink') this.#symbolicLink(parent, name, member)
     else this.#hardLink(parent, name, member)
@@ -95,7 +95,7 @@ export class UnpackTree {
     this.#bytes += bytes.byteLength
   }
 
-  end({ type, name }: Member): void {
+  end({ type, name }: UnpackMember): void {
     if (this.#file !== undefined) this.#closeFile(this.#file)
     if (type === 'directory') return
     this.#files++
@@ -109,19 +109,19 @@ export class UnpackTree {
     if (this.#left !== undefined) this.#takeBack(this.#left)
   }
 
-  #directory(parts: readonly string[], { mode, mtime }: Member): void {
-    const { ground, directories, allowance } = this.#parts
+  #directory(parts: readonly string[], { mode, mtime }: UnpackMember): void {
+    const { tree, directories, budget } = this.#parts
     if (parts.length === 0) return // "./": dest keeps what it has
-    directories.relieve(ground, parts)
+    directories.relieve(tree, parts)
     const kept = mode & 0o1777
-    allowance.space(0, ground.enter(parts.slice(0, -1)))
-    ground.enter(parts, kept)
-    directories.describe(ground.place, kept, mtime)
+    budget.space(0, tree.enter(parts.slice(0, -1)))
+    tree.enter(parts, kept)
+    directories.describe(tree.place, kept, mtime)
     this.#directories++
   }
 
-  #openFile(parent: number, name: string, member: Member): void {
-    this.#parts.allowance.space(member.size, parent)
+  #openFile(parent: number, name: string, member: UnpackMember): void {
+    this.#parts.budget.space(member.size, parent)
     const place = this.#begin('file', parent, name)
     // Nobody else reads it until it is complete and has its permissions (F-12).
     const fd = openSync(at(parent, place.temporary), NEW, 0o600)
@@ -137,10 +137,10 @@ export class UnpackTree {
     this.#place(file)
   }
 
-  #symbolicLink(parent: number, name: string, { target, mtime }: Member): void {
-    const { ground, scout, allowance } = this.#parts
-    about(`is a symbolic link to ${quote(readable(target))}, which`, () => scout.checkTarget(target, ground.place))
-    allowance.space(0, parent)
+  #symbolicLink(parent: number, name: string, { target, mtime }: UnpackMember): void {
+    const { tree, sideTree, budget } = this.#parts
+    about(`is a symbolic link to ${quote(readable(target))}, which`, () => sideTree.checkTarget(target, tree.place))
+    budget.space(0, parent)
     const bytes = Buffer.from(target, 'latin1')
     this.#link('link', { parent, name }, (as) => {
       symlinkSync(bytes, as)
@@ -149,17 +149,17 @@ export class UnpackTree {
   }
 
   /** To a file below dest that is there already, or to a symbolic link, which means what it would say in its new place. */
-  #hardLink(parent: number, name: string, { target }: Member): void {
-    const { ground, scout, allowance } = this.#parts
+  #hardLink(parent: number, name: string, { target }: UnpackMember): void {
+    const { tree, sideTree, budget } = this.#parts
     const find = (): Existing =>
-      about(`is a hard link to ${quote(readable(target))}, which`, () => entryAt(scout, target))
+      about(`is a hard link to ${quote(readable(target))}, which`, () => entryAt(sideTree, target))
     const { link } = find()
     if (link !== undefined) {
       const subject = `is a hard link to the symbolic link ${quote(readable(target))} to ${quote(readable(link))}, which`
-      about(subject, () => scout.checkTarget(link, ground.place))
+      about(subject, () => sideTree.checkTarget(link, tree.place))
     }
-    allowance.space(0, parent)
-    const { path } = find() // checking has led the scout elsewhere
+    budget.space(0, parent)
+    const { path } = find() // checking has led the sideTree elsewhere
     this.#link(link === undefined ? 'file' : 'link', { parent, name }, (as) => linkSync(path, as))
   }
 
@@ -178,7 +178,7 @@ export class UnpackTree {
 
   #begin(kind: TemporaryKind, parent: number, name: string): Temporary {
     const temporary = temporaryName(name, this.#random())
-    this.#parts.journal.note(kind, this.#parts.ground.pathOf(temporary))
+    this.#parts.journal.note(kind, this.#parts.tree.pathOf(temporary))
     const place = { parent, name, temporary }
     this.#left = place
     return place
@@ -197,7 +197,7 @@ export class UnpackTree {
       renameSync(at(place.parent, place.temporary), at(place.parent, place.name))
     } catch (error) {
       if (errnoOf(error) !== 'EISDIR') throw error
-      throw refusal('cannot take the place of the directory that has its name in dest', 'conflict')
+      throw memberFault('cannot take the place of the directory that has its name in dest', 'conflict')
     }
     this.#left = undefined
   }
@@ -216,7 +216,7 @@ function about<T>(subject: string, act: () => T): T {
   try {
     return act()
   } catch (error) {
-    if (error instanceof Refusal) throw refusal(`${subject} ${error.message}`, error.code, error.details)
+    if (error instanceof MemberFault) throw memberFault(`${subject} ${error.message}`, error.code, error.details)
     throw error
   }
 }
@@ -228,18 +228,18 @@ interface Existing {
   readonly link?: string
 }
 
-/** A regular file or symbolic link that a member names. Its path is good until the scout goes elsewhere. */
-function entryAt(scout: Ground, target: string): Existing {
+/** A regular file or symbolic link that a member names. Its path is good until the sideTree goes elsewhere. */
+function entryAt(sideTree: PinnedTree, target: string): Existing {
   const parts = memberParts(target)
   const name = parts.at(-1)
-  const parent = name === undefined ? undefined : scout.find(parts.slice(0, -1))
-  if (name === undefined || parent === undefined) throw refusal('is no file in dest')
-  scout.judge(name)
+  const parent = name === undefined ? undefined : sideTree.find(parts.slice(0, -1))
+  if (name === undefined || parent === undefined) throw memberFault('is no file in dest')
+  sideTree.judge(name)
   const path = at(parent, name)
   const stats = lstatSync(path, { throwIfNoEntry: false })
-  if (stats === undefined) throw refusal('does not exist in dest')
+  if (stats === undefined) throw memberFault('does not exist in dest')
   if (stats.isSymbolicLink()) return { path, link: readlinkSync(path, 'latin1') }
-  if (!stats.isFile()) throw refusal('is no file')
+  if (!stats.isFile()) throw memberFault('is no file')
   return { path }
 }
 
@@ -279,23 +279,23 @@ export class MadeDirectories {
   }
 
   /** Between two members: makes room where it is needed. `parts`: the directory of the next. */
-  relieve(ground: Ground, parts: readonly string[]): void {
+  relieve(tree: PinnedTree, parts: readonly string[]): void {
     if (this.#pending.size <= this.#most) return
     const way = `${parts.join('/')}/`
-    for (const key of [...this.#pending.keys()].toReversed()) if (!way.startsWith(`${key}/`)) this.#settle(ground, key)
+    for (const key of [...this.#pending.keys()].toReversed()) if (!way.startsWith(`${key}/`)) this.#settle(tree, key)
   }
 
   /** The archive has ended. */
-  settle(ground: Ground): void {
-    for (const key of [...this.#pending.keys()].toReversed()) this.#settle(ground, key)
+  settle(tree: PinnedTree): void {
+    for (const key of [...this.#pending.keys()].toReversed()) this.#settle(tree, key)
   }
 
   /** Below first: a directory that its owner may not enter is shut last. */
-  #settle(ground: Ground, key: string): void {
+  #settle(tree: PinnedTree, key: string): void {
     const { id, mode, mtime } = this.#pending.get(key) ?? {}
     this.#pending.delete(key)
     if (mode === undefined && mtime === undefined) return
-    const fd = ground.find(key.split('/'))
+    const fd = tree.find(key.split('/'))
     if (fd === undefined || identityOf(fd) !== id) return // taken away by somebody meanwhile
     const path = pathOfOpened(fd)
     if (mtime !== undefined) setPathTime(Buffer.from(path), { ...mtime, follow: true })

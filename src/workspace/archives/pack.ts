@@ -18,7 +18,7 @@ import {
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
 import { EVERYTHING, type Access } from '../files/opening/access.ts'
 import { leadsToRemote } from '../files/mounts/remote-calls.ts'
-import { Places } from './places.ts'
+import { ThreadLimit } from './thread-limit.ts'
 import { rootsOf } from './pack-request.ts'
 import { basename } from 'node:path'
 
@@ -49,9 +49,9 @@ export interface Packers extends AsyncDisposable {
 }
 
 export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: PackerOptions = {}): Packers {
-  const near = new Places({ what: 'archives being made', limit, waiting, waitMs })
+  const near = new ThreadLimit({ what: 'archives being made', limit, waiting, waitMs })
   // A thread that comes to a file system which does not answer keeps its place until that does.
-  const far = new Places({ what: 'archives being made of mounted file systems', limit, waiting, waitMs })
+  const far = new ThreadLimit({ what: 'archives being made of mounted file systems', limit, waiting, waitMs })
   const running = new Set<Packer>()
   return {
     get running() {

@@ -6,7 +6,7 @@ import { WorkerPort, type WorkerEvents } from '../../base/port.ts'
 import {
   roomOf,
   type FromUnpacker,
-  type Standing,
+  type Progress,
   type ToUnpacker,
   type UnpackJob,
 } from '../../threads/archive/unpack-job.ts'
@@ -34,8 +34,8 @@ export class UnpackThread implements AsyncDisposable {
   readonly #mount: string | undefined
   #timer: NodeJS.Timeout | undefined
   readonly #ended = Promise.withResolvers<void>()
-  readonly #outcome = Promise.withResolvers<Standing>()
-  readonly #stopped = Promise.withResolvers<Standing | undefined>()
+  readonly #outcome = Promise.withResolvers<Progress>()
+  readonly #stopped = Promise.withResolvers<Progress | undefined>()
   readonly #onAbort = (): void => this.#over(this.#signal.reason)
   #isOver = false
   #finishing = false
@@ -82,14 +82,14 @@ export class UnpackThread implements AsyncDisposable {
   }
 
   /** There is no more; resolves once everything is in its place, rejects with what was refused. */
-  async finish(): Promise<Standing> {
+  async finish(): Promise<Progress> {
     this.#finishing = true
     this.#post({ type: 'end' })
     return await this.#outcome.promise
   }
 
   /** Gives up; what it had done by then, undefined where it had ended before or does not answer. */
-  async stop(): Promise<Standing | undefined> {
+  async stop(): Promise<Progress | undefined> {
     this.#post({ type: 'stop' })
     const timer = setTimeout(() => this.#stopped.resolve(undefined), STOP_MS)
     try {
@@ -138,9 +138,9 @@ export class UnpackThread implements AsyncDisposable {
       this.#room += roomOf(message.bytes)
       this.#wake()
     } else if (message.type === 'done') {
-      this.#outcome.resolve(message.standing)
+      this.#outcome.resolve(message.progress)
       this.#gone(undefined)
-    } else if (message.type === 'stopped') this.#stopped.resolve(message.standing)
+    } else if (message.type === 'stopped') this.#stopped.resolve(message.progress)
     else {
       this.#gone(faultOf(message.fault))
     }

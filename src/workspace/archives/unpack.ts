@@ -4,13 +4,13 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
-import { BLOCK_BYTES } from '../../threads/archive/unpack-header.ts'
-import { reachedSentence, type Standing, type UnpackLimits } from '../../threads/archive/unpack-job.ts'
+import { BLOCK_BYTES } from '../../threads/archive/tar-block.ts'
+import { reachedSentence, type Progress, type UnpackLimits } from '../../threads/archive/unpack-job.ts'
 import { checkBeginning } from '../../threads/archive/unpack-source.ts'
 import { EVERYTHING, type Access, type LeftOut } from '../files/opening/access.ts'
 import { foresee } from '../files/opening/held-directory.ts'
 import { remoteMountOf } from '../files/mounts/remote-calls.ts'
-import { Places } from './places.ts'
+import { ThreadLimit } from './thread-limit.ts'
 import { openUnpackJournals, type UnpackJournals } from './unpack-journals.ts'
 import { STOP_MS, UnpackThread, UnpackThreads } from './unpack-thread.ts'
 
@@ -19,7 +19,7 @@ export interface Unpacker extends AsyncDisposable {
    * Unpacks a tar archive, plain or compressed with gzip or zstd, into the directory `dest`. The chunks of `body`
    * are the unpacker's once they have come: their memory goes to its thread.
    */
-  unpack(dest: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal, access?: Access): Promise<Standing>
+  unpack(dest: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal, access?: Access): Promise<Progress>
 }
 
 export interface UnpackerOptions {
@@ -38,13 +38,13 @@ export const UNPACK_LIMITS: UnpackLimits = {
 }
 
 /** Threads at once, and bodies that wait for one: they wait in the kernel's buffers, not in ours. */
-const PLACES = { what: 'archives being unpacked', limit: 4, waiting: 16, waitMs: 30_000 }
+const THREADS = { what: 'archives being unpacked', limit: 4, waiting: 16, waitMs: 30_000 }
 /** And those into file systems that may not answer, where a thread may keep its place for ever. */
-const FAR_PLACES = { ...PLACES, what: 'archives being unpacked on mounted file systems' }
+const FAR_THREADS = { ...THREADS, what: 'archives being unpacked on mounted file systems' }
 
 export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> {
   const journals = await openUnpackJournals(options.stateDirectory)
-  const [near, far] = [new Places(PLACES), new Places(FAR_PLACES)]
+  const [near, far] = [new ThreadLimit(THREADS), new ThreadLimit(FAR_THREADS)]
   const threads = new UnpackThreads()
   const running = new Set<Promise<unknown>>()
   const stopping = new AbortController()
@@ -118,12 +118,12 @@ async function* withFirst(first: readonly Uint8Array[], chunks: AsyncIterator<Ui
   }
 }
 
-interface Means {
+interface UnpackParts {
   readonly journals: UnpackJournals
   readonly threads: UnpackThreads
 }
 
-async function unpackOne(upload: Upload, { journals, threads }: Means, options: UnpackerOptions): Promise<Standing> {
+async function unpackOne(upload: Upload, { journals, threads }: UnpackParts, options: UnpackerOptions): Promise<Progress> {
   const journal = await journals.open()
   let gone = Promise.resolve()
   try {
@@ -141,7 +141,7 @@ async function unpackOne(upload: Upload, { journals, threads }: Means, options: 
 }
 
 /** Hands the body over chunk by chunk; one that is refused is not read to its end. */
-async function feed(thread: UnpackThread, body: AsyncIterator<Uint8Array>): Promise<Standing> {
+async function feed(thread: UnpackThread, body: AsyncIterator<Uint8Array>): Promise<Progress> {
   try {
     for (;;) {
       const step = await thread.when(() => body.next())
@@ -157,9 +157,9 @@ async function feed(thread: UnpackThread, body: AsyncIterator<Uint8Array>): Prom
 }
 
 /** A fault of the body, with what had been unpacked by then; the thread's own say so already. */
-function told(error: unknown, standing: Standing | undefined): unknown {
-  if (!(error instanceof Fault) || standing === undefined) return error
-  const { files, last } = standing
+function told(error: unknown, progress: Progress | undefined): unknown {
+  if (!(error instanceof Fault) || progress === undefined) return error
+  const { files, last } = progress
   return new Fault(error.code, `${error.message}; ${reachedSentence(files, last)}`, {
     details: { ...error.details, files_extracted: files, last_extracted: last ?? null },
     ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),

@@ -2,19 +2,20 @@
 
 import { Header } from 'tar'
 import t from 'tap'
-import { BLOCK, writeUstar, type UstarFields } from '../../../src/threads/archive/pack-ustar.ts'
+import { BLOCK_BYTES } from '../../../src/threads/archive/tar-block.ts'
+import { writeUstar, type UstarFields } from '../../../src/threads/archive/pack-ustar.ts'
 import { seeded } from '../../support/random.ts'
 
 function theirs(fields: UstarFields): { block: Buffer; complete: boolean } {
   const { linkPath, mtime, ...same } = fields
   const link = linkPath === undefined ? {} : { linkpath: linkPath }
   const header = new Header({ ...same, mtime: new Date(mtime * 1000), uname: '', gname: '', ...link })
-  const block = Buffer.alloc(BLOCK)
+  const block = Buffer.alloc(BLOCK_BYTES)
   return { block, complete: !header.encode(block) }
 }
 
 function ours(fields: UstarFields): { block: Buffer; complete: boolean } {
-  const block = Buffer.alloc(BLOCK)
+  const block = Buffer.alloc(BLOCK_BYTES)
   return { complete: writeUstar(block, fields), block }
 }
 

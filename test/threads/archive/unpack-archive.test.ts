@@ -21,7 +21,7 @@ import t from 'tap'
 import { UnpackArchive } from '../../../src/threads/archive/unpack-archive.ts'
 import { readHeader, readPax } from '../../../src/threads/archive/unpack-header.ts'
 import type { UnpackJob } from '../../../src/threads/archive/unpack-job.ts'
-import { type Member, TarReader } from '../../../src/threads/archive/unpack-reader.ts'
+import { TarReader, type UnpackMember } from '../../../src/threads/archive/unpack-reader.ts'
 import type { FaultNotice } from '../../../src/base/fault.ts'
 import { type Random, seeded } from '../../support/random.ts'
 import { asNobody } from '../../support/unprivileged.ts'
@@ -64,7 +64,7 @@ t.test('chunks of any size mean the same', async (t) => {
     const reader = new TarReader({
       header: () => {},
       named: () => {},
-      begin: ({ type, name, target, size }: Member) => void said.push(`${type} ${name} ${target} ${size} `),
+      begin: ({ type, name, target, size }: UnpackMember) => void said.push(`${type} ${name} ${target} ${size} `),
       content: (bytes) => void (said[said.length - 1] += Buffer.from(bytes).toString()),
       end: () => {},
     })

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import type { Standing } from '../../../src/threads/archive/unpack-job.ts'
+import type { Progress } from '../../../src/threads/archive/unpack-job.ts'
 import { openUnpacker, type UnpackerOptions } from '../../../src/workspace/archives/unpack.ts'
 import { notesOf, openUnpackJournals } from '../../../src/workspace/archives/unpack-journals.ts'
 import { ground, NO_MOUNTS, tmpfs } from '../../support/mounting.ts'
@@ -31,7 +31,7 @@ interface Attempt {
   readonly limits?: UnpackerOptions['limits']
 }
 
-async function unpack({ dest, state, parts, limits = {} }: Attempt): Promise<Standing> {
+async function unpack({ dest, state, parts, limits = {} }: Attempt): Promise<Progress> {
   await using unpacker = await openUnpacker({ stateDirectory: state, durable: true, limits })
   return await unpacker.unpack(dest, bodyOf(parts), new AbortController().signal)
 }

@@ -11,7 +11,7 @@ import { mountPoints } from '../mounts/remote-mounts.ts'
 import { giveName } from './staging.ts'
 import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
 import { notRegular, specialType } from '../opening/regular-file.ts'
-import { findEnds, makeParents, sameName, type Ends, type Relocation } from './relocation.ts'
+import { findEnds, makeParents, sameName, type RelocationEnds, type Relocation } from './relocation.ts'
 import { copyBeside, moveByCopy } from './relocated-copy.ts'
 import type { CopyTally } from '../tree/tree-copy.ts'
 
@@ -28,14 +28,14 @@ const MOST_COPIES = 8
 
 type CopyTurn = (work: () => Promise<CopyTally>) => Promise<CopyTally>
 
-interface Means {
+interface MoverParts {
   readonly writer: Pick<FileWriter, 'journal' | 'alone'>
   readonly durable: boolean
   /** Not moved itself. */
   readonly workdir: string
 }
 
-export function openMover(means: Means): Mover {
+export function openMover(means: MoverParts): Mover {
   const running = new Set<Promise<unknown>>()
   let accepting = true
   let copies = 0
@@ -74,14 +74,14 @@ export function openMover(means: Means): Mover {
   }
 }
 
-interface Task {
-  readonly means: Means
+interface MoveTask {
+  readonly means: MoverParts
   readonly signal: AbortSignal
   /** Runs a copy, where one more may run. */
   readonly takeTurn: CopyTurn
 }
 
-async function move(request: Relocation, task: Task): Promise<CopyTally | undefined> {
+async function move(request: Relocation, task: MoveTask): Promise<CopyTally | undefined> {
   const { path } = request
   refuseProtected(path, path, 'moved')
   using ends = await findEnds(request)
@@ -103,7 +103,7 @@ async function move(request: Relocation, task: Task): Promise<CopyTally | undefi
 }
 
 /** False where the new name is on another file system, or the file system renames no such directory. */
-async function rename(ends: Ends, path: string): Promise<boolean> {
+async function rename(ends: RelocationEnds, path: string): Promise<boolean> {
   const { source, what, name } = ends
   try {
     // Renaming one name of a file to another of its names does nothing.
@@ -116,12 +116,16 @@ async function rename(ends: Ends, path: string): Promise<boolean> {
   }
 }
 
-async function moveAcross(request: Relocation, ends: Ends, { means, signal, takeTurn }: Task): Promise<CopyTally> {
+async function moveAcross(
+  request: Relocation,
+  ends: RelocationEnds,
+  { means, signal, takeTurn }: MoveTask,
+): Promise<CopyTally> {
   await refuseMount(request.path, (point) => point.startsWith(`${ends.source.real}/`))
   return await takeTurn(() => moveByCopy(ends, { ...means, path: request.path, signal }))
 }
 
-async function copy(request: Relocation, { means, signal, takeTurn }: Task): Promise<CopyTally> {
+async function copy(request: Relocation, { means, signal, takeTurn }: MoveTask): Promise<CopyTally> {
   using ends = await findEnds(request)
   const special = specialType(ends.what)
   if (special !== undefined) throw notRegular(request.path, `a ${special.replace('_', ' ')}`)
@@ -141,7 +145,7 @@ async function refuseMount(path: string, within: (point: string) => boolean): Pr
 }
 
 /** True where the new name belongs to the very file already, by another name of it. */
-async function isSameFile({ source, what, name }: Ends): Promise<boolean> {
+async function isSameFile({ source, what, name }: RelocationEnds): Promise<boolean> {
   const now = await lookAt(name.entry)
   if (now === undefined || now.ino !== what.ino || now.dev !== what.dev || !name.overwrite) return false
   const [above, aboveNew] = await Promise.all([source, name.entry].map(({ directory }) => stat(directory.way('.'))))

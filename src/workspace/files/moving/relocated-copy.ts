@@ -10,8 +10,8 @@ import { flushFileSystem } from '../../../native/files.ts'
 import type { FileWriter } from '../write/file-writer.ts'
 import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { giveName, type NewName, openStaging, putAway, type Staging } from './staging.ts'
-import { refuseUnremovable, removed, removedFrom } from '../tree/removability.ts'
-import type { Ends } from './relocation.ts'
+import { parentFacts, refuseUnremovable, removalFacts } from '../tree/removability.ts'
+import type { RelocationEnds } from './relocation.ts'
 import { copyTree, type CopyTally } from '../tree/tree-copy.ts'
 import type { WriteJournal } from '../write/write-journal.ts'
 
@@ -23,7 +23,7 @@ export interface CopyWork {
   readonly signal: AbortSignal
 }
 
-export async function copyBeside(ends: Ends, work: CopyWork): Promise<CopyTally> {
+export async function copyBeside(ends: RelocationEnds, work: CopyWork): Promise<CopyTally> {
   const { what, name } = ends
   await using staging = await openStaging(name.entry, work.writer.journal)
   try {
@@ -36,10 +36,10 @@ export async function copyBeside(ends: Ends, work: CopyWork): Promise<CopyTally>
   }
 }
 
-export async function moveByCopy(ends: Ends, work: CopyWork): Promise<CopyTally> {
+export async function moveByCopy(ends: RelocationEnds, work: CopyWork): Promise<CopyTally> {
   const { source, what, name } = ends
   const { writer, durable } = work
-  refuseUnremovable(await removedFrom(source.directory.way('.')), removed(source.way, what), work.path)
+  refuseUnremovable(await parentFacts(source.directory.way('.')), removalFacts(source.way, what), work.path)
   await using staging = await openStaging(name.entry, writer.journal)
   let tally: CopyTally
   try {
@@ -58,7 +58,7 @@ export async function moveByCopy(ends: Ends, work: CopyWork): Promise<CopyTally>
 }
 
 async function stage(
-  { source, what, name }: Ends,
+  { source, what, name }: RelocationEnds,
   staging: Staging,
   { durable, signal, whole }: CopyWork & { readonly whole: boolean },
 ): Promise<CopyTally> {
@@ -75,7 +75,7 @@ async function flush(directory: string): Promise<void> {
 }
 
 /** The copy gets its name and the source goes out of sight, or neither. Disposing of the result removes the source. */
-async function exchangePlaces(ends: Ends, staging: Staging, work: CopyWork): Promise<AsyncDisposable> {
+async function exchangePlaces(ends: RelocationEnds, staging: Staging, work: CopyWork): Promise<AsyncDisposable> {
   const { source, what, name } = ends
   const { journal } = work.writer
   await using before = await keepStanding(name, journal)
@@ -99,12 +99,12 @@ async function exchangePlaces(ends: Ends, staging: Staging, work: CopyWork): Pro
 }
 
 /** A second name, until disposed of, for the file that is about to be replaced; undefined: there is none. */
-interface Standing extends AsyncDisposable {
+interface KeptTarget extends AsyncDisposable {
   /** Undefined where the file system has no hard links. */
   readonly kept: HeldEntry | undefined
 }
 
-async function keepStanding(name: NewName, journal: WriteJournal): Promise<Standing | undefined> {
+async function keepStanding(name: NewName, journal: WriteJournal): Promise<KeptTarget | undefined> {
   if (!name.overwrite || (await lookAt(name.entry)) === undefined) return undefined
   const place = await openStaging(name.entry, journal)
   const dispose = { [Symbol.asyncDispose]: () => place[Symbol.asyncDispose]() }
@@ -117,7 +117,7 @@ async function keepStanding(name: NewName, journal: WriteJournal): Promise<Stand
 }
 
 /** False where what was replaced cannot be had again: then the copy stays. */
-async function takeBack(name: NewName, staging: Staging, before: Standing | undefined): Promise<boolean> {
+async function takeBack(name: NewName, staging: Staging, before: KeptTarget | undefined): Promise<boolean> {
   if (before === undefined) await rename(name.entry.way, staging.entry.way)
   else if (before.kept === undefined) return false
   else await rename(before.kept.way, name.entry.way)

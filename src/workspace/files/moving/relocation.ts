@@ -29,17 +29,17 @@ export interface Relocation {
   readonly access?: Access
 }
 
-export interface Source {
+export interface RelocationSource {
   readonly source: HeldEntry
   readonly what: Stats
 }
 
-export interface Ends extends Source {
+export interface RelocationEnds extends RelocationSource {
   readonly name: NewName
 }
 
 /** The source, and how much there is of the way to the new name. */
-export interface FoundEnds extends Source, Disposable {
+export interface FoundEnds extends RelocationSource, Disposable {
   readonly above: HeldDirectory
   /** Directories to be made below it. */
   readonly missing: readonly string[]
@@ -65,7 +65,7 @@ export async function findEnds(request: Relocation): Promise<FoundEnds> {
   return { source, what, above, missing, [Symbol.dispose]: () => held.dispose() }
 }
 
-async function findSource(asker: Required<Omit<Asker, 'reach'>>, stack: DisposableStack): Promise<Source> {
+async function findSource(asker: Required<Omit<Asker, 'reach'>>, stack: DisposableStack): Promise<RelocationSource> {
   const { path } = asker
   try {
     const source = stack.use(await holdEntry(path, asker))

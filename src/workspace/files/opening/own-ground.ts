@@ -29,7 +29,7 @@ export interface OwnPaths {
 const MOST_FILES = 10_000
 
 /** The ground as it is now. */
-interface Ground {
+interface OwnGround {
   readonly mounts: readonly Mount[]
   readonly places: readonly DevicePath[]
   /** `dev:ino` of the directories and files themselves. */
@@ -78,7 +78,7 @@ function refused(path: string): Fault {
   return new Fault('forbidden', sentence, { details: { field: 'path', got: path } })
 }
 
-async function isOwn(fd: number, ground: Ground, own: OwnPaths): Promise<boolean> {
+async function isOwn(fd: number, ground: OwnGround, own: OwnPaths): Promise<boolean> {
   const opened = mountOfOpened(fd, ground.mounts)
   // Of a mount that is not ours to see (another process's view, a pipe) nothing can be told.
   if (opened === undefined) return true
@@ -114,11 +114,11 @@ function idOf({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`
 }
 
-function isPlaced({ device, path }: DevicePath, { places }: Ground): boolean {
+function isPlaced({ device, path }: DevicePath, { places }: OwnGround): boolean {
   return places.some((place) => place.device === device && isWithin(path, place.path))
 }
 
-function holdsOwn(path: string, { paths }: Ground): boolean {
+function holdsOwn(path: string, { paths }: OwnGround): boolean {
   return paths.some((own) => isWithin(own, path))
 }
 
@@ -163,7 +163,7 @@ async function mountsNow(): Promise<Mount[]> {
   return parseMounts(await readFile('/proc/self/mountinfo', 'latin1').catch(() => ''))
 }
 
-async function look(own: OwnPaths): Promise<Ground> {
+async function look(own: OwnPaths): Promise<OwnGround> {
   const mounts = await mountsNow()
   const configured = [...own.directories, ...own.files].map((path) => resolve(path))
   const named = (await Promise.all(configured.map(namesOf))).flat()
@@ -229,7 +229,7 @@ async function idsOfFiles({ directories, files }: OwnPaths): Promise<Set<string>
   return ids
 }
 
-async function leftOut({ paths }: Ground, own: OwnPaths): Promise<LeftOut> {
+async function leftOut({ paths }: OwnGround, own: OwnPaths): Promise<LeftOut> {
   const ids = await idsOfFiles(own)
   const found = await Promise.all(paths.map((path) => stat(Buffer.from(path, 'latin1'), BIG).catch(() => undefined)))
   for (const stats of found) if (stats !== undefined) ids.add(idOf(stats))

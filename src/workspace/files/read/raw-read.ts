@@ -48,14 +48,14 @@ export async function openRaw(path: string, access?: Access): Promise<RawFile> {
   }
 }
 
-interface Source {
+interface OpenedSource {
   readonly handle: FileHandle
   readonly path: string
   /** As they were when it was opened. */
   readonly stats: BigIntStats
 }
 
-async function* stretch(source: Source, from: number, to: number): AsyncGenerator<Uint8Array> {
+async function* stretch(source: OpenedSource, from: number, to: number): AsyncGenerator<Uint8Array> {
   let at = from
   let free = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, to - from))
   let spare = to - from > CHUNK_BYTES ? Buffer.allocUnsafeSlow(CHUNK_BYTES) : free
@@ -81,13 +81,13 @@ async function* stretch(source: Source, from: number, to: number): AsyncGenerato
 }
 
 /** A file of the kernel: its end is where it says so. */
-async function* everything(source: Source, beginning: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* everything(source: OpenedSource, beginning: Uint8Array): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   for (let chunk = beginning; chunk.byteLength > 0; chunk = await fill(source, buffer, null)) yield chunk
 }
 
 /** Reads once; the part of `buffer` that was filled, empty at the end of the file. */
-async function fill({ handle, path }: Source, buffer: Buffer, at: number | null): Promise<Uint8Array> {
+async function fill({ handle, path }: OpenedSource, buffer: Buffer, at: number | null): Promise<Uint8Array> {
   try {
     return buffer.subarray(0, (await handle.read(buffer, 0, buffer.byteLength, at)).bytesRead)
   } catch (error) {
@@ -96,7 +96,7 @@ async function fill({ handle, path }: Source, buffer: Buffer, at: number | null)
 }
 
 /** Before the last chunk leaves: what was read is of one moment, or the reader gets to know. */
-async function refuseChanged({ handle, path, stats }: Source): Promise<void> {
+async function refuseChanged({ handle, path, stats }: OpenedSource): Promise<void> {
   const now = await handle.stat({ bigint: true })
   if (now.size < stats.size || (now.size === stats.size && now.mtimeNs !== stats.mtimeNs)) throw changed(path)
 }

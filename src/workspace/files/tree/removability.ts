@@ -9,13 +9,13 @@ import { fileFlag, type FileFlag } from '../../../native/file-flags.ts'
 import { isLocalDevice, onlyLocal } from '../mounts/remote-mounts.ts'
 
 /** What counts of an entry that is to go. */
-export interface Removed {
+export interface RemovalFacts {
   readonly uid: number
   readonly flag: FileFlag | undefined
 }
 
 /** And of the directory that it goes from. */
-export interface RemovedFrom extends Removed {
+export interface ParentFacts extends RemovalFacts {
   readonly mode: number
   /** Names may be taken from it, as far as permissions and the mount go. */
   readonly writable: boolean
@@ -24,7 +24,7 @@ export interface RemovedFrom extends Removed {
 const STICKY = 0o1000
 
 /** Why it cannot be removed by `user`; undefined: nothing is known against it. */
-export function obstacle(from: RemovedFrom, entry: Removed, user: number): string | undefined {
+export function obstacle(from: ParentFacts, entry: RemovalFacts, user: number): string | undefined {
   if (entry.flag !== undefined) return `it is ${entry.flag}`
   if (from.flag !== undefined) return `the directory that it is in is ${from.flag}`
   if (!from.writable) return 'the directory that it is in may not be changed by this daemon'
@@ -33,7 +33,7 @@ export function obstacle(from: RemovedFrom, entry: Removed, user: number): strin
 }
 
 /** Throws where it cannot be removed. `path` names it. */
-export function refuseUnremovable(from: RemovedFrom, entry: Removed, path: string): void {
+export function refuseUnremovable(from: ParentFacts, entry: RemovalFacts, path: string): void {
   const why = obstacle(from, entry, process.geteuid?.() ?? 0)
   if (why === undefined) return
   const sentence = `path ${quote(path)} cannot be removed after it is copied to another file system: ${why}; nothing was moved`
@@ -44,14 +44,17 @@ export function refuseUnremovable(from: RemovedFrom, entry: Removed, path: strin
  * `way`: the entry itself, a link not followed. The kernel is asked for flags on a device of this machine alone: the call
  * is synchronous, and a server elsewhere may not answer.
  */
-export function removed(way: Buffer | string, { uid, dev }: Pick<Stats | BigIntStats, 'uid' | 'dev'>): Removed {
+export function removalFacts(
+  way: Buffer | string,
+  { uid, dev }: Pick<Stats | BigIntStats, 'uid' | 'dev'>,
+): RemovalFacts {
   return { uid: Number(uid), flag: isLocalDevice(dev) ? fileFlag(way) : undefined }
 }
 
 /** Of a directory that is open. `way` leads to it. */
-export async function removedFrom(way: string): Promise<RemovedFrom> {
+export async function parentFacts(way: string): Promise<ParentFacts> {
   const stats = onlyLocal() ? statSync(way) : await stat(way)
-  return { ...removed(way, stats), mode: stats.mode, writable: await isWritable(way) }
+  return { ...removalFacts(way, stats), mode: stats.mode, writable: await isWritable(way) }
 }
 
 const CHANGED = constants.W_OK | constants.X_OK

@@ -11,7 +11,7 @@ import { setLinkTimesElsewhere, setPathTimes } from '../../../native/files.ts'
 import { pseudoDevices, onlyLocal } from '../mounts/remote-mounts.ts'
 import { openStack, type DirectoryStack, walkTree, type TreeVisitor } from './tree-walk.ts'
 import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
-import { refuseUnremovable, removed, removedFrom, type Removed, type RemovedFrom } from './removability.ts'
+import { parentFacts, refuseUnremovable, removalFacts, type ParentFacts, type RemovalFacts } from './removability.ts'
 import { copyOpenFile, dress, type CopyManner } from './file-copy.ts'
 
 export interface CopyTally {
@@ -51,7 +51,7 @@ class Copy {
   readonly #to: HeldEntry
   readonly #manner: CopyManner
   /** Of a move: the directories that its entries are to be removed from, the deepest last. */
-  readonly #parents: RemovedFrom[] = []
+  readonly #parents: ParentFacts[] = []
   /** Of files with several names: the first one's copy, by device and inode. */
   readonly #shared = new Map<string, Promise<string | undefined>>()
 
@@ -107,12 +107,12 @@ class Copy {
   /** A directory whose entries come next. What a move could not remove is refused. */
   async #goInto(source: DirectoryStack, below: string): Promise<void> {
     if (!this.#manner.whole) return
-    const facts = await removedFrom(String(source.entry('.')))
+    const facts = await parentFacts(String(source.entry('.')))
     this.#refuseUnremovable(facts, below)
     this.#parents.push(facts)
   }
 
-  #refuseUnremovable(entry: Removed, below: string): void {
+  #refuseUnremovable(entry: RemovalFacts, below: string): void {
     const from = this.#parents.at(-1)
     if (from !== undefined) refuseUnremovable(from, entry, this.#source(below))
   }
@@ -126,7 +126,7 @@ class Copy {
     this.#manner.signal.throwIfAborted()
     try {
       const stats = await lstat(from, { bigint: true })
-      if (this.#manner.whole) this.#refuseUnremovable(removed(from, stats), below)
+      if (this.#manner.whole) this.#refuseUnremovable(removalFacts(from, stats), below)
       if (stats.isSymbolicLink()) await this.#link(from, stats, to)
       else if (stats.isFile()) await this.#file(from, to, below)
       else this.tally.skipped++

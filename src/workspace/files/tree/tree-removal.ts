@@ -12,7 +12,7 @@ const BATCH = 64
 /** A directory that others keep filling while we empty it is given up after this many rounds. */
 const MOST_REFILLS = 20
 
-interface Level {
+interface EmptiedLevel {
   /** Its name in the directory above. */
   readonly name: Buffer
   /** Subdirectories found and not yet removed. */
@@ -25,7 +25,7 @@ interface Level {
 /** Empties the top of the stack, and comes back there. */
 export async function emptyDirectory(stack: DirectoryStack, signal: AbortSignal): Promise<void> {
   const { dev, mount } = stack
-  const levels: Level[] = [newLevel(Buffer.alloc(0))]
+  const levels: EmptiedLevel[] = [newLevel(Buffer.alloc(0))]
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     signal.throwIfAborted()
     const next = level.subdirectories.at(-1)
@@ -47,12 +47,12 @@ export async function emptyDirectory(stack: DirectoryStack, signal: AbortSignal)
   }
 }
 
-function newLevel(name: Buffer): Level {
+function newLevel(name: Buffer): EmptiedLevel {
   return { name, subdirectories: [], seenAll: false, refills: 0 }
 }
 
 /** Unlinks up to BATCH entries and notes the directories among them. */
-async function takeBatch(stack: DirectoryStack, level: Level): Promise<void> {
+async function takeBatch(stack: DirectoryStack, level: EmptiedLevel): Promise<void> {
   const files: Buffer[] = []
   // Names that are not UTF-8 exist: they are read and handed back as bytes. The types know no such encoding.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH }
@@ -76,7 +76,7 @@ async function unlinkOrNote(path: Buffer): Promise<void> {
   }
 }
 
-async function removeEmptied(stack: DirectoryStack, above: Level, emptied: Level): Promise<void> {
+async function removeEmptied(stack: DirectoryStack, above: EmptiedLevel, emptied: EmptiedLevel): Promise<void> {
   try {
     await rmdir(stack.entry(emptied.name))
   } catch (error) {

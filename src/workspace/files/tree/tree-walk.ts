@@ -113,7 +113,7 @@ const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 /** Directories kept open on the way down; those above are closed, and opened again on the way back. */
 const MOST_OPEN = 32
 
-interface Level {
+interface OpenLevel {
   readonly dev: number
   readonly ino: number
   /** Always there for the deepest level. */
@@ -121,10 +121,10 @@ interface Level {
 }
 
 export class DirectoryStack implements AsyncDisposable {
-  readonly #levels: Level[]
-  #deepest: Level & { readonly handle: FileHandle }
+  readonly #levels: OpenLevel[]
+  #deepest: OpenLevel & { readonly handle: FileHandle }
 
-  constructor(top: Level & { readonly handle: FileHandle }) {
+  constructor(top: OpenLevel & { readonly handle: FileHandle }) {
     this.#levels = [top]
     this.#deepest = top
   }
@@ -181,7 +181,7 @@ export async function openStack(path: string): Promise<DirectoryStack> {
   return new DirectoryStack(await openLevel(path))
 }
 
-async function openLevel(path: Buffer | string): Promise<Level & { readonly handle: FileHandle }> {
+async function openLevel(path: Buffer | string): Promise<OpenLevel & { readonly handle: FileHandle }> {
   const handle = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   try {
     const { dev, ino } = await handle.stat()
@@ -192,13 +192,13 @@ async function openLevel(path: Buffer | string): Promise<Level & { readonly hand
   }
 }
 
-async function closeLevel(level: Level | undefined): Promise<void> {
+async function closeLevel(level: OpenLevel | undefined): Promise<void> {
   const handle = level?.handle
   if (level !== undefined) level.handle = undefined
   await handle?.close()
 }
 
-async function openAbove(directory: FileHandle, expected: Level): Promise<FileHandle> {
+async function openAbove(directory: FileHandle, expected: OpenLevel): Promise<FileHandle> {
   const above = await openLevel(entryOfOpened(directory.fd, '..'))
   if (above.dev === expected.dev && above.ino === expected.ino) return above.handle
   await above.handle.close()

@@ -9,8 +9,15 @@ import { EVERYTHING, type Access } from '../opening/access.ts'
 import { contentBytes, type Encoding } from '../encoding.ts'
 import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
 import { foresee, type HeldEntry, lookExactlyAt, pin } from '../opening/held-directory.ts'
-import { keepAtHand, type SentContent, receive, openTemporary, type TemporaryFile } from './new-content.ts'
-import { type Precondition, type WriteJob, type WriterParts, type Written, FILE_MODE } from './write-job.ts'
+import {
+  keepAtHand,
+  openTemporary,
+  Receiver,
+  type SentContent,
+  type TemporaryFile,
+  type WriterParts,
+} from './new-content.ts'
+import { type Precondition, type WriteJob, type Written, FILE_MODE } from './write-job.ts'
 import { TargetTurns } from './target-turns.ts'
 import { openWriteJournal, type WriteJournal } from './write-journal.ts'
 import { findTarget } from './write-target.ts'
@@ -48,7 +55,7 @@ export interface FileWriter extends AsyncDisposable {
 
 export async function openFileWriter(options: { stateDirectory: string; durable: boolean }): Promise<FileWriter> {
   const journal = await openWriteJournal(options.stateDirectory)
-  const parts: WriterParts = { ...options, journal }
+  const parts: WriterParts = { ...options, journal, receiver: new Receiver() }
   const turns = new TargetTurns()
   const running = new Set<Promise<unknown>>()
   let open = true
@@ -76,7 +83,7 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
   }
 }
 
-interface Means {
+interface WriteContext {
   readonly parts: WriterParts
   readonly turns: TargetTurns
   readonly signal: AbortSignal
@@ -85,7 +92,7 @@ interface Means {
 /** The last step of a write, given what stands at the target now. */
 type LastStep = (now: Stats | undefined) => Promise<Written>
 
-async function write(request: WriteRequest, { parts, turns, signal }: Means): Promise<Written> {
+async function write(request: WriteRequest, { parts, turns, signal }: WriteContext): Promise<Written> {
   const { content, condition, append, access = EVERYTHING } = request
   const sent = isStream(content) ? content : await contentBytes(content, request.encoding)
   await foresee(request.path, { access }, false)
@@ -164,10 +171,10 @@ interface Replacement {
   /** False: it cannot be all that the target is, and only its content is of use. */
   readonly fit: boolean
   /** Whose owner, attributes and permissions it has. */
-  readonly like: Identity | undefined
+  readonly like: FileIdentity | undefined
 }
 
-interface Identity {
+interface FileIdentity {
   readonly dev: number
   readonly ino: number
 }
@@ -175,8 +182,8 @@ interface Identity {
 /** Receives the content into `file` and makes it what the target is to be. */
 async function prepare(file: TemporaryFile, sent: SentContent, job: WriteJob): Promise<Replacement> {
   const { handle, path } = file
-  const size = await receive(sent, handle, job.signal)
-  let like: Identity | undefined
+  const size = await job.receiver.receive(sent, handle, job.signal)
+  let like: FileIdentity | undefined
   try {
     like = await takeOver(handle, job, job.existing !== undefined)
   } catch (error) {
@@ -202,7 +209,7 @@ async function replace(made: Replacement, job: WriteJob, now: Stats | undefined)
   return { size, atomic: true, created: now === undefined, etag, ...(hash === undefined ? {} : { hash }) }
 }
 
-function isSame(one: Identity, other: Identity | undefined): boolean {
+function isSame(one: FileIdentity, other: FileIdentity | undefined): boolean {
   return other !== undefined && one.ino === other.ino && one.dev === other.dev
 }
 
@@ -225,7 +232,7 @@ async function afterwards({ target }: WriteJob, own: BigIntStats): Promise<BigIn
  * Owner before mode, since a change of owner clears bits; ACLs before mode, which has the last word on both (F-10).
  * Returns the file that they are of.
  */
-async function takeOver(handle: FileHandle, job: WriteJob, replacing: boolean): Promise<Identity | undefined> {
+async function takeOver(handle: FileHandle, job: WriteJob, replacing: boolean): Promise<FileIdentity | undefined> {
   using standing = replacing ? await pin(job.target).catch(unlessMissing) : undefined
   const old = standing?.stats.isFile() === true ? standing.stats : undefined
   if (old !== undefined) {

@@ -6,7 +6,6 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, rename, unlink } from '../../../base/path-calls.ts'
 import { temporaryName } from '../../../base/temporary-name.ts'
 import { giveBack } from '../../../base/tally.ts'
-import { SLICE_BYTES, writeAll, type WriteJob } from './write-job.ts'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { bytesOfText, textOfBytes } from '../../../base/bytes-text.ts'
@@ -20,51 +19,71 @@ export type SentContent = Uint8Array | AsyncIterable<Uint8Array>
 
 export type NewContent = Uint8Array | { readonly file: TemporaryFile; readonly size: number }
 
+/** What every write of one writer shares. */
+export interface WriterParts {
+  readonly journal: WriteJournal
+  readonly receiver: Receiver
+  /** The directory where content is kept while a file is written in place. */
+  readonly stateDirectory: string
+  /** False: nothing is synced (`files.durable`). */
+  readonly durable: boolean
+}
+
+/** Bytes that one write(2) takes at most: the signal is looked at in between. */
+const SLICE_BYTES = 1024 * 1024
+
 export function sizeOf(content: NewContent): number {
   return content instanceof Uint8Array ? content.byteLength : content.size
 }
 
 /** Receives a stream into the state directory; bytes stay where they are. */
-export async function keepAtHand(sent: SentContent, job: WriteJob, stack: AsyncDisposableStack): Promise<NewContent> {
+export async function keepAtHand(
+  sent: SentContent,
+  job: WriterParts & { readonly signal: AbortSignal },
+  stack: AsyncDisposableStack,
+): Promise<NewContent> {
   if (sent instanceof Uint8Array) return sent
   const file = stack.use(await openAside(job.stateDirectory, job.journal))
-  return { file, size: await receive(sent, file.handle, job.signal) }
+  return { file, size: await job.receiver.receive(sent, file.handle, job.signal) }
 }
 
-/** Chunks of a stream that are on their way into the file, each to its own place, while the next ones come in. */
+/** Chunks of one stream that are on their way into the file, each to its own place, while the next ones come in. */
 const WRITES_AT_ONCE = 4
-/** Of all streams together; beyond that each has one. Each write holds its chunk, 64 KiB. */
+/** Writes of all streams together; beyond that each stream has one. A write holds its chunk, 64 KiB. */
 const SHARED_WRITES = 64
 
-let writingOfAll = 0
+/** Receives streams into files. One for each writer: all of its streams share the limit of writes. */
+export class Receiver {
+  #writes = 0
 
-/** Writes what comes to the beginning of an empty file; returns its length. */
-export async function receive(sent: SentContent, to: FileHandle, signal: AbortSignal): Promise<number> {
-  if (sent instanceof Uint8Array) {
-    await writeAll(to, sent, { at: 0, signal })
-    return sent.byteLength
-  }
-  let size = 0
-  const writing = new Set<Promise<void>>()
-  try {
-    for await (const chunk of sent) {
-      while (writing.size >= (writingOfAll < SHARED_WRITES ? WRITES_AT_ONCE : 1)) await Promise.race(writing)
-      writingOfAll++
-      const write = writeAll(to, chunk, { at: size, signal })
-        .finally(() => writingOfAll--)
-        .then(() => {
-          writing.delete(write)
-          giveBack(chunk)
-        })
-      write.catch(() => undefined) // told by whoever waits for it next
-      writing.add(write)
-      size += chunk.byteLength
+  /** Writes all bytes to the beginning of an empty file; resolves with their number. */
+  async receive(sent: SentContent, to: FileHandle, signal: AbortSignal): Promise<number> {
+    if (sent instanceof Uint8Array) {
+      await writeAll(to, sent, { at: 0, signal })
+      return sent.byteLength
     }
-    await Promise.all(writing)
-  } finally {
-    await Promise.allSettled(writing) // the file is closed after this
+    let size = 0
+    const writing = new Set<Promise<void>>()
+    try {
+      for await (const chunk of sent) {
+        while (writing.size >= (this.#writes < SHARED_WRITES ? WRITES_AT_ONCE : 1)) await Promise.race(writing)
+        this.#writes++
+        const write = writeAll(to, chunk, { at: size, signal })
+          .finally(() => this.#writes--)
+          .then(() => {
+            writing.delete(write)
+            giveBack(chunk)
+          })
+        write.catch(() => undefined) // the next wait for it throws
+        writing.add(write)
+        size += chunk.byteLength
+      }
+      await Promise.all(writing)
+    } finally {
+      await Promise.allSettled(writing) // the file is closed after this
+    }
+    return size
   }
-  return size
 }
 
 export interface Part {
@@ -81,6 +100,19 @@ export async function writePart(content: NewContent, into: FileHandle, part: Par
   if (content instanceof Uint8Array) return await writeAll(into, content.subarray(from, to), { at, signal })
   await using source = await open(content.file.path, constants.O_RDONLY | constants.O_NOFOLLOW)
   await copyBytes(source, into, part)
+}
+
+/** Writes all of `bytes`, however short single writes are. `at`: position, or null to append. */
+async function writeAll(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  { at, signal }: { at: number | null; signal?: AbortSignal | undefined },
+): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    signal?.throwIfAborted()
+    const length = Math.min(SLICE_BYTES, bytes.byteLength - done)
+    done += (await handle.write(bytes, done, length, at === null ? null : at + done)).bytesWritten
+  }
 }
 
 /** Copies a range of one file to a place in another; ends early where the first one has no more. */

@@ -1,9 +1,8 @@
 // What the steps of a write share: the job with everything it needs, and its answer. The steps are new-content.ts, replacement.ts and in-place.ts; file-writer.ts chooses.
 
 import type { Stats } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
 import type { HeldEntry } from '../opening/held-directory.ts'
-import type { WriteJournal } from './write-journal.ts'
+import type { WriterParts } from './new-content.ts'
 import { stat } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../../base/fault.ts'
 import { matchesStrongly, matchesWeakly, readTags, tagOf, type Digest } from '../identity.ts'
@@ -11,9 +10,6 @@ import { remoteCall } from '../mounts/remote-calls.ts'
 
 /** Permissions of a new file (protocol.md#files-write). */
 export const FILE_MODE = 0o644
-
-/** One write(2) takes at most this much: the signal is looked at in between. */
-export const SLICE_BYTES = 1024 * 1024
 
 export interface Written {
   /** The file's size afterwards, in bytes. */
@@ -37,27 +33,6 @@ export interface WriteJob extends WriterParts {
   readonly mode: number | undefined
   readonly digest: Digest | undefined
   readonly signal: AbortSignal
-}
-
-export interface WriterParts {
-  readonly journal: WriteJournal
-  /** Where content is kept while a file is written in place. */
-  readonly stateDirectory: string
-  /** False: nothing is synced (`files.durable`). */
-  readonly durable: boolean
-}
-
-/** Writes all of `bytes`, however short single writes are. `at`: position, or null to append. */
-export async function writeAll(
-  handle: FileHandle,
-  bytes: Uint8Array,
-  { at, signal }: { at: number | null; signal?: AbortSignal | undefined },
-): Promise<void> {
-  for (let done = 0; done < bytes.byteLength;) {
-    signal?.throwIfAborted()
-    const length = Math.min(SLICE_BYTES, bytes.byteLength - done)
-    done += (await handle.write(bytes, done, length, at === null ? null : at + done)).bytesWritten
-  }
 }
 
 // What must hold of a file for it to be written (RFC 9110 13.1; protocol.md#files-raw): asked early, so that nothing is

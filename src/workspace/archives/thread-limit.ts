@@ -1,10 +1,10 @@
-// Places for work that has a thread of its own: so many at once; a few more wait in line for a while, and
+// ThreadLimit for work that has a thread of its own: so many at once; a few more wait in line for a while, and
 // whoever finds the line full, or waits too long in it, is told when to come again.
 
 import { Fault } from '../../base/fault.ts'
 import { type End, waitFor } from '../../base/waiting.ts'
 
-export interface PlaceLimits {
+export interface ThreadLimitOptions {
   /** What takes a place, in the plural, for the sentence. */
   readonly what: string
   readonly limit: number
@@ -16,14 +16,14 @@ export interface PlaceLimits {
 /** Seconds until a refused client should try again. */
 const RETRY_AFTER = 10
 
-export class Places {
-  readonly #limits: PlaceLimits
+export class ThreadLimit {
+  readonly #limits: ThreadLimitOptions
   /** Each is told true when it has its place, false when it will have none. */
   readonly #line = new Set<End<boolean>>()
   #taken = 0
   #closed = false
 
-  constructor(limits: PlaceLimits) {
+  constructor(limits: ThreadLimitOptions) {
     this.#limits = limits
   }
 
