@@ -6,15 +6,17 @@ import * as sync from 'node:fs'
 import * as files from 'node:fs/promises'
 import { bytesOfText, textOfBytes } from './bytes-text.ts'
 
-/** The path as Node takes it. */
+/** Returns the path as Node takes it: bytes if the text is not UTF-8. */
 export function exactPath<P>(path: P): P | Buffer {
   return typeof path === 'string' && !path.isWellFormed() ? bytesOfText(path) : path
 }
 
-/** The call with each of its texts exact: paths are first or second, and no other argument has half characters. */
+/**
+ * Returns the call with each of its texts exact: paths are first or second, and no other argument has half characters.
+ */
 function byBytes<F extends (...given: never[]) => unknown>(call: F): F {
   const exact = (...given: never[]): unknown => call(...(given.map(exactPath) as never[]))
-  return exact as F // takes and returns what the call does
+  return exact as F // it takes and returns what the call does
 }
 
 export const access = byBytes(files.access)
@@ -43,7 +45,7 @@ export const statSync = byBytes(sync.statSync)
 
 type Path = string | Buffer
 
-/** `node:fs` open(2) with a callback, which gives a bare descriptor. */
+/** Opens in Node's file threads; resolves with a bare descriptor, for which no file handle is made. */
 export const openElsewhere = (path: Path, flags: number): Promise<number> =>
   new Promise((resolve, reject) => {
     sync.open(exactPath(path), flags, (error, fd) => (error === null ? resolve(fd) : reject(error)))
@@ -61,7 +63,7 @@ export function readlinkSync(path: Path): string {
   return textOfBytes(sync.readlinkSync(exactPath(path), 'buffer'))
 }
 
-/** That of the C library: Node's own goes through text, also where it is given bytes. */
+/** Resolves links as the C library does: Node's own goes through text, also if it is given bytes. */
 export function realpathSync(path: Path): string {
   return textOfBytes(sync.realpathSync.native(exactPath(path), 'buffer'))
 }

@@ -2,8 +2,8 @@
 // passed over, as that standard has it; a header that is none at all is refused, since somebody meant to be sure.
 
 import { createHash } from 'node:crypto'
-import { Fault, quote } from '../base/fault.ts'
 import { extname } from 'node:path'
+import { Fault, quote } from '../base/fault.ts'
 
 /** Names in the header, and the length of such a digest in bytes. */
 const ALGORITHMS: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {

@@ -1,11 +1,11 @@
 // Archives out of the workspace (protocol.md#archives): what lies below some paths, as one stream.
 
+import { Fault } from '../base/fault.ts'
 import { ByteStream, operation } from '../operation.ts'
 import { list, optional, paths, pathsBytes, Type, choice, path } from '../schema.ts'
 import type { PackRemarks } from '../threads/archive/pack-job.ts'
 import { archiveName, chooseFormat, FORMATS, MEDIA_TYPES } from '../workspace/archives/pack.ts'
 import { contentDisposition } from './content-disposition.ts'
-import { Fault } from '../base/fault.ts'
 
 /** The trailer that says what the archive lacks. */
 const SKIPPED = 'x-skipped'

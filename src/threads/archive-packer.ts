@@ -1,5 +1,5 @@
-// The thread of one download: walks, reads, compresses, and fills the slots that the main thread gives back.
-// It lives as long as its archive; a client that takes nothing leaves it without a free slot, and so at rest.
+// The thread of one download: walks, reads, compresses, and fills the slots that the main thread gives back. It lives
+// as long as its archive; a client that takes nothing leaves it without a free slot, and so at rest.
 
 import { workerData } from 'node:worker_threads'
 import { noticeOf } from '../base/fault.ts'

@@ -1,12 +1,12 @@
-// The unpacker's thread: takes one archive after the other in chunks, gives room for more as it uses them up, puts what
-// is in them into the destination, and says how each ended. Told to stop, or at the first thing that is refused, it
-// takes back what is half done.
+// The unpacker's thread: takes one archive after the other in chunks, gives room for more as it uses them up, puts
+// their members into the destination, and says how each archive ended. When it is told to stop, or at the first member
+// that is refused, it takes back what is half done.
 
 import { mainPort } from '../base/port.ts'
+import { giveBack } from '../base/tally.ts'
 import { UnpackArchive } from './archive/unpack-archive.ts'
 import type { FromUnpacker, ToUnpacker, UnpackJob } from './archive/unpack-job.ts'
 import { openSource } from './archive/unpack-source.ts'
-import { giveBack } from '../base/tally.ts'
 
 const STOPPED = new Error('told to stop')
 

@@ -1,5 +1,5 @@
-// The header blocks of one archive member: ustar, with a PAX header before it where ustar cannot say
-// everything (POSIX.1-2001): long names, names that are not ASCII, sizes above 8 GiB, times with fractions.
+// The header blocks of one archive member: `headerOf(member)`. They are ustar, with a PAX header before it if ustar
+// cannot say everything (POSIX.1-2001): long names, names that are not ASCII, sizes above 8 GiB, times with fractions.
 // Names are bytes, and so are PAX records (F-16).
 
 import type { Location } from '../walk/directory.ts'
@@ -8,7 +8,7 @@ import { BLOCK_BYTES, paddingOf } from './tar-block.ts'
 
 export type PackType = 'File' | 'Directory' | 'SymbolicLink' | 'Link'
 
-/** A name as text, and as bytes where those are not UTF-8. */
+/** A name as text, and as bytes if those are not UTF-8. */
 export type Name = Location
 
 export interface PackMember {
@@ -22,7 +22,7 @@ export interface PackMember {
   readonly mtime: bigint
   /** Bytes of content; 0 for everything but files. */
   readonly size: number
-  /** Target of a link: of a hard link the name of an earlier member. */
+  /** The target of a link; of a hard link the name of an earlier member. */
   readonly link?: Name
 }
 
@@ -43,7 +43,7 @@ export function headerOf(member: PackMember): Buffer {
   return records.length === 0 ? block : Buffer.concat([paxHeader(records, seconds), block])
 }
 
-/** Directories end in a slash, as every tar writes them. */
+/** Returns the name with a slash at the end of a directory's, as every tar writes it. */
 function shownName({ name, type }: PackMember): string {
   return type === 'Directory' ? `${name.path}/` : name.path
 }
@@ -65,7 +65,7 @@ function fullRecords({ type, name, link, size, uid, gid }: PackMember): Buffer[]
 /** The largest numbers of ustar's octal fields. */
 const MOST_IN_OCTAL = { size: 0o77777777777, id: 0o7777777 } as const
 
-/** "LENGTH key=value\n", where LENGTH counts itself too. */
+/** Returns "LENGTH key=value\n", where LENGTH counts itself too. */
 export function record(key: string, value: string | Buffer): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from('\n')])
   let length = rest.length + 1
@@ -90,7 +90,7 @@ function nearSeconds(seconds: bigint): number {
   return Number(seconds > DATE_SECONDS ? DATE_SECONDS : seconds < -DATE_SECONDS ? -DATE_SECONDS : seconds)
 }
 
-/** Nanoseconds as seconds with nine decimals at most. */
+/** Returns nanoseconds as seconds with nine decimals at most. */
 export function decimal(time: bigint): string {
   const size = time < 0n ? -time : time
   const fraction = String(size % SECOND)

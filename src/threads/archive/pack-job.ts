@@ -1,6 +1,6 @@
-// What passes between the main thread and the worker that makes one archive: the job at its start; slots of
-// shared memory, filled by the worker and given back by the main thread, which are the only buffers between
-// them; and at the end what could not be taken along.
+// The messages between the main thread and the worker that makes one archive: the job at its start; slots of shared
+// memory, which the worker fills and the main thread gives back, the only buffers between them; and at the end the list
+// of what was left out.
 
 import type { FaultNotice } from '../../base/fault.ts'
 import type { LeftOut } from '../walk/left-out.ts'
@@ -11,7 +11,7 @@ export type ArchiveFormat = 'tar.gz' | 'tar.zst' | 'tar'
 export interface PackRoot {
   readonly path: string
   readonly name: string
-  /** Given with `leftOut`: what was judged, open until the archive is over; undefined then: a link itself. */
+  /** Given with `leftOut`: the judged file, open until the archive is over; undefined then: a link itself. */
   readonly fd?: number | undefined
 }
 
@@ -20,28 +20,31 @@ export interface PackJob {
   readonly format: ArchiveFormat
   /** Globs in .gitignore syntax, relative to each root, braces already expanded. */
   readonly excludes: readonly string[]
-  /** What the caller may not have; undefined: nothing is withheld. */
+  /** The files that are withheld from the caller; undefined: none. */
   readonly leftOut?: LeftOut | undefined
   /** SLOTS times SLOT_BYTES. */
   readonly memory: SharedArrayBuffer
 }
 
-/** A slot is the reader's until it asks for the next: then the system has its bytes (operation.ts, ByteStream). */
+/**
+ * Bytes of a slot, which is the reader's until it asks for the next: then the system has its bytes (operation.ts,
+ * ByteStream).
+ */
 export const SLOT_BYTES = 256 * 1024
-/** One being sent, one waiting, two being filled; more gained nothing (measured). */
+/** One is sent, one waits, two are filled; more gained nothing (measured). */
 export const SLOTS = 4
 
 export function slotsOf(memory: SharedArrayBuffer): Uint8Array[] {
   return Array.from({ length: SLOTS }, (_, slot) => new Uint8Array(memory, slot * SLOT_BYTES, SLOT_BYTES))
 }
 
-/** What an archive lacks although it was asked for, and what it has in another form. */
+/** The entries that an archive lacks although they were asked for, and those that it has in another form. */
 export interface PackRemarks {
   /** Entries left out: counts by reason. What the excludes name is not among them. */
   readonly skipped: Readonly<Record<string, number>>
   /** The first of their paths, with the reason. */
   readonly first: readonly (readonly [reason: string, path: string])[]
-  /** Hard links that went in as files of their own, because too many had to be remembered. */
+  /** Hard links that went in as files, because too many had to be remembered. */
   readonly unlinked: number
 }
 

@@ -1,6 +1,6 @@
-// One ustar header block (POSIX.1-2001), and whether it says everything: names of up to 100 bytes, or up to 155 more
-// before a slash, numbers in octal, and those beyond in base 256 as GNU tar has it. Byte for byte what node-tar makes,
-// so that archives of one tree stay the same (test/threads/archive/pack-ustar.test.ts). Pure.
+// Writes one ustar header block (POSIX.1-2001), and tells whether it says everything: names of up to 100 bytes, or up
+// to 155 more before a slash, numbers in octal, and those beyond in base 256 as GNU tar has it. Byte for byte what
+// node-tar makes, so that archives of one tree stay the same (test/threads/archive/pack-ustar.test.ts). Pure.
 
 import { posix } from 'node:path'
 import { BLOCK_BYTES } from './tar-block.ts'
@@ -40,7 +40,7 @@ const FIELDS = {
 
 type Field = keyof typeof FIELDS
 
-/** Writes the block to the beginning of `block`, which is all zeros. False: it does not say everything. */
+/** Writes the block to the beginning of `block`, which is all zeros. Returns false if it does not say everything. */
 export function writeUstar(block: Buffer, fields: UstarFields): boolean {
   const { name, prefix, whole } = splitName(fields.path)
   const said = [
@@ -62,21 +62,21 @@ export function writeUstar(block: Buffer, fields: UstarFields): boolean {
   return said.every(Boolean)
 }
 
-/** With the field itself taken for blanks. */
+/** Returns the checksum, the field itself taken for blanks. */
 function sumOf(block: Buffer): number {
   let sum = 8 * 0x20
   for (let at = 0; at < BLOCK_BYTES; at++) if (at < 148 || at >= 156) sum += block[at] ?? 0
   return sum
 }
 
-/** True where it fits and every reader takes it: ASCII has one meaning. */
+/** Returns true if the text fits and every reader takes it: ASCII has one meaning. */
 function putText(block: Buffer, field: Field, text: string): boolean {
   const [offset, length] = FIELDS[field]
   block.write(text, offset, length, 'utf8')
   return text.length === Buffer.byteLength(text) && text.length <= length
 }
 
-/** True where it fits in octal. */
+/** Returns true if the number fits in octal. */
 function putNumber(block: Buffer, field: Field, value: number): boolean {
   const [offset, length] = FIELDS[field]
   const digits = value.toString(8)
@@ -89,7 +89,7 @@ function putNumber(block: Buffer, field: Field, value: number): boolean {
   return true
 }
 
-/** Two's complement behind a byte that says so. */
+/** Writes two's complement behind a byte that says so. */
 function writeBase256(field: Buffer, value: number): void {
   let rest = BigInt(value)
   for (let at = field.length - 1; at > 0; at--) {
@@ -109,7 +109,7 @@ interface Split {
 const NAME_BYTES = FIELDS.name[1]
 const PREFIX_BYTES = FIELDS.prefix[1]
 
-/** As much of the end as the name takes, the rest before a slash as the prefix. */
+/** Returns as much of the end as the name takes, and the rest before a slash as the prefix. */
 function splitName(path: string): Split {
   if (Buffer.byteLength(path) < NAME_BYTES) return { name: path, prefix: '', whole: true }
   const root = path.startsWith('/') ? '/' : '.'

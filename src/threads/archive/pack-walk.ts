@@ -1,18 +1,19 @@
-// The walk that puts requested paths and what lies below them on a tape, member by member. Links are stored,
-// never followed; nothing but files, directories and links goes in; a file has in the archive exactly the
-// size it had when it was opened, and one that shrinks meanwhile ends the archive (T-06).
+// Walks requested paths and what lies below them, and puts them into the archive member by member: `for (const _ of
+// walk.run(job))`, which yields at each full block. Links are stored, never followed. Only files, directories and links
+// go in. A file has in the archive exactly the size it had when it was opened; one that shrinks meanwhile ends the
+// archive (T-06). Entries that are left out are counted, and the first of them named.
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
 import { isUtf8 } from 'node:buffer'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
 import { Fault, quote, errnoOf } from '../../base/fault.ts'
-import { below, rootLocation, type Item, type Location } from '../walk/directory.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
-import { Withheld, type Refuses } from '../walk/left-out.ts'
+import { below, rootLocation, type Item, type Location } from '../walk/directory.ts'
 import { Ground, type WalkedDirectory } from '../walk/ground.ts'
+import { Withheld, type Refuses } from '../walk/left-out.ts'
 import { headerOf, type Name, type PackType } from './pack-header.ts'
+import type { PackJob, PackRoot, PackRemarks } from './pack-job.ts'
 import type { BlockWriter } from './pack-outlet.ts'
 import { BLOCK_BYTES, paddingOf } from './tar-block.ts'
-import type { PackJob, PackRoot, PackRemarks } from './pack-job.ts'
 
 /** Files with further hard links that are remembered at a time; about 10 MiB. Later ones go in as files. */
 const MOST_LINKED = 50_000
@@ -30,7 +31,7 @@ export class PackWalk {
   readonly remarks = new SkippedEntries()
   readonly #out: BlockWriter
   #withheld: Withheld | undefined
-  /** Of the directory at hand. */
+  /** Refuses what is open in the directory at hand. */
   #refuses: Refuses | undefined
   readonly #linked = new Map<string, Linked>()
 
@@ -38,7 +39,7 @@ export class PackWalk {
     this.#out = out
   }
 
-  /** The whole archive, down to its end mark. */
+  /** Walks the whole archive, down to its end mark. */
   *run({ roots, excludes, leftOut }: Pick<PackJob, 'roots' | 'excludes' | 'leftOut'>): Generator<void, void> {
     if (leftOut !== undefined) this.#withheld = new Withheld(leftOut)
     for (const root of roots) yield* this.#root(root, { excludes, leftOut })
@@ -57,7 +58,7 @@ export class PackWalk {
     // It was a link when it was judged.
     if (leftOut !== undefined && fd === undefined) return this.remarks.skip('vanished', named.path)
     if (!stats.isDirectory()) return yield* this.#file(location, member, fd === undefined ? FLAGS : FLAGS & ~O_NOFOLLOW)
-    // Of the root directory itself there is no member: what is unpacked has a root of its own.
+    // The root directory itself is no member: an unpacked archive has its own root.
     if (path !== '/') yield* this.#head('Directory', member, stats)
     const judged = leftOut === undefined || fd === undefined ? undefined : { fd, ...leftOut }
     const ground = new Ground(path, { gitignore: false, patterns: excludes, home: NO_HOME, judged })
@@ -87,7 +88,7 @@ export class PackWalk {
     else this.remarks.skip(item.kind, location.path)
   }
 
-  /** False where it is not there any more. */
+  /** Returns false if it does not exist any more. */
   *#directory(location: Location, member: Name): Generator<void, boolean> {
     const stats = this.#attempt(location, () => lstatSync(location.raw ?? location.path, { bigint: true }))
     if (stats === undefined || this.#withheld?.has(stats) === true) return false
@@ -146,7 +147,7 @@ export class PackWalk {
     yield* this.#out.put(headerOf(header))
   }
 
-  /** The member that this file is a further name of; otherwise remembers this one as the first. */
+  /** Returns the member that this file is a further name of; otherwise remembers this one as the first. */
   #linkedTo({ nlink, dev, ino }: BigIntStats, member: Name): Name | undefined {
     if (nlink < 2n) return undefined
     const key = `${dev}:${ino}`
@@ -172,7 +173,7 @@ export class PackWalk {
 
 const NO_HOME = { home: undefined, configHome: undefined }
 
-/** True for a file that says it is empty and is not: the kernel makes it up while it is read. */
+/** Returns true for a file that says it is empty and is not: the kernel makes it up while it is read. */
 function madeUp(fd: number): boolean {
   try {
     return readSync(fd, PROBE, 0, 1, 0) > 0
@@ -182,19 +183,16 @@ function madeUp(fd: number): boolean {
 }
 const PROBE = Buffer.alloc(1)
 
-// What an archive had to leave out, gathered while it is made: counts by reason and the first paths, in
-// bounded memory, to be told after the last byte (T-06).
-
-/** Paths that are named. */
+/** Paths that are named at most. */
 const NAMED = 10
-/** Characters of one that are kept: ten of them, escaped, stay below the 16 KiB that clients take of trailers. */
+/** Characters of a path that are kept: ten of them, escaped, stay below the 16 KiB that clients take of trailers. */
 const NAME_LENGTH = 200
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'vanished',
   ENOTDIR: 'vanished',
   ELOOP: 'vanished', // a link has taken the file's place
-  ENXIO: 'socket', // by the time it was opened
+  ENXIO: 'socket', // a socket had its name when it was opened
   ENAMETOOLONG: 'path_too_long',
 }
 
@@ -208,14 +206,14 @@ class SkippedEntries {
     if (this.#first.length < NAMED) this.#first.push([reason, path.slice(0, NAME_LENGTH)])
   }
 
-  /** Skips what a system call failed on; throws what is no failure of the system. */
+  /** Skips what a system call failed on; throws an error that is no failure of the system. */
   fail(error: unknown, path: string): void {
     const code = errnoOf(error)
     if (code === undefined) throw error
     this.skip(REASONS[code] ?? 'unreadable', path)
   }
 
-  /** A hard link went in as a file. */
+  /** Counts a hard link that went in as a file. */
   unlink(): void {
     this.#unlinked++
   }

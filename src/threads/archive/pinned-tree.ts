@@ -1,7 +1,8 @@
-// The tree below the destination, walked one name at a time from a directory that stays open: each step opens
-// `/proc/self/fd/<n>/<name>` without following links, so a parent that is swapped by a rename meanwhile leads
-// nowhere else (F-15). Links are followed by us, and only as far as they stay below the
-// destination (protocol.md#archives). Names and paths are byte strings.
+// The tree below the destination of an upload, pinned by a directory that stays open and walked one name at a time:
+// each step opens `/proc/self/fd/<n>/<name>` without following links, so a parent that is swapped by a rename meanwhile
+// leads nowhere else (F-15). Links are followed by this code, and only as far as they stay below the destination
+// (protocol.md#archives). A *way* is the chain of open directories from the destination to the place at hand. Names and
+// paths are byte strings.
 
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs'
 import { errnoOf } from '../../base/fault.ts'
@@ -18,23 +19,26 @@ const STEP = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 /** Permissions of a directory that no member describes (protocol.md#archives). */
 const DIRECTORY_MODE = 0o755
 
-/** The path of `name` in the directory open as `fd`. */
+/** Returns a path of `name` in the directory open as `fd`. */
 export function at(fd: number, name: string): Buffer {
   return Buffer.from(`${pathOfOpened(fd)}/${name}`, 'latin1')
 }
 
 export interface PinnedTreeHooks {
-  /** A directory was made and is open as `fd`: its parts, physically. */
+  /**
+   * Called when a directory was made, which is open as `fd`. `parts`: its names below the destination, no links among
+   * them.
+   */
   made(parts: readonly string[], fd: number): void
-  /** A directory of another file system was entered. */
+  /** Called when a directory of another file system was entered. */
   crossed(device: number, fd: number): void
-  /** Refuses a path that is withheld, or what is open as `fd` there. */
+  /** Throws for a path that is withheld, or for what is open as `fd` there. */
   judge(path: string, fd?: number): void
-  /** Refuses a path that is withheld or that the way to something withheld leads through: it would be replaced. */
+  /** Throws for a path that is withheld, or that leads to something withheld: it would be replaced. */
   judgePlace(path: string): void
 }
 
-/** What one name turned out to be. */
+/** The result of one step by name. */
 type Step = 'directory' | 'nothing' | { readonly link: string }
 
 interface PinnedLevel {
@@ -45,13 +49,13 @@ interface PinnedLevel {
 }
 
 export class PinnedTree implements Disposable {
-  /** Where it lies, after all links; "/" for the root. */
+  /** The destination's path after all links; "/" for the root. */
   readonly path: string
   readonly #root: PinnedLevel
   readonly #hooks: PinnedTreeHooks
   #way: PinnedLevel[] = []
 
-  /** `fd`: the destination, open; closed with the ground. */
+  /** `fd`: the destination, open; closed with the tree. */
   constructor(fd: number, hooks: PinnedTreeHooks) {
     this.#root = { name: '', fd, device: fstatSync(fd).dev }
     this.path = readlinkSync(pathOfOpened(fd), 'latin1')
@@ -59,28 +63,28 @@ export class PinnedTree implements Disposable {
     hooks.crossed(this.#root.device, fd)
   }
 
-  /** The parts below the destination where the last way ended: no links among them. */
+  /** The names below the destination where the last way ended: no links among them. */
   get place(): readonly string[] {
     return this.#way.map(({ name }) => name)
   }
 
-  /** The absolute path of `name` where the last way ended. */
+  /** Returns the absolute path of `name` where the last way ended. */
   pathOf(name: string): string {
     const below = [...this.place, name].join('/')
     return this.path === '/' ? `/${below}` : `${this.path}/${below}`
   }
 
-  /** Refuses `name` where the last way ended, if it is withheld. */
+  /** Throws if `name`, where the last way ended, is withheld. */
   judge(name: string): void {
     this.#hooks.judge(this.pathOf(name))
   }
 
-  /** Refuses to put a file or a link at `name` where the last way ended, if what is withheld goes with it. */
+  /** Throws if a file or link at `name`, where the last way ended, would replace something withheld. */
   judgePlace(name: string): void {
     this.#hooks.judgePlace(this.pathOf(name))
   }
 
-  /** Goes to a directory, making what is missing; its descriptor is good until the next way. */
+  /** Goes to a directory, making what is missing. Returns its descriptor, which is good until the next way. */
   enter(parts: readonly string[], mode?: number): number {
     const same = this.#shared(parts)
     this.#back(same)
@@ -88,7 +92,7 @@ export class PinnedTree implements Disposable {
     return this.#here()
   }
 
-  /** Goes to an existing directory; undefined where there is none. */
+  /** Goes to an existing directory. Returns its descriptor; undefined: there is none. */
   find(parts: readonly string[]): number | undefined {
     const same = this.#shared(parts)
     this.#back(same)
@@ -96,8 +100,8 @@ export class PinnedTree implements Disposable {
   }
 
   /**
-   * Refuses a link's target that leads out of the destination from the directory at `from` (physical parts), or
-   * that could once a later member gives a name in it another meaning: ".." only counts behind directories.
+   * Throws if a link's target leads out of the destination from the directory at `from` (no links among its names), or
+   * could do so once a later member gives a name in it another meaning: ".." counts only behind directories.
    */
   checkTarget(target: string, from: readonly string[]): void {
     const { absolute, parts } = linkTarget(target)
@@ -106,7 +110,7 @@ export class PinnedTree implements Disposable {
     this.#walk(absolute ? this.#fromRoot(parts) : parts, { wary: true })
   }
 
-  /** How many levels of the present way lead along `parts`. */
+  /** Returns how many levels of the present way lead along `parts`. */
   #shared(parts: readonly string[]): number {
     let same = 0
     while (same < parts.length && same < this.#way.length && this.#way[same]?.name === parts[same]) same++
@@ -117,7 +121,7 @@ export class PinnedTree implements Disposable {
     for (const { fd } of this.#way.splice(levels)) if (fd !== -1) closeSync(fd)
   }
 
-  /** The directory where the way has come to, opened again where it was closed meanwhile. */
+  /** Returns the directory where the way has come to, opened again if it was closed meanwhile. */
   #here(): number {
     const last = this.#way.at(-1) ?? this.#root
     if (last.fd !== -1) return last.fd
@@ -130,7 +134,7 @@ export class PinnedTree implements Disposable {
   #push(name: string, fd: number): void {
     const { device } = this.#way.at(-1) ?? this.#root
     const { dev } = fstatSync(fd)
-    this.#way.push({ name, fd, device: dev }) // closed with the way, also where it is refused
+    this.#way.push({ name, fd, device: dev }) // it is closed with the way, also if it is refused
     this.#hooks.judge(this.path, fd)
     if (dev !== device) this.#hooks.crossed(dev, fd)
     const old = this.#way.at(-1 - KEPT_OPEN)
@@ -140,7 +144,10 @@ export class PinnedTree implements Disposable {
     }
   }
 
-  /** False where it ends at something missing, or that is no directory (only where nothing is made). */
+  /**
+   * Returns false if the walk ends at something missing, or at something that is no directory (only if nothing is
+   * made).
+   */
   #walk(parts: readonly string[], how: { make?: number; wary?: boolean }): boolean {
     const todo = parts.toReversed()
     let links = 0
@@ -164,7 +171,7 @@ export class PinnedTree implements Disposable {
     return true
   }
 
-  /** One name further. A link is not followed here. */
+  /** Goes one name further. A link is not followed here. */
   #step(name: string, make: number | undefined, last: boolean): Step {
     const path = at(this.#here(), name)
     this.judge(name)
@@ -199,17 +206,17 @@ export class PinnedTree implements Disposable {
     try {
       mkdirSync(path, making.mode)
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return this.#step(name, undefined, false) // somebody was quicker (F-13)
+      if (errnoOf(error) === 'EEXIST') return this.#step(name, undefined, false) // another process was quicker (F-13)
       throw error
     }
     this.#push(name, openSync(path, STEP))
     const fd = this.#here()
-    settleMade(fd, making) // the umask took some
+    settleMade(fd, making) // the umask took some of the permissions
     this.#hooks.made(this.place, fd)
     return 'directory'
   }
 
-  /** What is to be walked in the place of a link; goes back to the destination where it is absolute. */
+  /** Returns the names to be walked in the place of a link; goes back to the destination if its target is absolute. */
   #follow(name: string, target: string): readonly string[] {
     const { absolute, parts } = linkTarget(target)
     if (!absolute) return parts
@@ -222,7 +229,7 @@ export class PinnedTree implements Disposable {
     }
   }
 
-  /** The parts of an absolute target below the destination. */
+  /** Returns the names of an absolute target below the destination. Throws if it leads elsewhere. */
   #fromRoot(parts: readonly string[]): readonly string[] {
     const root = this.path.split('/').filter((part) => part !== '')
     if (root.some((part, index) => part !== parts[index])) throw memberFault('leads out of dest')

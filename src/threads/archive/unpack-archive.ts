@@ -1,5 +1,5 @@
-// One archive on its way into the destination: bytes in, members out, and for whatever goes wrong one fault
-// that names the member and says how far it came. Nothing is opened or made before the first header is one.
+// One archive on its way into the destination: bytes in, members out, and for whatever goes wrong one fault that names
+// the member and says how far it came. Nothing is opened or made before the first header is valid.
 
 import { readlinkSync } from 'node:fs'
 import { errnoOf, Fault, type FaultNotice, faultOfSystem, noticeOf, quote } from '../../base/fault.ts'
@@ -31,7 +31,7 @@ export class UnpackArchive implements MemberSink, Disposable {
   #opened: Opened | undefined
   #member: UnpackMember | undefined
   #index = 0
-  /** A byte string; undefined until it is known. */
+  /** The name of the member at hand, a byte string; undefined until it is known. */
   #name: string | undefined
   #out = 0
 
@@ -46,14 +46,14 @@ export class UnpackArchive implements MemberSink, Disposable {
     return { files, last: last === undefined ? undefined : readable(last), directories, bytes }
   }
 
-  /** `into`: bytes that went into the decompressor so far. */
+  /** Takes a chunk of the uncompressed archive. `into`: bytes that went into the decompressor so far. */
   push(chunk: Buffer, into: number): void {
     this.#out += chunk.byteLength
     this.#budget.expansion(into, this.#out)
     this.#reader.push(chunk)
   }
 
-  /** All of it has come. */
+  /** Tells that all of it has come. Resolves once everything is in its place, and durable if that is wanted. */
   async finish(): Promise<void> {
     this.#reader.end()
     const { directories, tree, written, journal } = this.#open()
@@ -62,7 +62,9 @@ export class UnpackArchive implements MemberSink, Disposable {
     journal.clear()
   }
 
-  /** What is half done is taken back; what cannot be stays noted, and is tried again when the upload is closed. */
+  /**
+   * Takes back what is half done. What cannot be taken back stays noted, and is tried again when the upload is closed.
+   */
   abandon(): void {
     try {
       this.#opened?.members.abandon()
@@ -72,7 +74,7 @@ export class UnpackArchive implements MemberSink, Disposable {
     }
   }
 
-  /** What a failure of `push` or `finish` means to the caller. */
+  /** Returns what a failure of `push` or `finish` means to the caller. */
   notice(error: unknown): FaultNotice {
     const fault = error instanceof MemberFault ? error : systemFault(error, this.#path)
     const { files, last } = this.progress
@@ -175,7 +177,10 @@ function pathOf(fd: number, missing: readonly string[]): string {
   return [at === '/' ? '' : at, ...missing.map((name) => Buffer.from(name).toString('latin1'))].join('/') || '/'
 }
 
-/** As `faultOfSystem`; what it does not know is the caller's to see too: it says something about the place. */
+/**
+ * Returns the fault as `faultOfSystem` does. An errno that it does not know is told too: it says something about the
+ * place.
+ */
 function systemFault(error: unknown, path: string): unknown {
   const fault = faultOfSystem(error, path)
   const errno = errnoOf(error)

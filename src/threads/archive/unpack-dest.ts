@@ -1,6 +1,6 @@
-// The destination of an upload: made where it is missing, with its parents, and opened once. From then on it is
-// that directory, whatever its path comes to mean (F-15); a link in the path is followed here alone. Each
-// directory is made in the open one above it, and only what was made here gets the permissions.
+// Opens the destination of an upload, once: `openDest(dest, judge)`. It is made if it is missing, with its parents,
+// each in the open directory above it. From then on it is that directory, whatever its path comes to mean (F-15); a
+// link in the path is followed here alone. Only a directory that was made here gets permissions.
 
 import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -14,16 +14,16 @@ const STEP = O_PATH | constants.O_DIRECTORY
 /** Permissions of what is made here, whatever the umask (protocol.md#archives). */
 const MODE = 0o755
 
-/** Others who remove the parents all the time are given in to after so many beginnings. */
+/** Attempts after which the upload gives in to processes that remove the parents all the time. */
 const MOST_BEGINNINGS = 1000
 
-/** A file, a link that leads nowhere, or something that took the place of a new directory. */
+/** Errors of a file, a link that leads nowhere, or something that took the place of a new directory. */
 const NO_DIRECTORY = new Set(['EEXIST', 'ENOTDIR', 'ELOOP', 'ENOENT'])
 
-/** `judge` refuses a directory that is open: the deepest that exists, before anything is made in it. */
+/** Throws for a directory that is withheld: the deepest that exists is judged, before anything is made in it. */
 export type JudgeDest = (fd: number, missing: readonly string[]) => void
 
-/** Returns the descriptor. */
+/** Returns the descriptor, which the caller closes. Throws `conflict`, `not_supported`, or the fault of the path. */
 export function openDest(dest: string, judge: JudgeDest): number {
   if (!canReachOpened()) {
     throw new Fault('not_supported', 'archives are unpacked through /proc/self/fd, and /proc is not mounted here')
@@ -46,7 +46,7 @@ export function openDest(dest: string, judge: JudgeDest): number {
   })
 }
 
-/** Undefined: somebody removed what it stood in, and it is to be begun anew. */
+/** Returns undefined if another process removed a directory on the way: the caller begins anew. */
 function makeDest(dest: string, judge: JudgeDest): number | undefined {
   const missing: string[] = []
   let fd = openExisting(dest, missing)
@@ -70,7 +70,7 @@ function makeDest(dest: string, judge: JudgeDest): number | undefined {
   }
 }
 
-/** The deepest directory on the way that exists; the names below it go to `missing`. */
+/** Opens the deepest directory on the way that exists; the names below it go to `missing`. */
 function openExisting(dest: string, missing: string[]): number {
   for (let at = dest; ; at = dirname(at)) {
     try {
@@ -89,7 +89,7 @@ function makeOne(path: string): number | undefined {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     if (errnoOf(error) !== 'EEXIST') throw error
-    return openMade(path, 0) // somebody was quicker, or it is a link
+    return openMade(path, 0) // another process was quicker, or it is a link
   }
   const fd = openMade(path, constants.O_NOFOLLOW)
   if (fd !== undefined) settleMade(fd, making)
@@ -116,7 +116,7 @@ export function settleMade(fd: number, making: Making): void {
   if (ours === 'yes' || (ours === 'empty' && readdirSync(path).length === 0)) chmodSync(path, wanted)
 }
 
-/** The same directory once more, for a second way through it. */
+/** Opens the same directory once more, for a second way through it. */
 export function openAgain(fd: number): number {
   return openSync(pathOfOpened(fd), O_PATH | constants.O_DIRECTORY)
 }
@@ -125,13 +125,13 @@ export function openAgain(fd: number): number {
 export class WrittenFileSystems implements Disposable {
   readonly #open = new Map<number, number>()
 
-  /** `fd`: a directory in it. */
+  /** `fd`: a directory of the file system. */
   add(device: number, fd: number): void {
     if (this.#open.has(device)) return
     try {
       this.#open.set(device, openSync(pathOfOpened(fd), constants.O_RDONLY | constants.O_DIRECTORY))
     } catch (error) {
-      // Who may write but not read here: it is flushed when the system does so.
+      // A user who may write here but not read: the system flushes the file system in its own time.
       if (errnoOf(error) !== 'EACCES') throw error
     }
   }

@@ -1,7 +1,8 @@
-// One header of a tar archive, 512 bytes, as it stands there: v7, ustar, star and GNU. Names are kept as byte
-// strings (one character a byte, "latin1"), since a name need not be UTF-8 (F-16); a number that is
-// not plainly one is refused. node-tar's reader does neither: it decodes names, ends them at a NUL and takes
-// what it can of a number. Refusals are sentences without a subject; whoever reads the archive adds it.
+// Reads one header of a tar archive, 512 bytes, as it stands there (v7, ustar, star and GNU), and the records of a PAX
+// header. Names are kept as byte strings (one character a byte, "latin1"), since a name need not be UTF-8 (F-16); a
+// number that is not plainly one is refused. node-tar's reader does neither: it decodes names, ends them at a NUL and
+// takes what it can of a number. A MemberFault has a sentence without a subject; unpack-archive.ts, which knows the
+// member, adds it.
 
 import { Fault, type FaultCode, type FaultDetails } from '../../base/fault.ts'
 import { BLOCK_BYTES } from './tar-block.ts'
@@ -18,12 +19,12 @@ export interface Header {
   readonly name: string
   readonly linkName: string
   readonly size: number
-  /** Permission bits and whatever else stood with them. */
+  /** Permission bits and other bits that stood with them. */
   readonly mode: number
   readonly mtime: Moment
 }
 
-/** A fault of the member being read: its sentence has no subject yet. */
+/** A fault of the member that is being read: its sentence has no subject yet. */
 export class MemberFault extends Fault {}
 
 export function memberFault(
@@ -36,12 +37,12 @@ export function memberFault(
 
 export const NO_ARCHIVE = 'what was sent is no tar archive, neither plain nor compressed with gzip or zstd'
 
-/** A fault of the archive as a whole. */
+/** Returns a fault of the archive as a whole. */
 export function unusable(sentence: string): Fault {
   return new Fault('bad_request', sentence, { details: { field: 'body' } })
 }
 
-/** True where the sum in the header is that of its bytes: a tar header and not anything else. */
+/** Returns true if the sum in the header is that of its bytes: a tar header and nothing else. */
 export function hasSum(block: Buffer): boolean {
   const field = block.toString('latin1', 148, 156)
   const stored = /^[ \0]*([0-7]{1,8})[ \0]*$/.exec(field)?.[1]
@@ -75,7 +76,7 @@ export function readHeader(block: Buffer): Header {
   }
 }
 
-/** J. Schilling's star marks its headers at the end and has a shorter prefix. */
+/** Returns true for J. Schilling's star, which marks its headers at the end and has a shorter prefix. */
 function isStar(block: Buffer): boolean {
   return block.toString('latin1', 508, 512) === 'tar\0'
 }
@@ -86,7 +87,7 @@ function text(block: Buffer, at: number, length: number): string {
   return end === -1 ? field : field.slice(0, end)
 }
 
-/** Octal digits, or a binary number where the first bit is set (GNU's form for what octal has no room for). */
+/** Reads octal digits, or a binary number if the first bit is set (GNU's form for what octal has no room for). */
 function number(field: Buffer, what: string, least: number): number {
   const first = field[0] ?? 0
   if ((first & 0x80) !== 0) return binary(field, what, least)
@@ -106,11 +107,7 @@ function binary(field: Buffer, what: string, least: number): number {
   return value
 }
 
-// The records of a PAX header (POSIX pax, "length key=value\n"), read as bytes and strictly: a record whose
-// length does not fit is refused, since two programs that disagree about it disagree about every name after
-// it. Only what says where and what a member is counts; owners, attributes and comments are passed over.
-
-/** What a PAX header says about the member after it; an empty `path` or `linkPath` takes an earlier one back. */
+/** The fields of a PAX header about the member after it; an empty `path` or `linkPath` takes an earlier one back. */
 export interface PaxFields {
   path?: string
   linkPath?: string
@@ -118,7 +115,7 @@ export interface PaxFields {
   mtime?: Moment
 }
 
-/** Fields that would stand for every member: nobody writes them, except to mislead. */
+/** Fields that a global header would set for every member: such an archive misleads. */
 const NOT_GLOBAL = ['path', 'linkPath', 'size'] as const
 
 export function readPax(bytes: Buffer, global: boolean): PaxFields {

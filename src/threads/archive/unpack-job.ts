@@ -1,21 +1,22 @@
-// What passes between the main thread and an unpacker: chunks of the archive one way, as many as the unpacker
-// has room for, and how it ended the other way. A thread unpacks one archive at a time.
+// The messages between the main thread and an unpacker, which unpacks one archive at a time: chunks of the archive one
+// way, as many as the unpacker has room for, and how it ended the other way. Beside them what one archive leaves behind
+// and may cost: the notes of its temporary files (UnpackJournal), and its budget (UnpackBudget).
 
+import { closeSync, constants, ftruncateSync, openSync, writeSync, statfsSync } from 'node:fs'
 import { quote, Fault, type FaultNotice } from '../../base/fault.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import type { LeftOut } from '../walk/left-out.ts'
-import { closeSync, constants, ftruncateSync, openSync, writeSync, statfsSync } from 'node:fs'
 import { memberFault } from './unpack-header.ts'
 
 export interface UnpackJob {
-  /** Absolute; made where it is missing. */
+  /** Absolute; made if it is missing. */
   readonly dest: string
-  /** Flush the file systems that were written to before saying that it is done (`files.durable`). */
+  /** True: the file systems that were written to are flushed before it is done (`files.durable`). */
   readonly durable: boolean
-  /** Where the temporary file in flight is noted; undefined: nowhere. */
+  /** Path of the notes of the temporary file in flight; undefined: nothing is noted. */
   readonly journal: string | undefined
   readonly limits: UnpackLimits
-  /** What the caller may not write to; undefined: nothing is withheld. */
+  /** Directories and files that are withheld from the caller; undefined: none. */
   readonly leftOut?: LeftOut | undefined
 }
 
@@ -29,7 +30,7 @@ export interface UnpackLimits {
   readonly freeBytes: number
 }
 
-/** How far it came. */
+/** How far an archive came. */
 export interface Progress {
   /** Files, links included, that are complete in their place. */
   readonly files: number
@@ -40,24 +41,24 @@ export interface Progress {
   readonly bytes: number
 }
 
-/** How far it came, for the end of an error's sentence. */
+/** Returns how far it came, for the end of an error's sentence. */
 export function reachedSentence(files: number, last: string | undefined): string {
   if (files === 0) return 'no file was extracted'
   return `${files === 1 ? '1 file is' : `${files} files are`} extracted completely, the last is ${quote(last)}`
 }
 
-/** What a chunk counts at least: so small pieces are bounded in their number too, and not in their bytes alone. */
+/** Bytes that a chunk counts at least: so small pieces are bounded in number too. */
 const LEAST_ROOM_BYTES = 4096
 
-/** The room that a chunk takes from when it is handed over until it has been used up. */
+/** Returns the room that a chunk takes from when it is handed over until it has been used up. */
 export const roomOf = (bytes: number): number => Math.max(bytes, LEAST_ROOM_BYTES)
 
 export type ToUnpacker =
-  /** The next archive; whatever came for the one before is over. */
+  /** The next archive; messages for the one before are over. */
   | { readonly type: 'job'; readonly job: UnpackJob }
   | { readonly type: 'chunk'; readonly bytes: Uint8Array }
   | { readonly type: 'end' }
-  /** Give up: the body broke off, or nobody wants it any more. */
+  /** Give up: the body broke off, or its caller has left. */
   | { readonly type: 'stop' }
 
 export type FromUnpacker =
@@ -67,13 +68,9 @@ export type FromUnpacker =
   | { readonly type: 'failed'; readonly fault: FaultNotice; readonly progress: Progress }
   | { readonly type: 'stopped'; readonly progress: Progress }
 
-// The unpacker's notes of the temporary file it is about to make, so that one that is killed leaves none
-// behind (protocol.md#archives, T-05). A line is `f` or `l`, for a file or a link, and the path as a byte
-// string in JSON; the kernel has it before the file is there. workspace/archives/unpack-journals.ts reads it.
-
 export type TemporaryKind = 'file' | 'link'
 
-/** The notes begin anew after so many bytes, some 400 files: all of these but the last are in their places. */
+/** Bytes after which the notes begin anew, some 400 files: all of these but the last are in their places. */
 const RESTART_BYTES = 64 * 1024
 
 export class UnpackJournal implements Disposable {
@@ -85,7 +82,12 @@ export class UnpackJournal implements Disposable {
       path === undefined ? undefined : openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW)
   }
 
-  /** To be called when the one before is gone. A full disk under the journal does not forbid files elsewhere. */
+  /**
+   * Notes a temporary file that is about to be made; the one before must be gone. A line is `f` or `l`, for a file or a
+   * link, and the path as a byte string in JSON. The kernel has it before the file is there, so that a killed unpacker
+   * leaves none behind (protocol.md#archives, T-05; workspace/archives/unpack-journals.ts reads it). A full disk under
+   * the notes does not forbid files elsewhere.
+   */
   note(kind: TemporaryKind, path: string): void {
     if (this.#fd === undefined) return
     try {
@@ -96,7 +98,7 @@ export class UnpackJournal implements Disposable {
     }
   }
 
-  /** Nothing is left of what was noted. */
+  /** Forgets all notes: nothing is left of the files. */
   clear(): void {
     if (this.#fd !== undefined) ftruncateSync(this.#fd)
     this.#bytes = 0
@@ -107,32 +109,29 @@ export class UnpackJournal implements Disposable {
   }
 }
 
-// What one archive may cost: members, bytes that come out of few, space on the disk (T-03). A limit
-// is looked at before it is passed, and the refusal names it.
-
 /** Output after which the ratio means something. */
 const RATIO_FROM = 1024 * 1024
 
-/** The free space is asked for again after so many bytes; a larger file has it asked for itself. */
+/** Bytes written after which the free space is asked for again; a larger file has it asked for itself. */
 const LOOK_EVERY = 16 * 1024 * 1024
 
-/** What an entry takes besides its content: an inode and its share of a directory. */
+/** Bytes that an entry takes besides its content: an inode and its share of a directory. */
 const ENTRY_BYTES = 4096
 
-/** Of a small file system no more than this share is kept free, whatever `freeBytes` says. */
+/** Share of a small file system that is kept free at most, whatever `freeBytes` says. */
 const MOST_SHARE = 0.25
 
 export class UnpackBudget {
   readonly #limits: UnpackLimits
   #members = 0
-  /** What may still be written before the space is looked at again. */
+  /** Bytes that may still be written before the space is looked at again. */
   #room = 0
 
   constructor(limits: UnpackLimits) {
     this.#limits = limits
   }
 
-  /** One more member. */
+  /** Counts one more member. */
   member(): void {
     if (this.#members >= this.#limits.members) {
       throw memberFault(`is one too many: an archive may have ${this.#limits.members} members`, 'payload_too_large')
@@ -140,7 +139,7 @@ export class UnpackBudget {
     this.#members++
   }
 
-  /** `into` came in so far, `out` came out of that. */
+  /** Looks at the ratio: `into` bytes came in so far, `out` came out of them. */
   expansion(into: number, out: number): void {
     const { ratio } = this.#limits
     if (out <= RATIO_FROM || out <= into * ratio) return
@@ -151,14 +150,14 @@ export class UnpackBudget {
     )
   }
 
-  /** So many bytes are about to be written as one file on the file system in which `fd` is open. */
+  /** Looks at the space: so many bytes are about to be written as one file on the file system in which `fd` is open. */
   space(bytes: number, fd: number): void {
     const wanted = bytes + ENTRY_BYTES
     if (wanted > this.#room) this.#look(wanted, fd)
     this.#room -= wanted
   }
 
-  /** Somewhere else: what was known about the space is of no use. */
+  /** Forgets what was known about the space: the next file lies on another file system. */
   elsewhere(): void {
     this.#room = 0
   }
@@ -166,7 +165,7 @@ export class UnpackBudget {
   #look(wanted: number, fd: number): void {
     const { bavail, bsize, blocks } = statfsSync(pathOfOpened(fd))
     if (blocks === 0) {
-      this.#room = Math.max(LOOK_EVERY, wanted) // a file system that does not count
+      this.#room = Math.max(LOOK_EVERY, wanted) // the file system does not count blocks
       return
     }
     const { freeShare, freeBytes } = this.#limits

@@ -1,5 +1,5 @@
-// What a member may be called and a link may say, before anything is looked up: names stay below the
-// destination by their spelling alone (protocol.md#archives, T-01). Byte strings, see unpack-header.
+// Checks what a member may be called and a link may say, before anything is looked up: names stay below the destination
+// by their spelling alone (protocol.md#archives, T-01). Byte strings, see unpack-header.ts.
 
 import { memberFault } from './unpack-header.ts'
 
@@ -10,10 +10,10 @@ const PATH_BYTES = 4095
 /** Levels below the destination; node-tar has the same bound (T-03, F-19). */
 export const MOST_LEVELS = 1024
 
-/** How Windows spells a drive. Such a name is either from there, and not meant for here, or a trick. */
+/** How Windows spells a drive. Such a name comes from there, and is not meant for here, or is a trick. */
 const DRIVE = /^[A-Za-z]:(?:[\\/]|\.\.)/
 
-/** The parts of a member's name, none of them "." or ".."; empty where the destination itself is meant. */
+/** Returns the parts of a member's name, none of them "." or ".."; empty: the destination itself is meant. */
 export function memberParts(name: string): string[] {
   if (name === '') throw memberFault('has no name')
   if (name.includes('\0')) throw memberFault('has a NUL in its name')
@@ -33,11 +33,11 @@ export function memberParts(name: string): string[] {
 
 export interface LinkTarget {
   readonly absolute: boolean
-  /** ".." among them, "." not. */
+  /** ".." is among them, "." is not. */
   readonly parts: readonly string[]
 }
 
-/** What a symbolic link says. */
+/** Returns the target of a symbolic link in parts. */
 export function linkTarget(target: string): LinkTarget {
   if (target === '') throw memberFault('is a link without a target')
   if (target.includes('\0')) throw memberFault('has a NUL in its link target')
@@ -48,7 +48,7 @@ export function linkTarget(target: string): LinkTarget {
   }
 }
 
-/** A byte string as text for people; bytes that are not UTF-8 become U+FFFD. */
+/** Returns a byte string as text for people; bytes that are not UTF-8 become U+FFFD. */
 export function readable(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }

@@ -1,6 +1,6 @@
-// Reads a tar archive that comes in chunks of any size: cuts it into members and their content, applies what
-// PAX and GNU headers say to the member after them and to nothing else, and ends it strictly (T-01,
-// T-04): an archive without its end, or with anything behind it, is refused. Touches nothing.
+// Reads a tar archive that comes in chunks of any size: cuts it into members and their content, applies what PAX and
+// GNU headers say to the member after them and to nothing else, and ends it strictly (T-01, T-04): an archive without
+// its end, or with anything behind it, is refused. It touches no file.
 
 import {
   type Header,
@@ -27,22 +27,22 @@ export interface UnpackMember {
   readonly mtime: Moment
 }
 
-/** Who is told. `end` follows `begin` and all of `content`, for every member. */
+/** The receiver of the members. `end` follows `begin` and all of `content`, for every member. */
 export interface MemberSink {
-  /** A header of any kind begins; the next refusal is about it. */
+  /** A header of any kind begins; the next fault is about it. */
   header(): void
-  /** Its name, as soon as that is known. */
+  /** Tells the member's name, as soon as that is known. */
   named(name: string): void
   begin(member: UnpackMember): void
-  /** The bytes are the reader's; they are used before this returns. */
+  /** The bytes belong to the reader; they are used before this returns. */
   content(bytes: Uint8Array): void
   end(): void
 }
 
-/** Longest PAX header or long name; node-tar has the same bound. */
+/** Bytes of a PAX header or long name at most; node-tar has the same bound. */
 const META_BYTES = 1024 * 1024
 
-/** Headers about one member; two or three are usual. */
+/** Headers about one member at most; two or three are usual. */
 const MOST_META = 16
 
 const TYPES: Readonly<Record<string, MemberType>> = {
@@ -53,7 +53,7 @@ const TYPES: Readonly<Record<string, MemberType>> = {
   '5': 'directory',
 }
 
-/** What is refused by name. */
+/** Types that are refused by name. */
 const REFUSED: Readonly<Record<string, string>> = {
   '3': 'is a character device',
   '4': 'is a block device',
@@ -64,7 +64,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   M: 'is the rest of a file in another volume',
 }
 
-/** Metadata about the next member: PAX, long name, long link target. */
+/** Types of headers about the next member: PAX, long name, long link target. */
 const META = 'xXgLKN'
 /** A volume's label, which is about no member. */
 const LABEL = 'V'
@@ -83,7 +83,7 @@ export class TarReader {
   readonly #sink: MemberSink
   #state: State = HEADER
   readonly #block = Buffer.alloc(BLOCK_BYTES)
-  /** Bytes that have come of a header. */
+  /** Bytes of a header that have come. */
   #filled = 0
   #seen = false
   #global: PaxFields = {}
@@ -112,7 +112,7 @@ export class TarReader {
     }
   }
 
-  /** The last chunk was pushed. */
+  /** Tells that the last chunk was pushed. */
   end(): void {
     const { at } = this.#state
     if (at === 'end') return
@@ -180,7 +180,7 @@ export class TarReader {
     else this.#add({ path: longText(bytes, 'name') })
   }
 
-  /** Two names for one member: which of them counts, programs do not agree on. */
+  /** Throws at two names for one member: programs do not agree on which of them counts. */
   #add(fields: PaxFields): void {
     if (fields.path !== undefined && this.#own.path !== undefined) throw memberFault('is named twice')
     if (fields.linkPath !== undefined && this.#own.linkPath !== undefined) throw memberFault('has two link targets')
@@ -191,7 +191,7 @@ export class TarReader {
     const fields = { ...this.#global, ...this.#own }
     this.#own = {}
     this.#metas = 0
-    const name = fields.path || header.name // an empty one counts as none
+    const name = fields.path || header.name // an empty name counts as none
     this.#sink.named(name)
     const type = typeOf(header.type, name)
     const size = fields.size ?? header.size
@@ -223,7 +223,7 @@ function padded(left: number): State {
   return left === 0 ? HEADER : { at: 'padding', left }
 }
 
-/** GNU's form: the text and a NUL. */
+/** Reads GNU's form: the text and a NUL. */
 function longText(bytes: Buffer, what: string): string {
   const text = bytes.toString('latin1').replace(/\0+$/, '')
   if (text.includes('\0')) throw memberFault(`has a NUL in its ${what}`)
@@ -233,7 +233,7 @@ function longText(bytes: Buffer, what: string): string {
 
 function typeOf(flag: string, name: string): MemberType {
   const type = TYPES[flag]
-  if (type === 'file') return name.endsWith('/') ? 'directory' : 'file' // how v7 wrote directories
+  if (type === 'file') return name.endsWith('/') ? 'directory' : 'file' // v7 wrote directories so
   if (type !== undefined) return type
   const reason = REFUSED[flag] ?? `has the type ${JSON.stringify(flag)}, which is none of a file, directory or link`
   throw memberFault(`${reason}; accepted are files, directories and links`)

@@ -1,6 +1,6 @@
-// The archive's bytes out of what was sent: gzip, zstd or plain, told by the first bytes and by nothing else
-// (protocol.md#archives). Several gzip members or zstd frames after each other are one. Decompressing runs in Node's
-// thread pool while what came out before is written; memory is given back at once, not by the collector.
+// The archive's bytes out of the body: gzip, zstd or plain, told by the first bytes and by nothing else
+// (protocol.md#archives). Several gzip members or zstd frames after each other are one archive. Decompressing runs in
+// Node's thread pool while what came out before is written; memory is given back at once, not by the collector.
 
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import { errnoOf, Fault } from '../../base/fault.ts'
@@ -8,14 +8,14 @@ import { giveBackEnd } from '../../base/tally.ts'
 import { BLOCK_BYTES, isBlank } from './tar-block.ts'
 import { hasSum, NO_ARCHIVE, unusable } from './unpack-header.ts'
 
-/** What comes out at a time, and how much may wait. */
+/** Bytes that come out at a time, and bytes that may wait. */
 const OUT_BYTES = 256 * 1024
 const WAITING_BYTES = 2 * OUT_BYTES
 
 /** Window of zstd: 2^25 bytes are what levels up to 20 use; --ultra and --long may ask for gigabytes. */
 const WINDOW_LOG = 25
 
-/** Enough to tell what it is. */
+/** Bytes that tell what it is. */
 const MAGIC_BYTES = 4
 
 export const NO_BODY = 'the body is empty; accepted is a tar archive, plain or with gzip or zstd'
@@ -25,7 +25,7 @@ export interface UnpackSource extends AsyncIterable<Buffer> {
   readonly into: number
 }
 
-/** `inbox`: chunks in memory of their own, each no longer used once the next is asked for. */
+/** Opens the source. `inbox`: chunks in memory of their own, each no longer used once the next is asked for. */
 export function openSource(inbox: AsyncIterable<Uint8Array>): UnpackSource {
   const source = {
     into: 0,
@@ -48,7 +48,10 @@ type Chunks = AsyncIterator<Uint8Array>
 type Counter = { into: number }
 type Engine = ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>
 
-/** Whether these first 512 bytes, or all there are, may begin an archive. Refuses without any work what does not. */
+/**
+ * Throws unless these first 512 bytes, or all there are, may begin an archive: so a body that is none is refused
+ * without any work.
+ */
 export function checkBeginning(bytes: Buffer): void {
   if (bytes.byteLength === 0) throw unusable(NO_BODY)
   if (isGzip(bytes) || isZstd(bytes)) return
@@ -60,7 +63,7 @@ function isGzip(bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b
 }
 
-/** A frame, or a frame to skip, which parallel compressors put first. */
+/** True for a frame, or for a frame to skip, which parallel compressors put first. */
 function isZstd(bytes: Buffer): boolean {
   if (bytes.byteLength < MAGIC_BYTES) return false
   const magic = bytes.readUInt32LE()
@@ -72,7 +75,7 @@ async function beginning(chunks: Chunks): Promise<Buffer> {
   while (bytes.byteLength < MAGIC_BYTES) {
     const step = await chunks.next()
     if (step.done === true) break
-    // A copy, where more must come: the chunk is given back then.
+    // More must come, so this is a copy: the chunk is given back then.
     bytes =
       step.value.byteLength >= MAGIC_BYTES && bytes.byteLength === 0
         ? asBuffer(step.value)
@@ -94,12 +97,15 @@ async function* counted(chunks: AsyncIterable<Buffer>, counter: Counter): AsyncG
   }
 }
 
-/** An engine for each part that ends in the middle of a chunk; of parts that end with one it takes several. */
+/**
+ * Decompresses, with a new engine for each part that ends in the middle of a chunk; parts that end with a chunk share
+ * one.
+ */
 async function* unzipped(chunks: AsyncIterator<Buffer>, counter: Counter, make: () => Engine): AsyncGenerator<Buffer> {
   for (let first: Buffer | undefined = Buffer.alloc(0); first !== undefined;) {
     const engine = make()
     const before = counter.into
-    engine.on('error', () => undefined) // it reaches whoever reads; this one hears it when nobody does
+    engine.on('error', () => undefined) // the reader gets it; this handler hears it when there is no reader
     const fed = feed(first, chunks, engine)
     fed.catch((error: unknown) => engine.destroy(error instanceof Error ? error : new Error(String(error))))
     try {
@@ -112,13 +118,16 @@ async function* unzipped(chunks: AsyncIterator<Buffer>, counter: Counter, make: 
     } catch (error) {
       throw compressionFault(error)
     } finally {
-      engine.destroy() // what feeds it may go on waiting for a chunk that nobody sends any more
+      engine.destroy() // `feed` may still wait for a chunk that never comes
     }
     if (first !== undefined && first[0] === 0) return await onlyZeros(first, chunks)
   }
 }
 
-/** What is left of a chunk behind the end of what the engine reads; undefined: there are no more chunks. */
+/**
+ * Feeds the engine. Resolves with what is left of a chunk behind the end of what the engine reads; undefined: there are
+ * no more chunks.
+ */
 async function feed(first: Buffer, chunks: AsyncIterator<Buffer>, engine: Engine): Promise<Buffer | undefined> {
   let given = 0
   for (let chunk = first; ;) {
@@ -134,7 +143,7 @@ async function feed(first: Buffer, chunks: AsyncIterator<Buffer>, engine: Engine
   return undefined
 }
 
-/** False where the engine is gone; why, its reader is told. */
+/** Resolves with false if the engine is gone; its reader is told why. */
 async function written(engine: Engine, bytes: Buffer): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const closed = (): void => resolve(false)
@@ -147,7 +156,7 @@ async function written(engine: Engine, bytes: Buffer): Promise<boolean> {
   }
 }
 
-/** gzip(1) too takes zeros behind the end for the padding of a tape. */
+/** Throws unless only zeros follow. gzip(1) too takes zeros behind the end for the padding of a tape. */
 async function onlyZeros(first: Buffer, chunks: AsyncIterator<Buffer>): Promise<void> {
   for (let bytes = first; ;) {
     if (!isBlank(bytes)) throw unusable('the compressed archive is followed by something else')

@@ -1,7 +1,7 @@
-// Puts the members of an archive into the destination: each file complete under a temporary name beside its
-// place and then renamed over it, links made after what they say was checked, directories made as needed
-// (protocol.md#archives, T-01, T-02, F-10, F-12). Owner is the daemon's user; set-id bits are dropped, the
-// other permissions are those of the archive whatever the umask.
+// Puts the members of an archive into the destination: each file complete under a temporary name beside its place and
+// then renamed over it, links made after what they say was checked, directories made as needed (protocol.md#archives,
+// T-01, T-02, F-10, F-12). The owner is the daemon's user; set-id bits are dropped, the other permissions are those of
+// the archive whatever the umask. Times of directories are set at the end.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -29,21 +29,21 @@ import type { Progress, TemporaryKind, UnpackJournal, UnpackBudget } from './unp
 import { memberParts, readable } from './unpack-names.ts'
 import type { UnpackMember } from './unpack-reader.ts'
 
-/** Drawn at a time, for the names of 64 temporary files. */
+/** Bytes drawn at a time, for the names of 64 temporary files. */
 const RANDOM_BYTES = 512
 
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 export interface TreeParts {
   readonly tree: PinnedTree
-  /** The same tree, for looking at other places than the one of the member at hand. */
+  /** The same tree, opened again, for looking at other places than that of the member at hand. */
   readonly sideTree: PinnedTree
   readonly directories: MadeDirectories
   readonly journal: UnpackJournal
   readonly budget: UnpackBudget
 }
 
-/** Something under its temporary name, in the directory open as `parent`. */
+/** A file or link under its temporary name, in the directory open as `parent`. */
 interface Temporary {
   readonly parent: number
   readonly name: string
@@ -102,7 +102,7 @@ export class UnpackTree {
     this.#last = name
   }
 
-  /** What was begun is taken back; what is complete stays. */
+  /** Takes back what was begun; what is complete stays. */
   abandon(): void {
     if (this.#file !== undefined) closeSync(this.#file.fd)
     this.#file = undefined
@@ -111,7 +111,7 @@ export class UnpackTree {
 
   #directory(parts: readonly string[], { mode, mtime }: UnpackMember): void {
     const { tree, directories, budget } = this.#parts
-    if (parts.length === 0) return // "./": dest keeps what it has
+    if (parts.length === 0) return // "./": dest keeps its permissions and time
     directories.relieve(tree, parts)
     const kept = mode & 0o1777
     budget.space(0, tree.enter(parts.slice(0, -1)))
@@ -123,7 +123,7 @@ export class UnpackTree {
   #openFile(parent: number, name: string, member: UnpackMember): void {
     this.#parts.budget.space(member.size, parent)
     const place = this.#begin('file', parent, name)
-    // Nobody else reads it until it is complete and has its permissions (F-12).
+    // No other user reads it until it is complete and has its permissions (F-12).
     const fd = openSync(at(parent, place.temporary), NEW, 0o600)
     this.#file = { ...place, fd, member }
   }
@@ -148,7 +148,10 @@ export class UnpackTree {
     })
   }
 
-  /** To a file below dest that is there already, or to a symbolic link, which means what it would say in its new place. */
+  /**
+   * Makes a hard link to a file below dest that exists already, or to a symbolic link, whose target must be allowed in
+   * the new place too.
+   */
   #hardLink(parent: number, name: string, { target }: UnpackMember): void {
     const { tree, sideTree, budget } = this.#parts
     const find = (): Existing =>
@@ -159,11 +162,11 @@ export class UnpackTree {
       about(subject, () => sideTree.checkTarget(link, tree.place))
     }
     budget.space(0, parent)
-    const { path } = find() // checking has led the sideTree elsewhere
+    const { path } = find() // checking has led the side tree elsewhere
     this.#link(link === undefined ? 'file' : 'link', { parent, name }, (as) => linkSync(path, as))
   }
 
-  /** Makes a link at once where the name is free, else beside it and over what is there. */
+  /** Makes a link at once if the name is free, else beside it and over what is there. */
   #link(kind: TemporaryKind, { parent, name }: Pick<Temporary, 'parent' | 'name'>, make: (as: Buffer) => void): void {
     try {
       return make(at(parent, name))
@@ -173,7 +176,7 @@ export class UnpackTree {
     const place = this.#begin(kind, parent, name)
     make(at(parent, place.temporary))
     this.#place(place)
-    this.#takeBack(place) // of two names of one file rename leaves both
+    this.#takeBack(place) // rename(2) of two names of one file leaves both
   }
 
   #begin(kind: TemporaryKind, parent: number, name: string): Temporary {
@@ -184,7 +187,10 @@ export class UnpackTree {
     return place
   }
 
-  /** 16 hexadecimal digits. Drawn for many names at once: one by one they took a tenth of an archive's time. */
+  /**
+   * Returns 16 hexadecimal digits. They are drawn for many names at once: one by one they took a tenth of an archive's
+   * time.
+   */
   #random(): string {
     if (this.#digits === '') this.#digits = randomBytes(RANDOM_BYTES).toString('hex')
     const drawn = this.#digits.slice(0, 16)
@@ -211,7 +217,7 @@ export class UnpackTree {
   }
 }
 
-/** Puts `subject` before the sentence of a refusal. */
+/** Puts `subject` before the sentence of a fault. */
 function about<T>(subject: string, act: () => T): T {
   try {
     return act()
@@ -221,14 +227,16 @@ function about<T>(subject: string, act: () => T): T {
   }
 }
 
-/** What a hard link may be another name of. */
+/** The file or symbolic link that a hard link may be another name of. */
 interface Existing {
   readonly path: Buffer
-  /** What it says, where it is a symbolic link: a byte string. */
+  /** Its target if it is a symbolic link: a byte string. */
   readonly link?: string
 }
 
-/** A regular file or symbolic link that a member names. Its path is good until the sideTree goes elsewhere. */
+/**
+ * Returns the regular file or symbolic link that a member names. Its path is good until the side tree goes elsewhere.
+ */
 function entryAt(sideTree: PinnedTree, target: string): Existing {
   const parts = memberParts(target)
   const name = parts.at(-1)
@@ -243,11 +251,6 @@ function entryAt(sideTree: PinnedTree, target: string): Existing {
   return { path }
 }
 
-// Directories made by one upload whose time, and permissions if they shut their owner out, can only be set once
-// everything is in them. They are set when the archive has ended, or earlier where there are too many to keep
-// and nothing of the member at hand lies below them: archives that go depth first never notice. Directories
-// that were there before keep what they have.
-
 /** Directories kept until the end: some 4 MiB. */
 const MOST_PENDING = 20_000
 
@@ -257,6 +260,12 @@ interface Pending {
   mtime: Moment | undefined
 }
 
+/**
+ * Directories made by one upload whose time, and permissions if they shut their owner out, can only be set once
+ * everything is in them. They are set when the archive has ended, or earlier if there are too many to keep and nothing
+ * of the member at hand lies below them: archives that go depth first never notice. Directories that existed before
+ * keep what they have.
+ */
 export class MadeDirectories {
   readonly #pending = new Map<string, Pending>()
   readonly #most: number
@@ -265,12 +274,15 @@ export class MadeDirectories {
     this.#most = most
   }
 
-  /** It is open as `fd`, by which it is known again: another may have taken its place when its turn comes. */
+  /**
+   * Keeps a directory that was made. It is open as `fd`, by which it is known again: another may have taken its place
+   * when its turn comes.
+   */
   made(parts: readonly string[], fd: number): void {
     this.#pending.set(parts.join('/'), { id: identityOf(fd), mode: undefined, mtime: undefined })
   }
 
-  /** A member describes the directory at `parts`; of one that was there before nothing is changed. */
+  /** Keeps what a member says of the directory at `parts`; one that existed before is not changed. */
   describe(parts: readonly string[], mode: number, mtime: Moment): void {
     const pending = this.#pending.get(parts.join('/'))
     if (pending === undefined) return
@@ -278,25 +290,25 @@ export class MadeDirectories {
     pending.mtime = mtime
   }
 
-  /** Between two members: makes room where it is needed. `parts`: the directory of the next. */
+  /** Makes room between two members if it is needed. `parts`: the directory of the next. */
   relieve(tree: PinnedTree, parts: readonly string[]): void {
     if (this.#pending.size <= this.#most) return
     const way = `${parts.join('/')}/`
     for (const key of [...this.#pending.keys()].toReversed()) if (!way.startsWith(`${key}/`)) this.#settle(tree, key)
   }
 
-  /** The archive has ended. */
+  /** Sets what is left: the archive has ended. */
   settle(tree: PinnedTree): void {
     for (const key of [...this.#pending.keys()].toReversed()) this.#settle(tree, key)
   }
 
-  /** Below first: a directory that its owner may not enter is shut last. */
+  /** Sets one directory. Those below come first: a directory that its owner may not enter is shut last. */
   #settle(tree: PinnedTree, key: string): void {
     const { id, mode, mtime } = this.#pending.get(key) ?? {}
     this.#pending.delete(key)
     if (mode === undefined && mtime === undefined) return
     const fd = tree.find(key.split('/'))
-    if (fd === undefined || identityOf(fd) !== id) return // taken away by somebody meanwhile
+    if (fd === undefined || identityOf(fd) !== id) return // another process has taken it away meanwhile
     const path = pathOfOpened(fd)
     if (mtime !== undefined) setPathTime(Buffer.from(path), { ...mtime, follow: true })
     if (mode === undefined) return

@@ -1,6 +1,6 @@
-// The paths of a download, checked before the first byte of the answer, when a refusal can still be one
-// (protocol.md#archives): each is absolute, there, readable and something an archive can hold, and no two would have
-// one name in it.
+// Checks the paths of a download before the first byte of the answer, while a refusal is still possible
+// (protocol.md#archives): each is absolute, exists, can be read and is something that an archive can hold, and no two
+// would have the same name in it.
 
 import { constants } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -17,13 +17,16 @@ import { mountOf } from '../files/mounts/mount-table.ts'
 import { remoteCall } from '../files/mounts/remote-calls.ts'
 import { notRegular, specialType } from '../files/opening/regular-file.ts'
 
-/** Throws a Fault that names the first path that will not do. What is opened for the judge is the stack's to close. */
+/**
+ * Resolves with the roots of the archive. Throws the fault of the first path that will not do. What is opened for the
+ * judge is the stack's to close.
+ */
 export async function rootsOf(
   paths: readonly string[],
   access: Access,
   stack: AsyncDisposableStack,
 ): Promise<PackRoot[]> {
-  const roots = paths.map((path) => ({ path, name: basename(path) || '.' })) // of `/`: ./etc and so on
+  const roots = paths.map((path) => ({ path, name: basename(path) || '.' })) // `/` gives ./etc and so on
   const byName = new Map<string, PackRoot>()
   for (const root of roots) {
     const other = byName.get(root.name)

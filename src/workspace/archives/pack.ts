@@ -1,7 +1,9 @@
-// Downloads of archives. Each has a worker of its own that walks, reads and compresses, and four slots of
-// shared memory through which the bytes come; so memory is the same for any size, the client's pace is the
-// worker's, and a client that leaves ends it at once (T-07).
+// Archives on their way out (downloads), and the form that each gets: `await packers.pack(request, signal)`, then
+// iterate. Each has a worker, which walks, reads and compresses, and four slots of shared memory through which the
+// bytes come. So memory is the same for any size, the client's pace is the worker's, and a client that leaves ends the
+// worker at once (T-07).
 
+import { basename } from 'node:path'
 import { startWorker } from '../../base/assets.ts'
 import { Fault, faultOf } from '../../base/fault.ts'
 import { WorkerPort } from '../../base/port.ts'
@@ -16,11 +18,10 @@ import {
   type ToPacker,
 } from '../../threads/archive/pack-job.ts'
 import { expandPatterns } from '../../threads/walk/pattern-list.ts'
-import { EVERYTHING, type Access } from '../files/opening/access.ts'
 import { leadsToRemote } from '../files/mounts/remote-calls.ts'
-import { ThreadLimit } from './thread-limit.ts'
+import { EVERYTHING, type Access } from '../files/opening/access.ts'
 import { rootsOf } from './pack-request.ts'
-import { basename } from 'node:path'
+import { ThreadLimit } from './thread-limit.ts'
 
 export interface PackRequest {
   readonly paths: readonly string[]
@@ -31,26 +32,26 @@ export interface PackRequest {
 export interface PackerOptions {
   /** Archives made at once; 4 unless given. */
   readonly limit?: number
-  /** Requests that may wait for one of those to end, and for how long. */
+  /** Requests that may wait for one of those to end, and milliseconds that each waits. */
   readonly waiting?: number
   readonly waitMs?: number
 }
 
 /** An archive on its way. `return` of its iterator, at any time, ends the worker. */
 export interface Packing extends AsyncIterable<Uint8Array> {
-  /** What it lacks; complete once the iterator has ended. */
+  /** What the archive lacks; complete once the iterator has ended. */
   readonly remarks: PackRemarks
 }
 
 export interface Packers extends AsyncDisposable {
   readonly running: number
-  /** Starts an archive; rejects with the Fault of a path that will not do, or of too many archives at once. */
+  /** Starts an archive. Throws the fault of a path that will not do, or `unavailable` at too many archives at once. */
   pack(request: PackRequest, signal: AbortSignal, access?: Access): Promise<Packing>
 }
 
 export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: PackerOptions = {}): Packers {
   const near = new ThreadLimit({ what: 'archives being made', limit, waiting, waitMs })
-  // A thread that comes to a file system which does not answer keeps its place until that does.
+  // A thread that comes to a remote file system which does not answer counts until it does.
   const far = new ThreadLimit({ what: 'archives being made of mounted file systems', limit, waiting, waitMs })
   const running = new Set<Packer>()
   return {
@@ -82,14 +83,14 @@ export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: Packer
   }
 }
 
-/** A packer that has read so long and filled nothing stands in a file system that does not answer. */
+/** Time in which a packer on a remote file system must fill a slot: one that does not stands in the kernel. */
 const PATIENCE_MS = 60_000
 const SILENT = new Fault(
   'timeout',
   `a mounted file system did not answer within ${PATIENCE_MS / 1000} s; the archive ends here`,
 )
 
-/** Names and headers are short-lived: with Node's own limit they pile up to tens of MiB before a look at them. */
+/** Names and headers are short-lived: with Node's limit they pile up to tens of MiB before the collector looks. */
 const HEAP = { maxYoungGenerationSizeMb: 4 }
 
 type Filled = Extract<FromPacker, { type: 'filled' }>
@@ -107,7 +108,7 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
   #failure: { readonly reason: unknown } | undefined
   #wake: (() => void) | undefined
 
-  /** `patienceMs`: where a thread may stand in the kernel, a reader waits so long for a chunk. */
+  /** `patienceMs`: time that a reader waits for a chunk, if the thread may stand in the kernel. */
   constructor(job: PackJob, patienceMs: number | undefined, over: () => void) {
     this.#patienceMs = patienceMs
     this.#over = over
@@ -122,7 +123,7 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
     return this
   }
 
-  /** Asking for a chunk gives the one before back to the worker. */
+  /** Resolves with the next chunk, and gives the one before back to the worker. */
   async next(): Promise<IteratorResult<Uint8Array, void>> {
     if (this.#lent !== undefined) this.#port.say({ type: 'free', slot: this.#lent })
     this.#lent = undefined
@@ -145,7 +146,7 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
     return { done: true, value: undefined }
   }
 
-  /** Ends the worker; what it has filled so far may still be asked for, and then `reason` is thrown, if given. */
+  /** Ends the worker. What it has filled so far may still be asked for; then `reason`, if given, is thrown. */
   end(reason?: unknown): Promise<void> {
     this.#ending ??= this.#terminate(reason)
     return this.#ending
@@ -173,8 +174,6 @@ class Packer implements Packing, AsyncIterator<Uint8Array, void> {
   }
 }
 
-// The forms an archive can have, which of them a request gets, and what the file is called. Pure.
-
 export type { ArchiveFormat }
 
 export const MEDIA_TYPES: Readonly<Record<ArchiveFormat, string>> = {
@@ -183,7 +182,7 @@ export const MEDIA_TYPES: Readonly<Record<ArchiveFormat, string>> = {
   tar: 'application/x-tar',
 }
 
-export const FORMATS = Object.keys(MEDIA_TYPES) as readonly ArchiveFormat[] // the keys are its own
+export const FORMATS = Object.keys(MEDIA_TYPES) as readonly ArchiveFormat[] // its keys are the formats
 
 interface Wishes {
   readonly format?: ArchiveFormat
@@ -193,7 +192,7 @@ interface Wishes {
 }
 
 /**
- * What `format` says; else the media type of an archive that `Accept` ranks first; else zstd where
+ * Returns `format` if given; else the media type of an archive that `Accept` ranks first; else zstd if
  * `Accept-Encoding` names it and not gzip. Otherwise gzip: most clients name neither, and fetch names all.
  */
 export function chooseFormat({ format, accept = '', accept_encoding = '' }: Wishes): ArchiveFormat {
@@ -205,7 +204,7 @@ export function chooseFormat({ format, accept = '', accept_encoding = '' }: Wish
   return codings.includes('zstd') && !codings.includes('gzip') ? 'tar.zst' : 'tar.gz'
 }
 
-/** The names in a header of preferences, best first, without those of weight 0 (RFC 9110 12.4.2). */
+/** Returns the names in a header of preferences, best first, without those of weight 0 (RFC 9110 12.4.2). */
 function ranked(header: string): string[] {
   return header
     .toLowerCase()
@@ -220,7 +219,7 @@ function ranked(header: string): string[] {
     .map(({ name }) => name)
 }
 
-/** The name to save an archive of these paths under. */
+/** Returns the name to save an archive of these paths under. */
 export function archiveName(paths: readonly string[], format: ArchiveFormat): string {
   const [only = ''] = paths.length === 1 ? paths : []
   return `${basename(only) || 'archive'}.${format}`

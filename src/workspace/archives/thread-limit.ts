@@ -1,14 +1,15 @@
-// ThreadLimit for work that has a thread of its own: so many at once; a few more wait in line for a while, and
-// whoever finds the line full, or waits too long in it, is told when to come again.
+// A limit of threads: work that takes a thread enters (`const leave = await limit.enter(signal)`) and leaves. So much
+// of it runs at once; a few calls more wait in line for a while, and a call that finds the line full, or waits too long
+// in it, is told when to come again.
 
 import { Fault } from '../../base/fault.ts'
 import { type End, waitFor } from '../../base/waiting.ts'
 
 export interface ThreadLimitOptions {
-  /** What takes a place, in the plural, for the sentence. */
+  /** The work in the plural, for the sentence. */
   readonly what: string
   readonly limit: number
-  /** Who may wait at a time. */
+  /** Calls that may wait at a time. */
   readonly waiting: number
   readonly waitMs: number
 }
@@ -18,7 +19,7 @@ const RETRY_AFTER = 10
 
 export class ThreadLimit {
   readonly #limits: ThreadLimitOptions
-  /** Each is told true when it has its place, false when it will have none. */
+  /** Each is told true when its turn has come, false when it will not come. */
   readonly #line = new Set<End<boolean>>()
   #taken = 0
   #closed = false
@@ -27,7 +28,7 @@ export class ThreadLimit {
     this.#limits = limits
   }
 
-  /** Resolves once there is a place; what it resolves to gives the place back, once. */
+  /** Resolves once a thread is free, with the function that gives it back, once. Throws `unavailable`. */
   async enter(signal: AbortSignal): Promise<() => void> {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is stopping', { retryAfter: RETRY_AFTER })
     if (this.#taken < this.#limits.limit) this.#taken++
@@ -39,13 +40,13 @@ export class ThreadLimit {
     }
   }
 
-  /** Nobody waits any more, and nobody enters. */
+  /** Refuses all that wait, and all that come later. */
   close(): void {
     this.#closed = true
     for (const told of this.#line) told(false)
   }
 
-  /** Whoever is first in line takes over the place. */
+  /** Gives the thread to the first in line. */
   #leave(): void {
     const [next] = this.#line
     if (next === undefined) this.#taken--

@@ -1,7 +1,7 @@
-// The notes that unpackers keep of their temporary files (threads/archive/unpack-journal.ts), one file per
-// upload in the state directory: made before the thread starts, read where it did not end by itself, and read
-// at the next start where the whole daemon did not (protocol.md#archives, T-05). What a note names is removed
-// only if it has a name of ours and is what the note says: a regular file, or a symbolic link.
+// The notes that unpackers keep of their temporary files (UnpackJournal in threads/archive/unpack-job.ts), one file per
+// upload in the state directory. The main thread makes it before the thread starts, reads it if the thread did not end
+// by itself, and reads those of dead daemons at the next start (protocol.md#archives, T-05). What a note names is
+// removed only if it has a name of ours and is what the note says: a regular file, or a symbolic link.
 
 import { constants } from 'node:fs'
 import { lstat, open, readdir, readFile, readlink, rm, unlink } from 'node:fs/promises'
@@ -14,13 +14,15 @@ import { isAlive, processName } from '../processes/process-table.ts'
 const JOURNAL = /^unpack-(.+)-\d+\.journal$/
 
 export interface UnpackJournals {
-  /** An empty journal; undefined where the state directory cannot be written: then nothing is noted. */
+  /**
+   * Resolves with the path of an empty journal; undefined: the state directory cannot be written, so nothing is noted.
+   */
   open(): Promise<string | undefined>
   /** Removes what is left of what the journal names, and the journal. */
   close(path: string | undefined): Promise<void>
 }
 
-/** Sweeps what earlier daemons left. */
+/** Removes what earlier daemons left, and resolves with the journals of this one. */
 export async function openUnpackJournals(stateDirectory: string): Promise<UnpackJournals> {
   const owner = await processName()
   let last = 0
@@ -33,7 +35,7 @@ export async function openUnpackJournals(stateDirectory: string): Promise<Unpack
         await (await open(path, 'wx', 0o600)).close()
         return path
       } catch {
-        return undefined // the write journal has told why (workspace.writer.problem)
+        return undefined // the write journal has told the reason (workspace.writer.problem)
       }
     },
     async close(path) {
@@ -60,7 +62,7 @@ interface Note {
   readonly path: Buffer
 }
 
-/** A torn last line was written before its file was made: it is skipped. */
+/** Returns the notes of a journal. A torn last line was written before its file was made: it is skipped. */
 export function notesOf(journal: string): Note[] {
   return journal
     .split('\n')
@@ -75,7 +77,7 @@ export function notesOf(journal: string): Note[] {
     })
 }
 
-/** Through its directory, opened: where a link stands on the way now, it leads to what is not ours to remove. */
+/** Removes through its directory, opened: a link that stands on the way now leads to what is not ours to remove. */
 async function remove(kind: string, path: Buffer): Promise<void> {
   const text = path.toString('latin1')
   if (!isTemporaryName(basename(text))) return
@@ -87,6 +89,6 @@ async function remove(kind: string, path: Buffer): Promise<void> {
     const stats = await lstat(entry)
     if (kind === 'f' ? stats.isFile() : kind === 'l' && stats.isSymbolicLink()) await unlink(entry)
   } catch {
-    // In its place, gone, or on a file system that is not mounted now.
+    // The file is in its place, gone, or on a file system that is not mounted now.
   }
 }

@@ -1,5 +1,7 @@
 // The main thread's end of one archive in a thread: hands chunks over while there is room, and hears how it ended. The
-// thread is told to stop before it is terminated, so that it takes back what is half done by itself.
+// thread is told to stop before it is terminated, so that it takes back what is half done by itself. A thread that has
+// done its work rests for the next upload (native/koffi.ts says why) and ends after a while; one that does not answer
+// is ended at once.
 
 import { Fault, faultOf, quote } from '../../base/fault.ts'
 import { WorkerPort, type WorkerEvents } from '../../base/port.ts'
@@ -16,14 +18,14 @@ import { THREAD_REST_MS } from '../../native/koffi.ts'
 /** Bytes of the body that may be on their way to the thread, counted by `roomOf`. */
 const ROOM_BYTES = 1024 * 1024
 
-/** After which a thread that was told to stop is terminated: it hangs in a file system that does not answer. */
+/** Time after which a thread that was told to stop is terminated: it hangs in a file system that does not answer. */
 export const STOP_MS = 2_000
-/** A thread that has work, and says nothing for so long, stands in a file system that does not answer. */
+/** Time in which a thread that has work must say something: one that does not stands in a remote file system. */
 const PATIENCE_MS = 60_000
 
 export interface UnpackWait {
   readonly signal: AbortSignal
-  /** What the work lies on, where that may not answer: then the thread is waited for with a limit of time. */
+  /** The remote mount that the destination lies on: then the thread is waited for with a limit of time. */
   readonly mount: string | undefined
 }
 
@@ -39,16 +41,16 @@ export class UnpackThread implements AsyncDisposable {
   readonly #onAbort = (): void => this.#over(this.#signal.reason)
   #isOver = false
   #finishing = false
-  /** The thread has said how it ended, and can have another archive. */
+  /** True once the thread has said how it ended: it can have another archive. */
   #isDone = false
   #room = ROOM_BYTES
-  /** Ends the present wait, whatever it is for. */
+  /** Ends the present wait, for room or for a chunk. */
   #wake: () => void = () => {}
 
-  /** Once `signal` aborts, nothing more is taken. */
+  /** Starts the job. Once `signal` aborts, nothing more is taken. */
   constructor(threads: UnpackThreads, job: UnpackJob, { signal, mount }: UnpackWait) {
     this.#mount = mount
-    this.#outcome.promise.catch(() => undefined) // `finish` tells; nobody may be waiting there yet
+    this.#outcome.promise.catch(() => undefined) // `finish` tells of it, and may not have been called yet
     this.#threads = threads
     this.#port = threads.take({
       heard: (message) => this.#hear(message),
@@ -60,7 +62,7 @@ export class UnpackThread implements AsyncDisposable {
     if (signal.aborted) this.#onAbort()
   }
 
-  /** What `next` brings, once there is room for it; 'over' as soon as the thread wants no more. */
+  /** Resolves with what `next` brings, once there is room for it; with 'over' as soon as the thread wants no more. */
   async when<T>(next: () => Promise<T>): Promise<T | 'over'> {
     while (this.#room <= 0 && !this.#isOver) await new Promise<void>((wake) => (this.#wake = wake))
     if (this.#isOver) return 'over'
@@ -72,7 +74,7 @@ export class UnpackThread implements AsyncDisposable {
     return await promise
   }
 
-  /** The chunk is the thread's from now on; one that shares its memory with others is copied. */
+  /** Hands a chunk to the thread, whose memory it is from now on; one that shares its memory with others is copied. */
   give(chunk: Uint8Array): void {
     const { buffer, byteLength } = chunk
     const own = buffer instanceof ArrayBuffer && byteLength === buffer.byteLength
@@ -81,14 +83,16 @@ export class UnpackThread implements AsyncDisposable {
     this.#post({ type: 'chunk', bytes }, [bytes.buffer])
   }
 
-  /** There is no more; resolves once everything is in its place, rejects with what was refused. */
+  /**
+   * Tells that there is no more. Resolves once everything is in its place, rejects with the fault of what was refused.
+   */
   async finish(): Promise<Progress> {
     this.#finishing = true
     this.#post({ type: 'end' })
     return await this.#outcome.promise
   }
 
-  /** Gives up; what it had done by then, undefined where it had ended before or does not answer. */
+  /** Gives up. Resolves with what was done by then; undefined: the thread had ended before, or does not answer. */
   async stop(): Promise<Progress | undefined> {
     this.#post({ type: 'stop' })
     const timer = setTimeout(() => this.#stopped.resolve(undefined), STOP_MS)
@@ -120,7 +124,7 @@ export class UnpackThread implements AsyncDisposable {
     if (message.type !== 'stop') this.#expect()
   }
 
-  /** A sign of the thread within the limit. */
+  /** Expects a message of the thread within the limit of time. */
   #expect(): void {
     const mount = this.#mount
     if (mount === undefined || this.#timer !== undefined) return
@@ -146,7 +150,7 @@ export class UnpackThread implements AsyncDisposable {
     }
   }
 
-  /** The thread has ended, or will not do any more. */
+  /** The thread has ended, or does no more. */
   #gone(error: unknown): void {
     this.#over(error)
     this.#stopped.resolve(undefined)
@@ -159,10 +163,7 @@ export class UnpackThread implements AsyncDisposable {
   }
 }
 
-// The threads that unpack, of which each upload has one to itself. One that has done its work rests for the next
-// (native/koffi.ts says why), and ends after a while; one that does not answer is ended at once.
-
-/** Short-lived memory of a thread: it makes some for every member, and would let 48 MiB of it gather. */
+/** MiB of short-lived memory of a thread: it makes some for every member, and would let 48 MiB of it gather. */
 const YOUNG_MIB = 8
 
 type UnpackPort = WorkerPort<ToUnpacker, FromUnpacker>

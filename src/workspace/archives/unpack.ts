@@ -1,6 +1,6 @@
-// Archives on their way into the workspace: each upload has a thread of its own, which gets the body as fast
-// as it uses it up and no faster (protocol.md#archives; T-01 to T-05). However an upload ends, its thread is at
-// rest or gone, and its temporary file gone, when the answer is given; files that were complete stay.
+// Archives on their way into the workspace: each upload has a thread, which gets the body as fast as it uses it up and
+// no faster (protocol.md#archives; T-01 to T-05). However an upload ends, its thread is at rest or gone, and its
+// temporary file gone, when the answer is given; files that were complete stay.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { Fault } from '../../base/fault.ts'
@@ -16,8 +16,9 @@ import { STOP_MS, UnpackThread, UnpackThreads } from './unpack-thread.ts'
 
 export interface Unpacker extends AsyncDisposable {
   /**
-   * Unpacks a tar archive, plain or compressed with gzip or zstd, into the directory `dest`. The chunks of `body`
-   * are the unpacker's once they have come: their memory goes to its thread.
+   * Unpacks a tar archive, plain or compressed with gzip or zstd, into the directory `dest`. The chunks of `body` are
+   * the unpacker's once they have come: their memory goes to its thread. Throws the fault of the archive, of a member
+   * or of the body, with what was complete by then in its details.
    */
   unpack(dest: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal, access?: Access): Promise<Progress>
 }
@@ -39,7 +40,7 @@ export const UNPACK_LIMITS: UnpackLimits = {
 
 /** Threads at once, and bodies that wait for one: they wait in the kernel's buffers, not in ours. */
 const THREADS = { what: 'archives being unpacked', limit: 4, waiting: 16, waitMs: 30_000 }
-/** And those into file systems that may not answer, where a thread may keep its place for ever. */
+/** The same for remote file systems, where a thread may stand in the kernel for as long as they do not answer. */
 const FAR_THREADS = { ...THREADS, what: 'archives being unpacked on mounted file systems' }
 
 export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> {
@@ -83,13 +84,15 @@ interface Upload {
   readonly body: AsyncIterable<Uint8Array>
   readonly signal: AbortSignal
   readonly leftOut: LeftOut | undefined
-  /** Where `dest` lies, if that may not answer. */
+  /** The remote mount that `dest` lies on. */
   readonly mount: string | undefined
-  /** Gives the place back. */
+  /** Gives the thread back. */
   readonly leave: () => void
 }
 
-/** The body again, once its first bytes say that it may be an archive: a thread is dear for what is none. */
+/**
+ * Resolves with the whole body, once its first bytes say that it may be an archive: a thread is dear for what is none.
+ */
 async function beginning(body: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const chunks = body[Symbol.asyncIterator]()
   const first: Uint8Array[] = []
@@ -123,7 +126,11 @@ interface UnpackParts {
   readonly threads: UnpackThreads
 }
 
-async function unpackOne(upload: Upload, { journals, threads }: UnpackParts, options: UnpackerOptions): Promise<Progress> {
+async function unpackOne(
+  upload: Upload,
+  { journals, threads }: UnpackParts,
+  options: UnpackerOptions,
+): Promise<Progress> {
   const journal = await journals.open()
   let gone = Promise.resolve()
   try {
@@ -134,13 +141,13 @@ async function unpackOne(upload: Upload, { journals, threads }: UnpackParts, opt
     gone = thread.gone
     return await feed(thread, upload.body[Symbol.asyncIterator]())
   } finally {
-    // A thread that stands in the kernel keeps its place, and its notes, until it is back.
+    // A thread that stands in the kernel counts, and keeps its notes, until it is back.
     const settled = gone.then(() => journals.close(journal)).finally(upload.leave)
     await Promise.race([settled, upload.mount === undefined ? settled : pause(STOP_MS)])
   }
 }
 
-/** Hands the body over chunk by chunk; one that is refused is not read to its end. */
+/** Hands the body over chunk by chunk; a body that is refused is not read to its end. */
 async function feed(thread: UnpackThread, body: AsyncIterator<Uint8Array>): Promise<Progress> {
   try {
     for (;;) {
@@ -152,11 +159,11 @@ async function feed(thread: UnpackThread, body: AsyncIterator<Uint8Array>): Prom
   } catch (error) {
     throw told(error, await thread.stop())
   } finally {
-    void body.return?.().catch(() => undefined) // it may wait for its client for as long as it likes
+    void body.return?.().catch(() => undefined) // it may wait for its client for as long as that likes
   }
 }
 
-/** A fault of the body, with what had been unpacked by then; the thread's own say so already. */
+/** Returns a fault of the body, with what had been unpacked by then; the thread's own faults say so already. */
 function told(error: unknown, progress: Progress | undefined): unknown {
   if (!(error instanceof Fault) || progress === undefined) return error
   const { files, last } = progress

@@ -1,6 +1,8 @@
-// The bytes of a file as they travel in JSON: text with U+FFFD where it is not UTF-8, or base64
-// (protocol.md#files-read). Short ones are strings; long ones become finished JSON text in slices, because turning 10
-// MiB into a string and that into JSON would hold the loop for up to half a second.
+// File content as it travels in JSON (protocol.md#files-read, protocol.md#files-write): text, with U+FFFD for what is
+// not UTF-8, or base64. Out of a file short content becomes a string; long content becomes finished JSON text in
+// slices, because turning 10 MiB into a string and that into JSON would hold the loop for up to half a second. Into a
+// file base64 is checked strictly before anything is written, and long base64 is decoded in slices, in the memory it
+// came in.
 
 import { isUtf8 } from 'node:buffer'
 import { jsonInside, JsonText } from '../../base/json-text.ts'
@@ -10,7 +12,7 @@ import { Fault } from '../../base/fault.ts'
 /** Bytes rendered in one step; a multiple of 3, so that base64 slices join. At worst (control characters) 6 ms. */
 const SLICE_BYTES = 96 * 1024
 
-/** Text, and whether bytes had to be replaced. */
+/** Resolves with the text, and whether bytes had to be replaced. */
 export async function asText(bytes: Uint8Array): Promise<{ content: string | JsonText<string>; lossy: boolean }> {
   const lossy = !isUtf8(bytes)
   if (bytes.byteLength <= SLICE_BYTES) return { content: view(bytes).toString('utf8'), lossy }
@@ -44,7 +46,7 @@ async function inSlices(
   return new JsonText<string>(chunks)
 }
 
-/** The last position up to `at` where cutting changes no character: at most three bytes continue one. */
+/** Returns the last position up to `at` where cutting splits no character: at most three bytes continue one. */
 function characterStart(bytes: Uint8Array, at: number): number {
   if (at >= bytes.byteLength) return bytes.byteLength
   for (let back = 0; back < 4; back++) if (((bytes[at - back] ?? 0) & 0xc0) !== 0x80) return at - back
@@ -55,15 +57,15 @@ function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-// The bytes of a write request: text as UTF-8, or base64 that is checked strictly before anything is
-// written (protocol.md#files-write). Long base64 is decoded in slices, in the memory it came in.
-
 export type Encoding = 'utf8' | 'base64'
 
-/** Characters decoded in one step; a multiple of 4. About 1 ms with the check. */
+/** Characters of base64 decoded in one step; a multiple of 4. About 1 ms with the check. */
 const SLICE = 512 * 1024
 
-/** The bytes that `content` means. Bytes given are ours: base64 is decoded in place. */
+/**
+ * Resolves with the bytes that `content` means. Bytes that are given belong to this function: base64 is decoded in
+ * place. Throws `bad_request` for base64 that is not canonical.
+ */
 export async function contentBytes(content: string | Uint8Array, encoding: Encoding): Promise<Uint8Array> {
   const given = typeof content === 'string' ? Buffer.from(content) : content
   return encoding === 'utf8' ? given : await decodeBase64(given)
@@ -79,7 +81,7 @@ async function decodeBase64(given: Uint8Array): Promise<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += SLICE) {
     const text = bytes.toString('latin1', at, Math.min(at + SLICE, bytes.byteLength))
     const decoded = Buffer.from(text, 'base64')
-    // Node's decoder skips what it does not know; what is exact comes back the same.
+    // Node's decoder skips what it does not know; canonical base64 comes back the same.
     if (decoded.toString('base64') !== text || (text.endsWith('=') && at + SLICE < bytes.byteLength)) {
       throw broken(`it is not canonical between characters ${at} and ${at + text.length}`)
     }

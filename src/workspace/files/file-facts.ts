@@ -1,19 +1,20 @@
-// What a path is, without following a last symbolic link (protocol.md#files-change, stat): the answer of stat, made of
-// one lstat and, for a link, one readlink.
+// The facts of a path, without following a last symbolic link (protocol.md#files-change, stat): `statPath(path)`, one
+// lstat and, for a link, one readlink. Also the permission bits as the interface writes them, octal strings such as
+// "0644" (protocol.md#files-write).
 
 import type { Stats } from 'node:fs'
 import { basename } from 'node:path'
+import { Fault, quote } from '../../base/fault.ts'
 import { lstat, lstatSync, readlink } from '../../base/path-calls.ts'
 import { extensionOf, isCodeFile } from '../../threads/walk/code-files.ts'
+import { remoteCall } from './mounts/remote-calls.ts'
+import { onlyLocal } from './mounts/remote-mounts.ts'
 import { EVERYTHING, type Access } from './opening/access.ts'
 import { faultOfPath } from './opening/missing-path.ts'
-import { onlyLocal } from './mounts/remote-mounts.ts'
-import { remoteCall } from './mounts/remote-calls.ts'
 import { specialType } from './opening/regular-file.ts'
-import { Fault, quote } from '../../base/fault.ts'
 
 export interface FileFacts {
-  /** As it was asked for. */
+  /** The path as the client named it. */
   readonly path: string
   readonly name: string
   readonly type: 'file' | 'directory' | 'symlink'
@@ -28,7 +29,7 @@ export interface FileFacts {
   readonly gid: number
   readonly extension?: string
   readonly symlink_target?: string
-  /** Present where `type` is "file" for want of a better word. */
+  /** Present if `type` is "file" because there is no better word for what it is. */
   readonly special?: string
 }
 
@@ -67,18 +68,15 @@ async function judgedStats(path: string, access: Access): Promise<Stats> {
   return await seen.stat()
 }
 
-/** A time outside what a Date holds (file systems can say anything) becomes the nearest it does hold. */
+/** Returns ISO 8601. A time outside the range of a Date (file systems can say anything) becomes the nearest inside. */
 function modifiedAt(stats: Stats): string {
   return new Date(Math.min(Math.max(stats.mtimeMs, -8.64e15), 8.64e15)).toISOString()
 }
 
-// Permission bits as the interface writes them: octal strings such as "0644" (protocol.md#files-write). Read from
-// requests, written into replies.
-
-/** The pattern of a mode in requests: three or four octal digits, with or without a further leading 0. */
+/** The pattern of a mode in requests: three or four octal digits, or one more leading 0. */
 export const MODE_PATTERN = '^0?[0-7]{3,4}$'
 
-/** "0644", "644" or "04755" as a number; undefined stays undefined. */
+/** Returns "0644", "644" or "04755" as a number; undefined stays undefined. Throws `bad_request`. */
 export function readMode(text: string): number
 export function readMode(text: string | undefined): number | undefined
 export function readMode(text: string | undefined): number | undefined {
@@ -91,7 +89,7 @@ export function readMode(text: string | undefined): number | undefined {
   return Number.parseInt(text, 8)
 }
 
-/** The permission bits of `st_mode` in the form "0644". */
+/** Returns the permission bits of `st_mode` in the form "0644". */
 export function writeMode(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0')
 }

@@ -1,12 +1,12 @@
-// Entity tags of files (RFC 9110 8.8.3): strong ones, made of what changes when a file does: which file it is,
-// its size and its times. The times are as fine as the kernel keeps them: two changes by others within one tick
-// of its clock (4 ms before Linux 6.13) that leave file and size the same cannot be told apart.
+// What tells one state of a file from another: entity tags (RFC 9110 8.8.3), made of device, inode, size and times, and
+// the SHA-256 of its content. The times are as fine as the kernel keeps them: two changes by others within one tick of
+// its clock (4 ms before Linux 6.13) that leave file and size the same cannot be told apart.
 
+import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { Fault, quote } from '../../base/fault.ts'
-import { createHash } from 'node:crypto'
 
-/** With its quotes, as it stands in headers. */
+/** Returns the strong entity tag, with its quotes, as it stands in headers. */
 export function tagOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `"${[dev, ino, size, mtimeNs, ctimeNs].map((part) => part.toString(36)).join('-')}"`
 }
@@ -21,7 +21,7 @@ export type TagList = '*' | readonly Tag[]
 
 const ONE = /^\s*(W\/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)/ // oxlint-disable-line no-control-regex -- RFC 9110 etagc
 
-/** Reads the value of If-Match or If-None-Match; `field` names it in the refusal of what is neither. */
+/** Reads the value of If-Match or If-None-Match. Throws `bad_request` that names `field`. */
 export function readTags(value: string, field: string): TagList {
   if (value.trim() === '*') return '*'
   const tags: Tag[] = []
@@ -36,13 +36,13 @@ export function readTags(value: string, field: string): TagList {
   return tags
 }
 
-/** If-Match: weak tags never match (RFC 9110 13.1.1). `tag` undefined: there is no file. */
+/** Returns whether If-Match holds: weak tags never match (RFC 9110 13.1.1). `tag` undefined: there is no file. */
 export function matchesStrongly(list: TagList, tag: string | undefined): boolean {
   if (tag === undefined) return false
   return list === '*' || list.some((one) => !one.weak && one.tag === tag)
 }
 
-/** If-None-Match: a weak tag is as good as a strong one (RFC 9110 13.1.2). */
+/** Returns whether a tag of If-None-Match matches: a weak tag is as good as a strong one (RFC 9110 13.1.2). */
 export function matchesWeakly(list: TagList, tag: string | undefined): boolean {
   if (tag === undefined) return false
   return list === '*' || list.some((one) => one.tag === tag)
@@ -54,16 +54,13 @@ function notTags(value: string, field: string): Fault {
   })
 }
 
-// SHA-256 of content that is in memory already, where that is short enough for the main thread; anything
-// else is hashed in another one.
-
 /** Hashes a file off the main thread; resolves with its SHA-256 in hexadecimal. */
 export type Digest = (path: string, signal: AbortSignal) => Promise<string>
 
-/** About 0.2 ms without hardware support. */
+/** Bytes that are hashed on the main thread at most: about 0.2 ms without hardware support. */
 const HASH_HERE_BYTES = 64 * 1024
 
-/** In hexadecimal; undefined where `bytes` are too many to be hashed here. */
+/** Returns the SHA-256 of content in memory, in hexadecimal; undefined: too long for the main thread. */
 export function hashHere(bytes: Uint8Array): string | undefined {
   return bytes.byteLength > HASH_HERE_BYTES ? undefined : createHash('sha256').update(bytes).digest('hex')
 }

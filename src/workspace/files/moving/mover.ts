@@ -1,29 +1,32 @@
-// Moving and copying (F-19, F-21): what is moved has its new name in one step; across file systems it
-// is copied beside the new place first, then takes its name, then the old one is put away in one step and
-// removed. What is copied appears whole or not at all. Killed at any moment, the source is complete or the
-// destination is, and what is left over goes at the next start. Both parents are held open throughout.
+// Moves and copies (F-19, F-21). What is moved has its new name in one step; across file systems it is copied beside
+// the new place first, the copy gets its name, then the old one is put away in one step and removed. What is copied
+// appears whole or not at all. Killed at any moment, the source is complete or the destination is, and what is left
+// over goes at the next start. Both parents are held open throughout.
 
-import { stat, unlink } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
-import type { FileWriter } from '../write/file-writer.ts'
-import { lookAt } from '../opening/held-directory.ts'
+import { stat, unlink } from '../../../base/path-calls.ts'
 import { mountPoints } from '../mounts/remote-mounts.ts'
-import { giveName } from './staging.ts'
-import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
+import { lookAt } from '../opening/held-directory.ts'
 import { notRegular, specialType } from '../opening/regular-file.ts'
-import { findEnds, makeParents, sameName, type RelocationEnds, type Relocation } from './relocation.ts'
-import { copyBeside, moveByCopy } from './relocated-copy.ts'
 import type { CopyTally } from '../tree/tree-copy.ts'
+import type { FileWriter } from '../write/file-writer.ts'
+import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
+import { copyBeside, moveByCopy } from './relocated-copy.ts'
+import { findEnds, makeParents, sameName, type RelocationEnds, type Relocation } from './relocation.ts'
+import { giveName } from './staging.ts'
 
 export type { Relocation } from './relocation.ts'
 
 export interface Mover extends AsyncDisposable {
-  /** Resolves to what had to be copied, where that was on another file system. */
+  /**
+   * Resolves with what had to be copied, if the new place is on another file system. Throws `forbidden`, `bad_request`,
+   * `conflict`, or the fault of a path.
+   */
   move(request: Relocation, signal: AbortSignal): Promise<CopyTally | undefined>
   copy(request: Relocation, signal: AbortSignal): Promise<CopyTally>
 }
 
-/** Trees being copied at once: each has up to 8 files in hand, 256 KiB of each. */
+/** Trees copied at once: each has up to 8 files in hand, 256 KiB of each. */
 const MOST_COPIES = 8
 
 type CopyTurn = (work: () => Promise<CopyTally>) => Promise<CopyTally>
@@ -31,7 +34,7 @@ type CopyTurn = (work: () => Promise<CopyTally>) => Promise<CopyTally>
 interface MoverParts {
   readonly writer: Pick<FileWriter, 'journal' | 'alone'>
   readonly durable: boolean
-  /** Not moved itself. */
+  /** The working directory, which is not moved. */
   readonly workdir: string
 }
 
@@ -69,7 +72,7 @@ export function openMover(means: MoverParts): Mover {
     copy: (request, signal) => kept(() => copy(request, { means, signal, takeTurn: counted })),
     async [Symbol.asyncDispose]() {
       accepting = false
-      await Promise.allSettled(running) // those who must stop earlier have their signals
+      await Promise.allSettled(running) // calls that must stop earlier have their signals
     },
   }
 }
@@ -77,7 +80,7 @@ export function openMover(means: MoverParts): Mover {
 interface MoveTask {
   readonly means: MoverParts
   readonly signal: AbortSignal
-  /** Runs a copy, where one more may run. */
+  /** Runs a copy; throws `unavailable` if no more may run. */
   readonly takeTurn: CopyTurn
 }
 
@@ -102,11 +105,11 @@ async function move(request: Relocation, task: MoveTask): Promise<CopyTally | un
   return copied
 }
 
-/** False where the new name is on another file system, or the file system renames no such directory. */
+/** Resolves with false if the new name is on another file system, or the file system renames no such directory. */
 async function rename(ends: RelocationEnds, path: string): Promise<boolean> {
   const { source, what, name } = ends
   try {
-    // Renaming one name of a file to another of its names does nothing.
+    // rename(2) of one name of a file to another of its names does nothing.
     if (await isSameFile(ends)) await unlink(source.way)
     else await giveName(source.way, what, name)
     return true
@@ -144,7 +147,7 @@ async function refuseMount(path: string, within: (point: string) => boolean): Pr
   })
 }
 
-/** True where the new name belongs to the very file already, by another name of it. */
+/** True if the new name belongs to the same file already, as another name of it. */
 async function isSameFile({ source, what, name }: RelocationEnds): Promise<boolean> {
   const now = await lookAt(name.entry)
   if (now === undefined || now.ino !== what.ino || now.dev !== what.dev || !name.overwrite) return false

@@ -1,6 +1,6 @@
-// Changing permissions, of one path or of a tree (F-19). A link is never followed: each entry is pinned
-// by a descriptor that opens nothing (O_PATH), looked at, and changed through that, so that nobody can put a link
-// in between; devices and FIFOs are not opened either.
+// Changes permissions, of one path or of a tree (F-19). A link is never followed: each entry is pinned by a descriptor
+// that opens no content (O_PATH), looked at, and changed through that, so that no other process can put a link in
+// between. Devices and FIFOs are not opened either.
 
 import { constants, type Stats } from 'node:fs'
 import { O_PATH, pathOfOpened } from '../../../base/opened-path.ts'
@@ -16,17 +16,20 @@ import { refuseProtected, refuseSameAsProtected } from './kept-directories.ts'
 export interface Permissions {
   readonly path: string
   readonly mode: number
-  /** Of directories, where it differs. */
+  /** Mode of directories, if it differs. */
   readonly directoryMode: number | undefined
   readonly recursive: boolean
-  /** Not given: everything. */
+  /** The access of the call; not given: everything. */
   readonly access?: Access
 }
 
-/** What the owner needs to look into a directory. */
+/** Permissions that the owner needs to look into a directory. */
 const READABLE = 0o500
 
-/** Resolves to the number of entries whose permissions were set. */
+/**
+ * Resolves with the number of entries whose permissions were set. Throws `bad_request` for a link, `forbidden`, or the
+ * fault of the path.
+ */
 export async function setPermissions(request: Permissions, signal: AbortSignal): Promise<number> {
   const { path, mode, directoryMode, recursive, access = EVERYTHING } = request
   refuseProtected(path, path, 'changed')
@@ -45,7 +48,7 @@ export async function setPermissions(request: Permissions, signal: AbortSignal):
   }
 }
 
-/** `top`: the directory that was judged, by a path that leads to no other. */
+/** Sets a tree. `top` leads to the directory that was judged, and to no other. */
 async function setTree(top: string, request: Permissions, signal: AbortSignal): Promise<number> {
   await using stack = await openStack(top)
   const pseudo = await pseudoDevices()
@@ -60,7 +63,7 @@ async function setTree(top: string, request: Permissions, signal: AbortSignal): 
           if (stats !== undefined && !stats.isSymbolicLink()) changed++
         }
       },
-      // Opened to its owner first where it has to be, for all that is in it.
+      // A directory is opened to its owner first if it has to be, for all that is in it.
       async before(name) {
         await setIfThere(stack, name, ({ mode }) => ((mode & READABLE) === READABLE ? undefined : mode | READABLE))
       },
@@ -88,7 +91,7 @@ async function setIfThere(
   }
 }
 
-/** Sets what `modeOf` says of what is there; a link stays as it is. Returns what was there. */
+/** Sets the mode that `modeOf` returns for what is there; a link stays as it is. Resolves with the facts before. */
 async function setOne(path: string | Buffer, modeOf: (found: Stats) => number | undefined): Promise<Stats> {
   await using pinned = await open(path, O_PATH | constants.O_NOFOLLOW)
   const stats = await pinned.stat()

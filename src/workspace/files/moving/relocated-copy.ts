@@ -1,24 +1,24 @@
-// Copies beside the new place, then gives the copy its name; a move then puts the source away and removes it. What
-// stands in the way of that is looked for before the copy has its name (removability.ts); where the source cannot be put
-// away all the same, the new name is taken back. Only where the kernel renames no such directory is the source removed
-// where it stands, file by file, as mv(1) does: the destination is complete by then.
+// Copies beside the new place, then gives the copy its name; a move then puts the source away and removes it. What may
+// keep the source from being removed is looked for before the copy has its name (removability.ts); if the source cannot
+// be put away all the same, the new name is taken back. Only if the kernel renames no such directory is the source
+// removed where it stands, file by file, as mv(1) does: the destination is complete by then.
 
 import type { Stats } from 'node:fs'
-import { link, open, rename } from '../../../base/path-calls.ts'
 import { Fault, faultOfSystem, quote } from '../../../base/fault.ts'
+import { link, open, rename } from '../../../base/path-calls.ts'
 import { flushFileSystem } from '../../../native/files.ts'
-import type { FileWriter } from '../write/file-writer.ts'
 import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
-import { giveName, type NewName, openStaging, putAway, type Staging } from './staging.ts'
 import { parentFacts, refuseUnremovable, removalFacts } from '../tree/removability.ts'
-import type { RelocationEnds } from './relocation.ts'
 import { copyTree, type CopyTally } from '../tree/tree-copy.ts'
+import type { FileWriter } from '../write/file-writer.ts'
 import type { WriteJournal } from '../write/write-journal.ts'
+import type { RelocationEnds } from './relocation.ts'
+import { giveName, type NewName, openStaging, putAway, type Staging } from './staging.ts'
 
 export interface CopyWork {
   readonly writer: Pick<FileWriter, 'journal' | 'alone'>
   readonly durable: boolean
-  /** The source as it was asked for. */
+  /** The source's path as the client named it. */
   readonly path: string
   readonly signal: AbortSignal
 }
@@ -74,7 +74,10 @@ async function flush(directory: string): Promise<void> {
   await flushFileSystem(handle.fd)
 }
 
-/** The copy gets its name and the source goes out of sight, or neither. Disposing of the result removes the source. */
+/**
+ * Gives the copy its name and puts the source out of sight, or does neither. Disposing of the result removes the
+ * source.
+ */
 async function exchangePlaces(ends: RelocationEnds, staging: Staging, work: CopyWork): Promise<AsyncDisposable> {
   const { source, what, name } = ends
   const { journal } = work.writer
@@ -98,9 +101,9 @@ async function exchangePlaces(ends: RelocationEnds, staging: Staging, work: Copy
   }
 }
 
-/** A second name, until disposed of, for the file that is about to be replaced; undefined: there is none. */
+/** A second name for the file that is about to be replaced, until it is disposed of. */
 interface KeptTarget extends AsyncDisposable {
-  /** Undefined where the file system has no hard links. */
+  /** Undefined if the file system has no hard links. */
   readonly kept: HeldEntry | undefined
 }
 
@@ -116,7 +119,7 @@ async function keepStanding(name: NewName, journal: WriteJournal): Promise<KeptT
   }
 }
 
-/** False where what was replaced cannot be had again: then the copy stays. */
+/** Resolves with false if the replaced file cannot be brought back: then the copy stays. */
 async function takeBack(name: NewName, staging: Staging, before: KeptTarget | undefined): Promise<boolean> {
   if (before === undefined) await rename(name.entry.way, staging.entry.way)
   else if (before.kept === undefined) return false
@@ -141,7 +144,10 @@ function faultOfSource(error: unknown, path: string, outcome: string): unknown {
   })
 }
 
-/** What somebody wrote after it was read would be lost with the source. Of a directory only itself is looked at. */
+/**
+ * Throws `conflict` if the source changed since it was read: its new content would be lost with it. Of a directory only
+ * itself is looked at.
+ */
 async function refuseChanged(source: HeldEntry, what: Stats, path: string): Promise<void> {
   const now = await lookAt(source)
   const sameContent = what.isDirectory() || (now?.size === what.size && now.ctimeMs === what.ctimeMs)
@@ -151,7 +157,7 @@ async function refuseChanged(source: HeldEntry, what: Stats, path: string): Prom
   })
 }
 
-/** What is left out of a copy would be lost with the source. */
+/** Returns the fault of a source with entries that a copy leaves out: they would be lost with the source. */
 function notMovable(path: string, skipped: number): Fault {
   const sentence = `path ${quote(path)} holds FIFOs, sockets or devices (${skipped}), which do not go to another file system; nothing was moved`
   return new Fault('conflict', sentence, { details: { field: 'path', got: path, skipped } })

@@ -1,11 +1,10 @@
-// Both ends of a move or copy, held open: what it is about and where that goes, the links on their ways followed,
-// neither of them followed itself. Says what may not go where, before anything is touched.
+// Both ends of a move or copy, held open: the source and the place of the new name, links on their ways followed,
+// neither end followed itself. Refuses what may not go there before anything is touched.
 
 import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { EVERYTHING, type Access } from '../opening/access.ts'
-import { holdDeepest, makeBelow, parentsGone } from '../write/new-directory.ts'
 import {
   foresee,
   holdEntry,
@@ -16,16 +15,17 @@ import {
   type HeldEntry,
 } from '../opening/held-directory.ts'
 import { faultOfMissing, faultOfPath } from '../opening/missing-path.ts'
-import { refuseTaken, type NewName } from './staging.ts'
 import { intoItself } from '../tree/tree-copy.ts'
+import { holdDeepest, makeBelow, parentsGone } from '../write/new-directory.ts'
+import { refuseTaken, type NewName } from './staging.ts'
 
 export interface Relocation {
   readonly path: string
   readonly to: string
-  /** A file at `to` is replaced. */
+  /** True: a file at `to` is replaced. */
   readonly overwrite: boolean
   readonly createDirs: boolean
-  /** Not given: everything. */
+  /** The access of the call; not given: everything. */
   readonly access?: Access
 }
 
@@ -38,10 +38,10 @@ export interface RelocationEnds extends RelocationSource {
   readonly name: NewName
 }
 
-/** The source, and how much there is of the way to the new name. */
+/** The source, and the part of the way to the new name that exists. */
 export interface FoundEnds extends RelocationSource, Disposable {
   readonly above: HeldDirectory
-  /** Directories to be made below it. */
+  /** Names of directories to be made below it. */
   readonly missing: readonly string[]
 }
 
@@ -77,7 +77,7 @@ async function findSource(asker: Required<Omit<Asker, 'reach'>>, stack: Disposab
   throw await faultOfMissing(path)
 }
 
-/** Makes what is missing above the new name, which is returned with its directory held. */
+/** Makes what is missing above the new name, and resolves with that name, its directory held. */
 export async function makeParents(
   { path, to, overwrite, access = EVERYTHING }: Relocation,
   { source, above, missing }: FoundEnds,

@@ -1,25 +1,24 @@
-// Deleting a path (protocol.md#files-change, F-19 and F-20): a directory goes with all below it, a link
-// goes without what it points at. The system's own directories (protected.ts) and the working directory are refused,
-// and so is a tree that something is mounted in, before anything is touched. Its parent and a directory itself are
-// opened first, and what is open is judged and removed.
+// Deletes a path (protocol.md#files-change, F-19 and F-20): a directory with all below it, a link without what it
+// points at. The directories of kept-directories.ts are refused, and so is a tree with a mount in it, before anything
+// is touched. The parent, and a directory itself, are opened first; what is open is judged and removed.
 
-import { rmdir, unlink } from '../../../base/path-calls.ts'
 import { Fault, quote } from '../../../base/fault.ts'
+import { rmdir, unlink } from '../../../base/path-calls.ts'
+import { mountPoints } from '../mounts/remote-mounts.ts'
 import { EVERYTHING, type Access } from '../opening/access.ts'
-import { openStack, type DirectoryStack } from '../tree/tree-walk.ts'
-import type { FileWriter } from '../write/file-writer.ts'
 import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { faultOfPath } from '../opening/missing-path.ts'
-import { mountPoints } from '../mounts/remote-mounts.ts'
-import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
 import { emptyDirectory } from '../tree/tree-removal.ts'
+import { openStack, type DirectoryStack } from '../tree/tree-walk.ts'
+import type { FileWriter } from '../write/file-writer.ts'
+import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
 
-/** Who deletes, and with whom it takes turns. */
+/** What a deletion needs. */
 export interface Remover {
   readonly writer: Pick<FileWriter, 'alone'>
-  /** Not given: everything. */
+  /** The access of the call; not given: everything. */
   readonly access?: Access
-  /** Not deleted itself. */
+  /** The working directory, which is not deleted. */
   readonly workdir: string
 }
 

@@ -1,27 +1,29 @@
-// A place beside where something is to appear: of random name, in the journal before it is made and out of it once
-// it is gone, so that neither a failure nor a kill leaves a part of it behind (F-06, F-21).
+// A place of our own beside the one where something is to appear (`openStaging`), of random name, in the journal before
+// it is made until it is gone, so that neither a failure nor a kill leaves a part of it behind (F-06, F-21); and the
+// step that gives something its new name (`giveName`): never in the place of something else unless that was asked for,
+// and never in the place of a directory.
 
-import { rename, rmdir, unlink, link, mkdir } from '../../../base/path-calls.ts'
-import { errnoOf, Fault, quote } from '../../../base/fault.ts'
-import { openStack } from '../tree/tree-walk.ts'
-import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
-import { temporaryBeside } from '../write/new-content.ts'
-import { emptyDirectory } from '../tree/tree-removal.ts'
-import type { WriteJournal } from '../write/write-journal.ts'
 import type { Stats } from 'node:fs'
+import { errnoOf, Fault, quote } from '../../../base/fault.ts'
+import { rename, rmdir, unlink, link, mkdir } from '../../../base/path-calls.ts'
 import { renameNoReplace } from '../../../native/files.ts'
 import { onlyLocal } from '../mounts/remote-mounts.ts'
+import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
+import { emptyDirectory } from '../tree/tree-removal.ts'
+import { openStack } from '../tree/tree-walk.ts'
+import { temporaryBeside } from '../write/new-content.ts'
+import type { WriteJournal } from '../write/write-journal.ts'
 
-/** Disposing of it removes what stands there, whatever it is. */
+/** A staging place. Disposing of it removes what stands there. */
 export interface Staging extends AsyncDisposable {
   readonly entry: HeldEntry
-  /** What stands there has got its own name: it is no longer ours. */
+  /** Tells that what stands there has got its new name: it is no longer ours. */
   release(): void
 }
 
 const NEVER = new AbortController().signal
 
-/** In the directory of `beside`, which the caller holds for longer. */
+/** Opens one in the directory of `beside`, which the caller holds for longer. */
 export async function openStaging(beside: HeldEntry, journal: WriteJournal): Promise<Staging> {
   const entry = temporaryBeside(beside)
   await journal.begin(entry.real, 'tree')
@@ -36,15 +38,15 @@ export async function openStaging(beside: HeldEntry, journal: WriteJournal): Pro
     async [Symbol.asyncDispose]() {
       if (!ours) return
       await removeAny(entry)
-      release() // where it could not be removed it stays in the journal for the next start
+      release() // if it could not be removed it stays in the journal for the next start
     },
   }
 }
 
 /**
- * Takes what stands at `entry` out of sight in one step, or leaves it where the file system renames no such directory
- * (overlayfs those of its lower layers, EXDEV). Disposing of what is returned removes it. Throws the system's error
- * with everything as it was.
+ * Takes what stands at `entry` out of sight in one step, or leaves it if the file system renames no such directory
+ * (overlayfs those of its lower layers, EXDEV). Disposing of the result removes it. Throws the system's error with
+ * everything as it was.
  */
 export async function putAway(entry: HeldEntry, journal: WriteJournal): Promise<AsyncDisposable> {
   const staging = await openStaging(entry, journal)
@@ -69,19 +71,15 @@ async function removeAny(entry: HeldEntry): Promise<void> {
   }
 }
 
-// Giving something its new name: never in the place of something else unless that was asked for, and never in the
-// place of a directory. The kernel looks and acts in one step where it can; elsewhere a second name is made before
-// the first goes (files) or an empty directory is made to be replaced (directories).
-
 export interface NewName {
-  /** Where it goes: in a directory that is held open. */
+  /** The place it gets, in a directory that is held open. */
   readonly entry: HeldEntry
-  /** As it was asked for. */
+  /** The path as the client named it. */
   readonly to: string
   readonly overwrite: boolean
 }
 
-/** Throws where the name is taken and may not be replaced by what `what` tells of. */
+/** Throws `conflict` if the name is taken by `now` and what has the facts `what` may not replace that. */
 export function refuseTaken(now: Stats | undefined, what: Stats, name: Omit<NewName, 'entry'>): void {
   const { to, overwrite } = name
   if (now === undefined) return
@@ -92,7 +90,11 @@ export function refuseTaken(now: Stats | undefined, what: Stats, name: Omit<NewN
   if (what.isDirectory()) throw taken(to, 'exists already, and a directory does not replace a file')
 }
 
-/** Renames `from`, of which `what` tells, to the new name. Throws the system's error, EXDEV among them. */
+/**
+ * Renames `from`, which has the facts `what`. Throws `conflict`, or the system's error, EXDEV among them. The kernel
+ * looks and acts in one step if it can; otherwise a second name is made before the first goes (files), or an empty
+ * directory is made to be replaced (directories).
+ */
 export async function giveName(from: string, what: Stats, name: NewName): Promise<void> {
   refuseTaken(await lookAt(name.entry), what, name)
   if (name.overwrite) return await rename(from, name.entry.way)
@@ -105,12 +107,12 @@ export async function giveName(from: string, what: Stats, name: NewName): Promis
 }
 
 async function renameToNothing(from: string, what: Stats, to: string): Promise<void> {
-  // The call is made on the main thread: elsewhere it could wait for somebody else's answer.
+  // The call is made on the main thread: on a remote file system it could wait.
   if (onlyLocal() && renameNoReplace(from, to)) return
   await renameInSteps(from, what, to)
 }
 
-/** The same by calls that every kernel and file system has. */
+/** Renames by calls that every kernel and file system has. */
 export async function renameInSteps(from: string, what: Stats, to: string): Promise<void> {
   if (what.isDirectory()) return await renameDirectory(from, to)
   try {
@@ -124,7 +126,7 @@ export async function renameInSteps(from: string, what: Stats, to: string): Prom
 
 const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
-/** A directory replaces an empty one, and nothing else: the one just made. */
+/** Renames a directory over an empty one, the one that was just made: it replaces nothing else. */
 async function renameDirectory(from: string, to: string): Promise<void> {
   await mkdir(to, 0o700)
   try {

@@ -1,52 +1,52 @@
-// A directory that is opened once and stays that one, whatever its path comes to mean afterwards: what a call looks at
-// and what it changes are one thing. The kernel follows the links of the path in the one call that opens it, and then
-// tells where it got to (/proc/self/fd/<n>), so nothing lies between resolving and opening. Entries are reached through
-// the descriptor. On 2 cores this takes 10 µs on the main thread; a trip to Node's file threads takes 35 µs, realpath(3)
+// A directory that is opened once and stays that one, whatever its path comes to mean: what a call looks at and what it
+// changes are one thing. The kernel follows the links of the path in the one call that opens it, then tells where it
+// got to (/proc/self/fd/<n>), so nothing lies between resolving and opening. Entries are reached through the
+// descriptor. On 2 cores this takes 10 µs on the main thread. A trip to Node's file threads takes 35 µs; realpath(3)
 // with openat2(2) and RESOLVE_NO_SYMLINKS takes 7 µs and leaves a gap; /proc/self/fd adds 2 µs to a call, and the *at
 // calls would spare those but give Node no file handle. Without /proc, entries are reached by the resolved path.
 
 import { close, closeSync, constants, fstat, fstatSync, fsync, type BigIntStats, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { promisify } from 'node:util'
+import { errnoOf, Fault } from '../../../base/fault.ts'
 import { O_PATH, pathOfOpened } from '../../../base/opened-path.ts'
 import { lstat, lstatSync, openElsewhere, openSync, readlinkSync, realpath } from '../../../base/path-calls.ts'
-import { errnoOf, Fault } from '../../../base/fault.ts'
-import { EVERYTHING, type Access, type Reach } from './access.ts'
-import { onlyLocal } from '../mounts/remote-mounts.ts'
 import { remoteCall } from '../mounts/remote-calls.ts'
+import { onlyLocal } from '../mounts/remote-mounts.ts'
+import { EVERYTHING, type Access, type Reach } from './access.ts'
 
 const { O_DIRECTORY, O_NONBLOCK, O_RDONLY } = constants
 
 const syncElsewhere = promisify(fsync)
 const statOpen = promisify(fstat)
 
-/** File systems and permissions that do not let a directory be synced are left alone. */
+/** Errors of file systems and permissions that do not let a directory be synced: such a directory is left alone. */
 const NOT_SYNCED = new Set(['EINVAL', 'ENOTSUP', 'EROFS'])
 
-/** A name in a held directory; what stands there may change, where it stands does not. */
+/** A name in a held directory. What stands there may change; the place does not. */
 export interface HeldEntry {
   readonly directory: HeldDirectory
-  /** Empty where the entry is the directory itself, which is the root. */
+  /** Empty if the entry is the directory itself, which is the root. */
   readonly name: string
-  /** Its path, no links on the way: for sentences, for comparing, for the journal. */
+  /** Its path without links on the way: for sentences, for comparing, for the journal. */
   readonly real: string
-  /** The path by which it is reached. */
+  /** The path by which it is reached now. */
   readonly way: string
 }
 
 interface Opened {
   readonly fd: number
-  /** False: it may be entered and not read. */
+  /** False: the directory may be entered and not read. */
   readonly readable: boolean
-  /** On a file system of this machine: no call on it waits for somebody else. */
+  /** True on a local file system: no call on it waits for another machine or program. */
   readonly local: boolean
 }
 
 export class HeldDirectory implements Disposable {
-  /** Calls that reach something through the descriptor, some of whose callers may have left. */
+  /** Running calls that go through the descriptor; the callers of some may have left. */
   #calls = 0
   #released = false
-  /** Its path at the time it was opened, without links. */
+  /** Its path without links, at the time it was opened. */
   readonly real: string
   readonly #opened: Opened
   readonly #way: string
@@ -61,12 +61,12 @@ export class HeldDirectory implements Disposable {
     return this.#opened.fd
   }
 
-  /** False: it may be entered and not read. */
+  /** False: the directory may be entered and not read. */
   get readable(): boolean {
     return this.#opened.readable
   }
 
-  /** The path by which `below`, a path from here, is reached. */
+  /** Returns the path by which `below`, a path from here, is reached. */
   way(below: string): string {
     return `${this.#way}/${below}`
   }
@@ -76,7 +76,7 @@ export class HeldDirectory implements Disposable {
     return { directory: this, name, real, way: this.way(name) }
   }
 
-  /** Makes the names in it durable. */
+  /** Makes the names in it durable. Resolves without that where the file system or its permissions do not allow it. */
   async sync(): Promise<void> {
     if (!this.readable) return
     try {
@@ -87,8 +87,8 @@ export class HeldDirectory implements Disposable {
   }
 
   /**
-   * `remoteCall` of what goes through the descriptor, which stays until the call is back: under its number another
-   * directory could be open by then.
+   * Makes a `remoteCall` that goes through the descriptor, which stays open until the call is back: under its number
+   * another directory could be open by then.
    */
   async call<T>(real: string, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
     const held = async (): Promise<T> => {
@@ -109,11 +109,14 @@ export class HeldDirectory implements Disposable {
 
   #close(): void {
     if (this.#opened.local) closeSync(this.fd)
-    else close(this.fd, () => {}) // says nothing that matters: nothing was written through it
+    else close(this.fd, () => {}) // its error says nothing: nothing was written through it
   }
 }
 
-/** Opens the directory at `path`, following links unless `more` has O_NOFOLLOW. Throws the system's error. */
+/**
+ * Opens the directory at `path`, following links unless `more` has O_NOFOLLOW. Throws the system's error. Usage: `using
+ * held = await holdDirectory(path)`.
+ */
 export async function holdDirectory(path: string, more = 0): Promise<HeldDirectory> {
   const opened = onlyLocal() ? openHere(path, more) : await remoteCall(path, () => openThere(path, more), closeLate)
   try {
@@ -130,7 +133,10 @@ export async function holdDirectory(path: string, more = 0): Promise<HeldDirecto
 
 const closeLate = ({ fd }: Opened): void => close(fd, () => {})
 
-/** The entry that `path` names, held by its parent; a link that stands there is not followed. */
+/**
+ * Resolves with the entry that `path` names, held by its parent. A link at the entry is not followed. Throws
+ * `forbidden` if it is withheld from the asker, else the system's error.
+ */
 export async function holdEntry(path: string, asker: Asker = EVERYBODY): Promise<HeldEntry & Disposable> {
   await foresee(path, asker)
   const directory = await holdDirectory(dirname(path))
@@ -144,35 +150,38 @@ export async function holdEntry(path: string, asker: Asker = EVERYBODY): Promise
   return { ...entry, [Symbol.dispose]: () => directory[Symbol.dispose]() }
 }
 
-/** What the call may touch, and the path that it named. */
+/** The call on whose behalf something is opened: its access, and the path that it named. */
 export interface Asker {
   readonly access: Access
-  /** Not given: the path at hand. */
+  /** Not given: the path that is being opened. */
   readonly path?: string
-  /** How far it reaches below the entry; not given: the tree. */
+  /** How far the change reaches below the entry; not given: the tree. */
   readonly reach?: Reach
 }
 
 export const EVERYBODY: Asker = { access: EVERYTHING }
 
-/** Refuses what is withheld from this call before a word is said on what stands there; `keepLink`: on the link itself. */
+/**
+ * Throws `forbidden` for what is withheld from this call, before a word is said on what stands there; `keepLink`: a
+ * last link is judged itself.
+ */
 export async function foresee(path: string, { access }: Asker, keepLink = true): Promise<void> {
   if (access.everything) return
   try {
     await using _ = await access.open(path, keepLink)
   } catch (error) {
-    if (error instanceof Fault) throw error // what the system says is said by the call itself
+    if (error instanceof Fault) throw error // the call itself meets the system's error, and tells it
   }
 }
 
-/** The same of what is open: the one place where calls that change something are judged. */
+/** The same for an entry that is held: the one place where calls that change something are judged. */
 export async function judge(entry: HeldEntry, { access, path = entry.real, reach }: Asker): Promise<void> {
   if (access.everything) return
   if (entry.name === '') await access.judge(entry.directory.fd, path, reach)
   else await access.judgeEntry(entry.directory.fd, entry.name, path, reach)
 }
 
-/** What stands at the name itself, a link included; undefined: nothing. */
+/** Resolves with the facts of what stands at the name, a link itself; undefined: nothing does. */
 export async function lookAt(entry: HeldEntry): Promise<Stats | undefined> {
   try {
     return onlyLocal() ? lstatSync(entry.way) : await entry.directory.call(entry.real, () => lstat(entry.way))
@@ -195,14 +204,14 @@ export async function lookExactlyAt(entry: HeldEntry): Promise<BigIntStats | und
   }
 }
 
-/** What stands at a name, opened without its content: a link is that link, a FIFO or device is not woken. */
+/** The thing at a name, opened without its content: a link is that link, a FIFO or device is not woken. */
 export interface Pinned extends Disposable {
   readonly stats: Stats
   /** The path by which this very thing is reached. */
   readonly way: string
 }
 
-/** Throws the system's error, ENOENT where nothing stands there. */
+/** Pins what stands at a name. Throws the system's error, ENOENT if nothing does. */
 export async function pin(entry: HeldEntry): Promise<Pinned> {
   const local = onlyLocal()
   const fd = local
@@ -226,7 +235,7 @@ const PIN = O_PATH | constants.O_NOFOLLOW
 
 const FLAGS = O_DIRECTORY | O_NONBLOCK
 
-/** On the main thread: it waits for nobody. */
+/** Opens on the main thread: a local file system keeps it waiting for no other machine. */
 function openHere(path: string, more: number): Opened {
   try {
     return { fd: openSync(path, O_RDONLY | FLAGS | more), readable: true, local: true }
@@ -245,7 +254,7 @@ async function openThere(path: string, more: number): Promise<Opened> {
   }
 }
 
-/** Where an open directory lies, as the kernel has it; undefined without /proc. It asks no file system. */
+/** Returns the path of an open directory as the kernel has it; undefined without /proc. No file system is asked. */
 function ownPath(own: string): string | undefined {
   try {
     return readlinkSync(own)

@@ -1,7 +1,7 @@
-// Opens a path for looking (O_PATH: no content is touched, no FIFO waits) with every directory on the way judged.
-// Where no link was followed, the kernel's path of what was opened is the way itself. Otherwise, and where
-// something is missing, the way is gone step by step: a link of /proc that leads away from a process, or a name
-// below a directory that is withheld, is refused before it tells whether anything is there.
+// Opens a path for looking (O_PATH: no content is touched, no FIFO waits) with every directory on the way judged. If no
+// link was followed, the kernel's path of what was opened is the way itself. Otherwise, and if something is missing,
+// the way is gone step by step: a link of /proc that leads away from a process, or a name below a directory that is
+// withheld, is refused before the answer tells whether anything is there.
 
 import { constants, readlinkSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -14,13 +14,13 @@ import { remoteCall } from '../mounts/remote-calls.ts'
 const { O_DIRECTORY, O_NOFOLLOW } = constants
 
 export interface Judge {
-  /** Throws where what is open may not be used. */
+  /** Throws if what is open as `fd` may not be used. */
   judge(fd: number, path: string): Promise<void>
-  /** Whether links in the directory lead to what a process holds, and not to the path that they show. */
+  /** Resolves with true if links in the directory lead to what a process holds, and not to the path that they show. */
   ofProcess(directory: number): Promise<boolean>
 }
 
-/** The caller closes the handle. Throws what the judge throws, or the system's error. */
+/** Resolves with a handle that the caller closes. Throws what the judge throws, or the system's error. */
 export async function openJudged(path: string, keepLink: boolean, judge: Judge): Promise<FileHandle> {
   const opening = async (): Promise<FileHandle> => {
     const handle = await openPath(path, keepLink).catch(() => undefined)
@@ -35,7 +35,10 @@ export async function openPath(path: string | Buffer, keepLink = false): Promise
   return await open(path, O_PATH | (keepLink ? O_NOFOLLOW : 0))
 }
 
-/** The path of what is open, as the kernel has it now: in the form of our paths, or latin1, one character a byte. */
+/**
+ * Returns the path of what is open, as the kernel has it now: in the form of our paths, or latin1, one character a
+ * byte.
+ */
 export function kernelPath(fd: number, form: 'path' | 'latin1' = 'path'): string {
   const bytes = readlinkSync(pathOfOpened(fd), 'buffer')
   return form === 'latin1' ? bytes.toString('latin1') : textOfBytes(bytes)
@@ -57,7 +60,7 @@ interface Way {
   readonly judge: Judge
 }
 
-/** Goes from directory to directory, each opened through the one before and judged. */
+/** Goes from directory to directory; each is opened through the one before, and judged. */
 async function walk({ path, keepLink, judge }: Way): Promise<FileHandle> {
   const ahead = stepsOf(path)
   let links = 0
@@ -78,12 +81,15 @@ async function walk({ path, keepLink, judge }: Way): Promise<FileHandle> {
     }
     return await judged(at, path, judge)
   } catch (error) {
-    await at.close().catch(() => undefined) // closed already where the judge has refused the end
+    await at.close().catch(() => undefined) // it is closed already if the judge has refused the end
     throw error
   }
 }
 
-/** Puts a link's own way before what is left; the root where it begins there, else undefined: on from where it is. */
+/**
+ * Puts the way of a link before the steps that are left. Returns the root if the link begins there; undefined: the walk
+ * goes on from where it is.
+ */
 async function turn(link: string, ahead: string[]): Promise<FileHandle | undefined> {
   const to = await readlink(link)
   ahead.unshift(...stepsOf(to))

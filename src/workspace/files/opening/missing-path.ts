@@ -1,5 +1,5 @@
-// What to say when a path does not exist: how far it does, and the name that was probably meant, so that a
-// model corrects itself in one step. Looking for it is bounded.
+// The error of a path that does not exist: it says how far the path does exist, and the name that was probably meant,
+// so that a model corrects itself in one step. The search for that name is bounded.
 
 import { basename, dirname, join } from 'node:path'
 import { opendir, readlink, stat } from '../../../base/path-calls.ts'
@@ -7,19 +7,19 @@ import { textOfBytes } from '../../../base/bytes-text.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { nearest } from '../../../base/nearest.ts'
 
-/** Names of the directory that are compared; more would take longer than an error is worth. */
+/** Names of the directory that are compared at most; more would take longer than an error is worth. */
 const MOST_NAMES = 300
 
-/** Shorter names are near to too many. */
+/** Characters of a name for which a near one is looked for; shorter names are near to too many. */
 const SHORTEST_NAME = 3
 
-/** Like `faultOfSystem`; a missing path is explained. */
+/** Returns the fault as `faultOfSystem` does; a missing path is explained. */
 export async function faultOfPath(error: unknown, path: string): Promise<unknown> {
   if (error instanceof Fault || errnoOf(error) !== 'ENOENT') return faultOfSystem(error, path)
   return await faultOfMissing(path, error)
 }
 
-/** Nothing stands at `path`. */
+/** Returns `not_found` for a path at which nothing stands. */
 export async function faultOfMissing(path: string, cause?: unknown): Promise<Fault> {
   const more = cause === undefined ? {} : { cause }
   const dangling = await readlink(path).catch(() => undefined)

@@ -1,44 +1,44 @@
-// The daemon's own ground: its state and cache directories, the files that hold its secrets and configuration, and
-// its own entry in /proc. Who reads there has the token, and who writes there can run code, so callers that are not
-// allowed everything are kept out. What was opened is recognised by its place in its file system (device and path
-// there, so that bind mounts make no difference), by the identity of the directories above it (names in another
-// case), and, where a file has several names, by the identity of the files that are ours.
+// The daemon's *own ground*: its state and cache directories, the files that hold its secrets and configuration, and
+// its own entry in /proc. A caller who reads there has the token, and one who writes there can run code, so callers
+// that are not allowed everything are kept out. What was opened is recognised by its place in its file system (device
+// and path there, so that bind mounts make no difference), by the identity of the directories above it (a file system
+// that folds case), and, if a file has several names, by the identity of our files.
 
 import { fstat, type BigIntStats } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { lstat, readlink, realpath, stat } from '../../../base/path-calls.ts'
 import { bytesOfText } from '../../../base/bytes-text.ts'
+import { Fault, quote } from '../../../base/fault.ts'
 import { parseMounts, type Mount } from '../../../base/mountinfo.ts'
 import { entryOfOpened, MOST_LINKS, mountIdOfOpened, pathOfOpened } from '../../../base/opened-path.ts'
-import { Fault, quote } from '../../../base/fault.ts'
+import { lstat, readlink, realpath, stat } from '../../../base/path-calls.ts'
+import { devicePathOn, isWithin, mountOf, pathsOf, type DevicePath } from '../mounts/mount-table.ts'
 import type { Access, LeftOut, Reach } from './access.ts'
 import { kernelPath, openJudged, openPath } from './judged-open.ts'
-import { devicePathOn, isWithin, mountOf, pathsOf, type DevicePath } from '../mounts/mount-table.ts'
 
 export interface OwnPaths {
-  /** Withheld with all below them. */
+  /** Withheld with all that lies below them. */
   readonly directories: readonly string[]
   readonly files: readonly string[]
-  /** Withheld with the environment of any process that has it; undefined: there is none. */
+  /** Any process that has this in its environment has that environment withheld; undefined: there is no secret. */
   readonly secret?: string | undefined
 }
 
-/** Files below our directories that are looked at for further names; we keep a few dozen. */
+/** Files below our directories whose identity is taken, to know further names of them; we keep a few dozen. */
 const MOST_FILES = 10_000
 
-/** The ground as it is now. */
+/** The own ground as it is now. */
 interface OwnGround {
   readonly mounts: readonly Mount[]
   readonly places: readonly DevicePath[]
   /** `dev:ino` of the directories and files themselves. */
   readonly ids: ReadonlySet<string>
-  /** Every path that leads to them, latin1, our entries in /proc among them; and those that are configured. */
+  /** Every path that leads to them, latin1, our entries in /proc among them; and the configured paths. */
   readonly paths: readonly string[]
 }
 
-/** The access of callers that are not allowed everything. */
+/** Returns the access of callers that are not allowed everything. */
 export function withoutOwnGround(own: OwnPaths): Access {
   const judge = async (fd: number, path: string, reach: Reach = 'itself'): Promise<void> => {
     const ground = await look(own)
@@ -80,7 +80,7 @@ function refused(path: string): Fault {
 
 async function isOwn(fd: number, ground: OwnGround, own: OwnPaths): Promise<boolean> {
   const opened = mountOfOpened(fd, ground.mounts)
-  // Of a mount that is not ours to see (another process's view, a pipe) nothing can be told.
+  // Nothing can be told of a mount that we do not see (another process's view, a pipe).
   if (opened === undefined) return true
   const { mount, path } = opened
   const place = devicePathOn(mount, path)
@@ -94,14 +94,14 @@ async function isOwn(fd: number, ground: OwnGround, own: OwnPaths): Promise<bool
   return stats.isFile() && stats.nlink > 1n && (await idsOfFiles(own)).has(idOf(stats))
 }
 
-/** The mount that the kernel says, not the one that the path suggests. */
+/** Returns the mount that the kernel says, not the one that the path suggests. */
 function mountOfOpened(fd: number, mounts: readonly Mount[]): { mount: Mount; path: string } | undefined {
   try {
     const id = mountIdOfOpened(fd)
     const mount = mounts.find((one) => one.id === id)
     return mount === undefined ? undefined : { mount, path: kernelPath(fd, 'latin1') }
   } catch {
-    return undefined // without /proc
+    return undefined // /proc is not mounted
   }
 }
 
@@ -122,7 +122,10 @@ function holdsOwn(path: string, { paths }: OwnGround): boolean {
   return paths.some((own) => isWithin(own, path))
 }
 
-/** Of the directories on the way: a file system that folds case has one directory under several names. */
+/**
+ * Resolves with the identities of the directories above: a file system that folds case has one directory under several
+ * names.
+ */
 async function idsAbove(path: string): Promise<string[]> {
   const above: string[] = []
   for (let at = dirname(path); at !== '/' && at !== '.'; at = dirname(at)) above.push(at)
@@ -132,7 +135,10 @@ async function idsAbove(path: string): Promise<string[]> {
 
 const BIG = { bigint: true } as const
 
-/** Every /proc numbers processes as its own namespace does; its `self` says which number is ours. Threads have one too. */
+/**
+ * True if the place in a /proc belongs to this process or a thread of it. Every /proc numbers processes as its own
+ * namespace does; its `self` says which number is ours.
+ */
 async function isOwnProcess({ device, path }: DevicePath, mounts: readonly Mount[]): Promise<boolean> {
   const process = /^\/(\d+)(?:\/|$)/.exec(path)?.[1]
   if (process === undefined) return false
@@ -146,14 +152,17 @@ async function isOwnProcess({ device, path }: DevicePath, mounts: readonly Mount
   )
 }
 
-/** Whoever started us, or was started beside us, may still have the token in its own environment. */
+/**
+ * True if the place is an environment with the token in it: a process that started us, or was started beside us, may
+ * have one.
+ */
 async function holdsSecret(fd: number, { path }: DevicePath, secret: string | undefined): Promise<boolean> {
   if (secret === undefined || !/^\/\d+(?:\/task\/\d+)?\/environ$/.test(path)) return false
   const environment = await readFile(pathOfOpened(fd), 'latin1').catch(() => '')
   return environment.includes(Buffer.from(secret).toString('latin1'))
 }
 
-/** Whether links in the open directory are those of a process. */
+/** True if links in the open directory are those of a process. */
 async function ofProcess(directory: number): Promise<boolean> {
   const opened = mountOfOpened(directory, await mountsNow())
   return opened?.mount.type === 'proc' && /^\/\d+/.test(devicePathOn(opened.mount, opened.path).path)
@@ -180,8 +189,8 @@ async function look(own: OwnPaths): Promise<OwnGround> {
 }
 
 /**
- * The place that a configured path leads to, and the way to each link that it goes through, one after the other: who
- * replaces any of them decides what the path leads to.
+ * Resolves with the place that a configured path leads to, and with the way to each link that it goes through, one
+ * after the other: replacing any of them changes what the path leads to.
  */
 export async function namesOf(path: string): Promise<string[]> {
   if ((await realpath(path).catch(() => undefined)) === path) return [path]
@@ -214,7 +223,7 @@ async function processPaths(mounts: readonly Mount[]): Promise<string[]> {
   return found.flat()
 }
 
-/** Of every file below our directories, and of the configured ones. */
+/** Resolves with the identities of the configured files and of every file below our directories. */
 async function idsOfFiles({ directories, files }: OwnPaths): Promise<Set<string>> {
   const ids = new Set<string>()
   const add = async (path: string): Promise<void> => {

@@ -1,28 +1,33 @@
-// The open guard (protocol.md#errors, F-01 and F-02): what is opened for its content is a regular file.
-// `stat` comes first, so that FIFOs, devices and sockets are not even opened; the open itself does not
-// block, should one have taken the file's place in between; `fstat` then decides on what was really opened.
+// Opens a file for its content, and only a regular one (protocol.md#errors, F-01 and F-02): `openRegular(path, flags)`.
+// `stat` comes first, so that FIFOs, devices and sockets are not even opened. The open itself does not block, should
+// one have taken the file's place in between. `fstat` then decides on what was really opened.
 
 import { constants, type Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { pathOfOpened } from '../../../base/opened-path.ts'
 import { open, realpath, stat, statfs } from '../../../base/path-calls.ts'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
+import { remoteHandle, remoteCall } from '../mounts/remote-calls.ts'
 import { EVERYTHING, type Access } from './access.ts'
 import { lookAt, type HeldEntry } from './held-directory.ts'
 import { faultOfPath } from './missing-path.ts'
-import { remoteHandle, remoteCall } from '../mounts/remote-calls.ts'
 
 export interface RegularFile {
   readonly handle: FileHandle
   readonly stats: Stats
 }
 
-/** Regular by type, yet streams of the kernel: reading /proc/kmsg takes its lines away from the logger. */
+/**
+ * Files that are regular by type, yet streams of the kernel: reading /proc/kmsg takes its lines away from the logger.
+ */
 const KERNEL_STREAMS = new Set(['/proc/kmsg', '/proc/kcore'])
 
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants
 
-/** Opens a regular file; the caller closes the handle. `flags` are those of open(2), access mode included. */
+/**
+ * Opens a regular file; the caller closes the handle. `flags` are those of open(2), access mode included. Throws
+ * `not_regular`, `bad_request` for a directory, or the fault of the path.
+ */
 export async function openRegular(path: string, flags: number, access: Access = EVERYTHING): Promise<RegularFile> {
   if (!access.everything) return await openJudged(path, flags, access)
   return heeded(await remoteCall(path, () => opened(path, flags), closeLate), path)
@@ -34,7 +39,7 @@ function heeded({ handle, stats }: RegularFile, path: string): RegularFile {
 
 const closeLate = ({ handle }: RegularFile): void => void handle.close().catch(() => undefined)
 
-/** What the judge has seen is what is opened for its content, and nothing is said of it before. */
+/** Opens through what the judge has seen; nothing is said of the file before. */
 async function openJudged(path: string, flags: number, access: Access): Promise<RegularFile> {
   let handle: FileHandle | undefined
   try {
@@ -59,9 +64,9 @@ async function opened(path: string, flags: number): Promise<RegularFile> {
   return await openedThere(path, path, flags)
 }
 
-/** The same for what stands in a held directory; a link is refused. `path` is how the caller named it. */
+/** The same for what stands in a held directory. A link is refused. `path` is the path as the caller named it. */
 export async function openStanding(entry: HeldEntry, path: string, flags: number): Promise<RegularFile> {
-  // Before the call, not in it: a look that waits for a place behind such calls would never get one.
+  // Before the call, not in it: a look that waits for its turn behind such calls would never get one.
   const standing = await lookAt(entry)
   const opening = async (): Promise<RegularFile> => {
     if (standing !== undefined && !standing.isSymbolicLink()) await refuseSpecial(path, standing)
@@ -84,19 +89,28 @@ async function openedThere(way: string, path: string, flags: number): Promise<Re
   }
 }
 
-/** Throws unless `stats`, taken of `path` (which `at` leads to as well), are those of a regular file with content of its own. */
+/**
+ * Throws unless `stats`, taken of `path` (`at` leads to it too), are those of a regular file that holds its content
+ * itself.
+ */
 export async function refuseSpecial(path: string, stats: Stats, at = path): Promise<void> {
   refuseType(path, stats)
   // Only pseudo files, and a few real ones, have no blocks: no other file pays for the look.
   if (stats.blocks === 0 && KERNEL_STREAMS.has(await realpath(at))) throw notRegular(path, 'a stream of the kernel')
 }
 
-/** True for files that the kernel makes up while they are read: their size says nothing. */
+/**
+ * True for files that the kernel makes up while they are read (their size says nothing), and for a file that is one
+ * hole.
+ */
 export function isPseudo(stats: Stats): boolean {
   return stats.blocks === 0
 }
 
-/** What stands at `path`, as sentences and `special` name it; undefined for files, directories and links. */
+/**
+ * Returns the kind of a special file, as sentences and the field `special` name it; undefined for files, directories
+ * and links.
+ */
 export function specialType(stats: Stats): 'fifo' | 'socket' | 'character_device' | 'block_device' | undefined {
   if (stats.isFIFO()) return 'fifo'
   if (stats.isSocket()) return 'socket'
@@ -135,7 +149,10 @@ export function notRegular(path: string, kind: string): Fault {
   })
 }
 
-/** EAGAIN: a stream of the kernel with nothing to say; EIO: memory of a process. Neither is content. */
+/**
+ * Returns the fault of a failed read. EAGAIN is a stream of the kernel with nothing to say, EIO the memory of a
+ * process; neither is content.
+ */
 export function faultOfRead(error: unknown, path: string): unknown {
   const errno = errnoOf(error)
   return errno === 'EAGAIN' || errno === 'EIO'

@@ -1,5 +1,5 @@
-// What the workspace's own files tell agents (AGENTS.md and its like): read anew each time, bounded, and
-// never a reason to fail. A file that is missing, not regular or not text is as if it were empty.
+// Reads what the workspace's own files tell agents (AGENTS.md and its like): anew each time, bounded, and never a
+// reason to fail. A file that is missing, not regular or not text counts as empty.
 
 import { isAbsolute, join } from 'node:path'
 import { trailingHalf } from '../../exec/output-text.ts'
@@ -12,11 +12,11 @@ export const RULES_BYTES = 32 * 1024
 export interface AgentRules {
   readonly path: string
   readonly text: string
-  /** The file goes on. */
+  /** True if the file goes on. */
   readonly cut: boolean
 }
 
-/** `files` are absolute, or relative to the repository's top. */
+/** Resolves with the rules found. `files` are absolute, or relative to the repository's top. */
 export async function readAgentRules(repository: Repository, files: readonly string[]): Promise<AgentRules[]> {
   const found: AgentRules[] = []
   let room = RULES_BYTES

@@ -1,20 +1,20 @@
-// Reading for whoever does not know what a file is: text as text, an image that can be shown as base64, of
-// any other binary only its type and size.
+// Reads a file for a client that does not know what it is: text as text, an image that can be shown as base64, of any
+// other binary only its type and size.
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
 import { extensionOf } from '../../../threads/walk/code-files.ts'
 import type { Access } from '../opening/access.ts'
+import { openRegular } from '../opening/regular-file.ts'
 import { kindOf, SNIFFED_BYTES, type FileKind } from './file-kind.ts'
 import { readFile, type FileText, type ReadRequest } from './file-reader.ts'
-import { openRegular } from '../opening/regular-file.ts'
 
-/** Larger images are not returned: what models take is about that. */
+/** Bytes of an image that is returned: models take about that. */
 export const IMAGE_BYTES = 1024 * 1024
 
 export type AutoRead = FileText & {
   readonly media_type?: string
-  /** The content is left out, or base64. */
+  /** True if the content is left out, or base64. */
   readonly binary?: true
 }
 
@@ -46,7 +46,7 @@ async function sniff(path: string, access: Access | undefined): Promise<{ kind: 
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(SNIFFED_BYTES), 0, SNIFFED_BYTES, 0)
     return { kind: kindOf(buffer.subarray(0, bytesRead)), size: stats.size }
   } catch {
-    return { kind: { binary: false, mediaType: 'text/plain' }, size: stats.size } // the read itself says what is wrong
+    return { kind: { binary: false, mediaType: 'text/plain' }, size: stats.size } // the read itself tells what is wrong
   } finally {
     await handle.close()
   }

@@ -1,16 +1,16 @@
-// What a file is, from its first bytes: text, an image that models can look at, or another kind of binary.
-// A NUL among the first 8,000 bytes makes it binary, as git has it. Pure.
+// The kind of a file, from its first bytes: text, an image that models can look at, or another binary. A NUL among the
+// first 8,000 bytes makes a file binary, as in git. Pure.
 
 export interface FileKind {
   readonly binary: boolean
-  /** "application/octet-stream" where the bytes tell nothing. */
+  /** "application/octet-stream" if the bytes tell nothing. */
   readonly mediaType: string
 }
 
-/** How many of the first bytes are looked at. */
+/** Bytes from the beginning that are looked at. */
 export const SNIFFED_BYTES = 8000
 
-/** The signatures at the start of a file, as latin1 text; a dot stands for any byte. */
+/** Signatures at the start of a file, as latin1 text; a dot stands for any byte. */
 const SIGNATURES: readonly (readonly [RegExp, string])[] = [
   [/^\x89PNG\r\n\x1a\n/, 'image/png'], // oxlint-disable-line no-control-regex -- signatures are bytes
   [/^\xff\xd8\xff/, 'image/jpeg'],
@@ -30,7 +30,7 @@ const SIGNATURES: readonly (readonly [RegExp, string])[] = [
   [/^RIFF[^]{4}WAVE/, 'audio/wav'],
 ]
 
-/** Kinds that stand for themselves even where no NUL is among the first bytes. */
+/** Kinds that are binary even without a NUL among the first bytes. */
 const ALWAYS_BINARY = /^(image|application\/(pdf|zip|gzip|zstd|x-xz|x-elf))/
 
 export function kindOf(start: Uint8Array): FileKind {

@@ -1,15 +1,16 @@
-// Reading files: a whole one up to 10 MiB, or a range of lines of one of any size, in memory bounded by what
-// is returned. The answer is of one moment: a file that is cut short while it is read is read again, and is
-// a conflict if that goes on; bytes appended meanwhile are not in it (F-04).
+// Reads a file: whole up to 10 MiB, or a range of lines of one of any size, in memory bounded by what is returned. The
+// answer is of one moment: a file that is cut short while it is read is read again, and is a conflict if that goes on;
+// bytes appended meanwhile are not in it (F-04).
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
 import { Fault, quote } from '../../../base/fault.ts'
 import type { JsonText } from '../../../base/json-text.ts'
 import { extensionOf } from '../../../threads/walk/code-files.ts'
-import type { Access } from '../opening/access.ts'
-import { hashHere, type Digest } from '../identity.ts'
 import { type Encoding, asBase64, asText } from '../encoding.ts'
+import { hashHere, type Digest } from '../identity.ts'
+import type { Access } from '../opening/access.ts'
+import { faultOfRead, isPseudo, openRegular, type RegularFile } from '../opening/regular-file.ts'
 import {
   fromEnd,
   moreOf,
@@ -22,7 +23,6 @@ import {
   numberLines,
   type LineRange,
 } from './lines.ts'
-import { faultOfRead, isPseudo, openRegular, type RegularFile } from '../opening/regular-file.ts'
 
 export interface ReadRequest {
   readonly path: string
@@ -31,33 +31,33 @@ export interface ReadRequest {
   readonly endLine?: number | undefined
   readonly numbered: boolean
   readonly encoding: Encoding
-  /** Given: at most so many bytes, as whole lines, and the reply says where it goes on. */
+  /** Given: at most so many bytes, as whole lines, and the answer says where it goes on. */
   readonly maxBytes?: number | undefined
-  /** Given: the reply carries the hash of the whole file's bytes. */
+  /** Given: the answer carries the hash of the whole file's bytes. */
   readonly digest?: Digest | undefined
-  /** What the caller may open; everything unless given. */
+  /** The access of the call; not given: everything. */
   readonly access?: Access | undefined
 }
 
 export interface FileText extends Continuation {
   readonly content: string | JsonText<string>
-  /** Bytes of the file, as it was read. */
+  /** Bytes of the file when it was read. */
   readonly size: number
   /** Lines returned. */
   readonly lines: number
   readonly extension?: string
   readonly start_line?: number
   readonly end_line?: number
-  /** Bytes that are not UTF-8 were replaced by U+FFFD. */
+  /** True if bytes that are not UTF-8 were replaced by U+FFFD. */
   readonly lossy?: true
   readonly encoding?: 'base64'
   readonly hash?: string
 }
 
-/** Most bytes returned (protocol.md#files-read). */
+/** Bytes returned at most (protocol.md#files-read). */
 export const READ_BYTES = 10 * 1024 * 1024
 
-/** Most bytes of a file of /proc or /sys, whose size nobody knows beforehand (F-03). */
+/** Bytes returned at most of a file of /proc or /sys, whose size is not known before its end (F-03). */
 const PSEUDO_BYTES = 1024 * 1024
 
 const CHUNK_BYTES = 256 * 1024
@@ -134,7 +134,7 @@ interface Wanted {
   readonly path: string
   /** Undefined: the whole file. */
   readonly range: LineRange | undefined
-  /** Bytes at most; undefined: too many are refused. */
+  /** Bytes at most; undefined: a longer file is refused. */
   readonly most: number | undefined
   readonly access: Access | undefined
 }
@@ -162,7 +162,7 @@ async function selectSteadily(wanted: Wanted, signal: AbortSignal): Promise<Sele
   )
 }
 
-/** Reads the range, or everything; undefined where the file ended before its size said so. */
+/** Reads the range, or everything; resolves with undefined if the file ended before its size said so. */
 async function select(
   { handle, stats }: RegularFile,
   { path, range, most }: Wanted,
@@ -219,7 +219,7 @@ function tooLarge(path: string, size: number, limit: number, verb: string): Faul
   )
 }
 
-/** Of the very bytes returned where they are the whole file. */
+/** Hashes the bytes that are returned, if they are the whole file, else the file. */
 async function hashOf(
   found: Selection,
   ranged: boolean,
@@ -231,6 +231,6 @@ async function hashOf(
   const { bytes } = found
   const here = hashHere(bytes)
   if (here !== undefined) return here
-  const owned = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength) // never shared memory
+  const owned = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength) // it is never shared memory
   return Buffer.from(await crypto.subtle.digest('SHA-256', owned)).toString('hex')
 }

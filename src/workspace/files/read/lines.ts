@@ -1,16 +1,16 @@
-// Lines as bytes: cutting a range out of a stream of chunks, and putting numbers before lines. Pure, apart
-// from giving the loop its turn.
+// Lines as bytes: cuts a range out of a stream of chunks, puts numbers before lines, and counts the lines of a file,
+// for ranges from the end and to say how much follows a range (some 1 GB a second).
 
 import { isUtf8 } from 'node:buffer'
-import { takeTurns } from '../../../base/waiting.ts'
 import type { FileHandle } from 'node:fs/promises'
+import { takeTurns } from '../../../base/waiting.ts'
 import { isPseudo, type RegularFile } from '../opening/regular-file.ts'
 
 const LINE_FEED = 10
 const TAB = 9
 const ZERO = 48
 
-/** Bytes handled in one step: about 1 ms. */
+/** Bytes numbered in one step: about 1 ms. */
 const STEP_BYTES = 256 * 1024
 
 export interface LineRange {
@@ -19,7 +19,7 @@ export interface LineRange {
   readonly last: number
 }
 
-/** Which bytes of `chunk` belong to the range. `at.line` is the line its first byte is in, and moves on. */
+/** Returns which bytes of `chunk` belong to the range. `at.line` is the line of its first byte, and moves on. */
 export function cutLines(chunk: Uint8Array, at: { line: number }, range: LineRange): { from: number; to: number } {
   let { line } = at
   let i = 0
@@ -30,14 +30,14 @@ export function cutLines(chunk: Uint8Array, at: { line: number }, range: LineRan
   return { from, to: i }
 }
 
-/** How many lines `bytes` holds; the last one need not end in a line feed. `feeds`: those that do. */
+/** Returns the number of lines in `bytes`; the last one need not end in a line feed. `feeds`: lines that do. */
 export function lineCount(bytes: Uint8Array, feeds: number): number {
   return bytes.byteLength > 0 && bytes[bytes.byteLength - 1] !== LINE_FEED ? feeds + 1 : feeds
 }
 
 /**
- * The whole lines among the first `limit` bytes; where not even one is, the beginning of the first, which ends between
- * two characters.
+ * Returns the whole lines among the first `limit` bytes; if there is none, the beginning of the first line, which ends
+ * between two characters.
  */
 export function firstLines(bytes: Uint8Array, limit: number): { bytes: Uint8Array; lines: number; cut: boolean } {
   const end = bytes.subarray(0, limit).lastIndexOf(LINE_FEED) + 1
@@ -48,7 +48,9 @@ export function firstLines(bytes: Uint8Array, limit: number): { bytes: Uint8Arra
   return { bytes: kept, lines, cut: false }
 }
 
-/** `limit`, or where the character of UTF-8 begins that it would cut; what is no UTF-8 is cut where it is. */
+/**
+ * Returns `limit`, or the start of the UTF-8 character that it would cut; bytes that are not UTF-8 are cut at `limit`.
+ */
 function characterEnd(bytes: Uint8Array, limit: number): number {
   for (let at = limit - 1; at >= 0 && at > limit - 4; at--) {
     const byte = bytes[at] ?? 0
@@ -59,7 +61,7 @@ function characterEnd(bytes: Uint8Array, limit: number): number {
   return limit
 }
 
-/** Bytes of UTF-8 that begin with `first`; 1 for what begins none. */
+/** Returns the bytes of the UTF-8 character that `first` begins; 1 if it begins none. */
 function sequenceLength(first: number): number {
   return first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1
 }
@@ -69,7 +71,7 @@ function isWhole(bytes: Uint8Array, at: number, length: number): boolean {
   return character.length === length && isUtf8(character)
 }
 
-/** Bytes that numbers and tabs add to `lines` lines from `first` on. */
+/** Returns the bytes that numbers and tabs add to `lines` lines from `first` on. */
 export function numberingBytes(first: number, lines: number): number {
   let sum = 0
   for (let from = first, end = first + lines; from < end;) {
@@ -81,7 +83,7 @@ export function numberingBytes(first: number, lines: number): number {
   return sum
 }
 
-/** `bytes` with "number, tab" before each line (protocol.md#files-read). `lines` is how many there are. */
+/** Returns `bytes` with "number, tab" before each of the `lines` lines (protocol.md#files-read). */
 export async function numberLines(bytes: Uint8Array, first: number, lines: number): Promise<Uint8Array> {
   const numbered = Buffer.allocUnsafe(bytes.byteLength + numberingBytes(first, lines))
   const turn = takeTurns()
@@ -113,24 +115,21 @@ function putNumber(number: number, into: Uint8Array, to: number): number {
   return end + 1
 }
 
-// How many lines a file has, read in pieces: for ranges that count from the end, and to say how much follows
-// a range. Some 1 GB a second.
-
 const CHUNK_BYTES = 256 * 1024
-/** Larger files are not counted in passing: the answer should come within some 100 ms. */
+/** Bytes of a file whose lines are counted in passing: the answer should come within some 100 ms. */
 const COUNTED_BYTES = 64 * 1024 * 1024
 
-/** Where a bounded read goes on. */
+/** The fields that tell where a bounded read goes on. */
 export interface Continuation {
   /** With maxBytes: lines of the whole file, unless it is too large to count them in passing. */
   readonly total_lines?: number
-  /** With maxBytes: the first line not returned, where there is one. */
+  /** With maxBytes: the first line not returned; absent at the end. */
   readonly next_line?: number
-  /** With maxBytes: not even one line fitted, this is its beginning. */
+  /** With maxBytes: true if not even one line fitted and this is its beginning. */
   readonly line_cut?: true
 }
 
-/** Lines of the first `size` bytes; the last one need not end in a line feed. */
+/** Resolves with the lines of the first `size` bytes; the last one need not end in a line feed. */
 async function lineTotal(handle: FileHandle, size: number, signal: AbortSignal): Promise<number> {
   const chunk = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK_BYTES, size)))
   let feeds = 0
@@ -152,7 +151,7 @@ function feedsIn(bytes: Buffer): number {
   return count
 }
 
-/** The range with a first line that counts from the end made one that counts from the beginning. */
+/** Resolves with the range, a first line that counts from the end made one that counts from the beginning. */
 export async function fromEnd(
   { handle, stats }: RegularFile,
   range: LineRange | undefined,
@@ -163,13 +162,13 @@ export async function fromEnd(
   return { ...range, first: Math.max(1, total + 1 + range.first) }
 }
 
-/** Undefined where counting would take too long. */
+/** Resolves with the lines of the file; undefined: counting would take too long. */
 export async function totalOf({ handle, stats }: RegularFile, signal: AbortSignal): Promise<number | undefined> {
   if (isPseudo(stats) || stats.size > COUNTED_BYTES) return undefined
   return await lineTotal(handle, stats.size, signal)
 }
 
-/** `ended`: the file ends with the lines that were read. */
+/** Returns the continuation after a read. `ended`: the file ends with the lines that were read. */
 export function moreOf(next: number, total: number | undefined, ended: boolean): Continuation {
   if (total === undefined) return ended ? {} : { next_line: next }
   return { total_lines: total, ...(next <= total ? { next_line: next } : {}) }

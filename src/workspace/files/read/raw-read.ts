@@ -1,7 +1,7 @@
-// Reading a file of any size as bytes, in memory that does not grow with it: two buffers take turns, one being
-// filled while the reader has the other. What is handed out is what was promised, or the reading fails: a file
-// cut short or rewritten meanwhile is never passed off as whole (F-04). One that only grew, such as a
-// log, is read up to the size it had.
+// Reads a file of any size as bytes, in memory that does not grow with it: two buffers take turns, one being filled
+// while the reader has the other. The reader gets what was promised, or the reading fails: a file cut short or
+// rewritten meanwhile is never passed off as whole (F-04). One that only grew, such as a log, is read up to the size it
+// had.
 
 import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -10,18 +10,18 @@ import type { Access } from '../opening/access.ts'
 import { tagOf } from '../identity.ts'
 import { faultOfRead, isMadeUp, openRegular } from '../opening/regular-file.ts'
 
-/** Two of these are held by each reading of a long file; larger ones were not faster over loopback. */
+/** Bytes of one buffer; each reading of a long file holds two. Larger ones were not faster over loopback. */
 const CHUNK_BYTES = 128 * 1024
 
 export interface RawFile extends AsyncDisposable {
-  /** Undefined: the kernel makes it up while it is read (F-03), so that nobody knows. */
+  /** Undefined if the kernel makes the file up while it is read (F-03): its size is not known before its end. */
   readonly size: number | undefined
   readonly etag: string
   /** Milliseconds since 1970. */
   readonly modified: number
   /**
-   * The bytes `from` ≤ i < `to`, of a file of unknown size everything; once. The memory of a chunk is the reader's
-   * until it asks for the next one. `return` closes the file, also before anything was read.
+   * Returns the bytes `from` ≤ i < `to`, of a file of unknown size everything; to be called once. The memory of a chunk
+   * is the reader's until it asks for the next one. `return` closes the file, also before anything was read.
    */
   chunks(from: number, to: number): AsyncIterable<Uint8Array>
 }
@@ -32,7 +32,7 @@ export async function openRaw(path: string, access?: Access): Promise<RawFile> {
     const stats = await handle.stat({ bigint: true })
     const source = { handle, path, stats }
     const madeUp = await isMadeUp(path, found)
-    // What cannot be read at all is to be said before the answer has begun.
+    // A file that cannot be read at all is refused before the answer has begun.
     const beginning = madeUp ? await fill(source, Buffer.allocUnsafe(CHUNK_BYTES), null) : undefined
     return {
       size: madeUp ? undefined : Number(stats.size),
@@ -51,7 +51,7 @@ export async function openRaw(path: string, access?: Access): Promise<RawFile> {
 interface OpenedSource {
   readonly handle: FileHandle
   readonly path: string
-  /** As they were when it was opened. */
+  /** The facts of the file when it was opened. */
   readonly stats: BigIntStats
 }
 
@@ -80,13 +80,13 @@ async function* stretch(source: OpenedSource, from: number, to: number): AsyncGe
   }
 }
 
-/** A file of the kernel: its end is where it says so. */
+/** Reads a file of the kernel: its end is where the kernel says so. */
 async function* everything(source: OpenedSource, beginning: Uint8Array): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   for (let chunk = beginning; chunk.byteLength > 0; chunk = await fill(source, buffer, null)) yield chunk
 }
 
-/** Reads once; the part of `buffer` that was filled, empty at the end of the file. */
+/** Reads once; resolves with the part of `buffer` that was filled, empty at the end of the file. */
 async function fill({ handle, path }: OpenedSource, buffer: Buffer, at: number | null): Promise<Uint8Array> {
   try {
     return buffer.subarray(0, (await handle.read(buffer, 0, buffer.byteLength, at)).bytesRead)
@@ -95,7 +95,7 @@ async function fill({ handle, path }: OpenedSource, buffer: Buffer, at: number |
   }
 }
 
-/** Before the last chunk leaves: what was read is of one moment, or the reader gets to know. */
+/** Called before the last chunk leaves: if the content is not of one moment, the reader is told. */
 async function refuseChanged({ handle, path, stats }: OpenedSource): Promise<void> {
   const now = await handle.stat({ bigint: true })
   if (now.size < stats.size || (now.size === stats.size && now.mtimeNs !== stats.mtimeNs)) throw changed(path)

@@ -1,7 +1,7 @@
-// The one reader for what a repository hands to a model by itself: advice for agents, prompts. Whoever wrote the
-// repository chose these files, so nothing is read but a regular file that really lies where it is looked for, not
-// what a link leads to elsewhere, and never one of the daemon's own; 64 KiB at most, from the opened file. What
-// cannot be read is as if it were not there. The operator's configuration may name any file or folder outright.
+// The one reader of files that a repository hands to a model unasked: advice for agents, prompts. The author of the
+// repository chose these files, so a file is read only if it is regular, really lies where it is looked for (not where
+// a link leads), and is none of the daemon's own; 64 KiB at most, from the opened file. A file that cannot be read
+// counts as missing. The operator's configuration may name any file or folder outright.
 
 import { constants } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -17,18 +17,23 @@ export const REPOSITORY_FILE_BYTES = 64 * 1024
 
 export interface RepositoryFile {
   readonly bytes: Buffer
-  /** The file goes on. */
+  /** True if the file goes on. */
   readonly cut: boolean
 }
 
 export interface Repository {
-  /** Where its files lie; relative names are below it. */
+  /** The directory of its files; relative names are below it. */
   readonly top: string
-  /** That of a caller who is not allowed everything, whoever asks: the model has no use for our secrets. */
+  /**
+   * The access of a caller who is not allowed everything, whatever caller asks: the model has no use for our secrets.
+   */
   readonly access: Access
 }
 
-/** `file`: absolute where the configuration names it so. `most`: bytes, at most REPOSITORY_FILE_BYTES. */
+/**
+ * Resolves with the beginning of a file; undefined: it cannot be read. `file` is absolute if the configuration names it
+ * so. `most`: bytes, at most REPOSITORY_FILE_BYTES.
+ */
 export async function readRepositoryFile(
   file: string,
   { top, access }: Repository,
@@ -48,7 +53,10 @@ export async function readRepositoryFile(
   }
 }
 
-/** The files of a folder that `accepts` their names, whole ones of text that fit; in the order of their names. */
+/**
+ * Resolves with the files of a folder that `accepts` their names, in the order of their names: whole text files that
+ * fit.
+ */
 export async function readRepositoryFolder(
   folder: string,
   { top, access }: Repository,
@@ -68,7 +76,7 @@ export async function readRepositoryFolder(
   return files
 }
 
-/** True also where no link was followed at all: then it is the very path that was named. */
+/** True also if no link was followed at all: then it is the path that was named. */
 async function liesBelow(fd: number, path: string, top: string): Promise<boolean> {
   const real = kernelPath(fd)
   return real === path || isWithin(real, await realpath(top))

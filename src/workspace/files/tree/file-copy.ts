@@ -1,6 +1,6 @@
-// Copying one regular file: its bytes by the file system's own cloning where there is one, else piece by piece
-// without its holes, then its permissions and times. The copy is private until it is complete. It belongs to the
-// daemon's user and has no set-id bits, unless it is a move: then owner, attributes and all bits go along.
+// Copies one regular file: its bytes by the file system's own cloning, else piece by piece without its holes, then its
+// permissions and times. The copy is private until it is complete. It belongs to the daemon's user and has no set-id
+// bits, unless it is part of a move: then owner, attributes and all bits go along.
 
 import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -11,31 +11,33 @@ import { nextData, copyAttributes, setFileTimes, setFileTimesElsewhere } from '.
 import { onlyLocal } from '../mounts/remote-mounts.ts'
 
 export interface CopyManner {
-  /** Owner, attributes and set-id bits go along. */
+  /** True for a move: owner, attributes and set-id bits go along. */
   readonly whole: boolean
-  /** Each file is synced before it is closed. */
+  /** True: each file is synced before it is closed. */
   readonly sync: boolean
   readonly signal: AbortSignal
-  /** The new name as it was asked for, for sentences: the copy has another while it is made. */
+  /** The new name as the client gave it, for sentences: the copy has another while it is made. */
   readonly to: string
-  /** Set once the file systems at hand turn out not to clone. */
+  /** Becomes true once the file systems at hand turn out not to clone. */
   noClones: boolean
 }
 
-/** Read and written at once; between two the signal is looked at. */
+/** Bytes read and written at once; between two slices the signal is looked at. */
 const SLICE_BYTES = 256 * 1024
 
-/** Smaller files are as quick to copy as to clone. */
+/** Bytes from which a file is cloned: smaller files are as quick to copy. */
 const CLONED_BYTES = 64 * 1024
 
-/** How stat(2) counts `blocks`. */
+/** The unit in which stat(2) counts `blocks`. */
 const BLOCK_BYTES = 512
 
 const SET_ID_BITS = 0o6000
 
 const { COPYFILE_FICLONE_FORCE, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants
 
-/** Copies what `source` has open to the new file `to`; returns the bytes that it has. */
+/**
+ * Copies what `source` has open to the new file `to`; resolves with the bytes that it has. Throws the system's error.
+ */
 export async function copyOpenFile(
   source: FileHandle,
   stats: BigIntStats,
@@ -53,7 +55,10 @@ export async function copyOpenFile(
   }
 }
 
-/** Owner, attributes, permissions and times of a file or directory, in the order in which none undoes another. */
+/**
+ * Gives a file or directory owner, attributes, permissions and times of another, in the order in which none undoes
+ * another.
+ */
 export async function dress(source: FileHandle, stats: BigIntStats, target: FileHandle, whole: boolean): Promise<void> {
   const mode = Number(stats.mode)
   if (whole) {
@@ -61,21 +66,21 @@ export async function dress(source: FileHandle, stats: BigIntStats, target: File
     copyAttributes(pathOfOpened(source.fd), target.fd)
     await target.chmod(owned ? mode & 0o7777 : mode & 0o1777)
   } else {
-    // The set-group-id bit that a directory inherits from the one it is made in stays (F-12).
+    // A directory keeps the set-group-id bit that it inherits from the one it is made in (F-12).
     const inherited = stats.isDirectory() ? (await target.stat()).mode & 0o2000 : 0
     await target.chmod((mode & 0o1777) | inherited)
   }
   await keepTimes(target, stats)
 }
 
-/** To the nanosecond where it can be had. */
+/** Sets the times, to the nanosecond if the kernel can. */
 async function keepTimes(target: FileHandle, stats: BigIntStats): Promise<void> {
   if (onlyLocal()) return setFileTimes(target.fd, stats)
   if (await setFileTimesElsewhere(target.fd, stats)) return
-  await target.utimes(Number(stats.atimeNs) / 1e9, Number(stats.mtimeNs) / 1e9) // it says what is wrong
+  await target.utimes(Number(stats.atimeNs) / 1e9, Number(stats.mtimeNs) / 1e9) // its error says what is wrong
 }
 
-/** False where only root may: then it stays the daemon's. */
+/** Resolves with false if only root may change the owner: then the copy stays the daemon's. */
 async function giveAway(target: FileHandle, stats: BigIntStats): Promise<boolean> {
   const [uid, gid] = [Number(stats.uid), Number(stats.gid)]
   const own = await target.stat()
@@ -89,7 +94,7 @@ async function giveAway(target: FileHandle, stats: BigIntStats): Promise<boolean
   }
 }
 
-/** Undefined where cloning is not possible; the target is empty then. */
+/** Resolves with undefined if cloning is not possible; the target is empty then. */
 async function cloned(
   source: FileHandle,
   stats: BigIntStats,
@@ -116,7 +121,7 @@ async function copySlices(
   { signal }: CopyManner,
 ): Promise<number> {
   const [size, blocks] = [Number(stats.size), Number(stats.blocks)]
-  // Files that the kernel makes up have neither size nor blocks: they end where nothing comes any more.
+  // Files that the kernel makes up have neither size nor blocks: their end is where nothing more comes.
   const end = size === 0 ? Number.MAX_SAFE_INTEGER : size
   const sparse = blocks * BLOCK_BYTES < size
   const slice = Buffer.allocUnsafe(Math.min(SLICE_BYTES, Math.max(size, 4096)))

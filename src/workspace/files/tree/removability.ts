@@ -1,6 +1,6 @@
-// Whether what a move to another file system removes in the end can be removed: told before anything has its new name,
-// so that such a move is refused with nothing changed. The kernel has the last word; what it alone knows (security
-// modules, root without its capabilities) shows only when the source is put away, and is undone there.
+// Whether the daemon can remove what a move to another file system removes in the end. It is told before anything has
+// its new name, so that such a move is refused with nothing changed. The kernel has the last word: what it alone knows
+// (security modules, root without its capabilities) shows only when the source is put away, and is undone there.
 
 import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { access, accessSync, stat, statSync } from '../../../base/path-calls.ts'
@@ -8,22 +8,22 @@ import { Fault, quote } from '../../../base/fault.ts'
 import { fileFlag, type FileFlag } from '../../../native/file-flags.ts'
 import { isLocalDevice, onlyLocal } from '../mounts/remote-mounts.ts'
 
-/** What counts of an entry that is to go. */
+/** The facts of an entry that is to be removed. */
 export interface RemovalFacts {
   readonly uid: number
   readonly flag: FileFlag | undefined
 }
 
-/** And of the directory that it goes from. */
+/** The facts of the directory that it is removed from. */
 export interface ParentFacts extends RemovalFacts {
   readonly mode: number
-  /** Names may be taken from it, as far as permissions and the mount go. */
+  /** True if the permissions and the mount let names be taken from it. */
   readonly writable: boolean
 }
 
 const STICKY = 0o1000
 
-/** Why it cannot be removed by `user`; undefined: nothing is known against it. */
+/** Returns why `user` cannot remove the entry; undefined: nothing is known against it. */
 export function obstacle(from: ParentFacts, entry: RemovalFacts, user: number): string | undefined {
   if (entry.flag !== undefined) return `it is ${entry.flag}`
   if (from.flag !== undefined) return `the directory that it is in is ${from.flag}`
@@ -32,7 +32,7 @@ export function obstacle(from: ParentFacts, entry: RemovalFacts, user: number): 
   return 'it belongs to another user, and so does the sticky directory that it is in'
 }
 
-/** Throws where it cannot be removed. `path` names it. */
+/** Throws `forbidden` if the entry cannot be removed. `path` names it. */
 export function refuseUnremovable(from: ParentFacts, entry: RemovalFacts, path: string): void {
   const why = obstacle(from, entry, process.geteuid?.() ?? 0)
   if (why === undefined) return
@@ -41,8 +41,8 @@ export function refuseUnremovable(from: ParentFacts, entry: RemovalFacts, path: 
 }
 
 /**
- * `way`: the entry itself, a link not followed. The kernel is asked for flags on a device of this machine alone: the call
- * is synchronous, and a server elsewhere may not answer.
+ * Returns the facts of an entry. `way` leads to it, a link not followed. Flags are asked for only on a local device:
+ * the call is synchronous, and a server elsewhere may not answer.
  */
 export function removalFacts(
   way: Buffer | string,
@@ -51,7 +51,7 @@ export function removalFacts(
   return { uid: Number(uid), flag: isLocalDevice(dev) ? fileFlag(way) : undefined }
 }
 
-/** Of a directory that is open. `way` leads to it. */
+/** Resolves with the facts of a directory that is open. `way` leads to it. */
 export async function parentFacts(way: string): Promise<ParentFacts> {
   const stats = onlyLocal() ? statSync(way) : await stat(way)
   return { ...removalFacts(way, stats), mode: stats.mode, writable: await isWritable(way) }

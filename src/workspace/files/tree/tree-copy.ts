@@ -1,18 +1,18 @@
-// Copies a file, a link or a whole tree to a name that nobody has yet (F-19): links as links, hard
-// links among what is copied as hard links, permissions and times of everything. FIFOs, sockets and devices are
-// left out and counted, and so is what the kernel shows as files (/proc and its kin) below a tree that holds it.
+// Copies a file, a link or a whole tree to a name that nothing has yet (F-19): links as links, hard links among the
+// copied files as hard links, permissions and times of everything. FIFOs, sockets and devices are left out and counted,
+// and so is what the kernel shows as files (/proc and its kin) below a tree that holds it.
 
 import { constants, type BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { lchown, link, lstat, lutimes, mkdir, open, readlink, symlink } from '../../../base/path-calls.ts'
 import { bytesOfText } from '../../../base/bytes-text.ts'
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
+import { lchown, link, lstat, lutimes, mkdir, open, readlink, symlink } from '../../../base/path-calls.ts'
 import { setLinkTimesElsewhere, setPathTimes } from '../../../native/files.ts'
 import { pseudoDevices, onlyLocal } from '../mounts/remote-mounts.ts'
-import { openStack, type DirectoryStack, walkTree, type TreeVisitor } from './tree-walk.ts'
 import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
-import { parentFacts, refuseUnremovable, removalFacts, type ParentFacts, type RemovalFacts } from './removability.ts'
 import { copyOpenFile, dress, type CopyManner } from './file-copy.ts'
+import { parentFacts, refuseUnremovable, removalFacts, type ParentFacts, type RemovalFacts } from './removability.ts'
+import { openStack, type DirectoryStack, walkTree, type TreeVisitor } from './tree-walk.ts'
 
 export interface CopyTally {
   files: number
@@ -26,9 +26,9 @@ export interface CopyTally {
 /** Files copied side by side. */
 const SIDE_BY_SIDE = 8
 
-/** Files with several names that are remembered; those beyond become files of their own. */
+/** Files with several names that are remembered; of further ones each name becomes a file. */
 const MOST_SHARED = 50_000
-/** Names that link(2) takes; in deeper places a further name becomes a file of its own. */
+/** Bytes of a path that link(2) takes; in deeper places a further name becomes a file. */
 const MOST_PATH = 4000
 
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
@@ -36,7 +36,10 @@ const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 /** Errors that are about where the copy goes, not where it comes from. */
 const OF_TARGET = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG'])
 
-/** What is made at `to` when this fails stays: the caller removes it. */
+/**
+ * Copies `from` to `to`; resolves with what was copied. What it has made at `to` when it fails stays: the caller
+ * removes it. Throws `bad_request`, `forbidden`, or the fault of a system call that names the path.
+ */
 export async function copyTree(from: HeldEntry, to: HeldEntry, manner: CopyManner): Promise<CopyTally> {
   const copy = new Copy(from, to, manner)
   const stats = await lookAt(from)
@@ -50,9 +53,9 @@ class Copy {
   readonly #from: HeldEntry
   readonly #to: HeldEntry
   readonly #manner: CopyManner
-  /** Of a move: the directories that its entries are to be removed from, the deepest last. */
+  /** In a move: the directories that entries are to be removed from, the deepest last. */
   readonly #parents: ParentFacts[] = []
-  /** Of files with several names: the first one's copy, by device and inode. */
+  /** The copy of the first name of each file with several names, by device and inode. */
   readonly #shared = new Map<string, Promise<string | undefined>>()
 
   constructor(from: HeldEntry, to: HeldEntry, manner: CopyManner) {
@@ -104,7 +107,7 @@ class Copy {
     }
   }
 
-  /** A directory whose entries come next. What a move could not remove is refused. */
+  /** Begins a directory whose entries come next. In a move, one that could not be removed is refused. */
   async #goInto(source: DirectoryStack, below: string): Promise<void> {
     if (!this.#manner.whole) return
     const facts = await parentFacts(String(source.entry('.')))
@@ -121,7 +124,7 @@ class Copy {
     return below === '' ? this.#from.real : `${this.#from.real}/${below}`
   }
 
-  /** An entry that is no directory. `below` names it in sentences. */
+  /** Copies an entry that is not a directory. `below` names it in sentences. */
   async one(from: Buffer | string, to: Buffer | string, below: string): Promise<void> {
     this.#manner.signal.throwIfAborted()
     try {
@@ -131,7 +134,7 @@ class Copy {
       else if (stats.isFile()) await this.#file(from, to, below)
       else this.tally.skipped++
     } catch (error) {
-      if (below !== '' && errnoOf(error) === 'ENOENT') return // it has gone meanwhile
+      if (below !== '' && errnoOf(error) === 'ENOENT') return // another process has removed it meanwhile
       throw faultOfSystem(error, this.#named(error, below))
     }
   }
@@ -148,7 +151,7 @@ class Copy {
   }
 
   async #file(from: Buffer | string, to: Buffer | string, below: string): Promise<void> {
-    // Not followed and not waited for, should something else have taken the file's place.
+    // No link is followed and no FIFO waited for, should one have taken the file's place.
     await using source = await open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
     const stats = await source.stat({ bigint: true })
     if (!stats.isFile()) {
@@ -162,10 +165,10 @@ class Copy {
 
   async #content(source: FileHandle, stats: BigIntStats, to: Buffer | string): Promise<void> {
     const bytes = await copyOpenFile(source, stats, to, this.#manner)
-    this.tally.bytes += bytes // of several at a time: read after the wait
+    this.tally.bytes += bytes // several files are copied at a time: the sum is read after the wait
   }
 
-  /** The first name of a file gets its content, the others become further names of that copy. */
+  /** The first name of a file gets its content; the others become further names of that copy. */
   async #sharedFile(source: FileHandle, stats: BigIntStats, to: Buffer | string, below: string): Promise<void> {
     const key = `${stats.dev}:${stats.ino}`
     const first = await this.#shared.get(key)
@@ -184,12 +187,12 @@ class Copy {
   }
 }
 
-/** To the nanosecond where it can be had. */
+/** Sets the times of a link, to the nanosecond if the kernel can. */
 async function keepLinkTimes(link: Buffer | string, stats: BigIntStats): Promise<void> {
   const path = typeof link === 'string' ? bytesOfText(link) : link
   if (onlyLocal()) return setPathTimes(path, stats, false)
   if (await setLinkTimesElsewhere(path, stats)) return
-  await lutimes(link, Number(stats.atimeNs) / 1e9, Number(stats.mtimeNs) / 1e9) // it says what is wrong
+  await lutimes(link, Number(stats.atimeNs) / 1e9, Number(stats.mtimeNs) / 1e9) // its error says what is wrong
 }
 
 export function intoItself(from: string, to: string): Fault {

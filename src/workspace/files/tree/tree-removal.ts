@@ -1,5 +1,5 @@
-// Empties a directory of any depth and width in bounded memory (F-19), without ever being led
-// outside (directory-stack.ts). What another file system holds is left, with what leads there.
+// Empties a directory of any depth and width in bounded memory (F-19), without ever being led outside (tree-walk.ts):
+// `emptyDirectory(stack, signal)`. What lies on another file system stays, with the directories that lead there.
 
 import { pathOfOpened } from '../../../base/opened-path.ts'
 import { opendir, rmdir, unlink } from '../../../base/path-calls.ts'
@@ -9,7 +9,7 @@ import type { DirectoryStack } from './tree-walk.ts'
 /** Entries taken from a directory at once, and unlinked side by side. */
 const BATCH = 64
 
-/** A directory that others keep filling while we empty it is given up after this many rounds. */
+/** Rounds after which a directory is given up that other processes keep filling while we empty it. */
 const MOST_REFILLS = 20
 
 interface EmptiedLevel {
@@ -17,12 +17,15 @@ interface EmptiedLevel {
   readonly name: Buffer
   /** Subdirectories found and not yet removed. */
   readonly subdirectories: Buffer[]
-  /** The last batch was the rest: once its subdirectories are gone, nothing is left. */
+  /** True if the last batch was the rest: once its subdirectories are gone, nothing is left. */
   seenAll: boolean
   refills: number
 }
 
-/** Empties the top of the stack, and comes back there. */
+/**
+ * Empties the directory at the top of the stack, and comes back there. Throws `conflict` at a mount, or the system's
+ * error.
+ */
 export async function emptyDirectory(stack: DirectoryStack, signal: AbortSignal): Promise<void> {
   const { dev, mount } = stack
   const levels: EmptiedLevel[] = [newLevel(Buffer.alloc(0))]
@@ -80,7 +83,7 @@ async function removeEmptied(stack: DirectoryStack, above: EmptiedLevel, emptied
   try {
     await rmdir(stack.entry(emptied.name))
   } catch (error) {
-    if (errnoOf(error) === 'ENOTEMPTY' && ++above.refills <= MOST_REFILLS) return // it is entered once more
+    if (errnoOf(error) === 'ENOTEMPTY' && ++above.refills <= MOST_REFILLS) return // the next round enters it once more
     if (errnoOf(error) !== 'ENOENT') throw error
   }
   above.subdirectories.pop()

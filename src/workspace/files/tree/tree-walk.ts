@@ -1,33 +1,35 @@
-// Walks a tree for somebody who does something to each of its entries: what is no directory in batches, then each
-// directory, whole, before the next. No recursion, and a path is never longer than a name (directory-stack.ts).
-// What disappears meanwhile is passed over.
+// Walks a tree and calls a visitor for each of its entries: `walkTree(await openStack(path), visitor, signal)`. In each
+// directory the entries that are not directories come first, in batches, then each subdirectory, whole, before the
+// next. There is no recursion, and the way down is held by open directories (DirectoryStack): each is opened without
+// following links and its entries are reached through it, so a directory that is swapped for a link meanwhile leads
+// nowhere else, and no path gets longer than the kernel takes (F-19). What disappears meanwhile is passed over.
 
-import { opendir, open } from '../../../base/path-calls.ts'
-import { errnoOf, Fault } from '../../../base/fault.ts'
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import { errnoOf, Fault } from '../../../base/fault.ts'
 import { canReachOpened, entryOfOpened, mountIdOfOpened, pathOfOpened } from '../../../base/opened-path.ts'
+import { opendir, open } from '../../../base/path-calls.ts'
 
 export interface TreeVisitor {
-  /** Some entries of the directory at hand, none of them directories when they were listed. */
+  /** Takes some entries of the directory at hand, none of them directories when they were listed. */
   entries(names: readonly Buffer[]): Promise<void>
-  /** A directory is about to be opened. */
+  /** Is called before a directory is opened. */
   before?(name: Buffer): Promise<void>
-  /** It is the directory at hand now; false leaves it out. */
+  /** Is called when it is the directory at hand; false leaves it out. */
   enter(name: Buffer): Promise<boolean>
-  /** All of the directory at hand is done. */
+  /** Is called when all of the directory at hand is done. */
   leave(): Promise<void>
 }
 
 /** Entries handed over at once. */
 const BATCH = 64
 
-/** Names of directories that wait for their turn, in bytes: some 200,000 in all. */
+/** Bytes of names of directories that wait for their turn: some 200,000 in all. */
 const WAITING_BYTES = 16 * 1024 * 1024
-/** What a name takes besides its bytes. */
+/** Bytes that a name takes besides its own. */
 const NAME_OVERHEAD = 64
 
-/** Gone, or no longer a directory. */
+/** Errors of an entry that is gone, or no longer a directory. */
 const PASSED_OVER = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export async function walkTree(stack: DirectoryStack, visitor: TreeVisitor, signal: AbortSignal): Promise<void> {
@@ -65,7 +67,7 @@ async function entered(stack: DirectoryStack, name: Buffer): Promise<boolean> {
   }
 }
 
-/** Hands over what is no directory and returns the names of the rest. */
+/** Hands over the entries that are not directories; resolves with the names of the rest. */
 async function listDirectory(
   stack: DirectoryStack,
   visitor: TreeVisitor,
@@ -103,20 +105,18 @@ function tooWide(): Fault {
   })
 }
 
-// A way down into a tree, held by open directories: each is opened without following links and its entries are
-// reached through it (/proc/self/fd/<n>/name). Nobody who swaps a directory for a link meanwhile can lead us
-// outside, and no path gets longer than the kernel takes (F-19). A few directories are open at a time;
-// the way back up to one that is not is "..", checked to be where we came from.
-
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 
-/** Directories kept open on the way down; those above are closed, and opened again on the way back. */
+/**
+ * Directories kept open on the way down; those above are closed, and opened again on the way back by "..", which is
+ * checked to be the directory that we came from.
+ */
 const MOST_OPEN = 32
 
 interface OpenLevel {
   readonly dev: number
   readonly ino: number
-  /** Always there for the deepest level. */
+  /** Open for the deepest level always. */
   handle: FileHandle | undefined
 }
 
@@ -142,12 +142,12 @@ export class DirectoryStack implements AsyncDisposable {
     return this.#deepest.ino
   }
 
-  /** The mount that it was reached by: a bind mount has the device of what it shows. Empty where the kernel tells none. */
+  /** The kernel's number of the mount that it was reached by; empty if the kernel tells none. */
   get mount(): string {
     return mountIdOfOpened(this.handle.fd)
   }
 
-  /** An entry of it, as a path that leads there whatever is renamed above. */
+  /** Returns a path of an entry, which leads there whatever is renamed above. */
   entry(name: Buffer | string): Buffer {
     return entryOfOpened(this.handle.fd, name)
   }
@@ -173,7 +173,7 @@ export class DirectoryStack implements AsyncDisposable {
   }
 }
 
-/** The directory at `path` itself: no link. */
+/** Opens the directory at `path`, which is no link. Throws `not_supported` without /proc, else the system's error. */
 export async function openStack(path: string): Promise<DirectoryStack> {
   if (!canReachOpened()) {
     throw new Fault('not_supported', 'directories are walked through /proc/self/fd, and /proc is not mounted here')

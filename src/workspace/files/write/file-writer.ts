@@ -1,14 +1,17 @@
-// Writing files: whole ones appear at once or not at all (a temporary file beside the target, synced, then
-// renamed over it); appending, and targets that cannot be replaced without breaking a link or a mount, are
-// written in place and say so (`atomic: false`). A write that fails leaves the old content byte for byte, and
-// one with a condition happens only where that still holds at the last moment (protocol.md#files-write, F-06 to F-13).
+// Writes files. A whole file appears at once or not at all: a temporary file beside the target, synced, then renamed
+// over it. Appending, and targets that cannot be replaced without breaking a link or a mount, are written in place and
+// say so (`atomic: false`). A write that fails leaves the old content byte for byte, and one with a condition happens
+// only if the condition still holds at the last moment (protocol.md#files-write, F-06 to F-13).
 
 import type { Stats, BigIntStats } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { Fault, faultOfSystem, errnoOf, quote } from '../../../base/fault.ts'
-import { EVERYTHING, type Access } from '../opening/access.ts'
+import { copyAttributes } from '../../../native/files.ts'
 import { contentBytes, type Encoding } from '../encoding.ts'
-import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
+import { hashHere, tagOf, type Digest } from '../identity.ts'
+import { EVERYTHING, type Access } from '../opening/access.ts'
 import { foresee, type HeldEntry, lookExactlyAt, pin } from '../opening/held-directory.ts'
+import { appendFile, mayOverwrite, overwriteFile } from './in-place.ts'
 import {
   keepAtHand,
   openTemporary,
@@ -17,39 +20,36 @@ import {
   type TemporaryFile,
   type WriterParts,
 } from './new-content.ts'
-import { type Precondition, type WriteJob, type Written, FILE_MODE } from './write-job.ts'
 import { TargetTurns } from './target-turns.ts'
+import { type Precondition, type WriteJob, type Written, FILE_MODE } from './write-job.ts'
 import { openWriteJournal, type WriteJournal } from './write-journal.ts'
 import { findTarget } from './write-target.ts'
-import type { FileHandle } from 'node:fs/promises'
-import { copyAttributes } from '../../../native/files.ts'
-import { hashHere, tagOf, type Digest } from '../identity.ts'
 
 export interface WriteRequest {
   readonly path: string
-  /** Text, or bytes that are now the writer's, or a stream of any length that is read once. */
+  /** Text, or bytes that belong to the writer from now on, or a stream of any length that is read once. */
   readonly content: string | SentContent
-  /** Of text and bytes; a stream is always taken as it is. */
+  /** The encoding of text and bytes; a stream is always taken as it is. */
   readonly encoding: Encoding
   readonly createDirs: boolean
   readonly append: boolean
-  /** Permission bits; undefined: those of the existing file, 0644 for a new one (protocol.md#files-write). */
+  /** Permission bits; undefined: an existing file keeps its own, a new one gets 0644 (protocol.md#files-write). */
   readonly mode?: number | undefined
-  /** Given: the reply carries the hash that this makes of the file as written. */
+  /** Given: the answer carries the hash that this makes of the file as written. */
   readonly digest?: Digest | undefined
-  /** Asked before anything is received, and again when nobody else in the daemon can write the file. */
+  /** Asked before anything is received, and again when no other call of the daemon can write the file. */
   readonly condition?: Precondition | undefined
   /** Not given: everything. */
   readonly access?: Access
 }
 
 export interface FileWriter extends AsyncDisposable {
-  /** Why temporary files are not journalled, where that is so. */
+  /** The reason why temporary files are not journalled; undefined: they are. */
   readonly problem: string | undefined
-  /** For whoever else makes temporary files or directories of ours. */
+  /** For others that make temporary files or directories of ours: mover, staging. */
   readonly journal: WriteJournal
   write(request: WriteRequest, signal: AbortSignal): Promise<Written>
-  /** Runs `act` while nobody else writes `entries`: for renaming and deleting. */
+  /** Runs `act` while no other call writes `entries`: for renaming and deleting. */
   alone<T>(entries: readonly HeldEntry[], act: () => Promise<T>): Promise<T>
 }
 
@@ -77,7 +77,7 @@ export async function openFileWriter(options: { stateDirectory: string; durable:
     alone: (entries, act) => turns.takeAll(entries, act),
     async [Symbol.asyncDispose]() {
       open = false
-      await Promise.allSettled(running) // those who must stop earlier have their signals
+      await Promise.allSettled(running) // writes that must stop earlier have their signals
       await journal[Symbol.asyncDispose]()
     },
   }
@@ -89,7 +89,7 @@ interface WriteContext {
   readonly signal: AbortSignal
 }
 
-/** The last step of a write, given what stands at the target now. */
+/** The last step of a write; `now` is what stands at the target then. */
 type LastStep = (now: Stats | undefined) => Promise<Written>
 
 async function write(request: WriteRequest, { parts, turns, signal }: WriteContext): Promise<Written> {
@@ -136,7 +136,7 @@ async function readyToReplace(sent: SentContent, job: WriteJob, stack: AsyncDisp
   }
 }
 
-/** Undefined where the target exists and can only be written in place. */
+/** Resolves with undefined if the target exists and can only be written in place. */
 async function temporaryBeside(job: WriteJob): Promise<TemporaryFile | undefined> {
   if (job.existing !== undefined && job.existing.nlink > 1) return undefined
   try {
@@ -157,20 +157,14 @@ async function tryReplacing(made: Replacement, job: WriteJob, now: Stats | undef
   }
 }
 
-// Replacing a file by a new one in one step (F-06, F-07, F-10, F-12): a
-// temporary file beside the target, private until it is complete, given the owner, attributes (ACLs are some)
-// and permissions of the old one, synced; when its turn has come it is renamed over the target. What the old one is
-// comes from one opened file, and is taken anew where another stands there by then: nobody becomes the owner of a
-// file that takes the place of somebody else's.
-
-/** A file that may take the target's place. */
+/** A complete temporary file that may take the target's place. */
 interface Replacement {
   readonly file: TemporaryFile
   readonly size: number
   readonly hash: string | undefined
-  /** False: it cannot be all that the target is, and only its content is of use. */
+  /** False: it cannot have all that the target has, and only its content is of use. */
   readonly fit: boolean
-  /** Whose owner, attributes and permissions it has. */
+  /** The file whose owner, attributes and permissions it has; undefined: of none. */
   readonly like: FileIdentity | undefined
 }
 
@@ -179,7 +173,10 @@ interface FileIdentity {
   readonly ino: number
 }
 
-/** Receives the content into `file` and makes it what the target is to be. */
+/**
+ * Receives the content into `file`, private until then, and gives it owner, attributes (ACLs are some) and permissions
+ * of the target.
+ */
 async function prepare(file: TemporaryFile, sent: SentContent, job: WriteJob): Promise<Replacement> {
   const { handle, path } = file
   const size = await job.receiver.receive(sent, handle, job.signal)
@@ -196,7 +193,11 @@ async function prepare(file: TemporaryFile, sent: SentContent, job: WriteJob): P
   return { file, size, hash, fit: true, like }
 }
 
-/** The step itself. Throws the system's error with the target as it was. `now`: what stands there. */
+/**
+ * Renames the file over the target, of which `now` is what stands there. If another file stands there by then, owner
+ * and permissions are taken anew, so that no user becomes the owner of a file in the place of another's. Throws the
+ * system's error with the target as it was.
+ */
 async function replace(made: Replacement, job: WriteJob, now: Stats | undefined): Promise<Written> {
   const { file, size, hash } = made
   if (now !== undefined && !isSame(now, made.like)) {
@@ -220,8 +221,8 @@ function exchanged(path: string): Fault {
 }
 
 /**
- * What our file is under its new name. Where somebody outside was quicker with another file: what it was before,
- * whose tag stands for nothing any more, since its change time was another.
+ * Resolves with the facts of our file under its new name. If a process outside has put another file there since: its
+ * facts before, whose tag stands for nothing any more, since its change time was another.
  */
 async function afterwards({ target }: WriteJob, own: BigIntStats): Promise<BigIntStats> {
   const now = await lookExactlyAt(target).catch(() => undefined)
@@ -229,8 +230,8 @@ async function afterwards({ target }: WriteJob, own: BigIntStats): Promise<BigIn
 }
 
 /**
- * Owner before mode, since a change of owner clears bits; ACLs before mode, which has the last word on both (F-10).
- * Returns the file that they are of.
+ * Copies owner, attributes and permissions of the target. Owner before mode, since a change of owner clears bits; ACLs
+ * before mode, which has the last word on both (F-10). Resolves with the file that they are of.
  */
 async function takeOver(handle: FileHandle, job: WriteJob, replacing: boolean): Promise<FileIdentity | undefined> {
   using standing = replacing ? await pin(job.target).catch(unlessMissing) : undefined

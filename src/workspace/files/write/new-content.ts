@@ -1,20 +1,26 @@
-// The new content of a file, complete before anything of the file is touched: bytes that are in memory already,
-// or a temporary file into which a stream was received. It can be written to where it belongs in any order.
+// The new content of a file, complete before anything of the file is touched: bytes that are in memory already, or a
+// temporary file into which a stream was received. It can be written to its place in any order. A temporary file of
+// ours has a random name, is made exclusively and private, and is in the journal from before it is made until it is
+// gone (protocol.md#files-write; F-06, F-12). It is reached through the directory that it was made in, whatever the
+// path of that comes to mean.
 
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { open, rename, unlink } from '../../../base/path-calls.ts'
-import { temporaryName } from '../../../base/temporary-name.ts'
-import { giveBack } from '../../../base/tally.ts'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { bytesOfText, textOfBytes } from '../../../base/bytes-text.ts'
 import { errnoOf, Fault } from '../../../base/fault.ts'
-import { holdEntry, type HeldEntry } from '../opening/held-directory.ts'
+import { open, rename, unlink } from '../../../base/path-calls.ts'
+import { giveBack } from '../../../base/tally.ts'
+import { temporaryName } from '../../../base/temporary-name.ts'
 import { remoteHandle } from '../mounts/remote-calls.ts'
+import { holdEntry, type HeldEntry } from '../opening/held-directory.ts'
 import type { WriteJournal } from './write-journal.ts'
 
-/** What a caller sends: bytes, or a stream that is read once. Their memory is now the writer's. */
+/**
+ * The content that a caller sends: bytes, or a stream that is read once. Their memory belongs to the writer from now
+ * on.
+ */
 export type SentContent = Uint8Array | AsyncIterable<Uint8Array>
 
 export type NewContent = Uint8Array | { readonly file: TemporaryFile; readonly size: number }
@@ -89,7 +95,7 @@ export class Receiver {
 export interface Part {
   readonly from: number
   readonly to: number
-  /** Where it goes in the file; null: to where that one stands. */
+  /** Position in the file; null: the position where the file stands. */
   readonly at: number | null
   readonly signal?: AbortSignal
 }
@@ -126,31 +132,29 @@ export async function copyBytes(source: FileHandle, into: FileHandle, { from, to
   }
 }
 
-// A temporary file of ours: of random name, made exclusively and private, in the journal before it is made and
-// out of it once it is gone (protocol.md#files-write; F-06, F-12). Disposing of it removes it. It is reached through
-// the directory that it was made in, whatever the path of that comes to mean.
-
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants
 
 export interface TemporaryFile extends AsyncDisposable {
-  /** By which it is reached, for as long as its directory is held. */
+  /** The path by which it is reached for as long as its directory is held. */
   readonly path: string
   readonly handle: FileHandle
   /**
-   * Closes it and gives it the name `target`, in the place of what has that; then it is no longer ours. Closed first,
-   * since a program that is open for writing cannot be started.
+   * Closes it and renames it to `target`, in the place of what has that name; then it is no longer ours. It is closed
+   * first, since a program that is open for writing cannot be started.
    */
   become(target: HeldEntry): Promise<void>
 }
 
-/** In the directory of `beside`, which the caller holds for longer. */
+/**
+ * Makes a temporary file in the directory of `beside`, which the caller holds for longer. Disposing of it removes it.
+ */
 export async function openTemporary(beside: HeldEntry, journal: WriteJournal): Promise<TemporaryFile> {
   const { real, way, directory } = temporaryBeside(beside)
   await journal.begin(real)
   const make = () => open(way, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   const closeLate = (late: FileHandle): void => void late.close().catch(() => undefined)
   const opened = await directory.call(real, make, closeLate).catch((error: unknown) => {
-    // It may still come to be: then the next start finds it in the journal.
+    // The file may still come to be: then the next start finds it in the journal.
     if (!(error instanceof Fault && error.code === 'timeout')) journal.end(real)
     throw error
   })
@@ -172,7 +176,7 @@ export async function openTemporary(beside: HeldEntry, journal: WriteJournal): P
   }
 }
 
-/** In the daemon's own directory, for content that is kept while something happens elsewhere. */
+/** Makes one in the daemon's own directory, for content that is kept while something happens elsewhere. */
 export async function openAside(stateDirectory: string, journal: WriteJournal): Promise<TemporaryFile> {
   await using stack = new AsyncDisposableStack()
   const beside = stack.use(await holdEntry(join(stateDirectory, 'aside')))
@@ -187,7 +191,7 @@ export function temporaryBeside({ directory, name }: HeldEntry): HeldEntry {
   return directory.entry(textOfBytes(Buffer.from(own, 'latin1')))
 }
 
-/** False only where the file could not be removed: then it stays in the journal for the next start. */
+/** Resolves with false if the file could not be removed: then it stays in the journal for the next start. */
 async function isGone(path: string): Promise<boolean> {
   try {
     await unlink(path)

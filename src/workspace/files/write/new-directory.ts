@@ -1,7 +1,7 @@
-// Making directories: parents included, safe beside others who make the same ones (F-13), with
-// exactly the permissions asked for whatever the daemon's umask. Existing ones stay as they are. Each is made in a
-// directory that is held open (held-directory.ts), and only what was made here gets other permissions: whoever puts
-// something else in its place meanwhile gets neither a link followed nor a mode changed.
+// Makes directories: parents included, safe beside calls that make the same ones (F-13), with exactly the permissions
+// asked for whatever the daemon's umask. Existing directories stay as they are. Each is made in a directory that is
+// held open (held-directory.ts), and only what was made here gets other permissions: if another process puts something
+// else in its place meanwhile, no link is followed and no mode changed.
 
 import { constants, fchmod, fstat, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -25,24 +25,27 @@ import {
 /** Permissions of parents, and of the directory itself unless others are given (protocol.md#files-change). */
 export const DIRECTORY_MODE = 0o755
 
-/** Others who remove the parents all the time are given in to after so many beginnings. */
+/** Attempts after which the call gives in to processes that remove the parents all the time. */
 const MOST_BEGINNINGS = 1000
 
 export interface MakingManner {
-  /** Permissions of the last one. */
+  /** Permissions of the last directory. */
   readonly mode?: number
-  /** The new names are made durable. */
+  /** True: the new names are made durable. */
   readonly sync?: boolean
   readonly asker?: Asker
 }
 
-/** A directory that is there now, open, and those that were made for it, outermost first. */
+/** A directory that exists now, open, and those that were made for it, outermost first. */
 export interface MadeDirectory extends Disposable {
   readonly directory: HeldDirectory
   readonly created: readonly string[]
 }
 
-/** Makes `path` and its missing parents; returns those made, outermost first. */
+/**
+ * Makes `path` and its missing parents; resolves with those made, outermost first. Throws `conflict`, `forbidden`, or
+ * the fault of the path.
+ */
 export async function makeDirectories(
   path: string,
   mode: number = DIRECTORY_MODE,
@@ -71,14 +74,14 @@ export async function makeAndHold(path: string, manner: MakingManner = {}): Prom
   throw parentsGone(path)
 }
 
-/** Others keep removing what is made, or what it is made in. */
+/** Returns the fault of a directory whose parents other processes keep removing. */
 export function parentsGone(path: string): Fault {
   return new Fault('conflict', `path ${quote(path)} cannot be made: its parents are being removed`, {
     details: { path },
   })
 }
 
-/** The deepest directory on the way to `path` that exists, and the names that are missing below it. */
+/** Resolves with the deepest directory on the way to `path` that exists, and the names that are missing below it. */
 export async function holdDeepest(path: string): Promise<{ directory: HeldDirectory; missing: readonly string[] }> {
   const missing: string[] = []
   for (let at = path; ; at = dirname(at)) {
@@ -91,7 +94,7 @@ export async function holdDeepest(path: string): Promise<{ directory: HeldDirect
   }
 }
 
-/** Whether a file stands at `path` itself, rather than above it. */
+/** True if a file stands at `path` itself, rather than above it. */
 async function isFile(path: string): Promise<boolean> {
   try {
     using entry = await holdEntry(path)
@@ -102,14 +105,14 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 export interface MakingBelow extends MakingManner {
-  /** As it was asked for. */
+  /** The path as the client named it. */
   readonly path: string
   readonly created: string[]
 }
 
 /**
- * The directories `names`, each in the one before; returns the last, which is `start` where there are none. `start`
- * stays open. Undefined: somebody removed what it stood in, and it is to be begun anew.
+ * Makes the directories `names`, each in the one before; resolves with the last, which is `start` if there are none.
+ * `start` stays open. Undefined: another process removed a directory on the way, and the caller begins anew.
  */
 export async function makeBelow(
   start: HeldDirectory,
@@ -146,7 +149,7 @@ async function makeOne(entry: HeldEntry, mode: number, making: MakingBelow): Pro
   return await adopt(entry, { mode, began })
 }
 
-/** A link to a directory counts as one. */
+/** Resolves with the existing directory. A link to a directory counts as one. */
 async function holdExisting(entry: HeldEntry): Promise<HeldDirectory | undefined> {
   try {
     return await holdDirectory(entry.way)
@@ -163,7 +166,7 @@ function notDirectory(path: string): Fault {
   return new Fault('conflict', `path ${quote(path)} exists already and is not a directory`, { details: { path } })
 }
 
-/** Opens what was just made, and undoes the umask; the set-group-id bit that it inherits stays (F-12). */
+/** Opens the directory that was just made, and undoes the umask; the set-group-id bit that it inherits stays (F-12). */
 async function adopt(entry: HeldEntry, wanted: Making): Promise<HeldDirectory | undefined> {
   let made: HeldDirectory
   try {

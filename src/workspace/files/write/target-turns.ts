@@ -1,26 +1,27 @@
-// Writers of one file, one after the other: what a writer found to be so when its turn began is still so when
-// it acts, as far as the calls go that write, move and delete files (F-13). Two names of one file share
-// its turn. Who does not take turns is outside, as are the commands that callers run: archives being unpacked
-// (a turn for each of their files would be a question to this thread), and what moves or goes with its directory.
+// Writers of one file, one after the other. In its *turn* a writer acts alone: what it found to be so when the turn
+// began is still so when it acts, as far as the calls go that write, move and delete files (F-13). Two names of one
+// file share its turn. Calls that take no turns are outside, as are the commands that callers run: archives being
+// unpacked (a turn for each of their files would be a question to this thread), and what moves or goes with its
+// directory.
 
 import type { Stats } from 'node:fs'
 import { lookAt, type HeldEntry } from '../opening/held-directory.ts'
 
 export class TargetTurns {
-  /** The last in each line. */
+  /** The last call in the line of each path and inode. */
   readonly #lines = new Map<string, Promise<unknown>>()
 
-  /** Runs `act` alone among those for `entry`; it is given what stands there now, a link included. */
+  /** Runs `act` alone among the calls for `entry`; `now` is what stands there, a link itself. */
   async take<T>(entry: HeldEntry, act: (now: Stats | undefined) => Promise<T>): Promise<T> {
     return await this.#after(entry.real, async () => {
       const now = await lookAt(entry)
       if (now === undefined) return await act(undefined)
-      // Lines are entered in this order only, so nobody waits in a circle.
+      // Lines are entered in this order only, so no two calls wait for each other.
       return await this.#after(lineOf(now), async () => await act(await lookAt(entry)))
     })
   }
 
-  /** The same for several names at once, such as both ends of a move; what stands there is the caller's to ask. */
+  /** The same for several names at once, such as both ends of a move. `act` looks itself at what stands there. */
   async takeAll<T>(entries: readonly HeldEntry[], act: () => Promise<T>): Promise<T> {
     const paths = entries.map(({ real }) => real)
     return await this.#afterAll(paths, async () => {
@@ -32,7 +33,7 @@ export class TargetTurns {
     })
   }
 
-  /** Always in the same order, and all paths before any file: see above. */
+  /** Lines are entered in the same order always, and those of all paths before any file's: see above. */
   async #afterAll<T>(keys: readonly string[], act: () => Promise<T>): Promise<T> {
     const [first, ...more] = [...new Set(keys)].toSorted()
     if (first === undefined) return await act()

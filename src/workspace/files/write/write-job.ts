@@ -1,12 +1,13 @@
-// What the steps of a write share: the job with everything it needs, and its answer. The steps are new-content.ts, replacement.ts and in-place.ts; file-writer.ts chooses.
+// One write on its way: the job with everything that its steps need, its answer, and the condition that must hold for
+// it (RFC 9110 13.1; protocol.md#files-raw). The steps are in new-content.ts and in-place.ts; file-writer.ts chooses.
 
 import type { Stats } from 'node:fs'
-import type { HeldEntry } from '../opening/held-directory.ts'
-import type { WriterParts } from './new-content.ts'
-import { stat } from '../../../base/path-calls.ts'
 import { errnoOf, Fault, quote } from '../../../base/fault.ts'
+import { stat } from '../../../base/path-calls.ts'
 import { matchesStrongly, matchesWeakly, readTags, tagOf, type Digest } from '../identity.ts'
 import { remoteCall } from '../mounts/remote-calls.ts'
+import type { HeldEntry } from '../opening/held-directory.ts'
+import type { WriterParts } from './new-content.ts'
 
 /** Permissions of a new file (protocol.md#files-write). */
 export const FILE_MODE = 0o644
@@ -14,40 +15,38 @@ export const FILE_MODE = 0o644
 export interface Written {
   /** The file's size afterwards, in bytes. */
   readonly size: number
-  /** False where the target had to be written in place, or was appended to. */
+  /** False if the target had to be written in place, or was appended to. */
   readonly atomic: boolean
-  /** There was no such file before. */
+  /** True if there was no such file before. */
   readonly created: boolean
   /** The file's entity tag afterwards. */
   readonly etag: string
   readonly hash?: string
 }
 
-/** One write on its way: what is to be done, and with what. */
+/** One write: what is to be done, and with what. */
 export interface WriteJob extends WriterParts {
-  /** As it was asked for: for sentences. */
+  /** The path as the client named it, for sentences. */
   readonly path: string
   readonly target: HeldEntry
-  /** As it was when the write began. */
+  /** What stood there when the write began. */
   readonly existing: Stats | undefined
   readonly mode: number | undefined
   readonly digest: Digest | undefined
   readonly signal: AbortSignal
 }
 
-// What must hold of a file for it to be written (RFC 9110 13.1; protocol.md#files-raw): asked early, so that nothing is
-// received in vain, and again when nobody else in the daemon can write it any more.
-
 /**
- * Rejects with `precondition_failed` where the file at `path` (links are followed) is not as wanted. `way`: by which it
- * is reached where that is not the path, which the sentence names.
+ * Rejects with `precondition_failed` if the file at `path` (links are followed) is not as wanted. It is asked early, so
+ * that nothing is received in vain, and again in the file's turn. `way` reaches the file if that is not `path`, which
+ * the sentence names.
  */
 export type Precondition = (path: string, signal: AbortSignal, way?: string) => Promise<void>
 
-/** What stands for the hash of a file that does not exist. */
+/** Stands for the hash of a file that does not exist. */
 export const NO_FILE = 'none'
 
-/** The headers If-Match and If-None-Match; undefined where neither came. */
+/** Returns the condition of the headers If-Match and If-None-Match; undefined: neither came. */
 export function tagCondition(ifMatch: string | undefined, ifNoneMatch: string | undefined): Precondition | undefined {
   if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
   const wanted = ifMatch === undefined ? undefined : readTags(ifMatch, 'if_match')
@@ -59,7 +58,7 @@ export function tagCondition(ifMatch: string | undefined, ifNoneMatch: string | 
   }
 }
 
-/** The SHA-256 of the content that is there, in hexadecimal, or `none` for no file. */
+/** Returns the condition that the content has this SHA-256, in hexadecimal; `none`: that there is no file. */
 export function hashCondition(expected: string, digest: Digest): Precondition {
   const wanted = expected.toLowerCase()
   return async (path, signal, way = path) => {

@@ -1,9 +1,9 @@
 // Remembers the temporary files in flight, so that a daemon killed in the middle leaves none behind
-// (protocol.md#files-write, F-06). One file per daemon in the state directory: a line `+"path"` before a
-// temporary file is made (`*"path"`: or a directory), a line `-"path"` after it is gone, handed to the kernel in batches and never
-// synced, since it must survive our death, not the machine's. The next start reads the journals of daemons
-// that no longer live, removes what is left of the files named there, and then the journals; directories go in
-// the background, since a large tree would hold up the start.
+// (protocol.md#files-write, F-06). One file per daemon in the state directory: a line `+"path"` before a temporary file
+// is made (`*"path"`: or a directory), a line `-"path"` after it is gone. Lines go to the kernel in batches and are
+// never synced, since they must survive our death, not the machine's. The next start reads the journals of daemons that
+// no longer live, removes what is left of the files named there, and then the journals; directories go in the
+// background, since a large tree would hold up the start.
 
 import { constants } from 'node:fs'
 import { readdir, readFile, type FileHandle } from 'node:fs/promises'
@@ -17,25 +17,25 @@ import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { emptyDirectory } from '../tree/tree-removal.ts'
 
 export interface WriteJournal extends AsyncDisposable {
-  /** Why nothing is remembered, where the state directory cannot be written; otherwise undefined. */
+  /** The reason why nothing is remembered, if the state directory cannot be written; else undefined. */
   readonly problem: string | undefined
   /** Resolves once the kernel has the line; only then is the temporary file made. `tree`: it may be a directory. */
   begin(path: string, what?: 'file' | 'tree'): Promise<void>
-  /** The temporary file is gone. */
+  /** Tells that the temporary file is gone. */
   end(path: string): void
 }
 
-/** The journal is written anew when it has grown beyond this; 64 KiB are about 400 writes. */
+/** Bytes beyond which the journal is written anew; 64 KiB are about 400 writes. */
 const COMPACT_BYTES = 64 * 1024
 
 const JOURNAL = /^writes-([0-9a-f-]+)\.journal$/
 
-/** What a line may have announced: a file; anything. */
+/** What a line announces: `+` a file, `*` anything. */
 type Mark = '+' | '*'
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
 
-/** Sweeps what earlier daemons left, then opens the journal of this one. */
+/** Removes what earlier daemons left, then opens the journal of this one. Never rejects: see `problem`. */
 export async function openWriteJournal(stateDirectory: string): Promise<WriteJournal> {
   try {
     makeWithParents(stateDirectory, 0o700)
@@ -52,7 +52,7 @@ class Journal implements WriteJournal {
   readonly problem = undefined
   readonly #path: string
   #handle: FileHandle
-  /** Each with the mark at the beginning of its line. */
+  /** Each path with the mark at the beginning of its line. */
   readonly #inFlight = new Map<string, Mark>()
   #lines = ''
   #bytes = 0
@@ -78,14 +78,14 @@ class Journal implements WriteJournal {
   end(path: string): void {
     this.#inFlight.delete(path)
     this.#lines += `-${JSON.stringify(path)}\n`
-    void this.#flush() // never rejects; disposal waits for it
+    void this.#flush() // it never rejects; disposal waits for it
   }
 
-  /** Resolves once all lines that stand now are written; lines that come meanwhile share the next batch. */
+  /** Resolves once all lines of now are written; lines that come meanwhile share the next batch. */
   #flush(): Promise<void> {
     this.#batch ??= Promise.withResolvers<void>()
     const { promise } = this.#batch
-    if (!this.#busy) void this.#run() // never rejects
+    if (!this.#busy) void this.#run() // it never rejects
     return promise
   }
 
@@ -108,7 +108,7 @@ class Journal implements WriteJournal {
     this.#busy = false
   }
 
-  /** Writes the files in flight to a new journal that takes the place of this one. */
+  /** Writes the files in flight to a new journal, which replaces this one. */
   async #compact(): Promise<void> {
     const lines = [...this.#inFlight].map(([path, mark]) => `${mark}${JSON.stringify(path)}\n`).join('')
     const fresh = `${this.#path}.new`
@@ -138,13 +138,13 @@ function without(problem: string): WriteJournal {
   return { problem, begin: async () => {}, end: () => {}, [Symbol.asyncDispose]: async () => {} }
 }
 
-/** Directories that the journal of a daemon that no longer lives names. */
+/** Directories that the journal of a dead daemon names. */
 interface LeftTrees {
   readonly journal: string
   readonly paths: readonly string[]
 }
 
-/** Removes the files at once; what it returns is still to be removed. */
+/** Removes the files at once; resolves with the directories that are still to be removed. */
 async function sweep(stateDirectory: string): Promise<LeftTrees[]> {
   const trees: LeftTrees[] = []
   for (const name of await readdir(stateDirectory)) {
@@ -166,7 +166,7 @@ async function removeJournal(path: string): Promise<void> {
   await rm(`${path}.new`, { force: true })
 }
 
-/** Never rejects. A journal whose directories are not all looked at yet stays for the next start. */
+/** Never rejects. A journal stays for the next start if not all of its directories were looked at. */
 async function removeTrees(trees: readonly LeftTrees[], signal: AbortSignal): Promise<void> {
   for (const { journal, paths } of trees) {
     try {
@@ -187,11 +187,11 @@ async function removeTree(path: string, signal: AbortSignal): Promise<void> {
     await rmdir(entry.way)
   } catch (error) {
     if (signal.aborted) throw error
-    // Otherwise as with files: nothing to be done.
+    // Any other failure: the directory stays, as a file would.
   }
 }
 
-/** The paths whose `-` is missing. A torn last line was written before its file was made: it is skipped. */
+/** Returns the paths whose `-` is missing. A torn last line was written before its file was made: it is skipped. */
 export function leftOver(journal: string): Map<string, Mark> {
   const paths = new Map<string, Mark>()
   for (const line of journal.split('\n').slice(0, -1)) {
@@ -212,7 +212,10 @@ function parsePath(text: string): string | undefined {
   }
 }
 
-/** Journalled paths have no links in them: where one has now, it leads to what is not ours to remove. */
+/**
+ * Resolves with the entry, or undefined if a link is on its way now: journalled paths have none, so it leads to what is
+ * not ours to remove.
+ */
 export async function whereItWas(path: string): Promise<(HeldEntry & Disposable) | undefined> {
   const entry = await holdEntry(path)
   if (entry.real === path) return entry
@@ -221,8 +224,8 @@ export async function whereItWas(path: string): Promise<(HeldEntry & Disposable)
 }
 
 /**
- * Removes a regular file with a name of ours, or a link where a tree was announced, and nothing else, whatever the
- * journal says. True for such a directory, which is left for later.
+ * Removes a regular file with a name of ours, or a link if a tree was announced, and nothing else, whatever the journal
+ * says. Resolves with true for such a directory, which is left for later.
  */
 async function isLeftTree(path: string, mark: Mark): Promise<boolean> {
   if (!isTemporaryName(basename(path))) return false
@@ -233,6 +236,6 @@ async function isLeftTree(path: string, mark: Mark): Promise<boolean> {
     if (stats.isFile() || (mark === '*' && stats.isSymbolicLink())) await unlink(entry.way)
     return mark === '*' && stats.isDirectory()
   } catch {
-    return false // gone already, or on a file system that is not mounted now: nothing to be done at start
+    return false // gone already, or on a file system that is not mounted now: nothing can be done at the start
   }
 }

@@ -1,27 +1,27 @@
-// Which file a write means: symbolic links are followed to the file they stand for, also to one that does not exist
-// yet (protocol.md#files-write, F-08), and missing parents are made where that was asked for. The directory that the
+// Finds the file that a write means: symbolic links are followed to the file they stand for, also to one that does not
+// exist yet (protocol.md#files-write, F-08), and missing parents are made if that was asked for. The directory that the
 // file is in is held open from then on (held-directory.ts): what was looked at is what is written.
 
 import type { Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { MOST_LINKS } from '../../../base/opened-path.ts'
 import { readlink, stat } from '../../../base/path-calls.ts'
-import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import type { Access } from '../opening/access.ts'
-import { makeAndHold } from './new-directory.ts'
 import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { refuseSpecial } from '../opening/regular-file.ts'
+import { makeAndHold } from './new-directory.ts'
 
 export interface WriteTarget extends Disposable {
-  /** The file itself: no link when it was looked at. */
+  /** The file itself: it was no link when it was looked at. */
   readonly entry: HeldEntry
-  /** What stood there then, a regular file; undefined: nothing. */
+  /** The regular file that stood there then; undefined: nothing did. */
   readonly existing: Stats | undefined
 }
 
 export interface TargetManner {
   readonly createDirs: boolean
-  /** The names of directories that are made become durable. */
+  /** True: the names of directories that are made become durable. */
   readonly durable: boolean
   readonly access: Access
 }
@@ -43,7 +43,7 @@ export async function findTarget(path: string, manner: TargetManner): Promise<Wr
   throw new Fault('conflict', `path ${quote(path)} goes through a loop of symbolic links`, { details: { path } })
 }
 
-/** `path` is what was asked for, `at` where its links have led so far. */
+/** Holds the parent of `at`, where the links of `path` have led so far. */
 async function holdParent(at: string, path: string, manner: TargetManner): Promise<HeldEntry & Disposable> {
   try {
     return await holdEntry(at, { access: manner.access, path })
@@ -67,14 +67,14 @@ async function standing(entry: HeldEntry, path: string): Promise<Stats | undefin
   }
 }
 
-/** Where the link at `entry` leads, as a path; what is no file is refused before anybody reads the name of it. */
+/** Resolves with the path that the link at `entry` leads to. A special file is refused before its name is read. */
 async function follow(entry: HeldEntry, path: string): Promise<string> {
   try {
-    // A descriptor in /proc is a link whose text leads nowhere: what it stands for is asked of the kernel.
+    // A descriptor in /proc is a link whose text leads nowhere: the kernel is asked what it stands for.
     const end = await entry.directory.call(entry.real, () => stat(entry.way)).catch(unlessMissing)
     if (end !== undefined) await refuseSpecial(path, end)
     const to = await readlink(entry.way)
-    // Not normalised: ".." behind a linked directory means the kernel's parent, not the text's.
+    // The path is not normalised: ".." behind a linked directory means the kernel's parent, not the text's.
     return to.startsWith('/') ? to : entry.directory.way(to)
   } catch (error) {
     throw faultOfSystem(error, path)
