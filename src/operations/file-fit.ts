@@ -1,10 +1,10 @@
-// A file whose content is too long for one message is read again with max_bytes: whole lines, and where it goes on. Of a
-// line that is longer than that, its rest is had by a command.
+// Fits a file whose content is too long for one message: it is read again with max_bytes, as whole lines, and the
+// answer says where it goes on. The rest of a line that is longer than that is read by a command.
 
 import type { Fields, Fit } from '../operation.ts'
 import { askedCount, bytesIn, countIn, isSet, textIn } from './fit-fields.ts'
 
-/** The least that max_bytes can be. */
+/** The least value of max_bytes. */
 const LEAST = 16
 
 export const readFit: Fit = {
@@ -13,7 +13,7 @@ export const readFit: Fit = {
     const bytes = exact ? Math.floor((bytesIn(came, 'content') * 3) / 4) : bytesIn(came, 'content')
     const max_bytes = Math.floor(Math.min(bytes, askedCount(asked, 'max_bytes') ?? Infinity) * share)
     if (max_bytes < LEAST) return undefined
-    // An image is whole or not at all, unless its bytes are asked for.
+    // An image is whole or left out, unless its bytes are asked for.
     return exact ? { max_bytes, encoding: 'base64' } : { max_bytes }
   },
   marks(short, asked) {
@@ -35,8 +35,9 @@ export const readFit: Fit = {
 }
 
 /**
- * Of the file, in what is shown of a line: without the number before it, and with one byte for each character that
- * stands for what was not UTF-8. Never more than there are, so that the rest begins with what is shown or hides nothing.
+ * Returns the bytes of the file in what is shown of a line: without the number before it, and with one byte for each
+ * character that stands for what was not UTF-8. Never more than there are, so that the rest begins with what is shown
+ * or hides nothing.
  */
 function leastBytes(short: Fields, number: string): number {
   const content = textIn(short, 'content')

@@ -1,5 +1,5 @@
-// Single files: read, write, stat, delete, and making directories (protocol.md#files, protocol.md#tolerant-input), as
-// REST and the model see them. Listing is in list.ts.
+// Operations on single files: read, write, stat, delete, and making directories (protocol.md#files,
+// protocol.md#tolerant-input), as REST and MCP show them. Listing is in list.ts.
 
 import { operation, type Call } from '../operation.ts'
 import { choice, content, flag, optional, path, pathBytes, restCall, toldBytes, Type, whole } from '../schema.ts'
@@ -12,7 +12,7 @@ import { PROTECTED } from '../workspace/files/moving/kept-directories.ts'
 import { removePath } from '../workspace/files/moving/removal.ts'
 import { readFit } from './file-fit.ts'
 
-/** A line number has no upper bound of its own; this is the largest exact integer. */
+/** The largest line number: the largest exact integer, since nothing else bounds it. */
 const MOST_LINES = Number.MAX_SAFE_INTEGER
 
 const READ_MIB = READ_BYTES / 1024 / 1024

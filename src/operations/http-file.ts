@@ -1,11 +1,15 @@
-// Content-Digest of a request (RFC 9530): what its bytes must add up to. Algorithms that are not known here are
-// passed over, as that standard has it; a header that is none at all is refused, since somebody meant to be sure.
+// What HTTP says of a file's bytes: the Content-Digest of a request (RFC 9530), which its body must add up to; the
+// Range of a request (RFC 9110 14.1 and 14.2); the media type of a file by its name, and whether a browser may show it
+// in our origin.
 
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
 import { Fault, quote } from '../base/fault.ts'
 
-/** Names in the header, and the length of such a digest in bytes. */
+/**
+ * Known algorithms by their name in the header, with the length of a digest in bytes. Others are passed over, as RFC
+ * 9530 has it.
+ */
 const ALGORITHMS: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
   'sha-256': { name: 'sha256', bytes: 32 },
   'sha-512': { name: 'sha512', bytes: 64 },
@@ -31,7 +35,7 @@ export function readDigests(header: string): Digests {
   return digests
 }
 
-/** The chunks as they come; at their end fails with `bad_request` where they do not add up to `digests`. */
+/** Hands on the chunks as they come; at their end throws `bad_request` if they do not add up to `digests`. */
 export async function* checked(chunks: AsyncIterable<Uint8Array>, digests: Digests): AsyncGenerator<Uint8Array> {
   const hashes = [...digests].map(([algorithm, expected]) => {
     return { algorithm, expected, hash: createHash(ALGORITHMS[algorithm]?.name ?? algorithm) }
@@ -62,19 +66,22 @@ function malformed(header: string): Fault {
   )
 }
 
-// The Range header of one request for one file (RFC 9110 14.1 and 14.2): the part that is meant, or that there is
-// none. Several parts at once are answered as RFC 9110 allows, with the whole. Pure.
-
 /** Bytes `from` ≤ i < `to`. */
 export interface ByteRange {
   readonly from: number
   readonly to: number
 }
 
-/** A list may have empty members (RFC 9110 5.6.1). Numbers beyond 2^53 are rounded, and larger than any file all the same. */
+/**
+ * A list may have empty members (RFC 9110 5.6.1). Numbers beyond 2^53 are rounded, and larger than any file all the
+ * same.
+ */
 const RANGE = /^\s*bytes\s*=[\s,]*(\d{0,100})\s*-\s*(\d{0,100})[\s,]*$/i
 
-/** Undefined: the whole file, since nothing else was asked for in a form that counts. */
+/**
+ * Returns the one part that the header means; undefined: the whole file, since it asks for nothing else in a form that
+ * counts. Several parts at once are answered as RFC 9110 allows, with the whole.
+ */
 export function readRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const [, first, last] = RANGE.exec(header ?? '') ?? []
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined
@@ -91,9 +98,6 @@ export function readRange(header: string | undefined, size: number): ByteRange |
 function fromEnd(length: number, size: number): ByteRange {
   return { from: Math.max(0, size - length), to: size }
 }
-
-// The media type of a file by its name, and whether a browser may show it in our origin. A type that can run
-// (pages, SVG, scripts, PDF) is told rightly, since programs ask for it, but always as an attachment. Pure.
 
 const UTF8 = '; charset=utf-8'
 const UNKNOWN = 'application/octet-stream'
@@ -147,7 +151,10 @@ const BY_EXTENSION = new Map(TYPES.flatMap(([type, names]) => names.split(' ').m
 /** Types that a browser shows without running anything; all others are for saving. */
 const SHOWN = /^(?:image\/(?!svg)|audio\/|video\/|text\/plain|text\/markdown|text\/csv|application\/json)/
 
-/** For the Content-Type header. */
+/**
+ * Returns the value of the Content-Type header. A type that can run (pages, SVG, scripts, PDF) is told rightly, since
+ * programs ask for it, and sent as an attachment.
+ */
 export function mediaTypeOf(name: string): string {
   const type = BY_EXTENSION.get(extname(name).slice(1).toLowerCase()) ?? UNKNOWN
   return type.startsWith('text/') ? type + UTF8 : type

@@ -1,18 +1,17 @@
-// Listing of directories: as one reply, and as a stream of lines (protocol.md#files).
+// Listings of directories: as one answer, and as a stream of lines (protocol.md#files). A listing that is too long for
+// one message is made anew with fewer entries: a list loses its end, a tree what is deepest; the answer names the call
+// that reads on.
 
 import { EventStream, operation, type Fields, type Fit } from '../operation.ts'
 import { extensions, flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'
 import { CONTENT_BUDGET, ENTRY_CAP, listFiles, streamFiles } from '../workspace/listing/listing.ts'
 import { askedCount, bytesIn, countIn, goingOn, isSet, textIn } from './fit-fields.ts'
 
-// A listing that is too long for one message is made anew with fewer entries: a list loses its end, a tree what is
-// deepest. The call that is named reads the list on; a tree, whose gaps are in many places, is read on as one list.
-
 const listFit: Fit = {
   less(came, asked, share) {
     const contents = isSet(asked['include_content'])
     const budget = Math.min(bytesIn(came, 'entries'), askedCount(asked, 'max_content_budget') ?? Infinity)
-    // Contents give first: an entry without its content still says what there is.
+    // Contents are cut first: an entry without its content still says what exists.
     if (contents && budget * share >= 1024) return { max_content_budget: Math.floor(budget * share * share) }
     const max_entries = Math.floor((countIn(came, 'count') ?? 0) * share)
     if (max_entries < 1) return undefined
@@ -30,8 +29,9 @@ function goesOn(shown: Fields, asked: Fields): Fields {
 }
 
 /**
- * The arguments of the listing that goes on where `short` was cut. Many directories of a tree are cut at once, each marked
- * `truncated`; a call for one of them would not lead to the others, so the whole is told as a list, which has an order.
+ * Returns the arguments of the listing that goes on where `short` was cut. Many directories of a tree are cut at once,
+ * each marked `truncated`; a call for one of them would not lead to the others, so the whole is told as a list, which
+ * has an order.
  */
 function nextList(short: Fields, asked: Fields): Fields {
   const path = goingOn(asked, textIn(short, 'path'))

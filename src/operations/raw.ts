@@ -1,6 +1,6 @@
-// The bytes of files over HTTP as it is meant (RFC 9110): whole or in part, with entity tags
-// that a later write can be bound to, and bodies of any size that replace a file in one step. REST alone: over
-// MCP file_read and file_write carry content.
+// The bytes of files over HTTP (RFC 9110): whole or in part, with entity tags that a later write can be bound to, and
+// bodies of any size that replace a file in one step. These are REST alone: over MCP file_read and file_write carry
+// content.
 
 import { basename } from 'node:path'
 import { Fault } from '../base/fault.ts'
@@ -59,7 +59,7 @@ export const fileRawRead = operation({
   },
 })
 
-/** Conditions in the order of RFC 9110 13.2.2. */
+/** Answers a read; conditions in the order of RFC 9110 13.2.2. */
 function answer(file: RawFile, request: RawRequest): ByteStream {
   const { if_match: ifMatch, if_none_match: ifNoneMatch } = request
   if (ifMatch !== undefined && !matchesStrongly(readTags(ifMatch, 'if_match'), file.etag)) {
@@ -78,7 +78,10 @@ function answer(file: RawFile, request: RawRequest): ByteStream {
   return new ByteStream({ status: 206, headers: { ...headers, ...range }, size: to - from }, file.chunks(from, to))
 }
 
-/** A date in If-Range never holds: whether it is exact enough cannot be known (RFC 9110 13.1.5). */
+/**
+ * Returns the part that is wanted; undefined: the whole. A date in If-Range never holds: whether it is exact enough
+ * cannot be known (RFC 9110 13.1.5).
+ */
 function partOf({ path: at, range, if_range: ifRange }: RawRequest, etag: string, size: number): ByteRange | undefined {
   if (ifRange !== undefined && ifRange.trim() !== etag) return undefined
   const part = readRange(range, size)
@@ -89,7 +92,10 @@ function partOf({ path: at, range, if_range: ifRange }: RawRequest, etag: string
   })
 }
 
-/** Nothing sent here can run in our origin: what a browser would run is saved, and what it shows is in a sandbox. */
+/**
+ * Returns the headers of the answer. Nothing sent here can run in our origin: what a browser would run is saved, and
+ * what it shows is in a sandbox.
+ */
 function headersOf(file: RawFile, at: string): Record<string, string> {
   const type = mediaTypeOf(basename(at))
   return {
@@ -102,7 +108,7 @@ function headersOf(file: RawFile, at: string): Record<string, string> {
   }
 }
 
-/** Never in the future (RFC 9110 8.8.2.1), and within what a date holds. */
+/** Returns a date that is never in the future (RFC 9110 8.8.2.1), and within the range of a Date. */
 function lastModified(ms: number): string {
   return new Date(Math.max(0, Math.min(ms, Date.now()))).toUTCString()
 }
@@ -181,7 +187,10 @@ export const fileRawWrite = operation({
   },
 })
 
-/** Taken for what they are not, or passed over, they would leave a file that nobody meant (RFC 9110 13.1.4, 14.5). */
+/**
+ * Throws for parts, codings and dates: taken for a whole file, or passed over, they would leave a file that no client
+ * meant (RFC 9110 13.1.4, 14.5).
+ */
 function refusePartsAndCodings(input: {
   content_encoding?: string
   content_range?: string

@@ -1,4 +1,5 @@
-// Moving, copying, changing permissions: REST has them always, MCP as the toolset `files` (protocol.md#choices).
+// Operations that move, copy and change permissions: REST has them always, MCP in the toolset `files`
+// (protocol.md#choices).
 
 import type { Static } from 'typebox'
 import { operation, type Call, type Tool } from '../operation.ts'
@@ -9,7 +10,7 @@ import { PROTECTED } from '../workspace/files/moving/kept-directories.ts'
 
 const TOOLSET = { toolset: 'files', routed: 'always' } as const
 
-/** What a tool does unless told otherwise, as file_write does it (protocol.md#tools). */
+/** Defaults of the tools, as file_write has them (protocol.md#tools). */
 const MAKES_PARENTS = { create_dirs: true }
 
 const relocation = (what: string) =>
@@ -45,7 +46,7 @@ function relocationOf({ create_dirs, ...input }: Relocated) {
   return { ...input, createDirs: create_dirs }
 }
 
-/** Asks where something may be lost. */
+/** Asks the client if something may be lost. */
 const confirm: Tool<Relocated>['confirm'] = ({ overwrite, to }) =>
   Promise.resolve(overwrite ? `Replace ${to}, if it exists?` : undefined)
 

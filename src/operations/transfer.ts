@@ -1,4 +1,5 @@
-// Archives out of the workspace (protocol.md#archives): what lies below some paths, as one stream.
+// Archives out of the workspace, as one stream, and into it: a tar is unpacked into a directory, or any bytes become
+// one file (protocol.md#archives).
 
 import { Fault } from '../base/fault.ts'
 import { ByteStream, operation } from '../operation.ts'
@@ -56,16 +57,13 @@ export const transferDownload = operation({
   },
 })
 
-/** JSON, which HTTP can carry once everything but ASCII is escaped. */
+/** Returns JSON, which HTTP can carry once everything but ASCII is escaped. */
 function trailerOf({ skipped, first, unlinked }: PackRemarks): string {
   const count = Object.values(skipped).reduce((sum, one) => sum + one, 0)
   const named = first.map(([reason, path]) => ({ path, reason }))
   const text = JSON.stringify({ count, reasons: skipped, first: named, hard_links_as_files: unlinked })
   return text.replaceAll(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
-
-// Uploading an archive: a tar is unpacked into a directory, or any bytes become one file (protocol.md#archives).
-// The way back is the download of transfer.ts.
 
 export const transferUpload = operation({
   name: 'transfer_upload',

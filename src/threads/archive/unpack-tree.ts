@@ -1,7 +1,7 @@
 // Puts the members of an archive into the destination: each file complete under a temporary name beside its place and
 // then renamed over it, links made after what they say was checked, directories made as needed (protocol.md#archives,
 // T-01, T-02, F-10, F-12). The owner is the daemon's user; set-id bits are dropped, the other permissions are those of
-// the archive whatever the umask. Times of directories are set at the end.
+// the archive whatever the umask.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -16,15 +16,13 @@ import {
   symlinkSync,
   unlinkSync,
   writeSync,
-  chmodSync,
-  fstatSync,
 } from 'node:fs'
 import { errnoOf, quote } from '../../base/fault.ts'
-import { pathOfOpened } from '../../base/opened-path.ts'
 import { temporaryName } from '../../base/temporary-name.ts'
 import { setFileTime, setPathTime } from '../../native/files.ts'
 import { at, type PinnedTree } from './pinned-tree.ts'
-import { MemberFault, memberFault, type Moment } from './unpack-header.ts'
+import type { MadeDirectories } from './unpack-directories.ts'
+import { MemberFault, memberFault } from './unpack-header.ts'
 import type { Progress, TemporaryKind, UnpackJournal, UnpackBudget } from './unpack-job.ts'
 import { memberParts, readable } from './unpack-names.ts'
 import type { UnpackMember } from './unpack-reader.ts'
@@ -249,76 +247,4 @@ function entryAt(sideTree: PinnedTree, target: string): Existing {
   if (stats.isSymbolicLink()) return { path, link: readlinkSync(path, 'latin1') }
   if (!stats.isFile()) throw memberFault('is no file')
   return { path }
-}
-
-/** Directories kept until the end: some 4 MiB. */
-const MOST_PENDING = 20_000
-
-interface Pending {
-  readonly id: string
-  mode: number | undefined
-  mtime: Moment | undefined
-}
-
-/**
- * Directories made by one upload whose time, and permissions if they shut their owner out, can only be set once
- * everything is in them. They are set when the archive has ended, or earlier if there are too many to keep and nothing
- * of the member at hand lies below them: archives that go depth first never notice. Directories that existed before
- * keep what they have.
- */
-export class MadeDirectories {
-  readonly #pending = new Map<string, Pending>()
-  readonly #most: number
-
-  constructor(most: number = MOST_PENDING) {
-    this.#most = most
-  }
-
-  /**
-   * Keeps a directory that was made. It is open as `fd`, by which it is known again: another may have taken its place
-   * when its turn comes.
-   */
-  made(parts: readonly string[], fd: number): void {
-    this.#pending.set(parts.join('/'), { id: identityOf(fd), mode: undefined, mtime: undefined })
-  }
-
-  /** Keeps what a member says of the directory at `parts`; one that existed before is not changed. */
-  describe(parts: readonly string[], mode: number, mtime: Moment): void {
-    const pending = this.#pending.get(parts.join('/'))
-    if (pending === undefined) return
-    pending.mode = mode
-    pending.mtime = mtime
-  }
-
-  /** Makes room between two members if it is needed. `parts`: the directory of the next. */
-  relieve(tree: PinnedTree, parts: readonly string[]): void {
-    if (this.#pending.size <= this.#most) return
-    const way = `${parts.join('/')}/`
-    for (const key of [...this.#pending.keys()].toReversed()) if (!way.startsWith(`${key}/`)) this.#settle(tree, key)
-  }
-
-  /** Sets what is left: the archive has ended. */
-  settle(tree: PinnedTree): void {
-    for (const key of [...this.#pending.keys()].toReversed()) this.#settle(tree, key)
-  }
-
-  /** Sets one directory. Those below come first: a directory that its owner may not enter is shut last. */
-  #settle(tree: PinnedTree, key: string): void {
-    const { id, mode, mtime } = this.#pending.get(key) ?? {}
-    this.#pending.delete(key)
-    if (mode === undefined && mtime === undefined) return
-    const fd = tree.find(key.split('/'))
-    if (fd === undefined || identityOf(fd) !== id) return // another process has taken it away meanwhile
-    const path = pathOfOpened(fd)
-    if (mtime !== undefined) setPathTime(Buffer.from(path), { ...mtime, follow: true })
-    if (mode === undefined) return
-    const now = fstatSync(fd).mode & 0o7777
-    const wanted = mode | (now & 0o2000)
-    if (now !== wanted) chmodSync(path, wanted)
-  }
-}
-
-function identityOf(fd: number): string {
-  const { dev, ino } = fstatSync(fd, { bigint: true })
-  return `${dev}:${ino}`
 }
