@@ -1,7 +1,7 @@
-// The connections of the front door: how many there may be, and which of them gives way. A connection is a stranger's
-// until it has presented a valid credential. Strangers have places of their own and a share for each network, close
-// when places are scarce, and give way to newcomers, the oldest first: so one who may call always gets in. What has
-// presented a credential is left alone as long as any stranger is there.
+// The connections of the server: how many there may be, and which of them gives way. A connection is a stranger's until
+// it has presented a valid credential. Strangers have separate places and a share for each network, are closed when
+// places are scarce, and give way to newcomers, the oldest first: so a client that may call always gets in. A connection
+// that has presented a credential is left alone as long as there is any stranger.
 
 import type { Socket } from 'node:net'
 import type { Caller } from '../caller.ts'
@@ -94,72 +94,101 @@ function openArrivals(): (socket: Socket) => void {
   }
 }
 
+/** `most`: connections at once. */
 export function openConnections(most: number): Connections {
-  const arrive = openArrivals()
-  const shares = new Shares<Entry>(most)
-  const entries = new Map<Socket, Entry>()
-  const strangers = new Strangers(Math.min(MOST_STRANGERS, Math.ceil(most / 2)))
-  let sweeping: NodeJS.Timeout | undefined
+  return new ConnectionTable(most)
+}
 
-  const scarce = (): boolean => strangers.scarce || entries.size * 4 > most * 3
-  const forget = (entry: Entry): void => {
-    entries.delete(entry.socket)
-    strangers.delete(entry)
-    shares.delete(entry)
+class ConnectionTable implements Connections {
+  readonly #most: number
+  readonly #arrive = openArrivals()
+  readonly #shares: Shares<Entry>
+  readonly #entries = new Map<Socket, Entry>()
+  readonly #strangers: Strangers
+  /** Runs while places are scarce. */
+  #sweeping: NodeJS.Timeout | undefined
+
+  constructor(most: number) {
+    this.#most = most
+    this.#shares = new Shares(most)
+    this.#strangers = new Strangers(Math.min(MOST_STRANGERS, Math.ceil(most / 2)))
   }
-  const close = (entry: Entry | undefined): boolean => {
-    if (entry === undefined) return false
-    forget(entry)
-    entry.socket.destroy()
-    return true
-  }
-  const sweep = (): void => {
+
+  take(socket: Socket): void {
     const now = performance.now()
-    for (const entry of strangers.beyondShare(now)) close(entry)
-    if (scarce()) for (const entry of strangers.idle(now - STRANGER_IDLE_MS)) close(entry)
-    if (scarce()) return
-    clearInterval(sweeping)
-    sweeping = undefined
+    if (this.#entries.size >= this.#most && !this.#makePlace()) return void socket.destroy()
+    const network = networkOf(socket.remoteAddress ?? '')
+    const begun = { busy: 0, answers: 0, idleSince: now, credential: undefined }
+    const entry: Entry = { socket, network, since: now, ...begun }
+    this.#entries.set(socket, entry)
+    this.#strangers.add(entry)
+    socket.once('close', () => this.#forget(entry))
+    this.#arrive(socket)
+    if (this.#isScarce()) this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
 
-  return {
-    take(socket) {
-      const now = performance.now()
-      const full = entries.size >= most
-      if (full && !close(strangers.oldest()) && !close(longestIdle(entries.values()))) return void socket.destroy()
-      const network = networkOf(socket.remoteAddress ?? '')
-      const begun = { busy: 0, answers: 0, idleSince: now, credential: undefined }
-      const entry: Entry = { socket, network, since: now, ...begun }
-      entries.set(socket, entry)
-      strangers.add(entry)
-      socket.once('close', () => forget(entry))
-      arrive(socket)
-      if (scarce()) sweeping ??= setInterval(sweep, SWEEP_MS).unref()
-    },
-    begin(socket) {
-      const entry = entries.get(socket)
-      if (entry === undefined) return true
-      entry.busy++
-      entry.answers++
-      return entry.credential === undefined && (entry.answers >= STRANGERS_ANSWERS || scarce())
-    },
-    end(socket) {
-      const entry = entries.get(socket)
-      if (entry === undefined) return
-      entry.busy--
-      entry.idleSince = performance.now()
-    },
-    know(socket, caller) {
-      const entry = entries.get(socket)
-      if (entry === undefined || entry.credential === caller.id) return
-      if (entry.credential !== undefined) strangers.add(entry)
-      entry.credential = undefined
-      shares.add(entry, caller, close)
-      strangers.delete(entry)
-      entry.credential = caller.id
-    },
-    busy: (socket) => (entries.get(socket)?.busy ?? 0) > 0,
-    [Symbol.dispose]: () => clearInterval(sweeping),
+  begin(socket: Socket): boolean {
+    const entry = this.#entries.get(socket)
+    if (entry === undefined) return true
+    entry.busy++
+    entry.answers++
+    return entry.credential === undefined && (entry.answers >= STRANGERS_ANSWERS || this.#isScarce())
+  }
+
+  end(socket: Socket): void {
+    const entry = this.#entries.get(socket)
+    if (entry === undefined) return
+    entry.busy--
+    entry.idleSince = performance.now()
+  }
+
+  know(socket: Socket, caller: Holder): void {
+    const entry = this.#entries.get(socket)
+    if (entry === undefined || entry.credential === caller.id) return
+    if (entry.credential !== undefined) this.#strangers.add(entry)
+    entry.credential = undefined
+    this.#shares.add(entry, caller, (one) => this.#close(one))
+    this.#strangers.delete(entry)
+    entry.credential = caller.id
+  }
+
+  busy(socket: Socket): boolean {
+    return (this.#entries.get(socket)?.busy ?? 0) > 0
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#sweeping)
+  }
+
+  #isScarce(): boolean {
+    return this.#strangers.scarce || this.#entries.size * 4 > this.#most * 3
+  }
+
+  /** Closes the connection that gives way; false where none can. */
+  #makePlace(): boolean {
+    const entry = this.#strangers.oldest() ?? longestIdle(this.#entries.values())
+    if (entry !== undefined) this.#close(entry)
+    return entry !== undefined
+  }
+
+  #close(entry: Entry): void {
+    this.#forget(entry)
+    entry.socket.destroy()
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.socket)
+    this.#strangers.delete(entry)
+    this.#shares.delete(entry)
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    for (const entry of this.#strangers.beyondShare(now)) this.#close(entry)
+    if (this.#isScarce()) for (const entry of this.#strangers.idle(now - STRANGER_IDLE_MS)) this.#close(entry)
+    if (this.#isScarce()) return
+    clearInterval(this.#sweeping)
+    this.#sweeping = undefined
   }
 }
 
@@ -224,8 +253,9 @@ class Strangers {
 }
 
 /**
- * Where no stranger is left, of the credential with the most connections the one that has waited longest between two
- * requests: HTTP lets a server close those at any time, and one credential must not keep the others out.
+ * Returns the connection that gives way where no stranger is left: of the credential with the most connections the one
+ * that has waited longest between two requests. HTTP lets a server close those at any time, and one credential must not
+ * keep the others out.
  */
 function longestIdle(entries: Iterable<Entry>): Entry | undefined {
   const all = [...entries]

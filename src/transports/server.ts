@@ -6,6 +6,7 @@
 import { createServer, type Server, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { errnoOf } from '../base/fault.ts'
+import type { Log } from '../base/log.ts'
 import { openAnswering, type AnsweringParts, type AnsweringRules, type Handler } from './answering.ts'
 import { refuseMalformed } from './connection-end.ts'
 import { openConnections } from './connections.ts'
@@ -39,21 +40,8 @@ export interface FrontDoor extends AsyncDisposable {
 }
 
 export async function openServer(parts: ServerParts, rules: ServerRules): Promise<FrontDoor> {
-  const { headerTime = HEADER_TIME } = rules
-  const server = createServer({
-    headersTimeout: headerTime.mostMs,
-    requestTimeout: 0, // for long uploads and streams; body.ts watches the pace of bodies
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: headerTime.checkMs,
-    maxHeaderSize: 16 * 1024,
-    noDelay: true,
-    optimizeEmptyRequests: true, // no stream is set up and ended for a body that was not announced
-    insecureHTTPParser: false,
-    shouldUpgradeCallback: isWebSocket, // any other upgrade (h2c) is declined by answering as usual
-  })
+  const server = newServer(rules.headerTime ?? HEADER_TIME)
   const origins = { origins: rules.origins, allowedHosts: rules.allowedHosts, bound: rules.host, port: rules.port }
-  // A client that has closed its sending side still waits for its answer.
-  Object.assign(server, { httpAllowHalfOpen: true }) // a property of Node's server since its beginning
   const connections = openConnections(rules.connections)
   const halfClosed = openHalfClosed()
   server.on('connection', (socket) => {
@@ -64,15 +52,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   })
   const underWay = openUnderWay()
   const around = { origins, underWay, connections }
-  const answer = openAnswering(parts, rules, around)
-  const take = inTurns(async (request, response) => {
-    try {
-      await answer(request, response)
-    } catch (error) {
-      asFault(error, 'unknown', parts.log) // not even the refusal went well: this exchange ends, not the daemon
-      response.destroy()
-    }
-  })
+  const take = inTurns(neverRejecting(openAnswering(parts, rules, around), parts.log))
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, take)
   server.on('clientError', refuseMalformed)
   const upgrades = openUpgrades(parts, around, rules.accessLog)
@@ -91,14 +71,10 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
       server.close()
       server.closeIdleConnections()
     },
-    async connections() {
-      const { promise, resolve } = Promise.withResolvers<number>()
-      server.getConnections((error, count) => resolve(error === null ? count : 0))
-      return await promise
-    },
+    connections: () => countOf(server),
     async [Symbol.asyncDispose]() {
       const { promise, resolve } = Promise.withResolvers<void>()
-      server.close(() => resolve())
+      server.close(() => resolve()) // called at once where stopAccepting has closed it already
       server.closeAllConnections()
       upgrades[Symbol.dispose]()
       underWay[Symbol.dispose]()
@@ -109,6 +85,34 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   }
 }
 
+/** Where not even a refusal went well, this exchange ends, not the daemon. */
+function neverRejecting(answer: Handler, log: Log): Handler {
+  return async (request, response) => {
+    try {
+      await answer(request, response)
+    } catch (error) {
+      asFault(error, 'unknown', log)
+      response.destroy()
+    }
+  }
+}
+
+function newServer(headerTime: HeaderTime): Server {
+  const server = createServer({
+    headersTimeout: headerTime.mostMs,
+    requestTimeout: 0, // for long uploads and streams; body.ts watches the pace of bodies
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: headerTime.checkMs,
+    maxHeaderSize: 16 * 1024,
+    noDelay: true,
+    optimizeEmptyRequests: true, // no stream is set up and ended for a body that was not announced
+    insecureHTTPParser: false,
+    shouldUpgradeCallback: isWebSocket, // any other upgrade (h2c) is declined by answering as usual
+  })
+  // A client that has closed its sending side still waits for its answer.
+  return Object.assign(server, { httpAllowHalfOpen: true }) // a property of Node's server since its beginning
+}
+
 async function listen(server: Server, rules: ServerRules): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
@@ -116,6 +120,12 @@ async function listen(server: Server, rules: ServerRules): Promise<void> {
   server.listen({ ...where, backlog: 1024 }, resolve)
   await promise
   server.off('error', reject)
+}
+
+async function countOf(server: Server): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  server.getConnections((error, count) => resolve(error === null ? count : 0))
+  return await promise
 }
 
 interface Line {

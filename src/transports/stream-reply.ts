@@ -50,11 +50,7 @@ export async function sendBytes(
 export async function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
   if (response.destroyed) return false
   const { promise, resolve } = Promise.withResolvers<boolean>()
-  let left = response.writableLength
-  const timer = setInterval(() => {
-    if (response.writableLength >= left) response.destroy()
-    left = response.writableLength
-  }, stallMs)
+  const timer = cutWhenStalled(response, stallMs)
   const ready = (): void => resolve(true)
   const gone = (): void => resolve(false)
   response.once('drain', ready).once('close', gone)
@@ -76,11 +72,7 @@ async function handedOver(response: ServerResponse, chunk: Uint8Array, stallMs: 
   const gone = (): void => resolve(false)
   response.once('close', gone)
   response.write(chunk, (error) => resolve(error === null || error === undefined))
-  let left = response.writableLength
-  const timer = setInterval(() => {
-    if (response.writableLength >= left) response.destroy()
-    left = response.writableLength
-  }, stallMs)
+  const timer = cutWhenStalled(response, stallMs)
   try {
     return await promise
   } finally {
@@ -89,7 +81,16 @@ async function handedOver(response: ServerResponse, chunk: Uint8Array, stallMs: 
   }
 }
 
-/** The source's next item; 'left' as soon as the client's connection is gone, however long the source would wait. */
+/** Destroys the connection once it has taken nothing for `stallMs`; the caller clears the timer. */
+function cutWhenStalled(response: ServerResponse, stallMs: number): NodeJS.Timeout {
+  let left = response.writableLength
+  return setInterval(() => {
+    if (response.writableLength >= left) response.destroy()
+    left = response.writableLength
+  }, stallMs)
+}
+
+/** Resolves to the source's next item, or to 'left' as soon as the client's connection is gone. */
 export async function nextUnlessLeft<T>(
   source: AsyncIterator<T>,
   response: ServerResponse,
