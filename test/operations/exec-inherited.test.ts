@@ -1,5 +1,5 @@
-// What commands and terminals inherit from whoever started the daemon: bytes, limits, a locale, a place in the
-// order in which the kernel kills.
+// Things that commands and terminals inherit from the process that started the daemon: bytes, limits, a locale, a place
+// in the order in which the kernel kills.
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'

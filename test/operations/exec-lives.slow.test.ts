@@ -1,5 +1,5 @@
-// What outlives the daemon: ids are never given twice, commands that run on are known to the next life, which can
-// end them, and runs none of them again.
+// Commands that outlive the daemon: ids are never given twice, commands that run on are known to the next life, which
+// can end them, and runs none of them again.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

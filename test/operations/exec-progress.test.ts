@@ -1,4 +1,4 @@
-// The last line a command printed, as it is told to who waits for it.
+// The last line a command printed, as a client that waits for it is told.
 
 import t from 'tap'
 import { lastLine } from '../../src/operations/exec-progress.ts'

@@ -1,5 +1,5 @@
-// What belongs to a command is its session: timeout, DELETE and the daemon's stop end every process group of it,
-// and leave alone what made a session of its own.
+// A command's session: timeout, DELETE and the daemon's stop end every process group of it, and leave alone a process
+// that made a session of its own.
 
 import t from 'tap'
 import { startDaemon, TOKEN, type Daemon } from '../support/daemon.ts'

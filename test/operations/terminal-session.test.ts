@@ -1,5 +1,5 @@
-// What belongs to a terminal is its session: DELETE and the daemon's stop end every process group of it, and leave alone
-// what made a session of its own.
+// A terminal's session: DELETE and the daemon's stop end every process group of it, and leave alone a process that made
+// a session of its own.
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'

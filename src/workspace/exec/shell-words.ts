@@ -1,6 +1,6 @@
 // Tells whether a command is a shell that gets its script as a word (`bash -eo pipefail -c …`), and which word that is.
-// Reads options as shells do: flags may be written together, an `o` or `O` among them takes a word of its own, in
-// order, and the script is the first word behind all options, wherever `c` stood. Pure.
+// Reads options as shells do: flags may be written together, an `o` or `O` among them takes the next word, in order,
+// and the script is the first word behind all options, wherever `c` stood. Pure.
 
 interface ShellScript {
   /** Index of the script. */

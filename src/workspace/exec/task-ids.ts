@@ -1,7 +1,8 @@
-// Gives each command an id and each command and terminal a mark. Ids are small decimal numbers that are never given
-// twice, by later lives of the daemon neither. They come in blocks that a life claims for itself: the file of a block
-// is made exclusively, with a number above all that are there. If the state directory cannot be written, ids are taken
-// from the clock, far above any block. The mark goes into the environment, so that descendants can be found again.
+// Gives each command an id and each command and terminal a mark: `new TaskMarks(directory)`, `await ready()`, `next()`.
+// Ids are small decimal numbers that are never given twice, not by later lives of the daemon either. They come in
+// blocks that a life claims for itself: the file of a block is made exclusively, with a number above all that are
+// there. If the state directory cannot be written, ids are taken from the clock, far above any block. The mark goes
+// into the environment, so that descendants can be found again.
 
 import { open, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,6 +20,50 @@ const BLOCK_NAME = /^block-(\d{1,12})$/
 const IDENTITY = 'identity'
 /** Zero of numbers from the clock, which count milliseconds: eleven digits for the next years. */
 const CLOCK_ZERO = Date.UTC(2026, 0, 1)
+
+interface NextMark {
+  readonly id: string
+  /** Variables laid over all that the command inherits; empty if nothing can be kept of this life. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+export class TaskMarks {
+  /** Name of the state directory; undefined if it keeps nothing. */
+  readonly identity: Promise<string | undefined>
+  readonly #ids: TaskIds
+  readonly #known: Promise<void>
+  #from: { readonly identity: string; readonly life: string } | undefined
+
+  /** `directory` keeps the ids that were claimed; it is made if it is missing. */
+  constructor(directory: string) {
+    this.#ids = new TaskIds(directory)
+    this.identity = this.#ids.identity
+    this.#known = this.#learn()
+  }
+
+  /** Resolves when `next` may be called. */
+  async ready(): Promise<void> {
+    if (this.#from === undefined) await this.#known
+    await this.#ids.ready()
+  }
+
+  next(): NextMark {
+    const id = this.#ids.next()
+    const mark = this.markOf(id)
+    const variables = mark === undefined ? {} : { [MARK_VARIABLE]: markText(mark) }
+    return { id, variables }
+  }
+
+  /** Returns the mark of a command of this life; undefined if it was given none. */
+  markOf(id: string): CommandMark | undefined {
+    return this.#from === undefined ? undefined : { ...this.#from, id }
+  }
+
+  async #learn(): Promise<void> {
+    const [identity, life] = await Promise.all([this.identity, processName()])
+    if (identity !== undefined) this.#from = { identity, life }
+  }
+}
 
 class TaskIds {
   /** Name of this state directory; resolves before the first id is given. Undefined if the directory keeps nothing. */
@@ -113,48 +158,4 @@ async function identityIn(directory: string): Promise<string | undefined> {
 export async function identityOf(directory: string): Promise<string | undefined> {
   const [name] = await attempt(async () => (await readFile(join(directory, IDENTITY), 'latin1')).trim())
   return name !== undefined && /^[0-9a-f]{16}$/.test(name) ? name : undefined
-}
-
-interface NextMark {
-  readonly id: string
-  /** Variables laid over all that the command inherits; empty if nothing can be kept of this life. */
-  readonly variables: Readonly<Record<string, string>>
-}
-
-export class TaskMarks {
-  /** Name of the state directory; undefined if it keeps nothing. */
-  readonly identity: Promise<string | undefined>
-  readonly #ids: TaskIds
-  readonly #known: Promise<void>
-  #from: { readonly identity: string; readonly life: string } | undefined
-
-  /** `directory` keeps the ids that were claimed; it is made if it is missing. */
-  constructor(directory: string) {
-    this.#ids = new TaskIds(directory)
-    this.identity = this.#ids.identity
-    this.#known = this.#learn()
-  }
-
-  /** Resolves when `next` may be called. */
-  async ready(): Promise<void> {
-    if (this.#from === undefined) await this.#known
-    await this.#ids.ready()
-  }
-
-  next(): NextMark {
-    const id = this.#ids.next()
-    const mark = this.markOf(id)
-    const variables = mark === undefined ? {} : { [MARK_VARIABLE]: markText(mark) }
-    return { id, variables }
-  }
-
-  /** Returns the mark of a command of this life; undefined if it was given none. */
-  markOf(id: string): CommandMark | undefined {
-    return this.#from === undefined ? undefined : { ...this.#from, id }
-  }
-
-  async #learn(): Promise<void> {
-    const [identity, life] = await Promise.all([this.identity, processName()])
-    if (identity !== undefined) this.#from = { identity, life }
-  }
 }

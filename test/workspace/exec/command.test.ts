@@ -83,7 +83,7 @@ t.test('with its script in a file a shell keeps its other options', async (t) =>
   t.equal(before('busybox sh -ec X'), 'busybox sh -e')
 })
 
-t.test('background is told, whatever the words', async (t) => {
+t.test('background is told with any words', async (t) => {
   t.match(planCommand(['sleep 5'], 'background'), { background: true, argv: ['/bin/sh', '-c', 'sleep 5'] })
   t.equal(planCommand(['sleep', '5'], 'auto').background, false)
 })

@@ -1,4 +1,4 @@
-// What is kept of a task's output, and what its readers see.
+// The output kept of a task, and the output that its readers see.
 
 import t from 'tap'
 import { TaskLog, type LogChunk, type LogReader } from '../../../src/workspace/exec/task-log.ts'
@@ -121,7 +121,7 @@ t.test('closing a reader ends its pending read', async (t) => {
   t.equal(reader.closed, true)
 })
 
-t.test('after the exit nobody holds the pipes up', async (t) => {
+t.test('after the exit no reader holds the pipes up', async (t) => {
   const { log, paces } = openLog()
   const reader = log.read()
   log.append('stdout', Buffer.alloc(300 * 1024))

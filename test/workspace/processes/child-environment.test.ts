@@ -1,4 +1,4 @@
-// What commands and terminals inherit (protocol.md#environment).
+// The environment that commands and terminals inherit (protocol.md#environment).
 
 import t from 'tap'
 import { childEnvironment, loginShell, loginUser } from '../../../src/workspace/processes/child-environment.ts'

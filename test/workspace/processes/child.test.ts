@@ -1,5 +1,5 @@
-// What a child is given, how it ends, and what can be done to it: E-02, E-08, E-10, E-11, E-13
-// and E-16 at the level below exec. Real processes throughout.
+// A child: what it gets, how it ends, and what can be done to it (E-02, E-08, E-10, E-11, E-13, E-16), at the level
+// below exec. Real processes throughout.
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -232,7 +232,7 @@ t.test('descriptors are real pipes that can be opened by name', async (t) => {
   t.match(await outcome(child), { stdout: 'through\n', code: 0 })
 })
 
-t.test('/proc/<pid>/stat is read whatever the name of the program', async (t) => {
+t.test('/proc/<pid>/stat is read with any name of the program', async (t) => {
   t.same(parseStat('12 (a) (b c) R 3 4 5 6\n'), { pid: 12, state: 'R', parent: 3, group: 4, session: 5, started: 0 })
   t.equal(parseStat(''), undefined)
 })
@@ -241,14 +241,14 @@ t.test('a writer whose reader has gone dies of SIGPIPE', async (t) => {
   t.match(await run(['sh', '-c', 'yes | head -n 2000 | wc -l']), { stdout: '2000\n', stderr: '', code: 0 })
 })
 
-t.test('a megabyte goes in and out unchanged, whatever the pace', async (t) => {
+t.test('a megabyte goes in and out unchanged at any pace', async (t) => {
   const sent = Buffer.alloc(1024 * 1024, 'abcdefg\n')
   const child = spawn(['cat'], { stdin: 'pipe' })
   child.stdin?.end(sent)
   t.ok((await outcome(child)).stdout === sent.toString())
 })
 
-t.test('stdin that nobody reads: the write is told, the process is not', async (t) => {
+t.test('stdin that no program reads: the write is told, the process is not', async (t) => {
   const child = spawn(['true'], { stdin: 'pipe' })
   await child.exited
   const failed = await new Promise((resolve) => child.stdin?.write('x', resolve))

@@ -1,4 +1,4 @@
-// What runs a program, as its first bytes say.
+// The program that runs another one, as its first bytes say.
 
 import { spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Input at the program's pace: all of it or a refusal, in a bounded queue, without a deadlock and without
-// burning a processor while nobody reads. Catalogue row P-10.
+// Input at the program's pace: all of it or a refusal, in a bounded queue, without a deadlock and without burning a
+// processor while no client reads (P-10).
 
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -61,7 +61,7 @@ t.test('P-10 a line of 64 KiB in canonical mode: cut by the system, and nothing 
   t.match(client.text(), /4095 characters\r\n/)
 })
 
-t.test('P-10 echo that nobody takes holds the input, not the daemon', async (t) => {
+t.test('P-10 echo that no client takes holds the input, not the daemon', async (t) => {
   const terminal = sh('stty raw echo; echo ready; exec cat >/dev/null')
   using client = follow(terminal, { paused: true })
   await until('it is ready', () => terminal.head > 0)

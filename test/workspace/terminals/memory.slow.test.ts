@@ -60,7 +60,7 @@ t.test('P-01 a flood in raw mode: the same bytes, and no more memory for more of
   t.ok(rise < (DOSES.large - DOSES.small) / 4, mebibytes(rise))
 })
 
-t.test('P-06 a flood that nobody reads: memory at the size of the ring, and a main loop that is free', async (t) => {
+t.test('P-06 a flood that no client reads: memory at the size of the ring, and a main loop that is free', async (t) => {
   const daemon = await startDaemon(t)
   const spent: { readonly main: number; readonly all: number }[] = []
   const rise = await anonymousRise(daemon.pid, DOSES, async (bytes) => {

@@ -1,5 +1,5 @@
-// Output as clients follow it: every byte, then the exit; replay and live as one; a slow client holds back its
-// terminal and nothing else, and one that has left holds back nothing. Catalogue rows P-02 to P-08 and P-15.
+// Output as clients follow it: every byte, then the exit; replay and live as one. A slow client holds back its terminal
+// and nothing else, and one that has left holds back nothing (P-02 to P-08, P-15).
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ t.test('P-08 the client paused across the exit loses nothing, however much was p
   }
 })
 
-t.test('P-15 bytes are not touched, whatever they are and wherever they are cut', async (t) => {
+t.test('P-15 bytes of any value are not touched, wherever they are cut', async (t) => {
   const text = 'é€😀\u{10ffff}\u0301'.repeat(500)
   const path = join(t.testdir({ text }), 'text')
   for (const piece of [1, 2, 3, 5, 16_384]) {
@@ -85,7 +85,7 @@ t.test('P-04 a client that leaves while it holds the terminal back lets it go on
   t.equal(terminal.tail(1e9).bytes.byteLength, 65_536, 'the scrollback')
 })
 
-t.test('P-04 nobody attached at all', async (t) => {
+t.test('P-04 no client attached at all', async (t) => {
   const terminal = sh('seq 300000')
   await terminal.ended
   const all = lines(300_000)

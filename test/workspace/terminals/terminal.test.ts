@@ -1,5 +1,5 @@
-// What a program finds in a terminal: a controlling terminal of its own, its size, keys that are signals, exact
-// endings, a hang-up. Real programs throughout.
+// A program in a terminal: it finds a controlling terminal of its own, its size, keys that are signals, exact ends, a
+// hang-up. Real programs throughout.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -126,7 +126,7 @@ t.test('a program that lets go of its terminal and comes back is not at its end'
   t.match(await whole(terminal), { text: 'back\r\n', code: 4 })
 })
 
-t.test('P-09 somebody holds the terminal: the exit comes soon, then it is hung up', async (t) => {
+t.test('P-09 another process holds the terminal: the exit comes soon, then it is hung up', async (t) => {
   const folder = t.testdir({})
   const path = join(folder, 'result')
   const ends = join(folder, 'ends') // where the holder hears that the shell has gone

@@ -1,5 +1,5 @@
-// The table of terminals: the limit and what counts against it, ids and who still holds them, what is kept of
-// the dead, deleting, and the end of the workspace (P-14, C-01).
+// The table of terminals: the limit and what counts against it, ids and the clients that still hold them, ended
+// terminals that are kept, deleting, and the end of the workspace (P-14, C-01).
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ t.test('an unknown id is not found, however it is written', async (t) => {
   await t.rejects(terminals.delete('7'), { code: 'not_found', message: /terminal "7" is unknown/ })
 })
 
-t.test('P-14 an id is given again after all others, and not while somebody follows its terminal', async (t) => {
+t.test('P-14 an id is given again after all others, and not while a client follows its terminal', async (t) => {
   const terminals = openTestTerminals(t)
   const first = terminals.create({ command: ['true'] })
   const client = follow(first)
