@@ -27,7 +27,7 @@ import { openServer, type FrontDoor, type ServerParts } from './transports/serve
 import { openSocketHub } from './transports/socket/hub.ts'
 import type { Workspace } from './workspace/workspace.ts'
 
-/** What has been done is told within this time. */
+/** Time to send answers that are ready when the daemon stops. */
 const LAST_ANSWERS_MS = 500
 
 export interface DoorParts {

@@ -70,7 +70,7 @@ async function run(args: readonly string[]): Promise<void> {
   throw new StartError(`there is no command ${JSON.stringify(command)}; see --help`)
 }
 
-/** What must be files is unpacked first: the modules behind `serve` load the native library. */
+/** Unpacks the parts that must be files first: the modules behind `serve` load the native library. */
 async function start(line: CommandLine): Promise<void> {
   const config = await configured(line)
   const [silent] = await silentAmong(cachePlace(config))
@@ -147,7 +147,7 @@ async function setupOf(line: CommandLine): Promise<Setup | StartError> {
   }
 }
 
-/** The executable, whatever name it was started by; else Node and this file. */
+/** The executable, by the path it was started from; else Node and this file. */
 function ownProgram(): readonly [string, ...string[]] {
   return isSea() ? [process.execPath] : [process.execPath, resolve(process.argv[1] ?? '')]
 }

@@ -27,7 +27,7 @@ import { canBeEntered, mayNotAnswer } from './workspace/files/mounts/first-look.
 import { WORKDIR, watchWorkspace } from './workspace/conditions.ts'
 import { openWorkspace } from './workspace/workspace.ts'
 
-/** What runs may go on for this long after the first signal (C-01: exit within 15 s). */
+/** Time that running calls get to finish after the first signal (C-01: exit within 15 s). */
 const GRACE_MS = 10_000
 /** After that everything is closed by force; what still hangs then is left behind, except commands and terminals: they are killed. */
 const FORCE_MS = 4_000
@@ -82,7 +82,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   process.exit(0)
 }
 
-/** One on a file system of others is looked at here, with a limit: the daemon starts without an answer too. */
+/** Looks at a working directory on a remote file system, with a limit of time: the daemon starts without an answer too. */
 async function lookAtWorkdir({ workdir, workdirChosen }: Config, conditions: Conditions): Promise<void> {
   if (!mayNotAnswer(workdir)) return
   const usable = await canBeEntered(workdir)
@@ -92,7 +92,7 @@ async function lookAtWorkdir({ workdir, workdirChosen }: Config, conditions: Con
   conditions.set(WORKDIR, `the working directory ${JSON.stringify(workdir)} ${why}`)
 }
 
-/** From this machine: every address of it is reached over loopback. */
+/** Returns the URL for clients on this machine: they reach every address of it over loopback. */
 function reachedAt({ address }: FrontDoor): string {
   return `http://${reachable(address.address)}:${address.port}`
 }

@@ -44,7 +44,7 @@ export interface BuildFacts {
 type Part = 'koffi.node' | 'rg'
 type Paths = Readonly<Partial<Record<Part, string>>>
 
-/** What build.mjs writes in place of BUILT; from source there is no such variable. */
+/** The text that build.mjs writes in place of BUILT; a run from source has no such variable. */
 interface Built {
   readonly facts: Omit<BuildFacts, 'node'>
   readonly parts: readonly { readonly name: Part; readonly sha256: string; readonly bytes: number }[]
@@ -151,7 +151,7 @@ export function ripgrepPath(): string | undefined {
   }
 }
 
-/** Where the parts that must be files were put at this start; none from source. */
+/** Paths of the parts that this start has unpacked; none if it runs from source. */
 export function unpackedDirectories(): string[] {
   return [...new Set(Object.values(built === undefined ? {} : unpackedPaths()).map((path) => dirname(path)))]
 }

@@ -11,7 +11,7 @@ export interface ConditionKind {
   readonly id: string
   /** `error`: something that clients rely on does not work; `warning`: it works with less. */
   readonly severity: 'warning' | 'error'
-  /** What an operator does about it. */
+  /** Advice for the operator. */
   readonly todo: string
 }
 

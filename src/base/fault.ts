@@ -74,7 +74,7 @@ export class Fault extends Error {
 /** A byte that is no UTF-8, as paths hold it (bytes-text.ts). */
 const BYTE = /[\udc80-\udcff]/u
 
-/** As they may leave: of a path that is not UTF-8 the text for people, and its bytes beside it. */
+/** Returns the details as an answer may have them: a path that is not UTF-8 as text for people, its bytes beside it. */
 function told(details: FaultDetails): FaultDetails {
   const fields = Object.entries(details)
   if (fields.every(([, value]) => isWhole(value))) return details
@@ -216,7 +216,7 @@ export function faultOfExhaustion(error: unknown): Fault | undefined {
   })
 }
 
-/** What is shown of a value at most, in characters. */
+/** Characters of a value that a sentence shows at most. */
 const SHOWN = 120
 
 /** A value as it appears in an error sentence: JSON, cut at 120 characters. */

@@ -1,7 +1,7 @@
-// Random bytes from the kernel itself, for secrets and for names that must be nobody else's. node:crypto keeps a
+// Random bytes from the kernel itself, for secrets and for names that must be unique. node:crypto keeps a
 // generator of its own in the process: two machines resumed from one snapshot would go on with the same one until
 // it next reseeds, and make the same "secrets" (C-05). The kernel's is renewed when a snapshot is
-// resumed, or at least shared by nobody. The daemon holds the device open, so that nothing is refused for want of
+// resumed, or at least not shared. The daemon holds the device open, so that nothing is refused for want of
 // a descriptor (Z-01); where there is no device it asks by a system call.
 
 import { closeSync, openSync, readSync } from 'node:fs'

@@ -4,7 +4,7 @@
 
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 
-/** Of /proc/<pid>/stat (proc(5)), counted from 1: where the environment begins. */
+/** Field of /proc/<pid>/stat (proc(5)), counted from 1, that has the address of the environment. */
 const ENV_START = 50
 /** The first field behind the program's name, which may hold blanks and brackets. */
 const AFTER_NAME = 3

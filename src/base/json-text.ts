@@ -82,7 +82,7 @@ function* stringPieces(text: string): Generator<string> {
 
 const SEPARATORS = /[\u2028\u2029]/g
 
-/** As JSON.stringify, of what is not undefined. */
+/** JSON.stringify for a value that is not undefined. */
 export function jsonOf(value: unknown): string {
   const text = JSON.stringify(value) ?? 'null'
   return text.search(SEPARATORS) === -1

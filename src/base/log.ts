@@ -22,9 +22,9 @@ export interface Log {
 /** Warnings and errors of one kind a second; a flood of refusals must not fill a journal. */
 const SAME_PER_SECOND = 10
 
-/** Where lines go. */
+/** The way of the lines to their reader. */
 export interface Outlet {
-  /** Takes the line, or says that it cannot. Never waits for whoever reads. */
+  /** Takes the line, or says that it cannot. Never waits for the reader. */
   offer(line: string): boolean
   /** Lines that it had taken and could not pass on, since the start. */
   readonly lost: number
@@ -32,7 +32,7 @@ export interface Outlet {
   flowing?: (() => void) | undefined
 }
 
-/** Straight to stderr: for what is so short-lived that nobody can be slow. */
+/** Writes straight to stderr: for commands that end before a slow reader matters. */
 const STRAIGHT: Outlet = {
   lost: 0,
   offer(line) {
@@ -106,6 +106,6 @@ function clockTime(at: Date): string {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
 }
 
-/** What would steer a terminal instead of being shown on it. */
+/** Characters that would steer a terminal instead of being shown on it. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g

@@ -1,5 +1,5 @@
 // A directory with its parents. Not by Node's `recursive`: where a file system takes no directories and says so
-// with ENOENT, as /proc does, that one tries again for ever, and nothing can stop it.
+// with ENOENT, as /proc does, that one tries again without end, and nothing can stop it.
 
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'

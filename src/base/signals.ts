@@ -3,7 +3,7 @@
 
 import { isatty } from 'node:tty'
 
-/** npm passes a Ctrl-C on within some 10 ms; nobody presses it twice in this time. */
+/** npm passes a Ctrl-C on within some 10 ms; no person presses it twice in this time. */
 const SAME_CTRL_C_MS = 150
 
 /** SIGHUP asks for the token to be read anew, unless it means that the terminal the daemon runs at has gone. */

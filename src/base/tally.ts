@@ -1,5 +1,5 @@
 // What is counted of calls and of losses, in plain numbers: counting costs a call less than a microsecond, and
-// nothing is made of the numbers until somebody asks (operations/metrics.ts). Families of operations and closed lists
+// nothing is made of the numbers until a client asks (operations/metrics.ts). Families of operations and closed lists
 // are the only keys, and families beyond a limit are counted as one, so what is kept is bounded.
 
 export const VIAS = ['rest', 'mcp'] as const
@@ -61,7 +61,7 @@ export class CallTally {
   }
 }
 
-/** Responses over HTTP by the first digit of their status, whatever asked for them. */
+/** HTTP responses by the first digit of their status, of every route. */
 export type ResponseTally = Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>
 
 export function responseClass(status: number): keyof ResponseTally {
@@ -71,23 +71,26 @@ export function responseClass(status: number): keyof ResponseTally {
   return status >= 200 ? '2xx' : '1xx'
 }
 
-/** What was announced as lost or cut, in this process since its start. Whoever announces it counts it here. */
+/**
+ * Losses since the start of the process, each counted where it is announced to a client. They belong to the process and not
+ * to a daemon: their owners lie four levels below what serve opens, and a process has one daemon.
+ */
 export const losses = {
-  /** Times that a client missed output of a terminal, and how much. */
+  /** Gaps in the output of terminals, and the bytes that clients missed in them. */
   terminalGaps: 0,
   terminalGapBytes: 0,
-  /** Times that a watcher could not tell what changed, and times that it has caught up since. */
+  /** Watcher overflows, and scans that have made up for them. */
   watcherOverflows: 0,
   watcherResyncs: 0,
-  /** Streams of commands whose reply was cut, and readers that came too late for their beginning. */
+  /** Output streams of commands that were cut in a reply, and readers that came after their beginning was dropped. */
   execTruncations: 0,
   execGaps: 0,
 }
 
-// Memory of what has been read and is not needed any more, given back at once: the collector sees small objects
-// only, and lets some 80 MB of bodies gather before it looks.
+// A chunk's memory is given back as soon as the chunk is used up: the collector sees only its small object, and would let
+// some 80 MB of bodies gather before it collects.
 
-/** Of a chunk that shares its memory with nothing else; of any other nothing is done. */
+/** Frees the memory of a chunk that shares it with nothing else; leaves any other alone. */
 export function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (byteLength > 0 && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

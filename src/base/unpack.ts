@@ -1,6 +1,6 @@
 // Puts a file that is carried inside the executable onto the disk, once, and finds it there at later starts.
-// The place is private: a directory of our own that nobody else may write to, below directories in which
-// nobody else could put another in its place. A file's name carries the hash of its content, it appears under
+// The place is private: a directory of our own that no other user may write to, below directories in which
+// no other user could put another in its place. A file's name carries the hash of its content, it appears under
 // that name complete or not at all (written aside, synced, renamed), and what is found is used only with the right
 // owner, mode and content: it is code that runs as us. Two starts at once do no harm.
 
@@ -32,7 +32,7 @@ export interface Packed {
   /** SHA-256 of the content, in hex. */
   readonly sha256: string
   readonly bytes: number
-  /** What the file must hold; of a file that is found, compared with that. */
+  /** The content that the file must have; a file that is found is compared with it. */
   readonly read: () => Uint8Array
   /** Its content is compared by `prove`, before its first use: it is large, and a start need not have it. */
   readonly provenLater?: true
@@ -42,9 +42,9 @@ export interface Packed {
 const UNUSED_MS = 30 * 24 * 3600 * 1000
 /** A used file is marked as used at most this often. */
 const MARK_MS = 24 * 3600 * 1000
-/** Of a file whose content is compared. */
+/** A file whose content is compared. */
 const PIECE_BYTES = 256 * 1024
-/** What this module writes, and so all that it may remove: `<16 hex>-<name>`, aside with `.<hex>.part`. */
+/** Names that this module writes, and so all that it may remove: `<16 hex>-<name>`, aside with `.<hex>.part`. */
 const OURS = /^[0-9a-f]{16}-[\w.-]+$/
 
 /**
@@ -135,7 +135,7 @@ function write(target: string, content: Uint8Array): void {
     } finally {
       closeSync(file)
     }
-    chmodSync(aside, 0o700) // whatever the umask took away
+    chmodSync(aside, 0o700) // the umask may have taken rights away
     renameSync(aside, target)
   } catch (error) {
     rmSync(aside, { force: true })

@@ -17,7 +17,7 @@ export interface Place {
 export interface Snippet {
   /** The client's name for people. */
   readonly title: string
-  /** Where it goes. */
+  /** File that the text belongs into. */
   readonly file: string
   readonly language: 'json' | 'toml'
   readonly text: string
@@ -29,7 +29,7 @@ export interface Snippet {
 
 const NAME = 'workspace'
 
-/** What clients, and our own commands, read the token from. */
+/** Variable from which clients and our commands read the token. */
 export const TOKEN_VARIABLE = 'WORKSPACE_RUNTIME_TOKEN'
 
 /** Models read text better than JSON, and some clients drop one of the two. */
@@ -92,7 +92,7 @@ const CLIENTS: Readonly<Record<string, Entry>> = {
   },
 }
 
-/** TOML, and a key of its own for the variable's name. */
+/** TOML, with a key for the variable's name. */
 function codex({ url, token }: Place): Snippet {
   const secret =
     token === undefined

@@ -14,7 +14,7 @@ import { openJwtVerifier, type JwtOptions } from '../transports/credentials/jwt.
 
 export interface Setup extends Places, Address, JwtSetup {
   readonly cacheDirectory: string
-  /** What of it does not answer: it is not looked at again. */
+  /** Places of it that do not answer: the checks leave them alone. */
   readonly silent: readonly SilentPlace[]
   readonly addressGiven: boolean
   /** On this command line. */
@@ -23,7 +23,7 @@ export interface Setup extends Places, Address, JwtSetup {
 }
 
 export interface DoctorOptions {
-  /** As the configuration has it, or why it cannot be used. */
+  /** The configuration, or why it cannot be used. */
   readonly setup: Setup | StartError
   readonly json: boolean
   readonly print: (text: string) => void
@@ -68,7 +68,7 @@ async function findingsOf(setup: Setup | StartError): Promise<readonly Finding[]
   return [...findings, ...(answer.kind === 'ours' ? foundRunning(answer.detail.conditions ?? [], findings) : [])]
 }
 
-/** What the running daemon tells of its working directory, and that directory where it does not answer. */
+/** Returns the working directory of the running daemon, and that directory again if it does not answer. */
 async function running(address: Address, token: () => Promise<string | undefined>) {
   const runningWorkdir = await workdirAt(address, await token())
   const places = runningWorkdir === undefined ? [] : workdirPlace(runningWorkdir)

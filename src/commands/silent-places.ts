@@ -1,10 +1,10 @@
 // The places on disk that the configuration names, each asked for a sign before anything reads it. A place on a file
-// system that does not answer (NFS, FUSE, 9p …) would keep the daemon, or a command, from its start for ever.
+// system that does not answer (NFS, FUSE, 9p …) would keep the daemon, or a command, from its start without end.
 
 import { tmpdir } from 'node:os'
 import { mayNotAnswer, PATIENCE_MS, silentMount } from '../workspace/files/mounts/first-look.ts'
 
-/** What is used of the configuration. */
+/** The part of the configuration that is used here. */
 export interface Configured {
   readonly stateDirectory: string
   readonly cacheDirectory: string
@@ -21,7 +21,7 @@ export interface NamedPlace {
   /** For people: `the state directory`. */
   readonly what: string
   readonly path: string
-  /** What to do where it does not answer. */
+  /** Advice if it does not answer. */
   readonly todo: string
 }
 
@@ -39,7 +39,7 @@ export function cachePlace({ cacheDirectory }: Configured): readonly NamedPlace[
   return place('the cache directory', cacheDirectory, 'name another one with CACHE_DIRECTORY or XDG_CACHE_HOME')
 }
 
-/** What a start reads or writes and cannot do without. */
+/** Places that a start reads or writes and cannot do without. */
 export function neededPlaces(config: Configured): readonly NamedPlace[] {
   const { jwt } = config.file
   const ownToken = config.token === undefined

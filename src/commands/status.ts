@@ -75,7 +75,7 @@ function duration(seconds: number): string {
 // The daemon that the configuration means: where it is, whether something answers there, and what it tells a client that
 // has its token. It is asked over HTTP as any client would ask.
 
-/** What answers at the address. */
+/** The kind of program that answers at the address. */
 export type Answering =
   | { readonly kind: 'nothing'; readonly reason: string }
   | { readonly kind: 'other' }
@@ -83,7 +83,7 @@ export type Answering =
   | { readonly kind: 'stranger' }
   | { readonly kind: 'ours'; readonly detail: Detail }
 
-/** What is used of GET /health/detail. */
+/** The part of GET /health/detail that is used here. */
 export interface Detail {
   readonly version: string
   readonly commit: string
@@ -140,7 +140,7 @@ export async function askDaemon(address: Address, token: () => Promise<string | 
   }
 }
 
-/** Where the commands of the daemon start that answers there and takes this token; undefined where that is not told. */
+/** Returns the working directory of the daemon that answers there and takes this token; undefined: it does not tell. */
 export async function workdirAt(address: Address, token: string | undefined): Promise<string | undefined> {
   if (token === undefined || (await refusal(address)) !== undefined) return undefined
   try {

@@ -176,7 +176,7 @@ interface Outgoing {
   readonly claim: string | undefined
 }
 
-/** What the message says of itself; undefined where it is none, which the daemon then says better. */
+/** Returns what the message says of itself; undefined: it is no message, and the daemon's refusal says why. */
 function outgoing(text: string): Outgoing | undefined {
   let value: unknown
   try {
@@ -245,7 +245,7 @@ function headerValue(value: string): string {
   return plain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
 }
 
-/** What the client is told where no answer came. */
+/** Error that the client gets if no answer came. */
 function failureLine(id: RequestId | null, message: string): string {
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32603, message } })
 }

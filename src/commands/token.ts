@@ -20,7 +20,7 @@ import {
 import { lstat, stat } from 'node:fs/promises'
 import { attempt, openRegular, ourselves } from '../base/private-file.ts'
 
-/** What the unit's StateDirectory= is (runtime.service): a shell does not have it in its environment. */
+/** Path of the unit's StateDirectory= (runtime.service): a shell does not have it in its environment. */
 const SERVICE_STATE = '/var/lib/workspace-runtime'
 /** No credential is longer (transports/credentials). */
 const LONGEST = 16 * 1024
@@ -127,7 +127,7 @@ async function tokenNow(sources: TokenSources, problems: string[]): Promise<stri
   return seed?.token
 }
 
-/** Whoever mounts a seed may give it to a group; to all the world, nobody should. */
+/** The mounter of a seed may open it to a group, but not to all users. */
 async function openSeed({ path }: Seed): Promise<readonly string[]> {
   return openTo(path, (await stat(path)).mode, 0o027, 'chmod 600')
 }

@@ -51,7 +51,7 @@ function wrongHost(host: string): string | undefined {
   return `allowed_hosts has ${JSON.stringify(host)}; accepted is a host name or address without a port`
 }
 
-/** What execve(2) takes: `NAME=value`, ended by NUL. */
+/** A variable as execve(2) takes it: `NAME=value`, ended by NUL. */
 function wrongVariable(name: string, value: string): string | undefined {
   if (name === '' || /[=\0]/.test(name)) {
     return `exec.env has the name ${JSON.stringify(name)}; accepted is a name without "=" and NUL`

@@ -20,7 +20,7 @@ export interface Config {
   /** Host or port is on the command line: a command looks there, and nowhere else, for the daemon. */
   readonly addressGiven: boolean
   readonly tokenFile: string | undefined
-  /** Where the service manager may have put a token to begin with (LoadCredential); often there is no such file. */
+  /** Path at which the service manager may have put a first token (LoadCredential); often there is no such file. */
   readonly tokenSeed: string | undefined
   /** From RUNTIME_TOKEN, which is then removed from the environment. */
   readonly token: string | undefined
@@ -41,7 +41,7 @@ export interface Config {
   readonly environment: Readonly<Record<string, string>>
   /** Variables RUNTIME_… that mean nothing, and what each may be meant for. */
   readonly misspelt: readonly { readonly name: string; readonly meant: string }[]
-  /** What has no flag, as the file gives it. */
+  /** The configuration file: settings without a flag. */
   readonly file: ConfigFile
 }
 
@@ -88,7 +88,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
 /** Threads of Node's file calls: four, its default, are soon all taken by one slow disk (Z-06). */
 const FILE_THREADS = '16'
 
-/** That the number of threads is ours, and not for the environment of commands. */
+/** Variable that says that we chose the number of threads; commands get neither. */
 let threadsAreOurs = false
 
 /** To be called before the first file call that is made on one of those threads. */
@@ -232,7 +232,7 @@ function misspelt(environment: Readonly<Record<string, string>>): readonly { nam
   })
 }
 
-/** Of RuntimeDirectory= in a unit. */
+/** The directory of RuntimeDirectory= in a unit. */
 const SYSTEMD_OWN = 'RUNTIME_DIRECTORY'
 
 const VARIABLES = ['TOKEN', 'CONFIG', 'HOST', 'PORT', 'TOKEN_FILE', 'WORKDIR', 'LOG_LEVEL', 'ACCESS_LOG'].map(
@@ -264,7 +264,7 @@ function readLevel(text: string | undefined): LogLevel | undefined {
   return level
 }
 
-/** Where the daemon was started, unless that is `/`: then `/root` if it can be entered, else the home directory. */
+/** Returns the directory where the daemon was started, unless that is `/`: then `/root` if it can be entered, else the home directory. */
 function defaultWorkdir(home: string, unseen: Unseen): string {
   const started = startedIn()
   const found = [started === '/' ? '' : started, '/root', home, accountHome()]

@@ -1,7 +1,7 @@
 // The raw token (configuration.md#tokens). What comes by environment is what it is. Otherwise the live token is a file of
 // the state directory, for its owner alone: made there, or taken from a seed, which is a configured file or the
 // service manager's credential. A seed is taken over whenever its content is new, told by a mark that is kept of
-// the one taken last; until then the live token stands, as `rotate` may have left it. Whatever is wrong is a
+// the one taken last; until then the live token stands, as `rotate` may have left it. Every failure is a
 // StartError of one line that never repeats what was read.
 
 import { hash } from 'node:crypto'
@@ -25,7 +25,7 @@ const TOKEN_MINIMUM = 32
 const TOKEN_MAXIMUM = 8 * 1024
 /** 256 bits. */
 const TOKEN_BYTES = 32
-/** What an operator can do where no token can be kept. */
+/** Advice if no token can be kept. */
 const WAYS = 'give one with --token-file or RUNTIME_TOKEN, or a writable XDG_STATE_HOME'
 
 export interface TokenSources {
@@ -37,7 +37,7 @@ export interface TokenSources {
   readonly stateDirectory: string
 }
 
-/** As the configuration has them. */
+/** Returns the sources that the configuration names. */
 export function tokenSources(config: {
   readonly token: string | undefined
   readonly tokenFile: string | undefined
@@ -57,7 +57,7 @@ export interface LoadedToken {
   readonly created: boolean
 }
 
-/** Where the live token is kept, and the mark of the seed that was taken over last. */
+/** Paths of the live token, and of the mark of the seed that was taken over last. */
 export interface TokenPlace {
   readonly directory: string
   readonly token: string
@@ -79,7 +79,7 @@ export function placeOf({ file, stateDirectory: directory }: TokenSources): Toke
   return { directory, token: join(directory, name), mark: join(directory, `${name}.seed`) }
 }
 
-/** Where both are given the environment wins; whoever calls settles precedence by leaving one out. */
+/** The environment wins over a file; a caller that wants the file leaves the environment out. */
 export async function loadToken(sources: TokenSources): Promise<LoadedToken> {
   return await settle(sources, 'start')
 }
@@ -107,7 +107,7 @@ async function settle(sources: TokenSources, occasion: 'start' | 'reload'): Prom
 export async function rotateToken(sources: TokenSources): Promise<{ readonly token: string; readonly path: string }> {
   if (sources.fromEnvironment !== undefined) {
     throw new StartError(
-      'the token comes from RUNTIME_TOKEN, which belongs to whoever starts the daemon: give it another one and restart, or leave the variable out',
+      'the token comes from RUNTIME_TOKEN, which the starter of the daemon sets: set another one and start the daemon again, or leave the variable out',
     )
   }
   const { directory, token: path } = placeOf(sources)

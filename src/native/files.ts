@@ -52,7 +52,7 @@ function ended(path: string): Buffer {
 }
 
 // Renaming that never replaces (renameat2(2) with RENAME_NOREPLACE): the kernel looks and acts in one step, so
-// whoever makes the new name meanwhile keeps it. By number, since older C libraries lack the function.
+// a name that another program makes meanwhile stays. By number, since older C libraries lack the function.
 
 const SYS_RENAMEAT2: Readonly<Record<string, number>> = { x64: 316, arm64: 276 }
 
@@ -76,7 +76,7 @@ export function renameNoReplace(from: string, to: string): boolean {
 }
 
 // Where the data of a sparse file lies (lseek(2) with SEEK_DATA): holes are neither read nor written when it is
-// copied. The call moves the descriptor's own position, so whoever uses it reads and writes by position.
+// copied. The call moves the descriptor's own position, so its user reads and writes by position.
 
 const SEEK_DATA = 3
 
@@ -161,13 +161,13 @@ export function setPathTime(
   setPathTimes(path, { mtimeNs: BigInt(seconds) * SECOND + BigInt(nanoseconds) }, follow)
 }
 
-/** As `setFileTimes`, where the call may wait for somebody else. False: it failed, and the errno is not known. */
+/** `setFileTimes` for a file system that may not answer. False: it failed, and the errno is not known. */
 export async function setFileTimesElsewhere(fd: number, times: FileTimes): Promise<boolean> {
   const bytes = timesOf(times)
   return (await futimensElsewhere(fd, bytes)) === 0 && bytes.byteLength > 0 // kept until the call is over
 }
 
-/** As `setPathTimes`, likewise. A last link is not followed. */
+/** `setPathTimes` for a file system that may not answer. A last link is not followed. */
 export async function setLinkTimesElsewhere(path: Buffer, times: FileTimes): Promise<boolean> {
   const [way, bytes] = [endedBytes(path), timesOf(times)]
   const result = await utimensatElsewhere(AT_FDCWD, way, bytes, AT_SYMLINK_NOFOLLOW)

@@ -11,7 +11,7 @@ const M_ARENA_MAX = -8
 
 /** Heaps that threads share. Two were no slower than 8 for each processor in any figure of the benchmark. */
 const ARENAS = 2
-/** What is larger has pages of its own, which are gone when it is freed; a fixed value, since glibc raises its own. */
+/** A larger block gets pages for itself, which are gone when it is freed; a fixed value, since glibc raises its default. */
 const MAPPED_BYTES = 512 * 1024
 /** Free bytes at the end of a heap that may stay. */
 const KEPT_BYTES = 1024 * 1024

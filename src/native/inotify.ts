@@ -5,7 +5,7 @@
 import { constants } from 'node:os'
 import { checked, errnoName, lastErrno, libc } from './libc.ts'
 
-/** What an event can say. */
+/** Kinds of events. */
 export const IN = {
   MODIFY: 0x2,
   ATTRIB: 0x4,
@@ -47,7 +47,7 @@ export function openInotify(): number {
   return checked('inotify_init1', init(CLOEXEC | NONBLOCK))
 }
 
-/** What a directory is watched for. A file that is open but unlinked has no place in the tree any more. */
+/** Kinds that a directory is watched for. A file that is open but unlinked has no place in the tree any more. */
 const WANTED =
   IN.MODIFY | IN.ATTRIB | IN.CLOSE_WRITE | IN.MOVED_FROM | IN.MOVED_TO | IN.CREATE | IN.DELETE | EXCL_UNLINK | ONLYDIR
 

@@ -21,7 +21,7 @@ export function loadKoffi(): typeof koffi {
   try {
     return load()
   } catch (error) {
-    // The loaders say it in words; whoever calls looks for the errno, and asks again later (Z-01).
+    // The loaders say it in words; the caller looks for the errno, and asks again later (Z-01).
     const short = error instanceof Error && /too many open files/i.test(error.message)
     throw short
       ? Object.assign(new Error('the native library cannot be loaded now: EMFILE'), { code: 'EMFILE' })

@@ -52,7 +52,7 @@ export const libc = {
   },
 }
 
-/** Where `bytes` lies. The caller keeps `bytes` referenced for as long as the address is in use. */
+/** Returns the address of `bytes`. The caller keeps `bytes` referenced for as long as the address is in use. */
 export function addressOf(bytes: Uint8Array): bigint {
   return native().koffi.address(bytes)
 }
@@ -114,7 +114,7 @@ export const POLLHUP = 0x010
 
 const poll = libc.func('int poll(void *fds, unsigned long count, int timeout)')
 
-/** What each descriptor has to report, waiting up to `timeoutMs`: POLLIN, and unasked POLLHUP, POLLERR, POLLNVAL. */
+/** Returns what each descriptor reports, waiting up to `timeoutMs`: POLLIN, and unasked POLLHUP, POLLERR, POLLNVAL. */
 export function pollReadable(fds: readonly number[], timeoutMs: number): readonly number[] {
   const entries = Buffer.alloc(fds.length * POLLFD.bytes)
   fds.forEach((fd, index) => {
@@ -144,13 +144,13 @@ const fcntl = libc.func('int fcntl(int fd, int command, long argument)')
 
 /**
  * Marks every descriptor above 2 close-on-exec. Node opens its own that way; those it inherited from
- * whoever started it (sockets of a service manager, leaks of a shell) are not all marked.
+ * its parent (sockets of a service manager, leaks of a shell) are not all marked.
  */
 export function closeAllOnExec(): void {
   for (const fd of openDescriptors()) if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC) // one has gone since: the listing's own
 }
 
-/** Where there is no /proc: those that a service manager or a shell could have left. */
+/** Descriptors to mark without /proc: those that a service manager or a shell could have left. */
 const GUESSED_DESCRIPTORS = 1024
 
 function openDescriptors(): number[] {
@@ -193,7 +193,7 @@ export class PollSet {
     }
   }
 
-  /** What the entry had to report after the wait: 0 for nothing. */
+  /** Returns what the entry reported after the wait; 0: nothing. */
   reported(entry: number): number {
     return this.#entries.readInt16LE(entry * POLLFD.bytes + POLLFD.revents)
   }

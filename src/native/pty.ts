@@ -39,9 +39,9 @@ export interface WindowSize {
 export interface Pty {
   /** Reads and writes never wait. */
   readonly master: number
-  /** While it is open the master stays readable, whatever the programs do with theirs. Nobody's controlling terminal. */
+  /** While it is open the master stays readable, even if the programs close theirs. It is no process's controlling terminal. */
   readonly slave: number
-  /** What the child opens to make it its controlling terminal: "/dev/pts/3". */
+  /** Path that the child opens to make it its controlling terminal: "/dev/pts/3". */
   readonly path: string
 }
 
@@ -91,7 +91,7 @@ export function windowSize(fd: number): WindowSize {
   return { cols: size.readUInt16LE(WINSIZE.cols), rows: size.readUInt16LE(WINSIZE.rows) }
 }
 
-/** `later`: nothing can be moved now. `over`: nobody has the other end open, and everything has been read. */
+/** `later`: nothing can be moved now. `over`: no process has the other end open, and everything has been read. */
 export type Moved = number | 'later' | 'over'
 
 /** Reads into memory at `address`, which the caller keeps alive; `writeMaster` writes from such memory. */

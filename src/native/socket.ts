@@ -53,7 +53,7 @@ export function openDatagramSender(address: Buffer): DatagramSender {
   }
 }
 
-/** Sends on a connected socket without waiting, whatever its mode: how many bytes it took. */
+/** Sends on a connected socket without waiting, blocking or not. Returns the bytes that it took. */
 export function sendNow(fd: number, bytes: Uint8Array): number {
   const sent = Number(sendto(fd, bytes, bytes.byteLength, MSG_DONTWAIT | MSG_NOSIGNAL, null, 0))
   if (sent !== -1) return sent
@@ -74,7 +74,7 @@ export interface SocketTraits {
   readonly listening: boolean
 }
 
-/** What kind of socket a descriptor is; undefined where it is none, or not open. */
+/** Returns the kind of socket that a descriptor is; undefined: it is none, or not open. */
 export function socketTraits(fd: number): SocketTraits | undefined {
   const domain = option(fd, SO_DOMAIN)
   if (domain === undefined) return undefined

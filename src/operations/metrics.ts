@@ -42,7 +42,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 /** The metrics of one daemon. Each reads its values when the registry is written down. */
 interface Page {
   readonly registry: Prometheus.Registry
-  /** Read before the page is written down: what is counted together is told together. */
+  /** Read at the begin of a scrape, so that all counts are of one moment. */
   counts: Counts | undefined
 }
 
@@ -71,7 +71,7 @@ async function openPage(daemon: Daemon): Promise<Page> {
   return page
 }
 
-/** Of a literal of this file: its keys are all there are. */
+/** Object.entries of a literal of this file, whose keys are all there are. */
 function entries<K extends string, V>(table: Readonly<Record<K, V>>): [K, V][] {
   return Object.entries(table) as [K, V][]
 }
@@ -147,7 +147,7 @@ function registerLatencies({ Histogram }: Library, registry: Prometheus.Registry
       return { ...(await frame.get()), values: latencyValues(family.name, calls) }
     }
 
-    /** What a registry of prom-client 15 calls in place of `get` when it writes text; its types lack it. */
+    /** Called by a registry of prom-client 15 in place of `get` when it writes text; its types lack it. */
     async getForPromString(): Promise<Values> {
       return await this.get()
     }

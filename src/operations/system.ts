@@ -4,7 +4,7 @@ import { arch, availableParallelism, homedir, platform } from 'node:os'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
 
-/** What this daemon serves, by names of ours, which protocol.md#system lists; more may come. */
+/** Names of what this daemon serves, as protocol.md#system lists them; more may come. */
 const CAPABILITIES = [
   'files',
   'search',
@@ -18,7 +18,7 @@ const CAPABILITIES = [
   'ws_shared',
 ] as const
 
-/** Of docs/protocol.md; raised when a client must tell the difference. */
+/** Version of docs/protocol.md; raised when a client must tell the difference. */
 const PROTOCOL_VERSION = 1
 
 const runtime = Type.Object({

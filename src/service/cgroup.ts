@@ -18,7 +18,7 @@ export interface DelegatedGroup {
   readonly work: string
   /** Controllers that are in force between the two. */
   readonly controllers: readonly string[]
-  /** What could not be set all the same: "io.weight ENOENT". */
+  /** Settings that failed, with the errno: "io.weight ENOENT". */
   readonly missing: readonly string[]
 }
 
@@ -31,7 +31,7 @@ const DAEMON_WEIGHT = 1000
 const DAEMON_KEEPS = { min: 64 * MIB, low: 128 * MIB }
 /** TasksMax of systemd.resource-control(5): a fork bomb must leave room for the daemon's own threads. */
 const MOST_PROCESSES = 4096
-/** Where children start beside us and are moved: what a bomb may reach until then. Our threads are some 60. */
+/** Limit of processes beside us if children start there and are moved: a fork bomb may reach it first. Our threads are some 60. */
 const MOST_PROCESSES_OF_OURS = 1024
 
 /** All but an eighth, or 128 MiB where that is less. */
@@ -72,7 +72,7 @@ function settings(daemon: string, work: string, memory: number): readonly (reado
   ]
 }
 
-/** What a drop-in with DelegateSubgroup has put us into; never a unit, nor the group of our own commands. */
+/** The delegated group above us, if systemd placed us in a sub-group (DelegateSubgroup=). Not a unit name, not the group of commands. */
 function parentOf(own: string): string | undefined {
   const name = basename(own)
   return name === WORK || name.includes('.') ? undefined : dirname(own)

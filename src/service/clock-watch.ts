@@ -1,11 +1,11 @@
 // Notices that the wall clock was set, or stood still while the machine was paused, by comparing it with the
 // monotonic one. Nothing waits by the wall clock, so nothing breaks (A-08, C-04); but tokens are judged
-// by it and logs are dated by it, so whoever reads those should know.
+// by it and logs are dated by it, so their readers should know.
 
 export interface ClockWatchOptions {
   /** Hears by how many seconds the clock has jumped. */
   readonly jumped: (seconds: number) => void
-  /** Of tests alone. */
+  /** For tests. */
   readonly everyMs?: number
 }
 

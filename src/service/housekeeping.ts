@@ -52,8 +52,8 @@ function residentBytes(): number {
   }
 }
 
-// What nobody catches ends the daemon: said once in the log, then exit code 1, so that whoever runs it starts it
-// anew from a state that is known (C-07). The log's own way out gives the line half a second.
+// An error that no code catches ends the daemon: the log tells it once, then exit code 1, so that the service manager
+// starts it anew from a known state (C-07). The log's own way out gives the line half a second.
 
 export function endOnDefects(log: Log): void {
   process.on('uncaughtException', (error, origin) => {

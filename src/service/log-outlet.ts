@@ -1,6 +1,6 @@
-// The way of log lines to whoever reads them, which never waits: a reader that is stuck costs a bounded queue and
+// The way of log lines to their reader, which never waits: a reader that is stuck costs a bounded queue and
 // then lines, one that is gone costs lines (C-07). What is waited on elsewhere is not touched: the
-// description behind stderr is shared with whoever started us, so it is not made non-blocking; a pipe or terminal
+// description behind stderr is shared with the process that started us, so it is not made non-blocking; a pipe or terminal
 // is opened a second time for that, a socket is sent to without waiting, a file never makes us wait.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
@@ -14,13 +14,13 @@ export interface LogOutlet extends Outlet, Disposable {
   readonly waiting: number
 }
 
-/** What may wait: half of what C-07 allows, since each line has its own small overhead. */
+/** Bytes that may wait: half of what C-07 allows, since each line has a small overhead. */
 const MOST_WAITING = 4 * 1024 * 1024
 /** Until the reader is tried again, at first and at most. Nothing is tried where nothing waits. */
 const RETRY_MS = { first: 10, longest: 1000 }
 /** A reader that has gone, or a disk that is full, is not tried with each line. */
 const DEAD_MS = 1000
-/** What may be handed over before other work has its turn. */
+/** Bytes handed over before other work has its turn. */
 const TURN_BYTES = 256 * 1024
 /** The last lines of a daemon that ends get this long. */
 const LAST_MS = 500
@@ -42,7 +42,7 @@ class QueuedOutlet implements LogOutlet {
   #retry: NodeJS.Timeout | undefined
   #pause = RETRY_MS.first
   #deadUntil = 0
-  /** Until half of what waits has gone: or one line would be taken, the next lost, and each loss told. */
+  /** Set when the queue is full, cleared at half: otherwise accepting and dropping would alternate, with a notice for each drop. */
   #full = false
   /** A line was left in the middle: the next one must not continue it. */
   #torn = false
@@ -82,7 +82,7 @@ class QueuedOutlet implements LogOutlet {
     return true
   }
 
-  /** Bytes taken; undefined: there is nobody to take any. */
+  /** Returns the bytes that were taken; undefined: the reader is gone. */
   #pass(bytes: Uint8Array): number | undefined {
     try {
       const taken = this.#way(bytes)
@@ -127,7 +127,7 @@ class QueuedOutlet implements LogOutlet {
     if (this.#waiting <= MOST_WAITING / 2) this.#full = false
   }
 
-  /** Nobody reads any more: all that waits is lost. */
+  /** The reader is gone: all lines that wait are lost. */
   #giveUp(passed: number): void {
     this.#lost += this.#queue.length - passed
     this.#queue = []
@@ -162,7 +162,7 @@ function wayTo(fd: number): Way & { readonly close?: () => void } {
     const own = openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
     return Object.assign((bytes: Uint8Array) => writeNow(own, bytes), { close: () => closeSync(own) })
   } catch {
-    // No /proc, a terminal of another user, or a pipe that nobody reads.
+    // No /proc, a terminal of another user, or a pipe without a reader.
     return (bytes) => (pollWritable(fd) ? writeNow(fd, bytes.subarray(0, PIPE_BUF)) : 0)
   }
 }

@@ -64,7 +64,7 @@ function managed(environment: Readonly<Record<string, string>>): boolean {
 }
 
 // The socket that the service manager holds for us (sd_listen_fds(3)): descriptor 3, already listening, so that
-// connections wait while the daemon is restarted and nobody else can take the port (C-03).
+// connections wait while the daemon is restarted and no other program can take the port (C-03).
 
 /** The first descriptor that is handed over. */
 const FIRST = 3
@@ -102,10 +102,10 @@ interface Notices extends Disposable {
 }
 
 const RETRY_MS = 100
-/** Told are readiness and stopping, once each: more than a few waiting means that nobody reads. */
+/** Readiness and stopping are sent once each: if more than a few wait, the manager does not read. */
 const MOST_WAITING = 8
 
-/** Where there is no manager, nobody is told. `failed` hears, once, why nobody can be. */
+/** Without a manager nothing is sent. `failed` is called once, with the reason, if it cannot be reached. */
 export function openNotices(name: string | undefined, failed: (reason: string) => void): Notices {
   if (name === undefined || name === '') return { tell: () => {}, alive: () => {}, [Symbol.dispose]: () => {} }
   const address = unixAddress(name)

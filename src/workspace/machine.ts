@@ -1,13 +1,12 @@
-// What the system says of this process and allows it, read from /proc when somebody asks: memory, descriptors, the
-// limits of inotify. Undefined where there is no /proc or it does not tell.
+// Memory, descriptors and limits of this process, and the limits of inotify, read from /proc when a client asks. Undefined where there is no /proc or it does not tell.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 
 export interface Memory {
-  /** All that is resident, shared code included. */
+  /** All resident memory, shared code included. */
   readonly resident: number | undefined
-  /** What is this process's alone: heap and buffers. */
+  /** Memory that no other process shares: heap and buffers. */
   readonly anonymous: number | undefined
 }
 
@@ -29,12 +28,12 @@ function residentNow(): number | undefined {
   }
 }
 
-/** Of JavaScript, in use, in bytes. Not by process.memoryUsage(), which needs /proc. */
+/** Returns the bytes of the JavaScript heap in use. process.memoryUsage() needs /proc, so it is not used. */
 export function ownHeap(): number {
   return getHeapStatistics().used_heap_size
 }
 
-/** Descriptors that are open. */
+/** Returns the number of open descriptors. */
 export function openDescriptors(): number | undefined {
   try {
     return readdirSync('/proc/self/fd').length - 1 // one is the listing's own
@@ -43,7 +42,7 @@ export function openDescriptors(): number | undefined {
   }
 }
 
-/** How many may be open. Node raises its own limit to what may be had. */
+/** Returns how many descriptors may be open: Node raises its soft limit to the hard one. */
 export function descriptorLimit(): number | undefined {
   const [, most] = /^Max open files\s+(\d+|unlimited)/m.exec(contentOf('/proc/self/limits') ?? '') ?? []
   if (most === undefined) return undefined

@@ -20,7 +20,7 @@ export interface Targets {
   readonly remotes: readonly RemoteTarget[]
   /** Throws not_found for an unknown id. */
   resolve(path: string): Place
-  /** What the target answers to GET /runtime, or why it does not, within 5 s. */
+  /** Resolves with the target's answer to GET /runtime, or why there is none, within 5 s. */
   ask(remote: RemoteTarget, signal: AbortSignal): Promise<{ runtime: unknown } | { error: string }>
 }
 

@@ -23,7 +23,7 @@ import { openPathWatches, type PathWatches } from './watchers/path-watches.ts'
 import { openWatchers, type Watchers } from './watchers/watchers.ts'
 
 export interface Workspace extends AsyncDisposable {
-  /** Where commands start unless the request says otherwise (configuration.md). */
+  /** Directory in which commands start unless the request names another (configuration.md). */
   readonly workdir: string
   /** The environment that commands inherit (protocol.md#environment). */
   readonly environment: Readonly<Record<string, string>>
@@ -33,7 +33,7 @@ export interface Workspace extends AsyncDisposable {
   readonly tasks: Tasks
   readonly terminals: Terminals
   readonly watchers: Watchers
-  /** Single paths, for whoever subscribes to them; not among the watchers. */
+  /** Watches of single paths that clients subscribe to; not among the watchers. */
   readonly pathWatches: PathWatches
   readonly walkers: Walkers
   readonly search: ContentSearch
@@ -44,14 +44,14 @@ export interface Workspace extends AsyncDisposable {
   /** Archives on their way in. */
   readonly unpacker: Unpacker
   readonly targets: Targets
-  /** What the calls may open of a caller that is, or is not, allowed everything. */
+  /** Returns what the calls of a caller may open; `everything`: its credential has all scopes. */
   accessFor(everything: boolean): Access
 }
 
 export interface WorkspaceOptions {
   readonly workdir: string
   readonly stateDirectory: string
-  /** What is withheld from callers that are not allowed everything. */
+  /** The daemon's own files, withheld from callers with limited scopes. */
   readonly own: OwnPaths
   /** The daemon's environment as it was at the start. */
   readonly environment: Readonly<Record<string, string>>
@@ -68,7 +68,7 @@ export interface WorkspaceOptions {
   readonly durable: boolean
   readonly ripgrep: string | undefined
   readonly targets: Readonly<Record<string, { url: string; token: string }>>
-  /** Given where the daemon has a control group of its own. */
+  /** The daemon's control group for commands; undefined: it has none. */
   readonly groups: ControlGroups | undefined
 }
 

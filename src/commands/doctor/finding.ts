@@ -3,18 +3,18 @@
 import type { Condition, ConditionKind } from '../../base/conditions.ts'
 
 export interface Finding {
-  /** What was looked at, in a word or two. */
+  /** Subject of the check, in a word or two. */
   readonly what: string
   /** `warn`: it serves, with less; `fail`: it does not serve, or not safely. */
   readonly state: 'ok' | 'warn' | 'fail'
   readonly says: string
-  /** What to do, where something is to be done. */
+  /** Advice; absent if all is well. */
   readonly todo?: string
   /** Id of the health condition that a running daemon has for the same trouble. */
   readonly condition?: string
 }
 
-/** A group of checks; each is called once, and whatever one throws is a finding. */
+/** One check; it is called once, and an error that it throws becomes a finding. */
 export interface Check {
   readonly what: string
   /** Paths that it looks at: where one does not answer, that is the finding. */
@@ -60,7 +60,7 @@ export function shown(findings: readonly Finding[]): string {
     .join('')
 }
 
-/** What it comes to, in one line. */
+/** Returns the sum in one line. */
 export function summed(findings: readonly Finding[]): string {
   const count = (state: Finding['state']): number => findings.filter((one) => one.state === state).length
   const [failed, warned] = [count('fail'), count('warn')]

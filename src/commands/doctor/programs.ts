@@ -98,7 +98,7 @@ interface Means {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** What a program prints, up to 64 KiB; throws where it cannot be started. */
+/** Returns what a program prints, up to 64 KiB. Throws if it cannot be started. */
 async function output({ children, environment }: Means, argv: readonly [string, ...string[]]): Promise<string> {
   await using child = await children.spawn({ argv, cwd: '/', env: environment, stdin: 'empty' })
   const late = setTimeout(() => child.signalGroup('SIGKILL'), PROGRAM_MS)
