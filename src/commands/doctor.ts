@@ -5,14 +5,15 @@ import { NOT_UNPACKED, openAssets } from '../base/assets.ts'
 import { StartError } from '../base/signals.ts'
 import { checkToken } from './token.ts'
 import { fail, found, foundRunning, ok, shown, summed, warn, type Check, type Finding } from './doctor/finding.ts'
-import { machineChecks, watchingCheck, placeChecks, type Places, portCheck } from './doctor/machine.ts'
+import { machineChecks, portCheck, watchingCheck } from './doctor/machine.ts'
+import { placeChecks, type WorkingPlaces } from './doctor/places.ts'
 import { programChecks } from './doctor/programs.ts'
 import { askDaemon, findDaemon, workdirAt, type Address } from './status.ts'
 import { localTemporary, silentAmong, workdirPlace, type SilentPlace } from './silent-places.ts'
 import { jwtAdvice } from '../transports/credentials/jwt-advice.ts'
 import { openJwtVerifier, type JwtOptions } from '../transports/credentials/jwt.ts'
 
-export interface Setup extends Places, Address, JwtSetup {
+export interface Setup extends WorkingPlaces, Address, JwtSetup {
   readonly cacheDirectory: string
   /** Places of it that do not answer: the checks leave them alone. */
   readonly silent: readonly SilentPlace[]
@@ -29,7 +30,7 @@ export interface DoctorOptions {
   readonly print: (text: string) => void
 }
 
-/** The exit code. */
+/** Resolves with the exit code. */
 export async function doctor({ setup, json, print }: DoctorOptions): Promise<number> {
   const findings = await findingsOf(setup)
   const well = findings.every(({ state }) => state !== 'fail')
@@ -77,7 +78,7 @@ async function running(address: Address, token: () => Promise<string | undefined
 
 const NOT_ASKED = { runningWorkdir: undefined, silent: [] }
 
-/** One after the other: they are few, and some look at the same things. */
+/** Runs the checks one after the other: they are few, and some look at the same things. */
 async function results(checks: readonly Check[], silent: readonly SilentPlace[] = []): Promise<readonly Finding[]> {
   const findings: Finding[] = []
   for (const { what, look, needs = [] } of checks) {
@@ -96,7 +97,7 @@ async function results(checks: readonly Check[], silent: readonly SilentPlace[] 
   return findings
 }
 
-/** The parts of the executable that must be files. */
+/** Unpacks the parts of the executable that must be files. */
 function unpacked(
   directory: string | undefined,
   silent: readonly SilentPlace[],
@@ -117,26 +118,22 @@ function unpacked(
   }
 }
 
-// Checks of the JWT configuration: whether its keys can be used, and in which respects it accepts more than it should.
-
 interface JwtSetup {
   /** Undefined: no JWT is accepted. Throws StartError where a key file cannot be used. */
   readonly jwt: () => Promise<JwtOptions | undefined>
 }
 
-const WHAT = 'jwt'
-
-/** None where no JWT is configured. A key set behind a URL is not fetched. */
+/** Checks that the keys can be used, and that no more is accepted than should be. A key set behind a URL is not fetched. */
 async function jwtFindings({ jwt }: JwtSetup): Promise<readonly Finding[]> {
   try {
     const options = await jwt()
     if (options === undefined) return []
     await using _verifier = await openJwtVerifier(options)
     const advice = jwtAdvice(options)
-    if (advice.length === 0) return [ok(WHAT, 'keys can be used')]
-    return advice.map(({ says, todo }) => warn(WHAT, says, todo))
+    if (advice.length === 0) return [ok('jwt', 'keys can be used')]
+    return advice.map(({ says, todo }) => warn('jwt', says, todo))
   } catch (error) {
     if (!(error instanceof StartError)) throw error
-    return [fail(WHAT, error.message, 'correct it; the daemon does not start before')]
+    return [fail('jwt', error.message, 'correct it; the daemon does not start before')]
   }
 }
