@@ -42,7 +42,7 @@ const ws: PlainSchema = {
     summary: 'A WebSocket with the output and input of every terminal, and the events of every watcher.',
     description:
       'Binary frames are one byte, the id of a terminal, and raw bytes. Text frames are JSON with a `channel`: ' +
-      '`terminal`, `watcher` or `error`. A new client closes older ones of its own credential (close code 4000) ' +
+      '`terminal`, `watcher` or `error`. A new client closes older ones of the same credential (close code 4000) ' +
       'unless `mode` is `shared`.',
     security: BROWSER_SECURITY,
     parameters: [
@@ -108,7 +108,7 @@ function proxied(method: string): PlainSchema {
     summary: 'What a server on a loopback port of this machine answers.',
     description:
       'Path, query, headers and body go to the target as they are, without the credential; a WebSocket upgrade too. ' +
-      'Whatever follows `/proxy` is the path; `/proxy/<port>/<path>` names the target without header or query.',
+      'The path behind `/proxy` is that of the target; `/proxy/<port>/<path>` names the target without header or query.',
     security: method === 'get' ? BROWSER_SECURITY : [{ bearer: ['proxy'] }],
     parameters: [
       {
@@ -121,7 +121,10 @@ function proxied(method: string): PlainSchema {
       { name: 'X-Forward-Authorization', in: 'header', schema: text('The Authorization header of the target.') },
     ],
     responses: {
-      default: { description: 'The answer of the target, whatever it is; else one of ours.', content: { '*/*': {} } },
+      default: {
+        description: 'The answer of the target as it is, or a refusal of the daemon.',
+        content: { '*/*': {} },
+      },
       502: FAULT,
       504: FAULT,
     },
@@ -134,7 +137,7 @@ const desktop: PlainSchema = {
   get: {
     operationId: 'desktop_use',
     tags: ['Desktop'],
-    summary: 'Answers 501, as every path below does but `/desktop/status`: this release has no desktop.',
+    summary: 'Answers 501: this release has no desktop. So does every path below, except `/desktop/status`.',
     security: BROWSER_SECURITY,
     responses: { 501: FAULT, default: FAULT },
   },

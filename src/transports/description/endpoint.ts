@@ -157,7 +157,10 @@ export const ERROR_SCHEMA: PlainSchema = {
       type: 'object',
       description: 'Facts that belong to the sentence, such as the field, what came, a limit.',
     },
-    request_id: { type: 'string', description: 'As in X-Request-Id; absent where the credential was refused.' },
+    request_id: {
+      type: 'string',
+      description: 'The same as in X-Request-Id; the log of the daemon names the request by it.',
+    },
   },
   required: ['success', 'error', 'message', 'code'],
 }

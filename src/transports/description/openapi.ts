@@ -152,7 +152,7 @@ function parameterObject(parameter: Parameter, example: Readonly<Record<string, 
 
 function bodyObject(body: Endpoint['body'] & {}, example: Readonly<Record<string, unknown>>): PlainSchema {
   if (body.form === 'bytes') {
-    return { description: 'The bytes themselves, whatever their type.', content: { [BYTES]: { schema: BINARY } } }
+    return { description: 'The bytes as they are, of any media type.', content: { [BYTES]: { schema: BINARY } } }
   }
   const bytes =
     body.form === 'either' ? { [BYTES]: { schema: BINARY }, 'text/plain': { schema: { type: 'string' } } } : {}
