@@ -17,7 +17,7 @@ import { asFault, refusalOfFault, type HttpReply } from './reply.ts'
 import { newRequestId, splitTarget } from './request-head.ts'
 
 /** A connection that asks to become a WebSocket, its caller known. */
-export interface Connection {
+export interface UpgradeConnection {
   readonly socket: Duplex
   /** Bytes that came behind the request's headers. */
   readonly head: Buffer
@@ -30,7 +30,7 @@ export interface Connection {
  * Takes the connection over, or throws a Fault while it is still plain HTTP. Returns the status it has answered, for
  * the log, where that is not 101.
  */
-export type UpgradeRoute = (request: IncomingMessage, connection: Connection) => Promise<number | void>
+export type UpgradeRoute = (request: IncomingMessage, connection: UpgradeConnection) => Promise<number | void>
 
 export interface UpgradeParts extends Omit<AdmitParts, 'open'> {
   readonly handlers: EntryHandlers

@@ -10,7 +10,7 @@ import type { Admission, Gate } from '../../invoke.ts'
 import { hasBody } from '../body.ts'
 import { EXPIRY_GRACE_MS } from '../patience.ts'
 import type { Exchange } from '../rest.ts'
-import { isWebSocket, type Connection, type UpgradeRoute } from '../upgrade.ts'
+import { isWebSocket, type UpgradeConnection, type UpgradeRoute } from '../upgrade.ts'
 import {
   badGateway,
   firstAnswer,
@@ -141,7 +141,7 @@ interface TunnelLife {
 /** Asks for the upgrade and passes on what comes of it. Resolves with the status; a tunnel then lives by itself. */
 async function passUpgrade(
   request: IncomingMessage,
-  { socket: client, head }: Connection & { readonly socket: Socket },
+  { socket: client, head }: UpgradeConnection & { readonly socket: Socket },
   target: ProxiedTarget,
   { waits, tunnel: life }: { readonly waits: ProxyWaits; readonly tunnel: TunnelLife },
 ): Promise<number> {

@@ -10,7 +10,7 @@ import { Client } from './client.ts'
 import { FramePool, type LiveTerminals, type LiveWatchers } from './channel.ts'
 import { CHUNK_BYTES } from './frames.ts'
 import { FROM_BIRTH, readOptions, type SocketOptions } from './options.ts'
-import type { Connection, UpgradeRoute } from '../upgrade.ts'
+import type { UpgradeConnection, UpgradeRoute } from '../upgrade.ts'
 import { Replacements } from './replacements.ts'
 
 /** Largest message of a client: input is typed or pasted. */
@@ -139,7 +139,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   }
 
   return {
-    async accept(request: IncomingMessage, { socket, head, caller, query }: Connection) {
+    async accept(request: IncomingMessage, { socket, head, caller, query }: UpgradeConnection) {
       const handshakes = await (server ??= openHandshakes().catch(again))
       admit(caller)
       checkHandshake(request)
