@@ -1,7 +1,7 @@
 // The two ends of the port between the main thread and a worker. Main thread: `new WorkerPort<To, From>(startWorker(…),
-// 'the tree walker', { heard, failed })`, then `say`, `hold` and `rest`, and `end`. Worker: `mainPort<To, From>()`, then
-// `say` and `hear`; `next` where the thread waits in the kernel and its event loop does not turn. The port queues and
-// copies nothing: each protocol bounds what is on its way, because a worker speaks only when asked or given room.
+// 'the tree walker', { heard, failed })`, then `say`, `hold` and `rest`, and `end`. Worker: `mainPort<To, From>()`,
+// then `say` and `hear`; `next` where the thread waits in the kernel and its event loop does not turn. The port queues
+// and copies nothing: each protocol bounds what is on its way, because a worker speaks only when asked or given room.
 
 import { parentPort, receiveMessageOnPort, type Transferable, type Worker } from 'node:worker_threads'
 import { Fault, faultOfExhaustion } from './fault.ts'

@@ -1,4 +1,4 @@
-// Which ports something listens on: what can be shown through /proxy.
+// The operation port_list: the TCP ports with a listening socket, which /proxy can reach.
 
 import { operation } from '../operation.ts'
 import { choice, optional, Type } from '../schema.ts'

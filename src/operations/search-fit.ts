@@ -1,5 +1,5 @@
-// Search results in one message: content searches lose their last lines, name searches are asked for fewer paths. Both
-// say so in the fields that say it for max_results too.
+// Fits search results into one MCP message: a content search loses its last lines, a name search is asked for fewer
+// paths. Both say so in the fields that tell of max_results too.
 
 import { posix } from 'node:path'
 import { jsonOf } from '../base/json-text.ts'
@@ -7,12 +7,12 @@ import { jsonBytes } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
 import { askedCount, countIn, goingOn, textIn } from './fit-fields.ts'
 
-/** Lines of a content search that names no number. */
+/** Lines of a content search without max_results. */
 export const USUAL_RESULTS = 100
-/** Of any. */
+/** Most lines of any content search. */
 export const MOST_RESULTS = 10_000
 
-/** For the counts, and for the marks. */
+/** Bytes kept for the counts and the marks. */
 const MARKS = 1000
 
 export const namesFit: Fit = {
@@ -38,7 +38,7 @@ export const matchesFit: Fit = {
     if (shown >= all.length) return {}
     return { capped: true, ...onward(short, { asked, all, shown, more: came['capped'] === true }) }
   },
-  /** Which of the files has more lines is not known here: the same search is asked for more of them. */
+  /** The same search with a higher limit: which of the files has more lines is not known here. */
   rest(came, asked) {
     const count = matchesIn(came).length
     const reached = count >= (askedCount(asked, 'max_results') ?? USUAL_RESULTS) && count < MOST_RESULTS
@@ -52,7 +52,7 @@ export const matchesFit: Fit = {
 
 interface ShownMatch {
   readonly path: string
-  /** Of one that is not UTF-8. */
+  /** Bytes of a path that is not UTF-8. */
   readonly path_base64?: string
   readonly line_number: number
 }
@@ -61,13 +61,13 @@ interface CutMatches {
   readonly asked: Fields
   readonly all: readonly ShownMatch[]
   readonly shown: number
-  /** There are lines beyond `all`. */
+  /** True if there are lines beyond `all`. */
   readonly more: boolean
 }
 
-/** As many as a search takes. */
+/** Patterns of one search at most. */
 const MOST_PATTERNS = 1000
-/** Of what is shown: the lines are what was asked for. */
+/** Share of the message that patterns may take; the lines need the rest. */
 const PATTERNS_SHARE = 0.25
 
 /**
@@ -97,7 +97,7 @@ function onward(short: Fields, { asked, all, shown, more }: CutMatches): Fields 
   return { next, warnings: [...((short['warnings'] ?? []) as readonly string[]), told] } // the operation's own output
 }
 
-/** The call that shows the lines after a match. */
+/** Returns the call that shows the lines after a match. */
 function readOn({ path, path_base64, line_number }: ShownMatch) {
   const file = path_base64 === undefined ? { path } : { path_base64 }
   return { tool: 'file_read', arguments: { ...file, start_line: line_number + 1 } }
@@ -107,7 +107,7 @@ function matchesIn(fields: Fields): readonly ShownMatch[] {
   return (fields['matches'] ?? []) as readonly ShownMatch[] // the operation's own output
 }
 
-/** Matches this file alone; empty where there is none that does. */
+/** Returns a pattern that matches this file alone; empty if no pattern can. */
 function patternOf(root: string, path: string): string {
   const below = posix.relative(root, path)
   // oxlint-disable-next-line no-control-regex -- a name may hold line breaks
@@ -115,7 +115,7 @@ function patternOf(root: string, path: string): string {
   return `/${below.replace(/[\\*?[\]{}!#]/g, '\\$&').replace(/ $/, '\\ ')}`
 }
 
-/** Both lists have the same lines, one of them by file; `matches` has the order. */
+/** Cuts both lists after the same line: `results` has the lines by file, `matches` in their order. */
 function cutMatches(came: Fields, room: number): Fields {
   const matches = (came['matches'] ?? []) as readonly { readonly path: string }[] // the operation's own output, as below
   const byFile = (came['results'] ?? {}) as Readonly<Record<string, readonly unknown[]>>
@@ -142,7 +142,7 @@ function cutMatches(came: Fields, room: number): Fields {
   }
 }
 
-/** As `results` names it: relative to where the search began, which may be the file itself. */
+/** Returns the key of a file in `results`: relative to the path of the search, which may be the file itself. */
 function nameBelow(path: string, file: string): string {
   return file === path ? posix.basename(file) : posix.relative(path, file)
 }

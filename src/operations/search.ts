@@ -1,5 +1,5 @@
-// Content search and the state of its engine (protocol.md#search). Name search stands beside, in search-files.
-// Here the query's names and forms are settled; patterns and paths are judged where they are used.
+// The operations search_content, search_init and search_files (protocol.md#search): their fields, and the query that a
+// content search is made of. Patterns and paths are checked in workspace/search and workspace/listing.
 
 import type { Static } from 'typebox'
 import { Fault, quote } from '../base/fault.ts'
@@ -125,13 +125,13 @@ export const searchContent = operation({
   },
 })
 
-/** For a text that looks like an expression and was looked for as it stands. */
+/** Returns a hint for a text that looks like an expression and was searched for literally; undefined for any other. */
 export function literalHint(q: string): string | undefined {
   if (!/\\[bBdDsSwW.]|[.)\]}][*+?]|\.\*|\[[^\]]+\]|\(.+\|.+\)|\w\|\w|^\^|\$$/.test(q)) return undefined
   return `the text ${quote(q)} was looked for as it stands; regex: true reads it as an expression`
 }
 
-/** The query as ripgrep's command line is made from it; throws bad_request for what ripgrep cannot search for. */
+/** Returns the query for workspace/search; throws `bad_request` for a text or pattern that ripgrep cannot take. */
 export function contentQuery(asked: Static<typeof input>): ContentQuery {
   if (/[\n\0]/.test(asked.q)) {
     throw new Fault('bad_request', 'q contains a line break or NUL; accepted is what can stand in one line', {
@@ -194,8 +194,6 @@ export const searchInit = operation({
     return status
   },
 })
-
-// Search of file names (protocol.md#search).
 
 export const searchFiles = operation({
   name: 'search_files',

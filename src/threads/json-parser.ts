@@ -68,7 +68,9 @@ function parse(id: number, bytes: Uint8Array): ParseReply {
   return problem === undefined ? { id, box, long } : { id, problem }
 }
 
-/** Replaces long strings by their bytes, in place; level by level, since nesting may be deep. Returns what is refused. */
+/**
+ * Replaces long strings by their bytes, in place; level by level, since nesting may be deep. Returns what is refused.
+ */
 function lighten(box: object, long: LongPlace[]): string | undefined {
   let level: Record<string, unknown>[] = [box as Record<string, unknown>]
   const sum = { values: 0, text: 0 }

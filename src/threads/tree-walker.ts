@@ -1,6 +1,6 @@
-// The tree walker's thread: all work of a walk that takes time, down to the UTF-8 of the answer. Each request for a batch
-// is one message and gets one turn, so several walks take turns, a reader that stops asking stops its walk, and `stop` is
-// heard between turns.
+// The tree walker's thread: all work of a walk that takes time, down to the UTF-8 of the answer. Each request for a
+// batch is one message and gets one turn, so several walks take turns, a reader that stops asking stops its walk, and
+// `stop` is heard between turns.
 
 import { noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'

@@ -1,5 +1,6 @@
-// JSON on its way in. The main thread parses short bodies. A worker parses long ones; it starts with the first of them
-// and ends after ten seconds without work, and the memory that it took for a large body goes with it.
+// Parses JSON bodies: `openJsonReader()`, then `parse(bytes)`. Bodies up to 1 MiB are parsed on the main thread, longer
+// ones by a worker that is started at the first of them and ended after ten seconds without work, so that its memory is
+// given back.
 
 import { startWorker } from '../base/assets.ts'
 import { Fault } from '../base/fault.ts'
@@ -8,14 +9,14 @@ import { WorkerPort } from '../base/port.ts'
 import type { Parsed, ParseReply, ParseRequest } from '../threads/json-parser.ts'
 
 export interface JsonReader extends AsyncDisposable {
-  /** Parses a body; throws bad_request with what is wrong. Takes ownership of `bytes`. */
+  /** Resolves with the value of a body; rejects with `bad_request` and the reason. Takes ownership of `bytes`. */
   parse(bytes: Buffer): Promise<unknown>
 }
 
 /** Above this the main thread would be held for too long (protocol.md#limits). */
 const PARSE_HERE = 1024 * 1024
 
-/** The worker ends after this much time without work. */
+/** Milliseconds without work after which the worker is ended. */
 const IDLE_MS = 10_000
 
 export function openJsonReader(): JsonReader {

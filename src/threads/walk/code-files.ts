@@ -1,5 +1,5 @@
-// Decides by the name alone whether a file counts as source code: `code_files_only` of listings, `is_code` of file_stat.
-// Configuration that people edit as code (JSON, YAML, TOML, Dockerfiles) counts, prose does not.
+// Decides by the name alone whether a file counts as source code: `code_files_only` of listings, `is_code` of
+// file_stat. Configuration that people edit as code (JSON, YAML, TOML, Dockerfiles) counts, prose does not.
 
 const CODE_EXTENSIONS: ReadonlySet<string> = new Set(
   `

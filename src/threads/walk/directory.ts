@@ -43,7 +43,10 @@ export interface DirectoryReading {
   readonly firm: boolean
 }
 
-/** Reads the directory; throws the system's error. Only the `root` of a walk may be a symbolic link; `refuses` is not asked about it. */
+/**
+ * Reads the directory; throws the system's error. Only the `root` of a walk may be a symbolic link; `refuses` is not
+ * asked about it.
+ */
 export function readDirectory({ path, raw }: Location, root = false, refuses?: Refuses): DirectoryReading {
   const where = raw ?? path
   if (refuses === undefined) return readAt(where, root)

@@ -1,6 +1,6 @@
 // An entry of a listing as JSON text (protocol.md#files), and the text that a walk has made so far. The text is joined
-// here instead of by JSON.stringify over objects: names rarely need escaping, and a listing has 50,000 of them. No entry
-// has a key `event`: clients drop such lines.
+// here instead of by JSON.stringify over objects: names rarely need escaping, and a listing has 50,000 of them. No
+// entry has a key `event`: clients drop such lines.
 
 import { jsonOf } from '../../base/json-text.ts'
 import type { Item, EntryKind } from './directory.ts'
@@ -78,7 +78,9 @@ export class Output {
     return this.#text.length >= BATCH
   }
 
-  /** Returns everything put since the last `take`, in memory shared with nothing: it is transferred to the main thread. */
+  /**
+   * Returns everything put since the last `take`, in memory shared with nothing: it is transferred to the main thread.
+   */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#encoder.encode(this.#text)
     this.#text = ''

@@ -31,8 +31,9 @@ function withRegular<T>(path: string | Buffer, flags: number, use: (fd: number, 
 }
 
 /**
- * Returns the text of a small file: empty if there is none, undefined if it cannot be read or is too large. A link counts
- * as no file unless `follow` is set; then anything but a regular file is empty (git reads /dev/null as a file without rules).
+ * Returns the text of a small file: empty if there is none, undefined if it cannot be read or is too large. A link
+ * counts as no file unless `follow` is set; then anything but a regular file is empty (git reads /dev/null as a file
+ * without rules).
  */
 export function readSmallFile(path: string, limit: number, follow = false): string | undefined {
   const text = (fd: number, { size }: Stats) =>
@@ -86,7 +87,10 @@ function contentOf(fd: number, size: number, budget: number): Buffer | Skipped {
   return readUpTo(fd, size, Math.min(CONTENT_BYTES, budget)) ?? (budget < CONTENT_BYTES ? 'budget' : 'oversize')
 }
 
-/** Returns the SHA-256 of a regular file as hex; at each `yield` the walk may end its turn. Throws `not_regular` or the system's error. */
+/**
+ * Returns the SHA-256 of a regular file as hex; at each `yield` the walk may end its turn. Throws `not_regular` or the
+ * system's error.
+ */
 export function* hashSteps(
   path: string | Buffer,
   { follow = false, refuses }: { follow?: boolean; refuses?: Refuses | undefined } = {},

@@ -1,7 +1,7 @@
 // `excludesFile(home, root)` finds in git's configuration (git-config(1)) which file holds the user's own excludes. It
 // does not touch the disk: the generator yields each path to be read, so that the walker may read synchronously and the
-// main thread asynchronously. Later values win: system, user, repository, worktree; an included file counts at the place
-// of its include.
+// main thread asynchronously. Later values win: system, user, repository, worktree; an included file counts at the
+// place of its include.
 
 import { join } from 'node:path'
 import { compileGlob, matchSegments } from './glob.ts'
@@ -26,7 +26,10 @@ const MOST_INCLUDES = 10
 /** Files read for one answer, since a file may include many. */
 const MOST_FILES = 100
 
-/** Returns the path of the user's excludes, which hold everywhere, for the repository at `root`; undefined: there is none. */
+/**
+ * Returns the path of the user's excludes, which hold everywhere, for the repository at `root`; undefined: there is
+ * none.
+ */
 export function* excludesFile(where: GitHome, root: string | undefined): ConfigReading<string | undefined> {
   // An empty variable counts as one that is not set.
   const home = where.home || undefined
@@ -94,7 +97,9 @@ class ConfigReader {
     return this.#home === undefined ? undefined : join(this.#home, path.slice(2))
   }
 
-  /** True if the include applies. Of the conditions of `includeIf` only `gitdir` is known here, not branch and remotes. */
+  /**
+   * True if the include applies. Of the conditions of `includeIf` only `gitdir` is known here, not branch and remotes.
+   */
   #includes(section: string, condition: string | undefined, file: string): boolean {
     if (section === 'include') return condition === undefined
     if (section !== 'includeif' || this.#gitDirectory === undefined) return false
@@ -158,7 +163,10 @@ function sectionOf([, name = '', quoted]: RegExpExecArray): { section: string; s
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', b: '\b', '"': '"', '\\': '\\' }
 
-/** Reads a value up to the end of the line or a comment; null if git would refuse it. White space counts inside quotes and between words. */
+/**
+ * Reads a value up to the end of the line or a comment; null if git would refuse it. White space counts inside quotes
+ * and between words.
+ */
 function readValue(cursor: ConfigCursor): string | null {
   let value = ''
   /** Length without trailing white space. */

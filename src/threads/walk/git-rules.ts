@@ -1,6 +1,6 @@
-// Reads git's rule files from disk: those that apply where a walk starts, and those that come into force on the way down.
-// Rules count with or without a repository; rules of parents count up to the root of the repository only. A directory
-// with `.git` in it is the root of a repository: rules from outside do not apply inside.
+// Reads git's rule files from disk: those that apply where a walk starts, and those that come into force on the way
+// down. Rules count with or without a repository; rules of parents count up to the root of the repository only. A
+// directory with `.git` in it is the root of a repository: rules from outside do not apply inside.
 
 import { dirname, join } from 'node:path'
 import { existsSync } from '../../base/path-calls.ts'
@@ -45,7 +45,10 @@ export class GitRules {
     return scope
   }
 
-  /** Returns the rules in force in `directory`: `outer` are its parent's; `repository`: it holds `.git`; `rules`: it holds `.gitignore`. */
+  /**
+   * Returns the rules in force in `directory`: `outer` are its parent's; `repository`: it holds `.git`; `rules`: it
+   * holds `.gitignore`.
+   */
   enter(directory: string, outer: RuleScope | undefined, repository: boolean, rules: boolean): RuleScope | undefined {
     const scope = repository ? this.#ofRepository(directory) : outer
     return rules ? within(parseRules(this.#read(join(directory, '.gitignore'))), depthOf(directory), scope) : scope

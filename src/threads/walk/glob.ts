@@ -1,7 +1,7 @@
-// Globs in .gitignore syntax, matched as git's wildmatch does: `compileGlob(glob)`, then `matchSegments(glob, path, from)`.
-// No regular expressions: matching goes back to the last star only, so it takes at most pattern × name steps for any glob
-// (S-03: JavaScript expressions made from hostile globs run without end). Like git and ripgrep it compares bytes: `?` is
-// one byte, so "é" is `??`. Bytes are held as strings of characters below 256.
+// Globs in .gitignore syntax, matched as git's wildmatch does: `compileGlob(glob)`, then `matchSegments(glob, path,
+// from)`. No regular expressions: matching goes back to the last star only, so it takes at most pattern × name steps
+// for any glob (S-03: JavaScript expressions made from hostile globs run without end). Like git and ripgrep it compares
+// bytes: `?` is one byte, so "é" is `??`. Bytes are held as strings of characters below 256.
 
 /** Returns whether one path segment matches. */
 export type NameTest = (name: string) => boolean
@@ -37,7 +37,10 @@ export function compileGlob(glob: string): Segment[] | undefined {
   return segments
 }
 
-/** Returns whether the segments of `path` from `start` on match. A final `**` needs at least one segment, any other none. */
+/**
+ * Returns whether the segments of `path` from `start` on match. A final `**` needs at least one segment, any other
+ * none.
+ */
 export function matchSegments(glob: readonly Segment[], path: readonly string[], start: number): boolean {
   let g = 0
   let p = start
@@ -105,7 +108,10 @@ const POSIX = new Map<string, readonly (readonly [number, number])[]>(
   }),
 )
 
-/** Reads the bracket expression that opens at `start`, member by member as wildmatch does; undefined if it is not closed. */
+/**
+ * Reads the bracket expression that opens at `start`, member by member as wildmatch does; undefined if it is not
+ * closed.
+ */
 function readBracket(glob: string, start: number): { token: Token; end: number } | undefined {
   let i = start + 1
   const negated = glob[i] === '!' || glob[i] === '^'

@@ -1,7 +1,7 @@
-// Ground: what all walks of a tree share. It knows where a walk starts, which directories it may enter, which entries the
-// ignore rules leave out, and what could not be read: `new Ground(path, rules)`, then `enter`, `admits` and `descend`.
-// Links below the root are never followed (protocol.md#files), unreadable places are counted and named, and `tired` tells
-// the walk to end its turn in time.
+// Ground: what all walks of a tree share. It knows where a walk starts, which directories it may enter, which entries
+// the ignore rules leave out, and what could not be read: `new Ground(path, rules)`, then `enter`, `admits` and
+// `descend`. Links below the root are never followed (protocol.md#files), unreadable places are counted and named, and
+// `tired` tells the walk to end its turn in time.
 
 import { constants } from 'node:fs'
 import { accessSync, existsSync, realpathSync, statSync } from '../../base/path-calls.ts'
@@ -124,7 +124,9 @@ export class Ground {
     return true
   }
 
-  /** Returns the directory to descend into; undefined for one that walks from above do not enter (/proc, /sys, /dev …). */
+  /**
+   * Returns the directory to descend into; undefined for one that walks from above do not enter (/proc, /sys, /dev …).
+   */
   descend(directory: WalkedDirectory, item: Item): WalkedDirectory | undefined {
     const location = below(directory, item)
     const child = new WalkedDirectory(location, item.name, directory)
@@ -138,7 +140,9 @@ export class Ground {
     return isWithin(this.#forbidden, `/${directory.segments.join('/')}`)
   }
 
-  /** Returns the check for an opened entry of the directory, made before it is read; undefined: every entry may be read. */
+  /**
+   * Returns the check for an opened entry of the directory, made before it is read; undefined: every entry may be read.
+   */
   refusesIn({ firm }: WalkedDirectory): Refuses | undefined {
     const [withheld, bounds] = [this.withheld, this.#bounds]
     if (firm || bounds.open) return withheld === undefined ? undefined : (fd) => withheld.opened(fd)

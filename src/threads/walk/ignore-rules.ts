@@ -1,6 +1,7 @@
-// Ignore rules as git reads them (gitignore(5)), without touching the disk: `within(parseRules(text), depth, outer)`, then
-// `isIgnored(scope, directory, name, isDirectory)`. Lines become rules, the rules of one file a set, and the sets in force
-// in a directory a chain from the nearest to the farthest. The last matching line of the nearest set that has one decides.
+// Ignore rules as git reads them (gitignore(5)), without touching the disk: `within(parseRules(text), depth, outer)`,
+// then `isIgnored(scope, directory, name, isDirectory)`. Lines become rules, the rules of one file a set, and the sets
+// in force in a directory a chain from the nearest to the farthest. The last matching line of the nearest set that has
+// one decides.
 
 import { compileGlob, matchSegments, type NameTest, type Segment } from './glob.ts'
 

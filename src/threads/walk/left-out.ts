@@ -1,6 +1,6 @@
 // The places that a walk passes over for a caller that is not allowed everything, and the bounds of the walked tree.
-// Opened files and directories are told by identity (dev, ino), entries by path before that, so that neither a link nor a
-// second name shows what is withheld.
+// Opened files and directories are told by identity (dev, ino), entries by path before that, so that neither a link nor
+// a second name shows what is withheld.
 
 import { closeSync, constants, fstatSync, readlinkSync, type BigIntStats, type Stats } from 'node:fs'
 import { bytesOfText, textOfBytes } from '../../base/bytes-text.ts'
@@ -9,7 +9,10 @@ import { errnoOf } from '../../base/fault.ts'
 import { O_PATH, pathOfOpened } from '../../base/opened-path.ts'
 
 export interface LeftOut {
-  /** `dev:ino` in decimal of withheld directories and files and of everything below them; a file counts under all its names. */
+  /**
+   * `dev:ino` in decimal of withheld directories and files and of everything below them; a file counts under all its
+   * names.
+   */
   readonly ids: ReadonlySet<string>
   /** Paths of withheld directories and files: absolute, mostly without links; latin1, one character a byte. */
   readonly paths: readonly string[]
@@ -70,7 +73,10 @@ const { O_DIRECTORY, O_NOFOLLOW } = constants
 /** Returns true if an opened file or directory must not be read. */
 export type Refuses = (fd: number) => boolean
 
-/** Runs `read` with a path of the opened directory. Returns undefined if `refuses` says so or a link has taken its place. */
+/**
+ * Runs `read` with a path of the opened directory. Returns undefined if `refuses` says so or a link has taken its
+ * place.
+ */
 export function withDirectory<T>(where: string | Buffer, refuses: Refuses, read: (path: string) => T): T | undefined {
   const fd = openUnlessLink(where)
   if (fd === undefined) return undefined
@@ -96,8 +102,8 @@ function isOpened(where: string | Buffer): boolean {
 }
 
 /**
- * The tree below a directory. The kernel tells whether an opened entry lies in it. A walk goes by paths: if another user
- * exchanges a directory on the way for a link, a path leads out of the tree, to files that this user may not read.
+ * The tree below a directory. The kernel tells whether an opened entry lies in it. A walk goes by paths: if another
+ * user exchanges a directory on the way for a link, a path leads out of the tree, to files that this user may not read.
  * Asking the kernel costs a third of a listing, so it is asked only below directories that others may change.
  */
 export class Bounds {
@@ -142,12 +148,17 @@ function whereIs(directory: string): string | undefined {
 const OURS: ReadonlySet<number> = new Set([0, process.geteuid?.() ?? 0])
 const STICKY = 0o1000
 
-/** Returns whether only root and the daemon's user may change a directory's entries; an ACL shows in the group's bits. */
+/**
+ * Returns whether only root and the daemon's user may change a directory's entries; an ACL shows in the group's bits.
+ */
 export function isFirm({ uid, mode }: Pick<Stats, 'uid' | 'mode'>): boolean {
   return OURS.has(uid) && (mode & 0o022) === 0
 }
 
-/** Returns the same of every directory above `path`. In a sticky one (/tmp) it holds for entries of root and the daemon's user. */
+/**
+ * Returns the same of every directory above `path`. In a sticky one (/tmp) it holds for entries of root and the
+ * daemon's user.
+ */
 function isFirmWay(path: string): boolean {
   const parts = path.split('/')
   try {

@@ -92,7 +92,9 @@ export class NameWalk {
     else this.#lossy.push({ text, bytes: raw })
   }
 
-  /** Gives each path a text that no other has: if decoding makes two alike, bytes that are not UTF-8 are written \\xNN. */
+  /**
+   * Gives each path a text that no other has: if decoding makes two alike, bytes that are not UTF-8 are written \\xNN.
+   */
   #nameLossy(): void {
     if (this.#lossy.length === 0) return
     const times = new Map<string, number>()

@@ -1,6 +1,6 @@
-// `expandPatterns(field, patterns)` checks the globs of a request (`ignore_patterns`, protocol.md#tolerant-input) before
-// any work is done. It expands braces, because .gitignore syntax has none and people write them; a list that would grow
-// beyond the limits below is refused (S-03).
+// `expandPatterns(field, patterns)` checks the globs of a request (`ignore_patterns`, protocol.md#tolerant-input)
+// before any work is done. It expands braces, because .gitignore syntax has none and people write them; a list that
+// would grow beyond the limits below is refused (S-03).
 
 import { Fault, quote } from '../../base/fault.ts'
 import { compileGlob } from './glob.ts'

@@ -59,7 +59,10 @@ export interface NameJob {
   readonly kind: 'names'
   readonly path: string
   readonly q: string
-  /** The globs of `q`, braces expanded, if it is one; compared with the name, or with the whole path if they have a slash. */
+  /**
+   * The globs of `q`, braces expanded, if it is one; compared with the name, or with the whole path if they have a
+   * slash.
+   */
   readonly globs?: readonly string[] | undefined
   readonly caseSensitive: boolean
   readonly hidden: boolean

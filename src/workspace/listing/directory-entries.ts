@@ -1,4 +1,5 @@
-// The entries of one directory, for a caller who types a path: those that the caller may open, unsorted.
+// `entriesIn(directory, access)` reads one directory, for a caller who types a path: the entries that the caller may
+// open, unsorted.
 
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -8,7 +9,7 @@ import type { Access } from '../files/opening/access.ts'
 import { kernelPath } from '../files/opening/judged-open.ts'
 import { remoteCall } from '../files/mounts/remote-calls.ts'
 
-/** Rejects with the system's error, or with the judge's Fault. */
+/** Rejects with the system's error, or with the Fault of a directory that the caller may not open. */
 export async function entriesIn(directory: string, access: Access): Promise<Dirent[]> {
   if (access.everything) return await remoteCall(directory, () => readdir(directory, { withFileTypes: true }))
   await using opened = await access.open(directory)

@@ -1,24 +1,25 @@
-// The threads of walks that may come to a file system which does not answer (NFS, FUSE, 9p …): a few for each such mount,
-// and walks of a number of their own, so that those on this machine's disks go on. A walker says something every 15 ms
-// of work; one that says nothing for 10 s stands in the kernel. Its walks then end with `timeout`; the thread cannot be
-// called back, and counts until the mount answers.
+// The threads of walks that may meet a file system which does not answer (NFS, FUSE, 9p …): a few threads and walks for
+// each such mount, so that walks on this machine's disks go on. A walker sends a message every 15 ms of work; one that
+// sends none for 10 s hangs in the kernel. Its walks then end with `timeout`; the thread cannot be ended, and counts
+// until the mount answers.
 
 import { Fault, quote } from '../../base/fault.ts'
 import { remoteMountOf } from '../files/mounts/remote-calls.ts'
 import { WalkerThread } from './walker-thread.ts'
 
-/** For one mount. */
+/** Most threads for one mount. */
 const THREADS = 2
-/** For all mounts together. */
+/** Most threads for all mounts together. */
 const MOST_THREADS = 8
-/** For one mount. */
+/** Most walks at once for one mount. */
 const MOST_WALKS = 16
+/** Milliseconds between two looks for threads that hang. */
 const LOOK_MS = 1000
 const RETRY_AFTER_S = 10
 
 export class FarWalkers {
   readonly #idle: number
-  /** By mount point; walks that begin above mounts share one entry. */
+  /** Threads by mount point; walks that begin above mounts share the entry "". */
   readonly #members = new Map<string, Set<WalkerThread>>()
   #looking: NodeJS.Timeout | undefined
   #closed = false
@@ -35,7 +36,7 @@ export class FarWalkers {
     return [...this.#members.values()].flatMap((same) => [...same])
   }
 
-  /** The least busy thread of its mount that answers; a new one while there are fewer than allowed. */
+  /** Returns the least busy thread of the path's mount that answers; a new one while there are fewer than allowed. */
   choose(path: string): WalkerThread {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is shutting down')
     const mount = remoteMountOf(path) ?? ''
@@ -59,7 +60,7 @@ export class FarWalkers {
     return member
   }
 
-  /** No more walks; the threads are the caller's to end. */
+  /** Refuses more walks and returns the threads, which the caller ends. */
   close(): readonly WalkerThread[] {
     this.#closed = true
     clearInterval(this.#looking)

@@ -1,26 +1,29 @@
-// Where git keeps the user's own settings, as far as that can be read now. The home directory may lie on a file system
-// that does not answer: then a walk or search goes on without the user's own excludes, and says so. One look at a time
-// is under way, so a mount that does not answer takes one place of those for such calls.
+// `new GitHomeLook(home).now()` tells where git keeps the user's settings, if they can be read now. The home directory
+// may lie on a file system that does not answer: a walk or search then goes on without the user's own excludes, and
+// says so. One look at a time is made, so a mount that does not answer takes one of the places for calls into remote
+// mounts.
 
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GitHome } from '../../threads/walk/walk-job.ts'
 import { isRemote, remoteCall } from '../files/mounts/remote-calls.ts'
 
-/** A file system that answers at all mostly has by then. */
+/** Milliseconds that a look may take: a file system that answers at all mostly answers within them. */
 const PATIENCE_MS = 1000
 
 export class GitHomeLook {
   readonly #home: GitHome
   #looking: Promise<true> | undefined
-  /** The look under way was waited for already, in vain. */
+  /** True if the present look has taken longer than PATIENCE_MS. */
   #overdue = false
 
   constructor(home: GitHome) {
     this.#home = home
   }
 
-  /** `home` where it answers or is of this machine; else one without any file, which names what is missing. */
+  /**
+   * Returns `home` if it answers or is on this machine; else one without files, whose `silent` names the missing one.
+   */
   async now(): Promise<GitHome> {
     const paths = this.#remotePaths()
     const [first] = paths

@@ -1,5 +1,5 @@
-// Listings (protocol.md#files): a request becomes a walk, and the walk's batches, rendered by the walker, become
-// the reply or the stream. Nothing here looks at an entry.
+// Listings (protocol.md#files): `listFiles` answers one reply, `streamFiles` a stream. Both make a walk of the request;
+// the walker renders the entries, and its batches become the reply or the frames. No entry is parsed here.
 
 import { bytesOfText, shownText } from '../../base/bytes-text.ts'
 import { Fault } from '../../base/fault.ts'
@@ -36,14 +36,14 @@ export interface ListRequest {
   readonly offset?: number
 }
 
-/** One entry; the walker renders them, this is their type. */
+/** The type of an entry; the walker renders entries as JSON text. */
 export interface Entry {
   readonly name: string
   readonly path: string
   readonly type: 'file' | 'directory' | 'symlink'
 }
 
-/** What a listing says about itself beyond its entries; each only where there is something to say. */
+/** Facts about a listing besides its entries; each is present only if it applies. */
 export interface ListingRemarks {
   readonly truncated?: true
   readonly cut_at?: string
@@ -52,7 +52,9 @@ export interface ListingRemarks {
   readonly unreadable?: string[]
 }
 
-/** The whole listing as one reply. */
+/**
+ * Resolves with the whole listing. Rejects with `not_found`, `bad_request`, `forbidden`, `rate_limited`, `unavailable`.
+ */
 export async function listFiles(walkers: Walkers, request: ListRequest, signal: AbortSignal, access?: Access) {
   const shape = request.nested && !request.flatten ? 'tree' : 'flat'
   const { chunks, summary } = await walkers.gather(listJob(request, shape, walkers), signal, access)
@@ -63,11 +65,11 @@ export async function listFiles(walkers: Walkers, request: ListRequest, signal: 
 const OPEN = Buffer.from('[')
 const CLOSE = Buffer.from(']')
 
-/** A frame of the stream: an event of its own, or lines the walker has made. */
+/** A frame of the stream: an event, or lines that the walker has rendered. */
 export type ListFrame =
   { readonly event: string; readonly data: Readonly<Record<string, unknown>> } | { readonly rendered: Uint8Array }
 
-/** The listing line by line. The root is looked at before this resolves, so refusals come with a status. */
+/** Resolves with the listing as lines. The root is opened before this resolves, so a refusal comes with a status. */
 export async function streamFiles(
   walkers: Walkers,
   request: ListRequest,
@@ -95,7 +97,7 @@ async function* frames(walk: Walk, request: ListRequest, signal: AbortSignal): A
   }
 }
 
-/** The walk that a request asks for; throws `bad_request` for patterns that are too much. */
+/** Returns the walk that a request asks for; throws `bad_request` for patterns beyond the limits. */
 export function listJob(request: ListRequest, shape: ListJob['shape'], walkers: Walkers): ListJob {
   return {
     kind: 'list',
@@ -136,9 +138,10 @@ function remarks(summary: WalkSummary, nested: boolean): ListingRemarks {
   }
 }
 
-// Whether what git ignores is left out, where a request may say so in two ways. The more specific wish wins: to
-// see everything.
-
+/**
+ * Returns whether .gitignore rules apply, for every request with the two fields. The wish to see ignored files wins:
+ * either `no_gitignore: true` or `use_gitignore: false` is enough.
+ */
 export function rulesWanted(asked: { readonly use_gitignore?: boolean; readonly no_gitignore?: boolean }): boolean {
   return asked.no_gitignore !== true && asked.use_gitignore !== false
 }

@@ -1,4 +1,4 @@
-// Search of file names (protocol.md#search, /files/search/files) as a walk; no ripgrep is needed for it.
+// `searchNames` finds files by name (protocol.md#search, /files/search/files) with a walk; it needs no ripgrep.
 
 import { bytesOfText } from '../../base/bytes-text.ts'
 import { JsonText } from '../../base/json-text.ts'
@@ -55,7 +55,7 @@ function absolute(root: string, { path, bytes }: LossyName): { path: string; pat
   return { path, path_base64: Buffer.concat([prefix, Buffer.from(bytes, 'base64')]).toString('base64') }
 }
 
-/** The globs that a text with `*`, `?`, `[` or `{` stands for; undefined where it is a text like any other. */
+/** Returns the globs that a text with `*`, `?`, `[` or `{` stands for; undefined for plain text. */
 function globsOf(q: string): readonly string[] | undefined {
   if (!/[*?[{]/.test(q)) return undefined
   const globs = expandBraces(q.replace(/^\.?\//, ''), ALTERNATIVES) ?? []

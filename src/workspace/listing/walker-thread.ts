@@ -1,5 +1,6 @@
-// One tree walker's thread and the walks in it: started by the first of them, ended after a while without
-// any. It knows how long the thread has owed an answer, so that one that hangs in a file system is avoided.
+// The main thread's side of one tree walker: `WalkerThread` owns the worker and its walks, `PulledWalk` is one walk for
+// its reader. The thread ends after a while without walks. It is known since when it owes an answer, so that a thread
+// that hangs in a file system gets no more walks.
 
 import { startWorker } from '../../base/assets.ts'
 import { type Fault, faultOf } from '../../base/fault.ts'
@@ -9,13 +10,16 @@ import type { FromWalker, Job, ToWalker, Batch } from '../../threads/walk/walk-j
 /** Milliseconds without an answer after which a thread counts as stuck. */
 const STUCK = 10_000
 
+/** Batches asked for before the first is taken: one is read while the next is made. */
+const AHEAD = 2
+
 export class WalkerThread implements WalkSource {
   readonly #port: WorkerPort<ToWalker, FromWalker>
   readonly #walks = new Map<number, PulledWalk>()
   readonly #idle: number
   readonly #gone: () => void
   #lastId = 0
-  /** Requests without an answer yet, and since when the oldest has been waiting. */
+  /** Requests without an answer, and since when the thread has owed one. */
   #unanswered = 0
   #since = 0
   #isGivenUp = false
@@ -57,7 +61,7 @@ export class WalkerThread implements WalkSource {
     this.#forget(id)
   }
 
-  /** Its walks end, as it does not answer; it goes on itself once it does. */
+  /** Fails its walks with `reason`, since the thread does not answer. It is used again after it has answered. */
   giveUp(reason: Fault): void {
     const walks = [...this.#walks]
     this.#walks.clear()
@@ -116,16 +120,10 @@ export class WalkerThread implements WalkSource {
   }
 }
 
-// The main thread's end of a walk. Two batches are asked for in advance and the next one when one is taken;
-// an abort, a failure or a reader that leaves ends the walk on both sides at once.
-
-/** Batches asked for before the first is taken: one is read while the next is made. */
-const AHEAD = 2
-
 /** Batches of one walk in order. Leaving the loop early releases the walk. */
 export type Walk = AsyncIterable<Batch> & AsyncDisposable
 
-/** Where batches come from. */
+/** The thread, as a walk sees it. */
 interface WalkSource {
   /** Starts the walk and returns its id. */
   add(walk: PulledWalk, job: Job): number
@@ -135,6 +133,10 @@ interface WalkSource {
   stop(id: number): void
 }
 
+/**
+ * One walk for its reader. Two batches are asked for in advance, the next one when one is taken. An abort, a failure or
+ * a reader that leaves ends the walk on both sides at once.
+ */
 export class PulledWalk implements Walk {
   readonly opened: Promise<void>
   readonly #source: WalkSource
@@ -144,7 +146,7 @@ export class PulledWalk implements Walk {
   readonly #onAbort = (): void => this.#release(this.#signal.reason)
   #failure: { readonly reason: unknown } | undefined
   #over = false
-  /** Called once, when nothing more is read. */
+  /** Called once, when the walk has ended. */
   readonly #onOver: (() => void) | undefined
   #wake: (() => void) | undefined
   readonly #open = Promise.withResolvers<void>()

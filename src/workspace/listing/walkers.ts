@@ -1,7 +1,8 @@
-// The tree walkers: at most two threads for all walks of the daemon, and others for those that may come to a file system
-// which does not answer (far-walkers.ts); started when needed and ended when idle. A walk is pulled: two batches are
-// asked for in advance, the next when one is taken, so memory per walk is bounded and a reader that stops stops its walk.
-// An aborted walk is released at once.
+// The tree walkers: `openWalkers(options)`, then `open` for a walk that is streamed, `gather` for one that is not. At
+// most two threads serve all walks of the daemon, and others those that may meet a file system which does not answer
+// (far-walkers.ts); they start when needed and end when idle. The reader pulls: two batches are asked for in advance,
+// the next when one is taken, so memory per walk is bounded and a reader that stops stops its walk. An aborted walk is
+// released at once.
 
 import { availableParallelism } from 'node:os'
 import { Fault } from '../../base/fault.ts'
@@ -15,22 +16,22 @@ import type { FileHandle } from 'node:fs/promises'
 import { faultOfPath } from '../files/opening/missing-path.ts'
 
 export interface WalkerOptions {
-  /** Where git keeps the user's own excludes. */
+  /** The directories in which git keeps the user's own excludes. */
   readonly home: GitHome
-  /** Threads at most; as many as processors, but no more than two, unless given. */
+  /** Most threads; as many as processors, but no more than two, unless given. */
   readonly threads?: number
-  /** Walks at once; 64 unless given. */
+  /** Most walks at once; 64 unless given. */
   readonly walks?: number
   /** Milliseconds without a walk after which a thread ends; 60,000 unless given. */
   readonly idle?: number
-  /** Bytes of replies being gathered at one time; see ReplyMemory. */
+  /** Most bytes of replies being gathered at one time; see ReplyMemory. */
   readonly replyMemory?: number
 }
 
-/** Stuck threads that are left behind before new walks are refused. */
+/** Threads that may hang in a file system before new walks are refused. */
 const STUCK_THREADS = 4
 
-/** Everything a walk has said. */
+/** The whole answer of a walk. */
 export interface Gathered {
   readonly chunks: readonly Uint8Array[]
   readonly summary: WalkSummary
@@ -38,11 +39,11 @@ export interface Gathered {
 
 export interface Walkers extends AsyncDisposable {
   readonly home: GitHome
-  /** The same as far as it can be read now. */
+  /** Resolves with `home` if it can be read now, see git-home.ts. */
   readableHome(): Promise<GitHome>
   /** Listings and searches by name in progress. */
   readonly running: number
-  /** Starts a walk; rejects with the Fault of a root that cannot be walked. */
+  /** Starts a walk; rejects with the Fault of a root that cannot be walked, or with `rate_limited`, `unavailable`. */
   open(job: Job, signal: AbortSignal, access?: Access): Promise<Walk>
   /** Runs a walk to its end for an answer that is not streamed. */
   gather(job: Job, signal: AbortSignal, access?: Access): Promise<Gathered>
@@ -62,7 +63,7 @@ class WalkerPool implements Walkers {
   readonly #idle: number
   readonly #memory: ReplyMemory
   readonly #members = new Set<WalkerThread>()
-  /** Those of walks that may come to a mount which does not answer: they take no other walk's place. */
+  /** Threads for walks that may meet a mount which does not answer; they take no place of other walks. */
   readonly #far: FarWalkers
   #closed = false
 
@@ -139,7 +140,7 @@ class WalkerPool implements Walkers {
     await Promise.all(members.map((member) => member.end(new Fault('unavailable', 'the daemon is shutting down'))))
   }
 
-  /** The least busy thread that answers; a new one while there are fewer than allowed. */
+  /** Returns the least busy thread that answers; a new one while there are fewer than allowed. */
   #choose(): WalkerThread {
     if (this.#closed) throw new Fault('unavailable', 'the daemon is shutting down')
     const members = [...this.#members]
@@ -160,13 +161,14 @@ class WalkerPool implements Walkers {
   }
 }
 
-// The memory that replies share while they are being gathered from walks. Beyond it a caller is asked to
-// come back: many listings with content at once would otherwise cost more than the machine has, and
-// resident memory is what starting a process costs. Streams gather nothing.
-
 /** Bytes: five listings with the whole content budget, or some thirty of 50,000 entries. */
 const REPLY_MEMORY = 256 * 1024 * 1024
 
+/**
+ * The memory that replies share while they are gathered from walks. Beyond it a caller is told to come back: many
+ * listings with content at once would cost more memory than the machine has, and resident memory makes starting a
+ * process slow. Streams gather nothing.
+ */
 class ReplyMemory {
   readonly #limit: number
   #used = 0
@@ -179,7 +181,7 @@ class ReplyMemory {
     return this.#used
   }
 
-  /** A share that grows with what one reply takes and is given back as a whole. */
+  /** Returns the share of one reply: it grows with each `take` and is given back as a whole. */
   share(): ReplyShare {
     let own = 0
     return {
@@ -200,14 +202,14 @@ class ReplyMemory {
 }
 
 interface ReplyShare extends Disposable {
-  /** Counts bytes in; throws `unavailable` where they do not fit. */
+  /** Adds bytes; throws `unavailable` if they do not fit. */
   take(bytes: number): void
 }
 
-// A walk for a caller that is not allowed everything: its root is opened and judged here, and the walker's thread
-// walks what is open, not what the path leads to by then.
-
-/** The caller closes `root` once the walk is over. */
+/**
+ * Returns the job of a caller that is not allowed everything: its root is opened and judged here, and the worker walks
+ * the opened directory, not the one that the path leads to by then. The caller closes `root` when the walk is over.
+ */
 async function judgedJob(job: Job, access: Access): Promise<{ readonly job: Job; readonly root: FileHandle }> {
   const root = await opened(job.path, access)
   try {

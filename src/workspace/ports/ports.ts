@@ -1,5 +1,8 @@
-// The TCP ports that something listens on in the daemon's own network namespace, with the process behind each.
-// The tables may hold a hundred thousand connections besides: they are read in pieces and only what listens is kept.
+// `listeningPorts(signal)` lists the TCP ports with a listening socket in the daemon's network namespace, and the
+// process that holds each. The kernel's tables may hold a hundred thousand connections too: they are read line by line,
+// and only listening sockets are kept. Holders are found through the descriptors in /proc: the main loop gets turns in
+// between, and the search ends when all are found or at a deadline. Processes that end meanwhile, or may not be seen,
+// are passed over.
 
 import { open, readdir, readFile } from 'node:fs/promises'
 import { faultOfExhaustion } from '../../base/fault.ts'
@@ -7,14 +10,15 @@ import { parseSocketLine, type ListeningSocket } from './socket-table.ts'
 import { readlinkSync } from 'node:fs'
 import { takeTurns } from '../../base/waiting.ts'
 
-/** `uid` is that of whoever made the socket; the holder is missing where it may not be seen. */
+/** `uid` is the user who made the socket; the holder is missing if the daemon may not see it. */
 export type ListeningPort = Omit<ListeningSocket, 'inode'> & Partial<SocketHolder> & { readonly own?: true }
 
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
 
-/** There are no more ports, and few addresses. */
+/** Sockets kept at most: as many as there are ports. */
 const MOST_SOCKETS = 65_536
 
+/** Resolves with the ports by number, then address. */
 export async function listeningPorts(signal: AbortSignal): Promise<ListeningPort[]> {
   const sockets: ListeningSocket[] = []
   for (const table of TABLES) await readTable(table, sockets, signal)
@@ -39,7 +43,10 @@ async function readTable(path: string, sockets: ListeningSocket[], signal: Abort
   }
 }
 
-/** By port, then address. Several sockets of one address (SO_REUSEPORT) are one entry: that of the lowest process. */
+/**
+ * Returns one entry for each address, by port, then address. Of several sockets of one address (SO_REUSEPORT) it is
+ * that of the lowest process id.
+ */
 export function merged(
   sockets: readonly ListeningSocket[],
   holders: ReadonlyMap<string, SocketHolder>,
@@ -55,23 +62,23 @@ export function merged(
   return [...byAddress.values()].toSorted((a, b) => a.port - b.port || (a.address < b.address ? -1 : 1))
 }
 
-// Which process holds a socket, from the descriptors that /proc shows. Looking at ten thousand processes takes a
-// while: the main loop gets its turns in between, the search ends as soon as all are found, and at a deadline.
-// Processes that end meanwhile, or belong to others, are passed over.
-
+/** The process that holds a socket. */
 export interface SocketHolder {
   readonly pid: number
-  /** Its name as ps shows it: at most 15 characters. */
+  /** Name of the process as ps shows it: at most 15 characters. */
   readonly process: string
-  /** Its command line, cut at 500 characters; empty where it has hidden it. */
+  /** Command line, cut at 500 characters; empty if the process has hidden it. */
   readonly command: string
 }
 
-/** What is not found by then has no holder in the answer. */
+/** Milliseconds that the search for holders may take; a holder not found by then is missing in the answer. */
 const SEARCH_MS = 3_000
 const COMMAND_CHARACTERS = 500
 
-/** By inode; of several that share one, the process with the lowest id, which is usually the parent. */
+/**
+ * Returns the holders by inode; of several processes that share a socket the one with the lowest id, usually the
+ * parent.
+ */
 async function findHolders(
   inodes: ReadonlySet<string>,
   signal: AbortSignal,
@@ -98,14 +105,16 @@ async function processes(): Promise<number[]> {
   return names.flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : [])).toSorted((a, b) => a - b)
 }
 
-/** None of those that have gone or are not ours to look at. */
+/** Returns the paths of a process's descriptors; none if it has gone or may not be seen. */
 async function descriptors(pid: number): Promise<string[]> {
   const directory = `/proc/${pid}/fd`
   const names = await readdir(directory).catch((): string[] => [])
   return names.map((name) => `${directory}/${name}`)
 }
 
-/** Synchronous: the kernel answers from memory, and a hop to another thread costs ten times the call. */
+/**
+ * Reads a link, synchronously: the kernel answers from memory, and a hop to another thread costs ten times the call.
+ */
 function linkOf(path: string): string {
   try {
     return readlinkSync(path)
@@ -115,7 +124,7 @@ function linkOf(path: string): string {
 }
 
 async function describe(pid: number): Promise<SocketHolder> {
-  // Not synchronous: the command line is in the process's own memory, which may be held up.
+  // Not synchronous: the command line lies in the process's memory, and reading that may block.
   const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
   const [name, command] = await Promise.all([read('comm'), read('cmdline')])
   return {

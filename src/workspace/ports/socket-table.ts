@@ -1,23 +1,26 @@
-// The kernel's tables of TCP sockets (/proc/net/tcp and tcp6, proc(5)), read for those that listen. Addresses are
-// words of 32 bits in the byte order of the machine, which is little-endian on x64 and arm64. Pure.
+// `parseSocketLine(line)` reads a line of the kernel's tables of TCP sockets (/proc/net/tcp and tcp6, proc(5)).
+// Addresses are words of 32 bits in the byte order of the machine, which is little-endian on x64 and arm64. Pure.
 
 export interface ListeningSocket {
   readonly port: number
-  /** As it is usually written: 127.0.0.1, ::1. */
+  /** Address as it is usually written: 127.0.0.1, ::1. */
   readonly address: string
   readonly family: 'ipv4' | 'ipv6'
-  /** Only this machine reaches it. */
+  /** True if only this machine reaches it. */
   readonly loopback: boolean
-  /** Of whoever made it. */
+  /** User who made the socket. */
   readonly uid: number
-  /** What /proc/<pid>/fd calls it by. */
+  /** Inode number, by which /proc/<pid>/fd names it. */
   readonly inode: string
 }
 
 /** TCP_LISTEN of the kernel. */
 const LISTEN = '0A'
 
-/** `sl: local remote state queues timer retransmits uid timeout inode …`; one line, else undefined. */
+/**
+ * Returns the listening socket of one line (`sl: local remote state queues timer retransmits uid timeout inode …`);
+ * undefined for any other line.
+ */
 export function parseSocketLine(line: string): ListeningSocket | undefined {
   const [, local = '', , state, , , , uid = '', , inode = ''] = line.trim().split(/\s+/)
   if (state !== LISTEN) return undefined
@@ -35,14 +38,14 @@ export function parseSocketLine(line: string): ListeningSocket | undefined {
   }
 }
 
-/** The bytes in the order of the network. */
+/** Returns the bytes in network order. */
 function hostOrder(words: string): number[] {
   return (words.match(/.{8}/g) ?? []).flatMap((word) =>
     (word.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)).reverse(),
   )
 }
 
-/** As RFC 5952 has it: the longest run of two or more zero groups is `::`. */
+/** Returns an IPv6 address as text (RFC 5952): the longest run of two or more zero groups is `::`. */
 function writeIpv6(bytes: readonly number[]): string {
   const mapped = bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff
   if (mapped) return `::ffff:${bytes.slice(12).join('.')}`

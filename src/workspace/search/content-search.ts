@@ -1,6 +1,6 @@
-// Content search: ripgrep is asked, and answers in one form. It ships inside the executable and with the
-// package; where it cannot run, a search is 503 with the reason. At most 16 searches run at a time (8 more on mounts), each
-// within its own deadline; whatever a search started is gone when its promise settles.
+// Content search by ripgrep: `openContentSearch(options)`, then `search(query, signal, access)`. ripgrep ships inside
+// the executable and with the package; if it cannot run, a search is 503 with the reason. At most 16 searches run at a
+// time, and 8 more on mounts, each with its own deadline. When the promise of a search settles, its processes are gone.
 
 import { proveProgram } from '../../base/assets.ts'
 import { Fault, faultOfExhaustion } from '../../base/fault.ts'
@@ -22,23 +22,26 @@ import { isMadeUp } from '../files/opening/regular-file.ts'
 export type { ContentQuery }
 
 export interface SearchStatus {
-  /** Whether ripgrep runs. */
+  /** True if ripgrep runs. */
   readonly installed: boolean
   readonly path?: string
   /** "ripgrep 15.0.0". */
   readonly version?: string
-  /** Absent: no search can be run. */
+  /** Absent if no search can be run. */
   readonly engine?: 'ripgrep'
   readonly message?: string
-  /** What the machine lacks at the moment, where that is why: a search may find it soon. */
+  /** Given if the machine lacks memory or descriptors at the moment: a later search may run. */
   readonly lacking?: Fault | undefined
 }
 
 export interface ContentSearch {
-  /** The patterns may still have braces, the types any case. Throws not_found, not_regular, bad_request (the pattern), rate_limited, unavailable. */
+  /**
+   * Patterns may have braces, types any case. Throws `not_found`, `not_regular`, `bad_request` (the pattern),
+   * `rate_limited`, `unavailable`.
+   */
   search(query: ContentQuery, signal: AbortSignal, access?: Access): Promise<SearchResult>
   readonly running: number
-  /** Finds out once; `fresh` finds out again. */
+  /** Runs ripgrep once to find out; `fresh` runs it again. */
   status(fresh?: boolean): Promise<SearchStatus>
 }
 
@@ -47,18 +50,18 @@ export interface ContentSearchOptions {
   /** The program; undefined: there is none for this machine. */
   readonly ripgrep: string | undefined
   readonly environment: Readonly<Record<string, string>>
-  /** They list what ripgrep is not asked to choose, and know where git keeps the user's own rules. */
+  /** List the files that ripgrep is not asked to choose, and know where git keeps the user's own rules. */
   readonly walkers: Walkers
 }
 
-/** Searches at a time: ripgrep takes every core for each. */
+/** Most searches at a time: ripgrep takes every core for each. */
 const RUNNING_AT_MOST = 16
 
-/** And of those that may come to a mount which does not answer; they take no place of the others. */
+/** Most searches at a time that may meet a mount which does not answer; they take no place of the others. */
 const FAR_AT_MOST = 8
 
 export function openContentSearch(options: ContentSearchOptions): ContentSearch {
-  // ripgrep reads this file whatever the flags before --no-config say; it has no business here.
+  // ripgrep would read this file even with --no-config behind other flags.
   const { RIPGREP_CONFIG_PATH: _, ...environment } = options.environment
   const { children, walkers, ripgrep: binary } = options
   const ripgrep: Ripgrep | undefined = binary === undefined ? undefined : { children, binary, environment }
@@ -69,7 +72,7 @@ export function openContentSearch(options: ContentSearchOptions): ContentSearch 
     if (known === undefined || fresh) known = findStatus(ripgrep)
     return known
   }
-  /** What could not be run once may run now: a cache directory that was full, a program that was put there. */
+  /** Returns ripgrep, trying again if it did not run before: a full cache directory may have room now. */
   const usable = async (): Promise<Ripgrep> => {
     const { installed } = await status()
     const { engine, message, lacking } = installed ? await status() : await status(true)
@@ -114,7 +117,7 @@ function tooMany(which: keyof typeof MOST): Fault {
   })
 }
 
-/** Whether ripgrep can be used, decided by running it. Never rejects. */
+/** Finds out whether ripgrep can be used, by running it. Never rejects. */
 async function findStatus(ripgrep: Ripgrep | undefined): Promise<SearchStatus> {
   const unavailable = 'content search is unavailable'
   if (ripgrep === undefined) {
@@ -131,13 +134,13 @@ async function findStatus(ripgrep: Ripgrep | undefined): Promise<SearchStatus> {
   }
 }
 
-/** What one search needs while it runs; `late` aborts when its time is up, `signal` then and when the caller leaves. */
+/** The two signals of one search: `late` aborts when its time is up, `signal` then and when the caller leaves. */
 interface Ending {
   readonly signal: AbortSignal
   readonly late: AbortSignal
 }
 
-/** A search that runs out of time answers what it has; what is withheld is taken out of that, too. */
+/** A search that runs out of time answers what it has found, also without what is withheld. */
 async function searchOnce(means: SearchMeans, asked: ContentQuery, ending: Ending): Promise<SearchResult> {
   const { signal } = ending
   const search = async (target: SearchTarget, without: readonly string[] = []): Promise<ResultCollector> => {
@@ -160,7 +163,7 @@ async function searchOnce(means: SearchMeans, asked: ContentQuery, ending: Endin
   return ((await untilLate(begin(), ending, () => late.endLate())) ?? late).result()
 }
 
-/** Undefined where the time was up first, which is told to `onLate`. */
+/** Resolves with undefined if the time was up first, after calling `onLate`. */
 async function untilLate<T>(work: Promise<T>, { late }: Ending, onLate: () => void): Promise<T | undefined> {
   try {
     return await work
@@ -186,9 +189,10 @@ async function withDeadline<T>(
   }
 }
 
-// A content search for a caller that is not allowed everything: ripgrep starts in what was opened and judged, is
-// told which places to leave out, and of what it has found nothing is told that is withheld under another name.
-
+/**
+ * Searches for a caller that is not allowed everything: ripgrep starts in the opened and judged directory, is told
+ * which places to leave out, and a file that is withheld under another name is taken out of the answer.
+ */
 async function searchJudged(
   path: string,
   access: Access,
@@ -200,12 +204,12 @@ async function searchJudged(
   const leftOut = await access.leftOut()
   const withheld = leftOut.paths.map((place) => Buffer.from(place, 'latin1').toString('utf8'))
   const target = await searchTarget(path, { at: `/proc/${process.pid}/fd/${opened.fd}`, withheld })
-  // Below /proc the environment of a process is judged where it is named itself, and left out elsewhere.
+  // Below /proc the environment of a process is searched only if the caller named it, and was judged then.
   const without = target.kind === 'directory' && (await isMadeUp(path, await opened.stat())) ? ['environ'] : []
   return await withoutWithheld(await search(target, without), target, new Withheld(leftOut))
 }
 
-/** Looks at each file once: a hard link is a file of ours under a name that ripgrep was not told. */
+/** Looks at each found file once: a hard link is a withheld file under a name that ripgrep was not told. */
 async function withoutWithheld(
   collector: ResultCollector,
   target: SearchTarget,

@@ -1,17 +1,17 @@
-// Which file a line is of, and how the answer calls it. Names are bytes: what tells two files apart is not the text
-// that is shown of them. Pure.
+// `fileKey` tells the file of a line from every other, `shownNames` gives each file a text that no other has. Names are
+// bytes, so two files may have the same text. Pure.
 
 import { unusedName } from '../../threads/walk/lossy-names.ts'
 import type { LineRecord } from './line-record.ts'
 
-/** A file, told from every other: its path, or the bytes of it where those are not UTF-8. */
+/** Returns the key of a file: its path, or the bytes of one that is not UTF-8. */
 export function fileKey({ path, pathBytes }: Pick<LineRecord, 'path' | 'pathBytes'>): string {
   return pathBytes === undefined ? path : `\0${pathBytes}`
 }
 
 /**
- * The keys of the answer's files. Decoding makes one text of several names that are not UTF-8, and that text may be
- * another file's name: where two files would have one key, the bytes of the names that are not UTF-8 are told as \xNN.
+ * Returns the text of each file, by key. Decoding may make one text of several names that are not UTF-8, or the name of
+ * another file: if two files would have one text, the bytes of names that are not UTF-8 are written \xNN.
  */
 export function shownNames(records: readonly LineRecord[]): ReadonlyMap<string, string> {
   const byText = new Map<string, Map<string, LineRecord>>()

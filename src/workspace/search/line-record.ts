@@ -1,6 +1,5 @@
-// One line of a searched file on its way to the answer: what ripgrep prints is brought into
-// this form. A text is cut at 4 KiB of UTF-8 and then holds nothing of the long line it was
-// cut from (a JavaScript slice would keep the whole alive), so 10,000 records stay small (S-04).
+// One line of a searched file on its way from ripgrep to the answer. Its text is cut at 4 KiB of UTF-8 and copied,
+// since a JavaScript slice would keep the whole line in memory; so 10,000 records stay small (S-04).
 
 /** Bytes of UTF-8 that a shown line may have (S-04). */
 export const TEXT_BYTES = 4096
@@ -9,31 +8,31 @@ export interface LineRecord {
   readonly kind: 'match' | 'context'
   /** Relative to the searched directory, or the base name of the searched file. */
   readonly path: string
-  /** The exact bytes of a path that is not UTF-8 and was decoded with U+FFFD, in base64. */
+  /** Bytes of a path that is not UTF-8, in base64; `path` then has U+FFFD in it. */
   readonly pathBytes?: string
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number
-  /** Where the first match begins, in characters (code points) from 1. */
+  /** Column of the first match, in characters (code points) from 1. */
   readonly column?: number
-  /** Without its line end. */
+  /** The line without its end, cut. */
   readonly text: string
   readonly truncated?: true
-  /** Where `text` begins, in characters from 1; absent: at the beginning of the line. */
+  /** Column at which `text` begins, in characters from 1; absent: at the beginning of the line. */
   readonly textColumn?: number
-  /** The line is not UTF-8 and was decoded with U+FFFD. */
+  /** True if the line is not UTF-8; `text` then has U+FFFD in it. */
   readonly lossy?: true
 }
 
-/** Characters of the line that are shown before a match that is too far behind for the text to begin with the line. */
+/** Characters shown before a match that lies too far behind for the text to begin with the line. */
 const LEAD = 200
 
 export interface MatchSpan {
-  /** Where the first match begins and ends, in code units from 0. */
+  /** Begin and end of the first match, in code units from 0. */
   readonly start: number
   readonly end: number
 }
 
-/** `line` as it is shown: without its end, cut, and if cut, such that the match is in what is left. */
+/** Returns the line as it is shown: without its end, and cut so that the match is in it. */
 export function shownLine(
   line: string,
   match: MatchSpan | undefined,
@@ -54,11 +53,11 @@ export function shownLine(
   }
 }
 
-/** `line` without its end, at most 4 KiB long, cut between characters. */
+/** Returns the line without its end, at most 4 KiB of it, cut between characters. */
 export function cutText(line: string): { text: string; truncated?: true } {
   const end = line.endsWith('\n') ? line.length - 1 : line.length
   const bare = line.endsWith('\r', end) ? end - 1 : end
-  // Up to a third of the limit even the widest characters (3 bytes a code unit) fit.
+  // A third of the limit in code units always fits: a code unit has at most 3 bytes.
   if (bare <= TEXT_BYTES / 3) return { text: line.slice(0, bare) }
   const bytes = Buffer.from(line.slice(0, Math.min(bare, TEXT_BYTES + 1)))
   if (bare <= TEXT_BYTES && bytes.length <= TEXT_BYTES) return { text: bytes.toString() }
@@ -67,7 +66,7 @@ export function cutText(line: string): { text: string; truncated?: true } {
   return { text: bytes.toString('utf8', 0, cut), truncated: true }
 }
 
-/** Code points in the first `end` code units of `text`. */
+/** Returns the number of code points in the first `end` code units of `text`. */
 export function charactersBefore(text: string, end: number): number {
   let count = end
   for (let i = 0; i + 1 < end; i++) {
@@ -79,9 +78,9 @@ export function charactersBefore(text: string, end: number): number {
   return count
 }
 
-/** Code units in the first `bytes` bytes of the UTF-8 of `text`. */
+/** Returns the number of code units in the first `bytes` bytes of the UTF-8 of `text`. */
 export function unitsInBytes(text: string, bytes: number): number {
-  // Where a byte is a character throughout, there is nothing to count; telling that is quick.
+  // If every character is one byte there is nothing to count, and finding that out is quick.
   if (bytes > TEXT_BYTES && Buffer.byteLength(text) === text.length) return bytes
   let left = bytes
   let at = 0

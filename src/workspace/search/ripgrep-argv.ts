@@ -1,6 +1,5 @@
-// The command line of ripgrep for a content search. Pure. Every piece of user text is the value of a flag
-// or stands behind `--`, so none can become a flag; ripgrep's own configuration, preprocessors and PCRE are
-// never asked for.
+// The command lines of ripgrep for a content search. Pure. Text from the caller is always the value of a flag or stands
+// behind `--`, so it cannot become a flag. ripgrep's configuration file, preprocessors and PCRE are never used.
 
 import type { ContentQuery, SearchTarget } from './content-query.ts'
 
@@ -10,9 +9,9 @@ export type Argv = readonly [string, ...string[]]
 const REGEX_BYTES = '10M'
 
 /**
- * Searches the directory of `target`, which is to be the working directory, ripgrep deciding by the rule files
- * which files it looks at. `excludes` is the file of the user's own rules. With --debug it says on stderr which
- * rule files it has read and which files it has left at a NUL byte.
+ * Returns the command line for the directory of `target`, which must be the working directory. ripgrep decides by the
+ * rule files which files it searches; `excludes` is the file of the user's own rules. With --debug it writes to stderr
+ * which rule files it has read and in which files it has stopped at a NUL byte.
  */
 export function treeArgv(binary: string, query: ContentQuery, target: SearchTarget, excludes?: string): Argv {
   return [
@@ -29,8 +28,8 @@ export function treeArgv(binary: string, query: ContentQuery, target: SearchTarg
 }
 
 /**
- * Searches files that are named outright, behind this. `text`: NUL bytes count as any other, else as line ends,
- * and the end of a file tells where the first was.
+ * Returns the command line for files whose names are appended. `text`: a NUL byte is a byte like any other; else it
+ * counts as a line end, and the record of the file's end tells the offset of the first.
  */
 export function filesArgv(binary: string, query: ContentQuery, text: boolean): Argv {
   const flags = [...printingFlags(query), ...matchingFlags(query), ...(text ? ['--text'] : [])]
@@ -38,8 +37,8 @@ export function filesArgv(binary: string, query: ContentQuery, text: boolean): A
 }
 
 /**
- * Finds the line numbers of the first `count` matches of one file, named behind this, one `number:` a line, none
- * of them longer than a notice: for lines too long to travel as JSON.
+ * Returns the command line that prints the line numbers of the first `count` matches of one file, whose name is
+ * appended: one `number:` a line, with a short notice instead of the text. For lines too long to be sent as JSON.
  */
 export function lineNumbersArgv(binary: string, query: ContentQuery, count: number): Argv {
   return [
@@ -64,13 +63,13 @@ function printingFlags(query: ContentQuery): string[] {
   return ['--json', `--max-count=${query.maxResults + 1}`, ...context]
 }
 
-/** What counts as a match. */
+/** Returns the flags that say what a match is. */
 function matchingFlags(query: ContentQuery): string[] {
   return [
     '--no-config',
     // A file cut short while it is mapped would kill ripgrep with SIGBUS.
     '--no-mmap',
-    // "$" stands before "\r\n" too: a line is shown without either.
+    // "$" matches before "\r\n" too: a line is shown without either.
     '--crlf',
     `--regex-size-limit=${REGEX_BYTES}`,
     query.caseSensitive ? '--case-sensitive' : '--ignore-case',
@@ -79,16 +78,16 @@ function matchingFlags(query: ContentQuery): string[] {
   ]
 }
 
-/** Which files are looked at. The rules are git's alone: .ignore and .rgignore do not count. */
+/** Returns the flags that say which files are searched. Only git's rules count, .ignore and .rgignore do not. */
 function selectionFlags(query: ContentQuery, target: SearchTarget, excludes: string | undefined): string[] {
-  // Rules count without a repository, too. Inside one the flag for that must be absent: with it ripgrep 15
-  // looks for no .git, and the rules beyond the repository's root would count.
+  // Rules count without a repository too. Inside one the flag for that must be absent: with it ripgrep 15 looks for no
+  // .git, and rules above the repository's root would count.
   const scope = target.repository === undefined ? ['--no-require-git', '--no-ignore-parent'] : []
-  // Which file holds the user's own rules is found here, for ripgrep reads git's configuration otherwise than git.
+  // The file of the user's own rules is found by us (git-config.ts): ripgrep reads git's configuration differently.
   const own = ['--no-ignore-global', ...(excludes === undefined ? [] : [`--ignore-file=${excludes}`])]
   const rules = query.ignoreRules ? [...scope, ...own, '--no-ignore-dot', '--no-ignore-messages'] : ['--no-ignore']
   const hidden = query.includeHidden ? ['--hidden'] : []
-  // A glob without "!" would lift ignore and hidden rules; these all carry one, so only take away.
+  // A glob without "!" would override ignore and hidden rules; these all have one, so they only leave out.
   const globs = [
     ...(query.includeHidden && query.ignoreRules ? ['.git'] : []),
     ...target.barred.map((place) => `/${literalGlob(place)}`),
@@ -97,7 +96,7 @@ function selectionFlags(query: ContentQuery, target: SearchTarget, excludes: str
   return [...rules, ...hidden, ...globs]
 }
 
-/** A glob that matches `text` and nothing else. */
+/** Returns a glob that matches `text` and nothing else. */
 function literalGlob(text: string): string {
   return text.replace(/[\\*?[\]{},!]/g, '\\$&')
 }

@@ -1,7 +1,7 @@
-// A content search by ripgrep. Below a directory ripgrep decides by the rule files what it looks at, as long as
-// it decides as git does; else our own walk decides. A file that it left at a stray NUL byte is searched once
-// more, as text. What it says about single files becomes warnings; what it says before it has begun is about
-// the query, and the caller's to mend.
+// `searchWithRipgrep(plan, signal)` puts the matches of one content search into the plan's collector. Below a directory
+// ripgrep decides by the rule files which files it searches, as long as it decides as git does; else our own walk
+// decides. A file in which it stopped at a stray NUL byte is searched again, as text. Its messages about single files
+// become warnings; a failure before the search has begun is a fault of the query (`bad_request`).
 
 import { join } from 'node:path'
 import { realpath } from '../../base/path-calls.ts'
@@ -29,19 +29,19 @@ import { order } from './search-result.ts'
 
 export type { Ripgrep }
 
-/** Time that `rg --version` may take, in milliseconds; on a busy machine it takes 20. */
+/** Milliseconds that `rg --version` may take; on a busy machine it takes 20. */
 const VERSION_MS = 10_000
 
 /**
- * Entries that ripgrep may leave out before our own walk takes over: it writes a line about each, which costs as
- * much as searching two small files.
+ * Entries that ripgrep may leave out before our own walk takes over: it writes a line about each, which takes as long
+ * as searching two small files.
  */
 const MOST_SKIPPED = 3000
 
 /** Files with a late NUL byte that are searched again. */
 const MOST_LATE = 500
 
-/** "ripgrep 15.0.0" when the program runs and says so; otherwise throws with the reason. */
+/** Resolves with "ripgrep 15.0.0" if the program runs and answers so; rejects with the reason if not. */
 export async function ripgrepVersion(ripgrep: Ripgrep): Promise<string> {
   const signal = AbortSignal.timeout(VERSION_MS)
   const stdout = await runShort(ripgrep, { argv: [ripgrep.binary, '--version'], cwd: '/' }, signal)
@@ -50,7 +50,7 @@ export async function ripgrepVersion(ripgrep: Ripgrep): Promise<string> {
   return version
 }
 
-/** What searches are made with. */
+/** The parts that every search uses. */
 export interface SearchMeans {
   readonly ripgrep: Ripgrep
   readonly walkers: Walkers
@@ -61,7 +61,7 @@ export interface ContentSearchPlan extends Search, SearchMeans {
   readonly target: SearchTarget
 }
 
-/** Puts everything that is found into the collector. */
+/** Puts all matches into the collector. */
 export async function searchWithRipgrep(plan: ContentSearchPlan, signal: AbortSignal): Promise<void> {
   const { target, collector } = plan
   if (target.kind === 'file') {
@@ -79,11 +79,11 @@ export async function searchWithRipgrep(plan: ContentSearchPlan, signal: AbortSi
   await searchLate(plan, late, signal)
 }
 
-/** The file of the user's own rules, for ripgrep; or that ripgrep is not asked to decide. */
+/** The file of the user's own rules for ripgrep; `ours`: our own walk decides instead of ripgrep. */
 type Excludes = { readonly file: string | undefined } | 'ours'
 
 async function excludesOf({ query, target, walkers, collector }: ContentSearchPlan): Promise<Excludes> {
-  // With types ripgrep says a word about each file of another type.
+  // With types ripgrep writes a line about each file of another type.
   if (query.fileTypes.length > 0 || !query.ignorePatterns.every(patternReadAlike)) return 'ours'
   if (!query.ignoreRules) return { file: undefined }
   const home = await walkers.readableHome()
@@ -91,7 +91,7 @@ async function excludesOf({ query, target, walkers, collector }: ContentSearchPl
   const path = await ownExcludes(home, target.repository)
   const text = path === undefined ? undefined : await readRuleText(path)
   if (text === undefined) return { file: undefined }
-  // ripgrep takes a place in them for one below the searched directory, git for one below each repository.
+  // A rule with a slash counts from the searched directory in ripgrep, from each repository's root in git.
   return fileReadAlike(text) && !hasPlaces(text) ? { file: path } : 'ours'
 }
 
@@ -130,7 +130,7 @@ async function searchTree(
   return true
 }
 
-/** Adds the files that ripgrep left at a NUL byte before it had found anything in them. */
+/** Adds the files in which ripgrep stopped at a NUL byte before it had found anything. */
 async function noteSilent(
   plan: ContentSearchPlan,
   { remarks }: RipgrepOutcome,
@@ -141,9 +141,9 @@ async function noteSilent(
   for (const [shown, offset] of remarks.binaries) {
     const path = shown.replace(/^\.\//, '')
     if (offset < BINARY_PROBE || late.has(path)) continue
-    // Of a name that is not UTF-8 this is not enough to open it; with lines found it has told its bytes.
+    // This is not enough to open a file whose name is not UTF-8; if lines were found, their records have the bytes.
     if (!path.includes('\uFFFD')) {
-      // A name with a line break can look like a remark about another place: no link, no way up is followed.
+      // A name with a line break can look like a message about another file: links and ".." are not followed.
       const real = await realpath(join(root, path)).catch(() => undefined)
       if (real !== undefined && real === `${root === '/' ? '' : root}/${path}`) noteLate(late, { path }, offset)
     } else if (![...late.values()].some((file) => file.path === path)) {
@@ -152,7 +152,10 @@ async function noteSilent(
   }
 }
 
-/** Searches the files with a stray NUL byte to their end. ripgrep's threads name them in any order, we by their paths. */
+/**
+ * Searches the files with a stray NUL byte to their end, in the order of their paths: ripgrep's threads name them in
+ * any.
+ */
 async function searchLate(
   plan: ContentSearchPlan,
   late: ReadonlyMap<string, Late>,
@@ -176,7 +179,10 @@ async function searchLate(
   collector.cap(`${first?.path ?? ''}${left > 1 ? ` and ${left - 1} more files` : ''}: not searched behind a NUL byte`)
 }
 
-/** What an outcome means for the answer: warnings, a line too long to travel, or that the query cannot be run. */
+/**
+ * Applies the outcome of a run to the answer: warnings, a line too long to send, or a query that cannot be run
+ * (throws).
+ */
 async function settle(plan: ContentSearchPlan, outcome: RipgrepOutcome, signal: AbortSignal): Promise<void> {
   const { endless } = outcome
   if (endless === 'unreadable') plan.collector.cap(`a line longer than ${RECORD_SIZE} was met; the search ended there`)
@@ -186,11 +192,11 @@ async function settle(plan: ContentSearchPlan, outcome: RipgrepOutcome, signal: 
 
 const RECORD_SIZE = `${RECORD_BYTES / 1024 / 1024} MiB`
 
-/** What an exit means: 0 hits, 1 none, 2 something failed, before the search or at single files. */
+/** Applies the exit code: 0 matches, 1 none, 2 a failure, before the search (throws) or at single files (warnings). */
 function judge({ collector }: ContentSearchPlan, { exit, complete, remarks }: RipgrepOutcome): void {
   const { said } = remarks
   if (complete) {
-    // In the order of the files: ripgrep's threads speak in any.
+    // Sorted, because ripgrep's threads write in any order.
     for (const line of said.split('\n').toSorted()) if (line !== '') collector.warn(line.replace(/^rg: (?:\.\/)?/, ''))
     if (remarks.cut) collector.warn('ripgrep said more than is kept')
     return
@@ -198,7 +204,7 @@ function judge({ collector }: ContentSearchPlan, { exit, complete, remarks }: Ri
   const how = exit.signal ?? `exit code ${exit.code}`
   if (!collector.empty) return collector.cap(`ripgrep ended early (${how}); files that it had not come to are missing`)
   if (exit.signal === undefined && exit.code === 2) {
-    // Its advice is about flags that no caller can give.
+    // ripgrep's advice names flags that no caller can give.
     const reason =
       said
         .replace(/^rg: /, '')
@@ -210,8 +216,8 @@ function judge({ collector }: ContentSearchPlan, { exit, complete, remarks }: Ri
 }
 
 /**
- * Adds the match whose record grew beyond the limit, its line number found by a second, terse search of that
- * one file. The rest of the search is given up, and the answer says so.
+ * Adds the match whose record grew beyond the limit; a second search of that file, which prints line numbers only,
+ * finds its line. The rest of the search is given up, and the answer says so.
  */
 async function addEndless(plan: ContentSearchPlan, met: LineRecord, signal: AbortSignal): Promise<void> {
   const { ripgrep, query, collector } = plan
@@ -226,9 +232,10 @@ async function addEndless(plan: ContentSearchPlan, met: LineRecord, signal: Abor
   if (line !== undefined) collector.addCapped({ ...endless, line: Number(line) })
 }
 
-// Waiting no longer than a signal: a file system that does not answer keeps its thread of the pool, but not the
-// caller who has left or whose time is up.
-
+/**
+ * Resolves with `work`, or rejects when `signal` aborts: a file system that does not answer keeps its thread of the
+ * pool, but not a caller that has left or whose time is up.
+ */
 export async function whileWanted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: left, reject } = Promise.withResolvers<never>()
   const stop = () => reject(signal.reason)

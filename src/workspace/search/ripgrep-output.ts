@@ -1,34 +1,36 @@
-// Reads what `rg --json` prints. Pure: chunks in, line records out, however the chunks are cut. A record
-// is held only until its line end has come, and none longer than 8 MiB is (S-04). Lines that
-// are not JSON occur (protocol.md#search) and are passed over.
+// `ripgrepBatches(stdout)` reads what `rg --json` prints. Pure: chunks in, line records out, with chunks cut anywhere.
+// A record is held until its line end has come, at most 8 MiB of it (S-04). Lines that are not JSON occur
+// (protocol.md#search) and are passed over.
 
 import { shownLine, unitsInBytes, type LineRecord } from './line-record.ts'
 
 /** Bytes of one printed record; a longer one ends the search (S-04). */
 export const RECORD_BYTES = 8 * 1024 * 1024
 
-/** How much of an endless record is looked at: the path (at most 4,095 bytes, each up to 6 in JSON) and the text shown. */
+/**
+ * Bytes of an endless record that are read: the path (at most 4,095 bytes, each up to 6 in JSON) and the text shown.
+ */
 const HEAD_BYTES = 64 * 1024
 
-/** The end of a file that lines were printed of. */
+/** The end of a file from which lines were printed. */
 export interface FileEnd {
   readonly kind: 'end'
   readonly path: string
   readonly pathBytes?: string
-  /** Where its first NUL byte is; undefined: none was met. */
+  /** Offset of its first NUL byte; undefined: none was met. */
   readonly nul: number | undefined
 }
 
 export interface RipgrepBatch {
-  /** Lines, file by file; each file's are followed by its end. */
+  /** Lines, file by file; the lines of a file are followed by its end. */
   readonly records: readonly (LineRecord | FileEnd)[]
-  /** ripgrep printed its closing statistics, so it took the query and went through all files. */
+  /** True if ripgrep printed its closing statistics: it accepted the query and searched all files. */
   readonly complete: boolean
-  /** A record grew beyond 8 MiB: what is known of it, its `line` being 0, or nothing. No batch follows. */
+  /** Given if a record grew beyond 8 MiB: its beginning, with `line` 0, or `unreadable`. No batch follows. */
   readonly endless?: LineRecord | 'unreadable'
 }
 
-/** One batch a chunk, as the chunks come. Ends with the stream, or at an endless record. */
+/** Yields at most one batch for each chunk. Ends with the stream, or at an endless record. */
 export async function* ripgrepBatches(stdout: AsyncIterable<Uint8Array>): AsyncGenerator<RipgrepBatch> {
   let held: Uint8Array[] = []
   let heldBytes = 0
@@ -66,7 +68,7 @@ function readRecords(whole: Buffer): RipgrepBatch {
   return { records, complete }
 }
 
-/** A text of ripgrep's: UTF-8, or the base64 of bytes that are not. */
+/** A text as ripgrep prints it: UTF-8, or the base64 of bytes that are not. */
 interface Arbitrary {
   readonly text?: string
   readonly bytes?: string
@@ -90,11 +92,11 @@ const LETTER = 9
 const BEGIN = 'b'.charCodeAt(0)
 
 function readRecord(whole: Buffer, from: number, to: number): LineRecord | FileEnd | 'summary' | undefined {
-  // `begin` says nothing that is needed; at many files it is a third of the records.
+  // `begin` has nothing that is needed; with many files it is a third of the records.
   if (whole[from + LETTER] === BEGIN) return undefined
   let printed: Printed
   try {
-    // The form is ripgrep's own; what does not have it is caught below.
+    // A line without ripgrep's form throws below and is passed over.
     printed = JSON.parse(whole.toString('utf8', from, to)) as Printed
     if (printed.type === 'summary') return 'summary'
     if (printed.type === 'end') {
@@ -123,7 +125,7 @@ function readPath(path: Arbitrary): { path: string; pathBytes?: string } {
   return { path: bare.toString(), pathBytes: bare.toString('base64') }
 }
 
-/** `match`: where the first match is, in bytes from 0. */
+/** Returns the line as it is shown; `match` is the first match, in bytes from 0. */
 function readLine(line: Arbitrary, match: { start: number; end: number } | undefined): Shown {
   if (line.text !== undefined) {
     const { text } = line
@@ -141,10 +143,10 @@ type Shown = Pick<LineRecord, 'column' | 'text' | 'truncated' | 'textColumn' | '
 const HEAD =
   /^\{"type":"(match|context)","data":\{"path":(\{"(?:text|bytes)":"(?:[^"\\]|\\.)*"\}),"lines":\{"(text|bytes)":"/
 
-/** A JSON string as far as it goes, without a torn escape at its end. */
+/** The beginning of a JSON string, without a torn escape at its end. */
 const STRING_HEAD = /^(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*/
 
-/** Path and shown text of an endless record; undefined where not even they are there. */
+/** Returns path and shown text of an endless record; undefined if its head lacks them. */
 export function readHead(head: string): LineRecord | undefined {
   const found = HEAD.exec(head)
   if (found === null) return undefined

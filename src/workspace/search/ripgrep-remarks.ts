@@ -1,13 +1,14 @@
-// What ripgrep says on stderr with --debug, taken apart as it comes. Pure. Its remarks about single files are
-// kept for the answer; of the rest two things are needed: which rule files it has read, and which files it has
-// left at a NUL byte without a word on stdout. The forms are those of the ripgrep that ships with the daemon.
-// A file's name may hold a line break and look like a remark: what is taken from here is looked at on the disk.
+// Remarks: what ripgrep writes to stderr with --debug, read as it comes. Pure. Messages about single files are kept for
+// the answer. Of the debug lines two things are read: which rule files ripgrep has read, and in which files it has
+// stopped at a NUL byte without a record on stdout. The forms are those of the ripgrep that ships with the daemon. A
+// file name may hold a line break and look like a message, so paths from here are checked on the disk before they are
+// used.
 
-/** Bytes of remarks that are kept; the rest is read and dropped. */
+/** Characters of messages that are kept; the rest is read and dropped. */
 const KEPT_BYTES = 64 * 1024
-/** Longest line that is looked at; no path is as long. */
+/** Longest line that is read, in bytes; no path is as long. */
 const LINE_BYTES = 32 * 1024
-/** Rule files and files left at a NUL byte that are remembered. */
+/** Rule files that are remembered, and files with a NUL byte. */
 export const MOST_FILES = 10_000
 
 const DEBUG = 'rg: DEBUG|'
@@ -17,17 +18,17 @@ const SKIPPED = 'rg: DEBUG|ignore::walk|'
 
 export class RipgrepRemarks {
   readonly ruleFiles: string[] = []
-  /** By path, as shown: the offset of the first NUL byte. */
+  /** Offset of the first NUL byte, by path as ripgrep writes it. */
   readonly binaries = new Map<string, number>()
-  /** Entries that were left out by a rule, a glob or because they are hidden. */
+  /** Entries left out by a rule, a glob or because they are hidden. */
   skipped = 0
-  /** More was said than is kept. */
+  /** True if messages were dropped. */
   cut = false
   #kept = ''
   #held: Uint8Array[] = []
   #heldBytes = 0
 
-  /** What was said that is no debugging, as it was said. */
+  /** The messages that are no debug lines. */
   get said(): string {
     return this.#kept.trim()
   }

@@ -1,5 +1,5 @@
-// One run of ripgrep: its lines go to a sink as they come, its remarks are kept, and the child is killed as soon
-// as the sink has enough, the signal aborts, or what it says makes the run worthless.
+// `runRipgrep(ripgrep, run, signal)` runs ripgrep once: `run.take` gets its lines as they come, its remarks are kept,
+// and the child is killed as soon as `take` has enough, `heed` finds the run worthless, or the signal aborts.
 
 import type { Readable } from 'node:stream'
 import type { LineRecord } from './line-record.ts'
@@ -25,25 +25,28 @@ export interface RipgrepRun {
   readonly argv: Argv
   readonly operands?: readonly Operand[]
   readonly cwd: string
-  /** Takes the next record; true: enough. */
+  /** Takes the next record; returns true if no more are needed. */
   readonly take: (record: LineRecord | FileEnd) => boolean
-  /** Looks at the remarks so far; true: the run is worth nothing. */
+  /** Looks at the remarks so far; returns true if the run is worthless. */
   readonly heed?: (remarks: RipgrepRemarks) => boolean
 }
 
 export interface RipgrepOutcome {
-  /** `enough`: it was killed because no more was needed; `worthless`: because of what it said. */
+  /** `enough`: killed because no more was needed; `worthless`: killed because of its remarks. */
   readonly ended: 'by itself' | 'enough' | 'worthless'
-  /** It took the query and went through all files. */
+  /** True if ripgrep accepted the query and searched all files. */
   readonly complete: boolean
   readonly exit: ChildExit
   readonly remarks: RipgrepRemarks
   readonly endless?: RipgrepBatch['endless']
 }
 
-/** Bytes kept of what a short run prints. */
+/** Bytes of a short run's output that are kept. */
 const SHORT_BYTES = 64 * 1024
 
+/**
+ * Resolves when the child has ended. Rejects when `signal` aborts, with its reason, or if ripgrep cannot be started.
+ */
 export async function runRipgrep(ripgrep: Ripgrep, run: RipgrepRun, signal: AbortSignal): Promise<RipgrepOutcome> {
   await using child = await start(ripgrep, run)
   using _stopping = killOnAbort(child, signal)
@@ -81,7 +84,7 @@ async function readRecords(stdout: Readable, take: RipgrepRun['take']): Promise<
   return { enough: false, complete }
 }
 
-/** Runs to the end and gives what was printed, up to 64 KiB. */
+/** Runs ripgrep to its end and resolves with its output, up to 64 KiB. */
 export async function runShort(ripgrep: Ripgrep, run: Omit<RipgrepRun, 'take'>, signal: AbortSignal): Promise<string> {
   await using child = await start(ripgrep, run)
   using _stopping = killOnAbort(child, signal)
@@ -111,7 +114,7 @@ function operandBytes({ path, raw }: Operand): Uint8Array {
   return path.startsWith('/') ? bytes : Buffer.concat([Buffer.from('./'), bytes])
 }
 
-/** ripgrep starts no processes: with it ended, nothing is left to be looked for. */
+/** ripgrep starts no processes: when it has ended, none is left. */
 async function ended(child: Child): Promise<ChildExit> {
   const exit = await child.exited
   child.release()
@@ -126,7 +129,7 @@ function killOnAbort(child: Child, signal: AbortSignal): Disposable {
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', kill) }
 }
 
-/** Reads to the end. A stream that is torn down ends like any other. */
+/** Reads to the end. A stream that is destroyed counts as ended. */
 async function eachChunk(stream: Readable, use: (chunk: Uint8Array) => void): Promise<void> {
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) use(chunk)

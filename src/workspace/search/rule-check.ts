@@ -1,6 +1,7 @@
-// Whether ripgrep, deciding by the rule files that it says it has read, has decided as git would. It is looked
-// at while ripgrep runs, a few files at a time. Rules that the two read differently are rare, so the answer
-// mostly is yes; where it is no, the search is done over with the files that our own walk admits.
+// `RuleCheck` decides whether ripgrep, by the rule files that it says it has read, has chosen files as git would. It
+// reads those files while ripgrep runs, a few at a time: `take(files)`, then `finish(signal)`. Rules that the two read
+// differently are rare, so the answer is mostly yes; if it is no, the search is done again with the files of our own
+// walk.
 
 import { dirname, join, resolve } from 'node:path'
 import { lstat } from '../../base/path-calls.ts'
@@ -13,18 +14,19 @@ import { open } from 'node:fs/promises'
 import { RULE_FILE_BYTES } from '../../threads/walk/git-rules.ts'
 import type { GitHome } from '../../threads/walk/walk-job.ts'
 
-/** Files looked at at a time. */
+/** Files read at a time. */
 const AT_A_TIME = 8
 
-/** What ripgrep reads in a repository besides the files among the others. */
+/** The rule file of a repository that lies outside its tree. */
 const INFO = '/.git/info/exclude'
 
 export class RuleCheck {
   readonly #target: SearchTarget
   readonly #waiting: string[] = []
   readonly #working = new Set<Promise<void>>()
-  /** Directories with rules of their own that lie in no repository below the target, and roots of repositories. */
+  /** Directories that hold rules, roots of repositories left out. */
   readonly #ruled = new Set<string>()
+  /** Roots of repositories. */
   readonly #repositories = new Set<string>()
   #taken = 0
   #odd = false
@@ -33,20 +35,20 @@ export class RuleCheck {
     this.#target = target
   }
 
-  /** One of the files is read otherwise by git. */
+  /** True if git reads one of the files differently. */
   get odd(): boolean {
     return this.#odd
   }
 
-  /** Takes the list of the rule files so far, which only grows. */
+  /** Takes the list of rule files that ripgrep has read so far; the list only grows. */
   take(files: readonly string[]): void {
-    // More than are remembered: what the others say is not known.
+    // Files beyond this number are not remembered, so their rules are not known.
     if (files.length > MOST_FILES) this.#odd = true
     while (this.#taken < files.length) this.#waiting.push(resolve(this.#target.directory, files[this.#taken++] ?? ''))
     while (this.#working.size < AT_A_TIME && this.#waiting.length > 0 && !this.#odd) this.#work()
   }
 
-  /** Whether all that were taken are read alike by both. */
+  /** Resolves with true if both read all files that were taken alike. */
   async finish(signal: AbortSignal): Promise<boolean> {
     while (this.#working.size > 0 && !this.#odd) {
       await Promise.race(this.#working)
@@ -73,7 +75,7 @@ export class RuleCheck {
     if (dotGit !== undefined) this.#repositories.add(directory)
     else this.#ruled.add(directory)
     const text = await readRuleText(file)
-    // git follows no link to rules among the files.
+    // git follows no link to a .gitignore in the tree.
     if (text === undefined || !fileReadAlike(text) || (stats?.isSymbolicLink() === true && !inRepository))
       this.#odd = true
     if (dotGit !== undefined && directory !== this.#target.repository && (await hasOwnRules(directory)))
@@ -81,8 +83,8 @@ export class RuleCheck {
   }
 
   /**
-   * Outside every repository ripgrep is told to look for none, so rules beside repositories would count inside
-   * them.
+   * Returns true if rules outside repositories reach into one: ripgrep is told to look for no repository there, so such
+   * rules would count inside it.
    */
   #rulesReachIntoRepositories(): boolean {
     if (this.#target.repository !== undefined) return false
@@ -98,7 +100,7 @@ async function lookAt(path: string) {
 }
 
 /**
- * Whether a repository below the one that is searched says more about what it ignores than ripgrep hears: a file of
+ * Resolves with true if a repository below the searched directory has rules that ripgrep does not read: a file of
  * excludes in its configuration, or rules of a repository that is kept elsewhere.
  */
 async function hasOwnRules(root: string): Promise<boolean> {
@@ -113,12 +115,13 @@ async function hasOwnRules(root: string): Promise<boolean> {
   return rules.split('\n').some((line) => line.trim() !== '' && !line.startsWith('#'))
 }
 
-// Reading of rule files and of git's configuration from the main thread, which may not wait: which file holds
-// the user's own excludes. Nothing that could block is opened, and no more is read than rules can have.
-
+/** For reading on the main thread: opening a FIFO or a device must not block. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 
-/** The text of a file of rules or settings; undefined where there is none, or none that can be read as such. */
+/**
+ * Resolves with the text of a file of rules or settings; undefined if it is missing, no regular file, too large or
+ * unreadable.
+ */
 export async function readRuleText(path: string): Promise<string | undefined> {
   try {
     await using file = await open(path, FLAGS)
@@ -130,7 +133,7 @@ export async function readRuleText(path: string): Promise<string | undefined> {
   }
 }
 
-/** The path of the file with the user's own excludes, seen from the repository at `root`; undefined: there is none. */
+/** Resolves with the path of the user's own excludes, for the repository at `root`; undefined: there is none. */
 export async function ownExcludes(home: GitHome, root: string | undefined): Promise<string | undefined> {
   const reading = excludesFile(home, root)
   let step = reading.next()

@@ -1,6 +1,6 @@
-// Puts the answer of a content search together from line records. Pure. It
-// decides when enough is known, so that ripgrep can be stopped: one match more than wanted has been
-// seen and the last wanted one has its context, or the texts have used up their 8 MiB.
+// `ResultCollector` makes the answer of a content search from line records: `add` each, then `result()`. Pure. It
+// decides when ripgrep can be stopped: when one match more than wanted has come and the last wanted one has its
+// context, or when the texts have used up their 8 MiB.
 
 import { posix } from 'node:path'
 import { bytesOfText, shownText } from '../../base/bytes-text.ts'
@@ -8,10 +8,10 @@ import type { ContentQuery, SearchTarget } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'
 import { fileKey, shownNames } from './file-names.ts'
 
-/** Bytes (as UTF-16 halves: characters) of all texts in one answer; beyond it the answer counts as capped. */
+/** UTF-16 units of all texts in one answer; beyond them the answer counts as capped. */
 export const RESULT_CHARACTERS = 8 * 1024 * 1024
 
-/** Warnings told one by one; the rest are counted. */
+/** Warnings that the answer has; the others are counted. */
 export const WARNINGS_TOLD = 20
 
 export interface ContentMatch {
@@ -25,11 +25,11 @@ export interface ContentMatch {
   lossy?: true
 }
 
-/** The flat form, which some clients read. */
+/** A match in the flat list, which some clients read. */
 export interface FlatMatch {
   path: string
   line_number: number
-  /** The text again: the SDK's command line prints this one. */
+  /** The same as `text`: the SDK's command line prints this field. */
   line: string
   column?: number
   text: string
@@ -65,7 +65,7 @@ export interface FoundFile {
   readonly raw: Buffer | undefined
 }
 
-/** One answer in the making. */
+/** The answer of one search while it is made. */
 export class ResultCollector {
   readonly #query: ContentQuery
   readonly #target: SearchTarget
@@ -75,11 +75,11 @@ export class ResultCollector {
   #capped = false
   #timedOut = false
   #characters = 0
-  /** Of the lines at hand. */
+  /** Key of the file whose lines come at present. */
   #file: string | undefined
-  /** Its last lines, for the context of the next match. */
+  /** Last lines of that file, for the context of the next match. */
   #recent: LineRecord[] = []
-  /** Its matches that still lack lines after them. */
+  /** Matches of that file that still lack lines after them. */
   #open: FoundMatch[] = []
 
   constructor(query: ContentQuery, target: SearchTarget) {
@@ -95,7 +95,7 @@ export class ResultCollector {
     return this.#capped
   }
 
-  /** The files that something was found in. */
+  /** Returns the files with matches. */
   files(): FoundFile[] {
     const records = new Map(this.#found.map(({ record }) => [fileKey(record), record]))
     return [...records].map(([key, { path, pathBytes }]) => {
@@ -103,12 +103,12 @@ export class ResultCollector {
     })
   }
 
-  /** Matches found in the file so far. */
+  /** Returns the number of matches found in the file so far. */
   countIn(file: string): number {
     return this.#found.filter(({ record }) => fileKey(record) === file).length
   }
 
-  /** Takes the next record; true: nothing further is needed. */
+  /** Takes the next record; returns true if no more are needed. */
   add(record: LineRecord): boolean {
     const around = this.#query.contextLines
     this.#turnTo(fileKey(record))
@@ -125,12 +125,12 @@ export class ResultCollector {
     return this.#capped && (this.#open.length === 0 || this.#characters > RESULT_CHARACTERS)
   }
 
-  /** Takes a last match although the answer is capped already; no context will come. */
+  /** Takes a last match although the answer is capped; it has no context. */
   addCapped(record: LineRecord): void {
     if (this.#found.length < this.#query.maxResults) this.#accept(record, 0)
   }
 
-  /** Starts over. */
+  /** Empties the answer, for another search of the same query. */
   clear(): void {
     this.#found = []
     this.#warnings.length = 0
@@ -140,19 +140,19 @@ export class ResultCollector {
     this.#turnTo(undefined)
   }
 
-  /** Takes back what was found in a file: it is searched again. */
+  /** Removes the matches of a file. */
   forget(file: string): void {
     this.#found = this.#found.filter(({ record }) => fileKey(record) !== file)
     this.#turnTo(undefined)
   }
 
-  /** The answer is not whole, and why. */
+  /** Marks the answer as incomplete, with the reason. */
   cap(warning: string): void {
     this.#capped = true
     this.warn(warning)
   }
 
-  /** The time was up before the search was through. */
+  /** Marks the answer as cut by its deadline. */
   endLate(): void {
     this.#timedOut = true
     this.#capped = true
@@ -187,7 +187,7 @@ export class ResultCollector {
     }
   }
 
-  /** The records of one file come one after the other, so another file's lines are around none of its matches. */
+  /** Turns to another file. Records of one file come one after the other, so earlier lines are no context any more. */
   #turnTo(file: string | undefined): void {
     if (this.#file === file) return
     this.#file = file
@@ -195,7 +195,7 @@ export class ResultCollector {
     this.#open = []
   }
 
-  /** Gives `record` as a line after to the matches it follows. */
+  /** Adds `record` as a line after the matches that it follows. */
   #place(record: LineRecord, around: number): void {
     for (const { record: of, match } of this.#open) {
       if (record.line > of.line + around) continue
@@ -237,13 +237,16 @@ function flatMatch({ record, match }: FoundMatch, directory: string): FlatMatch 
   return { ...flat, lossy_name: true, path_base64: bytes.toString('base64') }
 }
 
-/** Of a path that is not UTF-8. The directory is text that may hold bytes; what ripgrep says of a file comes as bytes. */
+/**
+ * Returns the bytes of a path that is not UTF-8. The directory is text that may hold bytes (bytes-text.ts); ripgrep's
+ * path comes as bytes.
+ */
 function bytesOf(at: string, directory: string, { pathBytes }: LineRecord): Buffer | undefined {
   if (pathBytes === undefined) return at.isWellFormed() ? undefined : bytesOfText(at)
   return Buffer.concat([bytesOfText(directory === '/' ? '/' : `${directory}/`), Buffer.from(pathBytes, 'base64')])
 }
 
-/** Files in the order of their names, those of one text one after the other. */
+/** Orders files by path; files with the same text by their bytes. */
 function compare(a: LineRecord, b: LineRecord): number {
   return order(a.path, b.path) || order(a.pathBytes ?? '', b.pathBytes ?? '')
 }

@@ -1,5 +1,5 @@
-// Finds out what the `path` of a content search is before ripgrep is started on it: a directory, a file
-// to be searched alone, or nothing that can be searched. Nothing is opened, so a FIFO cannot block.
+// `searchTarget(path)` finds out what the path of a content search is before ripgrep is started: a directory, or a file
+// to be searched alone; anything else is refused. Nothing is opened, so a FIFO cannot block.
 
 import type { Stats } from 'node:fs'
 import { constants } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { remoteCall } from '../files/mounts/remote-calls.ts'
 import type { SearchTarget } from './content-query.ts'
 import { forbiddenToWalks } from '../../threads/walk/mounts.ts'
 
+/** Rejects with `not_found`, `forbidden`, `not_regular`, or `timeout` of a mount that does not answer. */
 export async function searchTarget(path: string, judged?: JudgedTarget): Promise<SearchTarget> {
   const at = judged?.at ?? path
   const { stats, real } = await remoteCall(path, () => seen(at)).catch((error: unknown) => {
@@ -40,15 +41,15 @@ export async function searchTarget(path: string, judged?: JudgedTarget): Promise
 
 /** The start of a search for a caller that is not allowed everything. */
 export interface JudgedTarget {
-  /** A path for our children that leads to what was opened and judged. */
+  /** A path, valid in child processes, of the opened and judged directory or file. */
   readonly at: string
-  /** Places without links that are left out. */
+  /** Real paths that are left out. */
   readonly withheld: readonly string[]
 }
 
 /**
- * One call at a time, so that it takes one of the threads if the file system does not answer. Throws what the system says
- * of a place that is closed to us; ripgrep would be started in it all the same.
+ * One call at a time, so that one thread is taken if the file system does not answer. Throws the system's error for a
+ * place that the daemon may not read, since ripgrep would start in it all the same.
  */
 async function seen(path: string): Promise<{ stats: Stats; real: string }> {
   const stats = await stat(path)
@@ -56,7 +57,7 @@ async function seen(path: string): Promise<{ stats: Stats; real: string }> {
   return { stats, real: await realpath(path) }
 }
 
-/** The places below `directory`, relative to it; what lies in one of them needs no mention. */
+/** Returns the places below `directory`, relative to it, without those that lie in another. */
 export function barredBelow(directory: string, places: ReadonlySet<string>): string[] {
   const prefix = directory === '/' ? '/' : `${directory}/`
   return [...places]
@@ -64,7 +65,7 @@ export function barredBelow(directory: string, places: ReadonlySet<string>): str
     .map((place) => place.slice(prefix.length))
 }
 
-/** The nearest of `directory` and those above it that holds `.git`. */
+/** Resolves with the nearest of `directory` and those above it that holds `.git`. */
 async function repositoryOf(directory: string): Promise<string | undefined> {
   for (let at = directory; ; at = posix.dirname(at)) {
     const found = await remoteCall(at, () => lstat(posix.join(at, '.git'))).then(

@@ -1,6 +1,7 @@
-// Searching files that are named to ripgrep one by one. A NUL byte in the first 64 KiB makes a file binary and
-// leaves it out, as in every search of a directory; one that comes later is a stray byte in a text, which is
-// then read to its end as text. A file that the caller has named is text whatever is in it.
+// Searches files whose names are given to ripgrep: `searchListedTree` those that our own walk admits, `searchAsText`
+// single ones. A NUL byte in the first 64 KiB makes a file binary and leaves it out, as in every search of a directory;
+// a later one is a stray byte, and the file is searched to its end as text. A file that the caller has named is always
+// text.
 
 import type { ContentQuery } from './content-query.ts'
 import type { LineRecord } from './line-record.ts'
@@ -13,11 +14,12 @@ import type { Access } from '../files/opening/access.ts'
 import type { Walkers } from '../listing/walkers.ts'
 import type { FilesJob, WalkSummary } from '../../threads/walk/walk-job.ts'
 
-/** Where a NUL byte makes a file binary: ripgrep looks at its first buffer before it searches any of it. */
+/** Bytes at the beginning in which a NUL makes a file binary: ripgrep's first buffer. */
 export const BINARY_PROBE = 64 * 1024
 
 /** Bytes of names on one command line; the system takes at least 128 KiB, mostly 2 MiB. */
 const OPERAND_BYTES = 96 * 1024
+/** Names on one command line. */
 const OPERANDS = 2000
 
 export interface Search {
@@ -25,7 +27,7 @@ export interface Search {
   readonly query: ContentQuery
   /** The working directory. */
   readonly directory: string
-  /** Given: what the one file is told by, which ripgrep is given as it is open. */
+  /** Given if ripgrep searches one opened file: the name that the answer shows for it. */
   readonly name?: string | undefined
   readonly collector: ResultCollector
 }
@@ -48,7 +50,7 @@ export async function searchListed(
   return await runRipgrep(search.ripgrep, { argv, operands, cwd: search.directory, take }, signal)
 }
 
-/** Searches files as text; what was found in one before gives way when its first line comes. */
+/** Searches files as text; earlier matches of a file are removed when its first line comes. */
 export async function searchAsText(
   search: Search,
   operands: readonly Operand[],
@@ -65,7 +67,7 @@ export async function searchAsText(
   return await runRipgrep(search.ripgrep, { argv, operands, cwd: search.directory, take }, signal)
 }
 
-/** A file in which a NUL byte stands behind the first 64 KiB. */
+/** A file with its first NUL byte behind the first 64 KiB. */
 export interface Late extends Operand {
   readonly offset: number
 }
@@ -75,7 +77,7 @@ export function noteLate(late: Map<string, Late>, file: Omit<FileEnd, 'kind' | '
   late.set(fileKey(file), { path: file.path, raw, offset })
 }
 
-/** As many of the operands as one command line takes, one group after the other. */
+/** Splits the operands into groups that one command line takes. */
 export function commandLines(operands: readonly Operand[]): Operand[][] {
   const lines: Operand[][] = []
   let bytes = Infinity
@@ -93,7 +95,7 @@ export function commandLines(operands: readonly Operand[]): Operand[][] {
   return lines
 }
 
-/** The lines of one file until it is known whether it is binary, which ripgrep says at its end. */
+/** Holds the lines of one file until ripgrep tells, at the file's end, whether it is binary. */
 class HeldFile {
   readonly #collector: ResultCollector
   #records: LineRecord[] = []
@@ -106,7 +108,7 @@ class HeldFile {
   add(record: LineRecord): boolean {
     this.#records.push(record)
     this.#characters += record.text.length
-    // More than an answer holds: no binary file has so many lines of text.
+    // More text than an answer holds: no binary file has that.
     return this.#characters > RESULT_CHARACTERS ? this.release() : false
   }
 
@@ -123,11 +125,7 @@ class HeldFile {
   }
 }
 
-// A search of the files that our own walk admits, handed to ripgrep by name: where ripgrep cannot be asked to
-// decide, because it reads a rule otherwise than git, or would spend its time on saying what it leaves out. It
-// takes longer than a search that ripgrep walks for itself, and means the same.
-
-/** Files that are waited for before ripgrep is started on them; a start takes as long as reading some hundred. */
+/** Files that are gathered before ripgrep is started on them; a start takes as long as reading some hundred. */
 const FILES_EACH = 1500
 
 interface ListedSearch extends Search {
@@ -138,7 +136,11 @@ interface ListedSearch extends Search {
   readonly late: Map<string, Late>
 }
 
-/** Calls `judge` with the outcome of each run; ends early where the answer is full. */
+/**
+ * Searches the files that our own walk admits, for rules that ripgrep reads differently from git, or where it would
+ * write a line about thousands of entries that it leaves out. This takes longer than a search in which ripgrep walks,
+ * and has the same result. Calls `judge` with the outcome of each run; ends early if the answer is full.
+ */
 export async function searchListedTree(
   search: ListedSearch,
   judge: (outcome: RipgrepOutcome) => Promise<void>,
