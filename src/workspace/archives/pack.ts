@@ -64,14 +64,13 @@ export function openPackers({ limit = 4, waiting = 16, waitMs = 10_000 }: Packer
       const roots = await rootsOf(paths, access, stack)
       const leftOut = access.everything ? undefined : await access.leftOut()
       const isFar = paths.some(leadsToRemote)
-      const leave = await (isFar ? far : near).enter(signal)
+      stack.defer(await (isFar ? far : near).enter(signal))
       const memory = new SharedArrayBuffer(SLOTS * SLOT_BYTES)
-      const opened = stack.move()
       const packer = new Packer({ roots, format, excludes, leftOut, memory }, isFar ? PATIENCE_MS : undefined, () => {
         running.delete(packer)
-        leave()
-        void opened.disposeAsync()
+        void held.disposeAsync()
       })
+      const held = stack.move() // not before: a thread that does not start holds nothing
       running.add(packer)
       return packer
     },

@@ -99,15 +99,26 @@ export class TerminalReader implements AsyncDisposable {
   #start(): RunningThread {
     const pipe = openPipe()
     const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer }
-    const port = new WorkerPort<ToReader, FromReader>(startWorker('terminal-reader', start), 'the terminal reader', {
-      heard: (message) => this.#hear(message),
-      failed: (reason) => this.#failed(reason),
-    })
+    const port = this.#startThread(start, pipe)
     // A thread in poll(2) would keep process.exit() from returning.
     process.once('exit', this.#stop)
     const up = Promise.withResolvers<void>()
     up.promise.catch(() => {}) // each caller of `open` hears of it
     return { port, pipe, up }
+  }
+
+  /** Throws what keeps the thread from starting, with the pipe closed. */
+  #startThread(start: ReaderStart, pipe: RunningThread['pipe']): RunningThread['port'] {
+    try {
+      return new WorkerPort<ToReader, FromReader>(startWorker('terminal-reader', start), 'the terminal reader', {
+        heard: (message) => this.#hear(message),
+        failed: (reason) => this.#failed(reason),
+      })
+    } catch (error) {
+      closeSync(pipe.reader)
+      closeSync(pipe.writer)
+      throw error
+    }
   }
 
   /** With terminals the error ends the daemon, as it is not caught: they cannot be served any more. */

@@ -28,8 +28,13 @@ export class ReaderThread implements AsyncDisposable {
     this.#wakeup = openWakeup()
     const start: ReaderStart = { wakeup: this.#wakeup }
     const limits = { maxYoungGenerationSizeMb: YOUNG_MIB }
-    const worker = startWorker(mode === 'inotify' ? 'inotify-reader' : 'polling-watcher', start, [], limits)
-    this.#port = new WorkerPort(worker, 'the watching thread', events)
+    try {
+      const worker = startWorker(mode === 'inotify' ? 'inotify-reader' : 'polling-watcher', start, [], limits)
+      this.#port = new WorkerPort(worker, 'the watching thread', events)
+    } catch (error) {
+      closeDescriptor(this.#wakeup) // the system gives no thread now
+      throw error
+    }
     process.on('exit', this.#atExit)
   }
 

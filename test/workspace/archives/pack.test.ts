@@ -260,6 +260,18 @@ t.test('T-07 the worker waits for its reader, and ends with it', async (t) => {
   t.equal(packers.running, 0, 'also when nothing was read')
 })
 
+t.test('a thread that does not start gives its place back, and closes what was opened for it', async (t) => {
+  const root = t.testdir({ app: { file: 'x' } })
+  await using small = openPackers({ limit: 1, waiting: 1, waitMs: 1 })
+  const uncloneable = { format: (() => undefined) as never } // the start of a thread that the system refuses fails alike
+  const before = readdirSync('/proc/self/fd').length
+  for (let i = 0; i < 3; i++) {
+    await t.rejects(small.pack(request([join(root, 'app')], uncloneable), never), { name: 'DataCloneError' })
+  }
+  t.equal(readdirSync('/proc/self/fd').length, before)
+  t.ok((await whole(await small.pack(request([join(root, 'app')]), never))).length > 0)
+})
+
 t.test('four at a time; others wait in line, or are told when to come again', async (t) => {
   const root = t.testdir({ app: { file: 'x' } })
   await using small = openPackers({ limit: 1, waiting: 1, waitMs: 2000 })
