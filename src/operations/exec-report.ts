@@ -64,10 +64,10 @@ export const outputFields = {
 
 export const taskReport = Type.Object({ ...fields, ...outputFields })
 
-type Entry = Static<typeof taskEntry>
-type Report = Rendered<Static<typeof taskReport>>
+type TaskEntry = Static<typeof taskEntry>
+type TaskReport = Rendered<Static<typeof taskReport>>
 
-export function taskEntryOf(task: Task): Entry {
+export function taskEntryOf(task: Task): TaskEntry {
   const { spec, end } = task
   const begun = task.startedAt.toISOString()
   return {
@@ -95,7 +95,7 @@ export function taskEntryOf(task: Task): Entry {
 }
 
 /** Returns the entry of a command of an earlier life: the facts that can still be told. */
-export function orphanEntry({ id, command, session, cwd, startedAt }: Orphan): Entry {
+export function orphanEntry({ id, command, session, cwd, startedAt }: Orphan): TaskEntry {
   const begun = startedAt.toISOString()
   return {
     id,
@@ -131,16 +131,16 @@ function endingOf({ end }: Task) {
 }
 
 /** Reports a task with the end of its output, as far as it is kept. */
-export function tailReport(task: Task): Promise<Report> {
+export function tailReport(task: Task): Promise<TaskReport> {
   return withOutput(task, task.tail('stdout'), task.tail('stderr'), 'front')
 }
 
 /** Reports a task with its output from the beginning, for the reply that waited for the end. */
-export function wholeReport(task: Task): Promise<Report> {
+export function wholeReport(task: Task): Promise<TaskReport> {
   return withOutput(task, task.head('stdout'), task.head('stderr'), 'back')
 }
 
-async function withOutput(task: Task, stdout: Excerpt, stderr: Excerpt, cut: 'front' | 'back'): Promise<Report> {
+async function withOutput(task: Task, stdout: Excerpt, stderr: Excerpt, cut: 'front' | 'back'): Promise<TaskReport> {
   const running = task.end === undefined
   const read = (excerpt: Excerpt) => {
     const short = excerpt.total > excerpt.bytes

@@ -8,7 +8,7 @@ export interface Numbers {
   colons: number
 }
 
-export interface Look {
+export interface TextLook {
   /** Bit n is set if attribute n of SGR is on. */
   bits: number
   /** Style of the underline; 0: none. */
@@ -19,7 +19,7 @@ export interface Look {
   under: number
 }
 
-export const PLAIN: Readonly<Look> = { bits: 0, line: 0, fore: 0, back: 0, under: 0 }
+export const PLAIN: Readonly<TextLook> = { bits: 0, line: 0, fore: 0, back: 0, under: 0 }
 
 /** Kinds of colour: one of the 16, one of the 256, red-green-blue. */
 const OF_16 = 1 << 24
@@ -32,7 +32,7 @@ const FORE = 38
 const BACK = 48
 const UNDER = 58
 
-export function setLook(look: Look, numbers: Numbers): void {
+export function setLook(look: TextLook, numbers: Numbers): void {
   const { list, count } = numbers
   for (let at = 0; at < Math.max(count, 1); at++) {
     const code = list[at] ?? 0
@@ -47,7 +47,7 @@ function isColon({ colons, count }: Numbers, at: number): boolean {
   return at < count && ((colons >>> at) & 1) === 1
 }
 
-function setOne(look: Look, code: number): void {
+function setOne(look: TextLook, code: number): void {
   if (code === 0) {
     look.bits = look.line = look.fore = look.back = look.under = 0
   } else if (code === 4) look.line = 1
@@ -62,7 +62,7 @@ function setOne(look: Look, code: number): void {
   else setUsual(look, code)
 }
 
-function setUsual(look: Look, code: number): void {
+function setUsual(look: TextLook, code: number): void {
   if (code >= 30 && code <= 37) look.fore = OF_16 | (code - 30)
   else if (code === 39) look.fore = 0
   else if (code >= 40 && code <= 47) look.back = OF_16 | (code - 40)
@@ -72,7 +72,7 @@ function setUsual(look: Look, code: number): void {
 }
 
 /** Sets the colour at `at`, with semicolons or colons; returns the index of its last number. */
-function setColour(look: Look, numbers: Numbers, at: number): number {
+function setColour(look: TextLook, numbers: Numbers, at: number): number {
   const { list, count } = numbers
   const kind = list[at + 1] ?? 0
   const colon = isColon(numbers, at + 1)
@@ -93,7 +93,7 @@ function setColour(look: Look, numbers: Numbers, at: number): number {
 }
 
 /** Returns the sequence that sets this look, independent of the look before. */
-export function lookSequence(look: Look): string {
+export function lookSequence(look: TextLook): string {
   const parts = ['0']
   for (let bit = 1; bit <= 9; bit++) if ((look.bits >>> bit) & 1) parts.push(String(bit))
   if ((look.bits >>> OVERLINE_BIT) & 1) parts.push(String(OVERLINE))

@@ -2,13 +2,13 @@
 // cells, so it is a few hundred bytes and plain: it is stored as JSON between two slices. Where terminals differ, it
 // does as xterm.js does. Pure.
 
-import { PLAIN, type Look } from './look.ts'
+import { PLAIN, type TextLook } from './look.ts'
 
 export interface Cursor {
   /** Column from 0. Equal to the number of columns: the line is full, and the next character begins another. */
   x: number
   y: number
-  look: Look
+  look: TextLook
   sets: string[]
   /** Index of the set in use. */
   shift: number

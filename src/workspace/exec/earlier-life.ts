@@ -5,7 +5,7 @@
 
 import { readFile, readlink } from 'node:fs/promises'
 import { awayFrom, markedProcesses, type Leftovers, type MarkedProcess } from '../processes/mark.ts'
-import { ageMs, entryOf, isAlive, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
+import { ageMs, processOf, isAlive, isDead, processes, type ProcessEntry } from '../processes/process-table.ts'
 import { sendToAll, type SessionSignal } from '../processes/session.ts'
 import { COMMAND_END, endSession, type ProcessSession } from '../processes/session-end.ts'
 
@@ -119,7 +119,7 @@ class LeftSession implements ProcessSession {
 
   #members(): readonly ProcessEntry[] | undefined {
     try {
-      const leader = entryOf(this.#session)
+      const leader = processOf(this.#session)
       if (leader !== undefined && leader.started !== this.#leaderStarted) return []
       return [...processes()].filter((one) => one.session === this.#session && !isDead(one))
     } catch {

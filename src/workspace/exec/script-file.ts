@@ -9,7 +9,7 @@ import { errnoOf, Fault } from '../../base/fault.ts'
 import { freshRandom } from '../../base/fresh-random.ts'
 import { openMemoryFile } from '../../native/files.ts'
 import { ARGUMENT_BYTES } from '../processes/program-path.ts'
-import type { CommandPlan } from './command.ts'
+import type { CommandPlan } from './command-plan.ts'
 import { shellScript } from './shell-words.ts'
 
 interface StartableCommand extends AsyncDisposable {

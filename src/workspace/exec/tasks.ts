@@ -5,7 +5,7 @@
 import { Fault, quote } from '../../base/fault.ts'
 import type { Children } from '../processes/child.ts'
 import { awayFrom, leftoversOfAll, type Leftovers } from '../processes/mark.ts'
-import { planCommand } from './command.ts'
+import { planCommand } from './command-plan.ts'
 import { startable } from './script-file.ts'
 import { EarlierLife } from './earlier-life.ts'
 import { SessionWatch } from './session-watch.ts'

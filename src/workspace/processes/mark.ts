@@ -4,7 +4,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { takeTurns } from '../../base/waiting.ts'
-import { entryOf, isDead, processes, type ProcessEntry } from './process-table.ts'
+import { processOf, isDead, processes, type ProcessEntry } from './process-table.ts'
 
 export const MARK_VARIABLE = 'WORKSPACE_RUNTIME_MARK'
 
@@ -111,7 +111,7 @@ async function nameOf(pid: number): Promise<string> {
 /** Returns the start time of a process in ticks; 0 if it cannot be told. */
 export function startedAt(pid: number): number {
   try {
-    return entryOf(pid)?.started ?? 0
+    return processOf(pid)?.started ?? 0
   } catch {
     return 0
   }

@@ -46,13 +46,13 @@ export function* processes(): Generator<ProcessEntry> {
   const names = readdirSync('/proc').filter((name) => /^[0-9]/.test(name))
   if (names.length === 0) throw new Fault('unavailable', '/proc shows no processes: it is not mounted here')
   for (const name of names) {
-    const entry = entryOf(name)
+    const entry = processOf(name)
     if (entry !== undefined) yield entry
   }
 }
 
 /** Returns one process; undefined if none has that number. Throws if no descriptor is free to look with. */
-export function entryOf(pid: number | string): ProcessEntry | undefined {
+export function processOf(pid: number | string): ProcessEntry | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch (error) {

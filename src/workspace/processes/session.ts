@@ -4,7 +4,7 @@
 // session-end.ts.
 
 import { errnoOf } from '../../base/fault.ts'
-import { entryOf, isDead, processes, type ProcessEntry } from './process-table.ts'
+import { processOf, isDead, processes, type ProcessEntry } from './process-table.ts'
 
 export type SessionSignal = 'SIGTERM' | 'SIGKILL' | 'SIGHUP' | 'SIGINT' | 'SIGCONT'
 
@@ -72,6 +72,6 @@ export function sendTo(group: number, signal: SessionSignal): boolean {
 
 /** Returns false if the number was given to another process since the look: the group may be a stranger's. */
 function isStill(member: ProcessEntry): boolean {
-  const now = entryOf(member.pid)
+  const now = processOf(member.pid)
   return now?.session === member.session && now.group === member.group && now.started === member.started
 }

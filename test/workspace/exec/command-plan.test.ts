@@ -1,7 +1,7 @@
 // Each form of a command (protocol.md#exec), one by one.
 
 import t from 'tap'
-import { planCommand, splitWords } from '../../../src/workspace/exec/command.ts'
+import { planCommand, splitWords } from '../../../src/workspace/exec/command-plan.ts'
 import { shellScript } from '../../../src/workspace/exec/shell-words.ts'
 
 const argv = (words: string[], mode: string) => planCommand(words, mode).argv
