@@ -1,5 +1,5 @@
 // The signals of the process: which ones end it, in order at the first and at once at the second, which one asks
-// for the token to be read anew, and which one does nothing.
+// for the token to be read anew, and which one does nothing; and StartError, the reason not to start.
 
 import { isatty } from 'node:tty'
 
@@ -28,9 +28,10 @@ export function exitAtNextSignal(first: string): void {
   })
 }
 
-// A reason not to start, for the operator to change: main prints it as one line and exits with code 2
-// before anything listens (configuration.md).
-
+/**
+ * A reason not to start, for the operator to change: main prints it as one line and exits with code 2
+ * before anything listens (configuration.md).
+ */
 export class StartError extends Error {
   override readonly name = 'StartError'
   readonly exitCode = 2

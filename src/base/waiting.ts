@@ -1,6 +1,7 @@
 // Waits that something else ends: an event, the signal of the caller, or the time, whichever comes first. However it
 // ends, the listener on the signal and the timer are taken back in the same moment: a signal may live for hours and a
-// wait on it be repeated ten thousand times.
+// wait on it be repeated ten thousand times. `takeTurns` is for long work on the main thread, which gives the loop back.
+
 import { setImmediate } from 'node:timers/promises'
 
 /** Ends a wait with its value; only the first call counts. */
@@ -75,10 +76,7 @@ export class Waiters {
   }
 }
 
-// Gives the main loop back during long work that has to be done on it (protocol.md#limits: no request holds it
-// for more than 50 ms).
-
-/** Work goes on this long before the loop gets its turn; a step itself may take as long again. */
+/** Work goes on this long before the loop gets its turn, and a step may take as long again: protocol.md#limits allows 50 ms. */
 const TURN_MS = 8
 
 /** Returns a function to be awaited between steps: it lets the loop run once where a turn is over. */

@@ -164,9 +164,10 @@ function unreachable(url: string, error: unknown): string {
   return `the daemon at ${url} does not answer (${cause}); is it running there?`
 }
 
-// One message on its way from stdio to HTTP: which headers its body asks for, in the era it speaks, and what a
-// failure on the way is in JSON-RPC. Pure.
-
+/**
+ * One message on its way from stdio to HTTP: which headers its body asks for, in the era it speaks, and what a
+ * failure on the way is in JSON-RPC. Pure.
+ */
 interface Outgoing {
   /** Undefined for notifications and responses. */
   readonly id: RequestId | undefined

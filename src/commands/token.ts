@@ -88,9 +88,10 @@ async function firstLine(input: Readable): Promise<string> {
   return line.endsWith('\r') ? line.slice(0, -1) : line
 }
 
-// The token that a daemon would serve now, and what is wrong with the files it stands in: who else could read or
-// replace them. Looks only; a start would close them to others by itself, or refuse them.
-
+/**
+ * The token that a daemon would serve now, and what is wrong with the files it stands in: who else could read or
+ * replace them. Looks only; a start would close them to others by itself, or refuse them.
+ */
 export interface TokenCheck {
   /** Undefined: a daemon would not start, or make one first. */
   readonly token: string | undefined

@@ -1,5 +1,5 @@
-// Extended attributes, which hold ACLs too: a file that replaces another takes them over (F-10).
-// The calls are synchronous; on local disks they take microseconds.
+// System calls on files that Node lacks: extended attributes, renaming that never replaces, holes, syncfs, times to the
+// nanosecond, files in memory. Those without a Promise are synchronous; on local disks they take microseconds.
 
 import { bytesOfText } from '../base/bytes-text.ts'
 import { checked, errnoName, lastErrno, libc, systemError } from './libc.ts'
@@ -51,9 +51,10 @@ function ended(path: string): Buffer {
   return Buffer.concat([bytesOfText(path), Buffer.alloc(1)])
 }
 
-// Renaming that never replaces (renameat2(2) with RENAME_NOREPLACE): the kernel looks and acts in one step, so
-// a name that another program makes meanwhile stays. By number, since older C libraries lack the function.
-
+/**
+ * renameat2(2) with RENAME_NOREPLACE: the kernel looks and acts in one step, so a name that another program makes meanwhile
+ * stays. By number, since older C libraries lack the function.
+ */
 const SYS_RENAMEAT2: Readonly<Record<string, number>> = { x64: 316, arm64: 276 }
 
 const AT_FDCWD = -100
@@ -75,9 +76,10 @@ export function renameNoReplace(from: string, to: string): boolean {
   throw systemError('renameat2', errno)
 }
 
-// Where the data of a sparse file lies (lseek(2) with SEEK_DATA): holes are neither read nor written when it is
-// copied. The call moves the descriptor's own position, so its user reads and writes by position.
-
+/**
+ * lseek(2) with SEEK_DATA: holes of a sparse file are neither read nor written when it is copied. The call moves the
+ * descriptor's position, so its user reads and writes by position.
+ */
 const SEEK_DATA = 3
 
 const lseek = libc.func('long lseek(int fd, long offset, int whence)')
@@ -89,19 +91,18 @@ export function nextData(fd: number, at: number): number | undefined {
   return errnoName(lastErrno()) === 'ENXIO' ? undefined : at // a file system that cannot tell has data everywhere
 }
 
-// Writing a whole file system to its disk: one call for a tree of files, which may take seconds and so does not run
-// on the thread that asks.
-
+/** One call for a whole file system; it may take seconds, so it does not run on the thread that asks. */
 const syncfs = libc.waiting('int syncfs(int fd)')
 
-/** Everything of the file system in which `fd` is open. */
+/** Writes the file system in which `fd` is open to its disk. */
 export async function flushFileSystem(fd: number): Promise<void> {
   if ((await syncfs(fd)) === -1) throw systemError('syncfs', constants.errno.EIO)
 }
 
-// Times of files to the nanosecond: Node's own calls take them as floating point, which at today's dates keeps
-// some 240 ns. struct timespec is two 64-bit numbers on 64-bit Linux.
-
+/**
+ * Times to the nanosecond: Node takes them as floating point, which at today's dates keeps some 240 ns. struct timespec is
+ * two 64-bit numbers on 64-bit Linux.
+ */
 const FUTIMENS = 'int futimens(int fd, const void *times)'
 const UTIMENSAT = 'int utimensat(int directory, const void *path, const void *times, int flags)'
 
@@ -178,9 +179,10 @@ function endedBytes(path: Buffer): Buffer {
   return Buffer.concat([path, Buffer.alloc(1)])
 }
 
-// A file that is nowhere but in memory (memfd_create(2)): it needs no directory to be made in, and is gone when the
-// last descriptor of it is closed. By number, since older C libraries lack the function.
-
+/**
+ * memfd_create(2): a file in memory needs no directory, and is gone when its last descriptor is closed. By number, since
+ * older C libraries lack the function.
+ */
 const SYS_MEMFD_CREATE: Readonly<Record<string, number>> = { x64: 319, arm64: 279 }
 const MFD_CLOEXEC = 1
 

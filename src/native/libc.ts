@@ -161,11 +161,12 @@ function openDescriptors(): number[] {
   }
 }
 
-// Descriptors to wait for with poll(2), in memory that is used again for each wait: the loop of a thread that
-// waits thousands of times a second. Entries are numbered in the order in which they are added.
-
 const FIRST_ENTRIES = 16
 
+/**
+ * Descriptors to wait for with poll(2), in memory that is used again for each wait: for threads that wait thousands of times a
+ * second. Entries are numbered in the order in which they are added.
+ */
 export class PollSet {
   #entries = Buffer.alloc(FIRST_ENTRIES * POLLFD.bytes)
   #count = 0
@@ -199,10 +200,9 @@ export class PollSet {
   }
 }
 
-// The kernel's random bytes by getrandom(2), which needs neither a descriptor nor a file: glibc 2.25, musl 1.1.20.
-
 const getrandom = libc.func('long getrandom(void *bytes, size_t count, unsigned int flags)')
 
+/** Fills `bytes` by getrandom(2), which needs neither a descriptor nor a file: glibc 2.25, musl 1.1.20. */
 export function fillRandom(bytes: Buffer): void {
   for (let filled = 0; filled < bytes.length;) {
     const got = Number(getrandom(bytes.subarray(filled), bytes.length - filled, 0))

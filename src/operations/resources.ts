@@ -231,9 +231,10 @@ export const resourceKinds = [
   },
 ] as unknown as readonly ResourceKind[] // each operation is one of its own schemas; the gate types the input by them
 
-// The changes of single paths as a stream of frames: first those that are watched, then each that has changed,
-// named once however often it changed since the last was taken.
-
+/**
+ * The changes of single paths as a stream of frames: first those that are watched, then each that has changed,
+ * named once however often it changed since the last was taken.
+ */
 async function* changesOf(
   watches: PathWatches,
   paths: readonly string[],

@@ -52,9 +52,10 @@ function residentBytes(): number {
   }
 }
 
-// An error that no code catches ends the daemon: the log tells it once, then exit code 1, so that the service manager
-// starts it anew from a known state (C-07). The log's own way out gives the line half a second.
-
+/**
+ * An error that no code catches ends the daemon: the log tells it once, then exit code 1, so that the service manager
+ * starts it anew from a known state (C-07). The log's own way out gives the line half a second.
+ */
 export function endOnDefects(log: Log): void {
   process.on('uncaughtException', (error, origin) => {
     log.error(origin === 'unhandledRejection' ? 'unhandled_rejection' : 'uncaught_exception', {

@@ -63,13 +63,13 @@ function managed(environment: Readonly<Record<string, string>>): boolean {
   return environment['INVOCATION_ID'] !== undefined || environment['NOTIFY_SOCKET'] !== undefined
 }
 
-// The socket that the service manager holds for us (sd_listen_fds(3)): descriptor 3, already listening, so that
-// connections wait while the daemon is restarted and no other program can take the port (C-03).
-
-/** The first descriptor that is handed over. */
+/**
+ * The first descriptor that is handed over (sd_listen_fds(3)). It listens already, so that connections wait while the daemon
+ * is restarted and no other program can take the port (C-03).
+ */
 const FIRST = 3
 
-/** The descriptor to listen on; undefined where none is meant for this process. Throws where it is none to use. */
+/** Returns the descriptor to listen on; undefined: none is meant for this process. Throws if it cannot be used. */
 function inheritedListener(environment: Readonly<Record<string, string>>, pid: number): number | undefined {
   const { LISTEN_PID: owner, LISTEN_FDS: count = '' } = environment
   if (owner !== String(pid)) return undefined
@@ -90,10 +90,11 @@ function inheritedListener(environment: Readonly<Record<string, string>>, pid: n
   return FIRST
 }
 
-// What the service manager is told (sd_notify(3)): a datagram to the socket that NOTIFY_SOCKET names. Node
-// cannot send one, libc can. Sending never waits; what the manager cannot take now is tried
-// again, in order, except for signs of life, of which the next one is as good.
-
+/**
+ * Notices to the service manager (sd_notify(3)), each a datagram to the socket that NOTIFY_SOCKET names. Node
+ * cannot send one, libc can. Sending never waits; what the manager cannot take now is tried
+ * again, in order, except for signs of life, of which the next one is as good.
+ */
 interface Notices extends Disposable {
   /** Assignments such as READY=1, sent as one message and tried again until they are taken. */
   tell(...assignments: readonly string[]): void
