@@ -8,12 +8,14 @@ import { workerData } from 'node:worker_threads'
 import { faultOfSystem, noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'
 import { pollReadable } from '../native/libc.ts'
+import { MountTable } from './watch/disk.ts'
 import { TreeWatch } from './watch/tree-watch.ts'
 import type { FromReader, ReaderStart, ToReader } from './watch/watch-job.ts'
 
 const { wakeup } = workerData as ReaderStart // given by reader-thread.ts alone
 const main = mainPort<ToReader, FromReader>()
 const watches = new Map<string, TreeWatch>()
+const mounts = new MountTable()
 const counter = Buffer.alloc(8)
 
 /** Milliseconds the thread sleeps at most, as a number poll(2) takes. */
@@ -22,13 +24,18 @@ const LONGEST_SLEEP = 3_600_000
 /** False when the thread is to end. */
 function handle(message: ToReader): boolean {
   if (message.type === 'end') return false
+  if (message.type === 'ask') {
+    main.say({ type: 'here' })
+    return true
+  }
   const known = watches.get(message.id)
   if (message.type === 'taken') known?.outbox.taken(message.count, message.bytes)
+  else if (message.type === 'judged') known?.judged(message.enter)
   else if (message.type === 'close') {
     watches.delete(message.id)
     known?.[Symbol.dispose]()
   } else {
-    guarded(message.id, message.job.root, () => void watches.set(message.id, new TreeWatch(message.job)))
+    guarded(message.id, message.job.root, () => void watches.set(message.id, new TreeWatch(message.job, mounts)))
   }
   return true
 }
@@ -56,9 +63,11 @@ function advance(id: string, watch: TreeWatch, readable: boolean): void {
   const before = watch.started
   watch.advance(performance.now(), readable)
   const { coverage } = watch
-  if (!before && watch.started) main.say({ type: 'opened', id, coverage })
+  const places = watch.takeRemounted()
+  if (places !== undefined) main.say({ type: 'remounted', id, places })
   const batch = watch.outbox.send()
   if (batch !== undefined) main.say({ type: 'told', id, ...batch, coverage })
+  if (!before && watch.started) main.say({ type: 'opened', id, coverage })
 }
 
 function run(): void {
@@ -76,5 +85,6 @@ function run(): void {
   }
 }
 
+main.say({ type: 'here' })
 run()
 for (const watch of watches.values()) watch[Symbol.dispose]()

@@ -25,6 +25,12 @@ function handle(message: ToReader): void {
     watches.clear()
     return
   }
+  if (message.type === 'ask') {
+    for (const watch of watches.values()) watch.knock()
+    main.say({ type: 'here' })
+    return
+  }
+  if (message.type === 'judged') return // said to the inotify reader alone
   const known = watches.get(message.id)
   if (message.type === 'open') open(message.id, message.job)
   else if (message.type === 'taken') {
@@ -36,6 +42,7 @@ function handle(message: ToReader): void {
   }
 }
 
+main.say({ type: 'here' })
 main.hear((message) => {
   try {
     handle(message)

@@ -1,6 +1,6 @@
 // Resources, prompts, completions and subscriptions of the running daemon, through the public clients.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Client as SecondClient, StreamableHTTPClientTransport as SecondTransport } from '@modelcontextprotocol/client'
@@ -139,6 +139,26 @@ t.test('modern: a subscription to a file tells of its change, and of the list of
   t.same([...new Set(told)], [uri])
   writeFileSync(join(prompts, 'new.md'), 'Another.')
   await until('the new prompt is told', () => told.includes('prompts'))
+  await subscription.close()
+})
+
+t.test('modern: a subscription to a directory tells of files and directories that come and go in it', async (t) => {
+  const client = await second(t, at(), 'auto')
+  const told: string[] = []
+  client.setNotificationHandler('notifications/resources/updated', ({ params }) => void told.push(params.uri))
+  const path = join(daemon.directory, 'listened')
+  mkdirSync(path)
+  const uri = pathToFileURL(path).href
+  const subscription = await client.listen({ resourceSubscriptions: [uri] })
+  for (const change of [
+    () => mkdirSync(join(path, 'below')),
+    () => writeFileSync(join(path, 'file'), '1'),
+    () => rmdirSync(join(path, 'below')),
+  ]) {
+    told.length = 0
+    change()
+    await until(`${change.toString()} is told`, () => told.includes(uri))
+  }
   await subscription.close()
 })
 

@@ -14,6 +14,7 @@ import {
   type Watchers,
   type WatchersOptions,
 } from '../../src/workspace/watchers/watchers.ts'
+import { watcherFrame } from '../../src/transports/socket/frames.ts'
 import { WINDOW_MS } from '../../src/threads/watch/windows.ts'
 import { slowness } from '../../scripts/slowness.ts'
 import { until } from './until.ts'
@@ -171,9 +172,9 @@ export class Account {
 
   #read(): void {
     while (!this.#paused) {
-      const frame = this.#subscription.take()
-      if (frame === undefined) return
-      const told = JSON.parse(frame) as Told // our own frames
+      const event = this.#subscription.take()
+      if (event === undefined) return
+      const told = JSON.parse(watcherFrame(event)) as Told // our own frames
       if (told.watcher_id !== this.#watcher.id) continue
       this.frames.push(told)
       if (told.type === 'change') this.#ledger.apply(told)

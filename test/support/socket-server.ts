@@ -15,8 +15,9 @@ import type {
   LiveTerminals,
   LiveWatchers,
   OutputCursor,
-  WatcherFrames,
+  WatcherEvents,
 } from '../../src/transports/socket/channel.ts'
+import type { WatcherEvent } from '../../src/workspace/watchers/watchers.ts'
 import { openUnderWay } from '../../src/transports/under-way.ts'
 import { isWebSocket, openUpgrades } from '../../src/transports/upgrade.ts'
 import { openTargets } from '../../src/workspace/targets.ts'
@@ -137,12 +138,12 @@ export class PlayedTerminals implements LiveTerminals {
 }
 
 export class PlayedWatchers implements LiveWatchers {
-  readonly ready: string[] = []
-  readonly #queues = new Set<{ readonly frames: string[]; told: boolean; readonly readable: () => void }>()
+  readonly ready: WatcherEvent[] = []
+  readonly #queues = new Set<{ readonly events: WatcherEvent[]; told: boolean; readonly readable: () => void }>()
 
-  tell(frame: object): void {
+  tell(event: WatcherEvent): void {
     for (const queue of this.#queues) {
-      queue.frames.push(JSON.stringify(frame))
+      queue.events.push(event)
       if (queue.told) continue
       queue.told = true
       queue.readable()
@@ -153,14 +154,14 @@ export class PlayedWatchers implements LiveWatchers {
     return this.#queues.size
   }
 
-  subscribe(readable: () => void): WatcherFrames {
-    const queue = { frames: [...this.ready], told: true, readable }
+  subscribe(readable: () => void): WatcherEvents {
+    const queue = { events: [...this.ready], told: true, readable }
     this.#queues.add(queue)
     return {
       take() {
-        const frame = queue.frames.shift()
-        if (frame === undefined) queue.told = false
-        return frame
+        const event = queue.events.shift()
+        if (event === undefined) queue.told = false
+        return event
       },
       [Symbol.dispose]: () => void this.#queues.delete(queue),
     }

@@ -2,7 +2,7 @@
 // finds goes through the same windows and outbox as the kernel's events. It cannot tell a move from a removal
 // and a creation, and sees only the last of several changes between two looks.
 
-import { readdirSync, realpathSync } from 'node:fs'
+import { lstatSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { watch, type FSWatcher } from 'chokidar'
 import { forbiddenToWalks } from '../walk/mounts.ts'
@@ -32,6 +32,7 @@ const OPS = {
 export class PollingWatch implements AsyncDisposable {
   readonly outbox = new Outbox()
   readonly #root: string
+  readonly #flat: boolean
   readonly #real: string
   readonly #events: PollingEvents
   readonly #watcher: FSWatcher
@@ -46,12 +47,14 @@ export class PollingWatch implements AsyncDisposable {
 
   constructor(job: WatchJob, events: PollingEvents) {
     this.#root = job.root
+    this.#flat = job.flat
     this.#real = realpathSync(job.root)
     this.#events = events
     const excluded = exclusionOf(job.globs, job.defaultExcludes)
     const forbidden = forbiddenToWalks()
     this.#watcher = watch(this.#real, {
       usePolling: true,
+      ...(job.flat ? { depth: 0 } : {}),
       interval: INTERVAL_MS,
       binaryInterval: INTERVAL_MS,
       followSymlinks: false,
@@ -75,6 +78,11 @@ export class PollingWatch implements AsyncDisposable {
 
   get coverage(): Coverage {
     return { dirs: this.#dirs, errors: this.#errors, unreadable: [], problem: this.#problem }
+  }
+
+  /** Returns once the file system has answered a call. */
+  knock(): void {
+    lstatSync(this.#real, { throwIfNoEntry: false })
   }
 
   /** The main thread has room for more. */
@@ -131,7 +139,7 @@ export class PollingWatch implements AsyncDisposable {
     if (event === 'addDir') this.#dirs++
     else if (event === 'unlinkDir') this.#dirs--
     if (!this.#ready || this.#ended) return
-    if (event === 'addDir') this.#lookAgain(real)
+    if (event === 'addDir' && !this.#flat) this.#lookAgain(real)
     this.#windows.note({ path: this.#root + real.slice(this.#real.length), op, directory }, performance.now())
     if (event === 'unlinkDir' && real === this.#real) this.#end()
     else this.#turn()

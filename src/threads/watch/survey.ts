@@ -23,7 +23,7 @@ export interface SurveyOptions {
   readonly table: WatchTable
   readonly excluded: Exclusion
   /** Directories never entered from above (protocol.md#files). */
-  readonly forbidden: ReadonlySet<string>
+  readonly forbidden: (path: string) => boolean
   /** Called when the system keeps a directory from being watched or read for now; may throw. */
   readonly limited: (reason: Error) => void
 }
@@ -120,7 +120,7 @@ export class Survey {
       if (++count % STINT === 0) yield
       const name = nameOfItem(item)
       const path = directory.pathOf(name)
-      const isDirectory = item.kind === 'directory'
+      const isDirectory = item.kind === 'directory' && !directory.flat
       const known = directory.directory(name)
       gone.delete(name)
       if (directory.has(name) && isDirectory === (known !== undefined)) {
@@ -143,7 +143,7 @@ export class Survey {
   /** Watches the directory and begins to read it; undefined where that cannot be done. */
   #open(directory: Directory): DirectoryReading | undefined {
     const { path } = directory
-    if (directory.parent !== undefined && this.#options.forbidden.has(path)) return undefined
+    if (directory.parent !== undefined && this.#options.forbidden(path)) return undefined
     const errno = this.#options.table.arm(directory)
     if (errno !== undefined) {
       const limit = watchLimit(errno, locate(path).path)

@@ -6,9 +6,10 @@
 import { readSync } from 'node:fs'
 import { Fault, errnoOf } from '../../base/fault.ts'
 import { IN, LONGEST_EVENT } from '../../native/inotify.ts'
-import { renderChange, type Change, Moves, Windows } from './windows.ts'
+import { EntryEvents } from './entry-events.ts'
+import { renderChange, type Change, Windows } from './windows.ts'
 import { parseEvents, type WatchEvent } from './events.ts'
-import { forbiddenBelow, identityOf, identityOr, isDirectoryAt, MountPoints } from './disk.ts'
+import { forbiddenBelow, identityOf, identityOr, MountPoints, type MountTable } from './disk.ts'
 import { exclusionOf, Survey } from './survey.ts'
 import { instanceLimit, WatchTable } from './watch-table.ts'
 import { Outbox, type Coverage, type WatchJob } from './watch-job.ts'
@@ -39,9 +40,7 @@ export class TreeWatch implements Disposable {
   readonly #table: WatchTable
   readonly #survey: Survey
   readonly #windows = new Windows((change) => this.outbox.put(renderChange(change)))
-  readonly #moves = new Moves()
-  /** Names that something has left by a move, until the events that were read with it are handled. */
-  readonly #left: { readonly parent: Directory; readonly name: string }[] = []
+  readonly #entries: EntryEvents
   #steps: Generator<void> | undefined
   #started = false
   #ended = false
@@ -51,22 +50,31 @@ export class TreeWatch implements Disposable {
   #now = 0
   #nextCheck = 0
   #retryAt = Infinity
+  /** Mounts have changed: places to be told to the main thread, `told` until it has judged them, then `enter`. */
+  #remounted: readonly string[] | 'told' | 'enter' | undefined
   /** Milliseconds of the clock: everything that happened before has been heard of. */
   #heardUntil = Date.now()
 
   /** Throws the Fault of a root that cannot be watched. */
-  constructor(job: WatchJob) {
-    this.#root = new Directory(job.root)
+  constructor(job: WatchJob, table: MountTable) {
+    this.#root = new Directory(job.root, undefined, job.flat)
     this.#identity = identityOf(job.root)
-    this.#mounts = new MountPoints(job.root)
+    this.#mounts = new MountPoints(job.root, table)
+    const forbidden = forbiddenBelow(job.root)
     this.#table = openTable()
     this.#survey = new Survey({
       table: this.#table,
       excluded: exclusionOf(job.globs, job.defaultExcludes),
-      forbidden: forbiddenBelow(job.root),
+      forbidden: (path) => forbidden.has(path) || this.#mounts.isNew(path),
       limited: (reason) => this.#limited(reason),
     })
-    this.#steps = this.#survey.fill(this.#root)
+    this.#entries = new EntryEvents({
+      table: this.#table,
+      survey: this.#survey,
+      pending: (path) => this.#windows.pending(path),
+      note: (change) => this.#note(change),
+    })
+    this.#steps = this.#survey.fill(this.#root, job.tell.length === 0 ? undefined : this.#telling(job.tell))
   }
 
   /** To be polled; -1: nothing is to be read at present. */
@@ -87,7 +95,8 @@ export class TreeWatch implements Disposable {
     if (this.#ended || this.outbox.full) return Infinity // until the main thread has taken something
     const window = this.#windows.due ?? Infinity
     if (this.#blocked) return window
-    return this.#steps === undefined ? Math.min(window, this.#nextCheck, this.#retryAt) : 0
+    if (this.#steps !== undefined || this.#remounted === 'enter') return 0
+    return Math.min(window, this.#nextCheck, this.#retryAt)
   }
 
   get coverage(): Coverage {
@@ -105,7 +114,10 @@ export class TreeWatch implements Disposable {
     if (this.#ended) return
     this.#windows.end(now, this.outbox.room)
     if (this.#steps === undefined && !this.#blocked) {
-      if (now >= this.#nextCheck) this.#checkRoot()
+      if (this.#remounted === 'enter') {
+        this.#remounted = undefined
+        this.#steps = this.#resync(REMOUNTED)
+      } else if (now >= this.#nextCheck) this.#checkRoot()
       else if (now >= this.#retryAt) this.#steps = this.#resync(undefined)
       else if (readable) this.#steps = this.#read()
     }
@@ -114,6 +126,21 @@ export class TreeWatch implements Disposable {
       this.#now = performance.now()
       if (this.#now - now > SLICE_MS) return
     }
+  }
+
+  /** Returns once the places where mounts have come or gone, for the main thread to judge. */
+  takeRemounted(): readonly string[] | undefined {
+    const places = this.#remounted
+    if (typeof places !== 'object') return undefined
+    this.#remounted = 'told'
+    return places
+  }
+
+  /** `enter`: looks at the whole tree again, new mounts included. Otherwise they stay unwatched. */
+  judged(enter: boolean): void {
+    if (this.#remounted !== 'told') return
+    this.#remounted = enter ? 'enter' : undefined
+    this.#mounts.judged(enter)
   }
 
   [Symbol.dispose](): void {
@@ -163,89 +190,20 @@ export class TreeWatch implements Disposable {
       yield
     }
     if (lost) yield* this.#resync(LOST)
-    else yield* this.#lookForReturned()
+    else yield* this.#entries.lookForReturned()
   }
 
   *#handle(directory: Directory, event: WatchEvent): Generator<void> {
-    const { mask, name } = event
-    if (name === '') return yield* this.#handleSelf(directory, event)
-    if (this.#survey.excluded(directory, name, (mask & IN.ISDIR) !== 0)) return
-    if ((mask & (IN.DELETE | IN.MOVED_FROM)) !== 0) this.#vanish(directory, event)
-    else if ((mask & (IN.CREATE | IN.MOVED_TO)) !== 0) yield* this.#appear(directory, event)
-    else if (directory.has(name)) yield* this.#alter(directory, event)
-  }
-
-  *#handleSelf(directory: Directory, { mask, wd }: WatchEvent): Generator<void> {
+    const { mask, wd, name } = event
+    if (name !== '') return yield* this.#entries.handle(directory, event)
     if ((mask & IN.IGNORED) !== 0) this.#table.lost(wd)
     if (directory === this.#root && (mask & ~IN.ATTRIB & ~IN.ISDIR) !== 0) this.#checkRoot()
     else if ((mask & IN.UNMOUNT) !== 0) yield* this.#resync(UNMOUNTED)
   }
 
-  #vanish(parent: Directory, { name, mask, cookie }: WatchEvent): void {
-    if (!parent.has(name)) return
-    const path = parent.pathOf(name)
-    const directory = parent.directory(name)
-    if (directory !== undefined) this.#forget(directory)
-    parent.delete(name)
-    const moved = (mask & IN.MOVED_FROM) !== 0
-    this.#note({ path, op: moved ? 'rename' : 'remove', directory: directory !== undefined })
-    if (!moved) return
-    this.#moves.left(cookie, path)
-    this.#left.push({ parent, name })
-  }
-
-  /**
-   * Two entries that are exchanged (renameat2(2)) each leave and arrive, and one of them arrives before the other has
-   * left: what is at a name after all that has been read is looked for where something has left.
-   */
-  *#lookForReturned(): Generator<void> {
-    for (const { parent, name } of this.#left.splice(0)) {
-      if (parent.wd < 0 || parent.has(name)) continue
-      const isDirectory = isDirectoryAt(parent.pathOf(name))
-      if (isDirectory === undefined || this.#survey.excluded(parent, name, isDirectory)) continue
-      yield* this.#arrive(parent, name, isDirectory)
-    }
-  }
-
-  #forget(directory: Directory): void {
-    this.#table.forget(directory)
-    this.#survey.forget(directory)
-  }
-
-  *#appear(parent: Directory, { name, mask, cookie }: WatchEvent): Generator<void> {
-    const path = parent.pathOf(name)
-    const isDirectory = (mask & IN.ISDIR) !== 0
-    const known = parent.directory(name)
-    const moved = (mask & IN.MOVED_TO) !== 0
-    // Reading its parent has told of it already, with everything below.
-    if (!moved && parent.has(name) && (known === undefined ? !isDirectory : isDirectory && known.wd >= 0)) return
-    if (known !== undefined) {
-      this.#forget(known)
-      this.#note({ path, op: 'remove', directory: true })
-    }
-    const from = moved ? this.#moves.arrived(cookie, path) : undefined
-    const rename = from === undefined ? undefined : this.#windows.pending(from)
-    if (rename?.op === 'rename' && rename.to === undefined) this.#note({ ...rename, to: path })
-    yield* this.#arrive(parent, name, isDirectory, from)
-  }
-
-  *#arrive(parent: Directory, name: string, isDirectory: boolean, from?: string): Generator<void> {
-    const below = parent.add(name, isDirectory)
-    this.#note({ path: parent.pathOf(name), op: 'create', directory: isDirectory, from })
-    if (below !== undefined) yield* this.#survey.fill(below, (change) => this.#note(change))
-  }
-
-  /** Closing counts as a write too, for memory maps are written without a word; but not beside what tells more. */
-  *#alter(parent: Directory, { name, mask }: WatchEvent): Generator<void> {
-    const known = parent.directory(name)
-    const path = parent.pathOf(name)
-    const directory = (mask & IN.ISDIR) !== 0
-    if ((mask & IN.MODIFY) !== 0) this.#note({ path, op: 'write', directory })
-    else if ((mask & IN.CLOSE_WRITE) === 0) this.#note({ path, op: 'unknown', directory })
-    else if (this.#windows.pending(path)?.op !== 'create') this.#note({ path, op: 'write', directory })
-    // It was closed to us, and its permissions are what has changed.
-    if ((mask & IN.ATTRIB) !== 0 && known !== undefined && this.#survey.isClosed(known)) {
-      yield* this.#survey.fill(known, (change) => this.#note(change))
+  #telling(places: readonly string[]): (change: Change) => void {
+    return (change) => {
+      if (places.some((place) => change.path.startsWith(`${place}/`))) this.outbox.put(renderChange(change))
     }
   }
 
@@ -257,8 +215,7 @@ export class TreeWatch implements Disposable {
   *#resync(message: string | undefined): Generator<void> {
     const since = this.#heardUntil - CLOCK_SLACK_MS
     this.#windows.flush()
-    this.#moves.clear()
-    this.#left.length = 0
+    this.#entries.clear()
     if (message !== undefined) this.outbox.put({ kind: 'overflow', message })
     this.#heardUntil = Date.now()
     this.#retryAt = Infinity
@@ -286,9 +243,9 @@ export class TreeWatch implements Disposable {
 
   /** No event tells of a mount, nor of the end of one that has another path. */
   #checkMounts(): void {
-    const changed = this.#mounts.changed(this.#now)
-    if (this.#steps !== undefined || !changed.some((names) => this.#root.holds(names))) return
-    this.#steps = this.#resync(REMOUNTED)
+    if (this.#remounted !== undefined) return
+    const places = this.#mounts.changed().filter((names) => this.#root.holds(names))
+    if (places.length > 0) this.#remounted = places.map((names) => this.#root.pathOf(names.join('/')))
   }
 
   #checkRoot(): void {

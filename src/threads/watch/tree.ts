@@ -8,6 +8,8 @@ import type { Item, Location } from '../walk/directory.ts'
 export class Directory implements RuledDirectory {
   readonly name: string
   readonly parent: Directory | undefined
+  /** Directories in it are names like any other. */
+  readonly flat: boolean
   /** -1: not watched (it has gone, it is closed to us, or the system's limit is reached). */
   wd = -1
   /** Tells it from another directory that took its name. */
@@ -17,9 +19,10 @@ export class Directory implements RuledDirectory {
   #files: Set<string> | string | undefined
 
   /** `name` is the path of the root, and the entry's name below it. */
-  constructor(name: string, parent?: Directory) {
+  constructor(name: string, parent?: Directory, flat = false) {
     this.name = name
     this.parent = parent
+    this.flat = flat
   }
 
   get path(): string {
@@ -55,7 +58,7 @@ export class Directory implements RuledDirectory {
   /** Adds an entry in place of any other of its name; returns it where it is a directory. */
   add(name: string, directory: boolean): Directory | undefined {
     this.delete(name)
-    if (!directory) {
+    if (!directory || this.flat) {
       this.#unpacked().add(name)
       return undefined
     }

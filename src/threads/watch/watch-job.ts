@@ -11,6 +11,10 @@ export interface WatchJob {
   readonly globs: readonly string[]
   /** Whether the default excludes are left out too. */
   readonly defaultExcludes: boolean
+  /** Watches the directory's own entries only, and enters none of them. */
+  readonly flat: boolean
+  /** Places whose entries are told as created: mounts that came after clients were told of the tree. */
+  readonly tell: readonly string[]
 }
 
 /** What is told besides changes, in its place among them. */
@@ -39,9 +43,17 @@ export type ToReader =
   | { readonly type: 'close'; readonly id: string }
   /** The main thread has room again for what it was sent: so many items of so many bytes. */
   | { readonly type: 'taken'; readonly id: string; readonly count: number; readonly bytes: number }
+  /** The main thread has looked at the mounts of `remounted`: this thread may enter them, or must not. */
+  | { readonly type: 'judged'; readonly id: string; readonly enter: boolean }
+  /** Asks for a sign of life; the thread answers `here`. */
+  | { readonly type: 'ask' }
   | { readonly type: 'end' }
 
 export type FromReader =
+  /** The thread has started, or answers an `ask`. */
+  | { readonly type: 'here' }
+  /** Mounts in the tree have come or gone at these paths. The thread enters no new one that is not `judged`. */
+  | { readonly type: 'remounted'; readonly id: string; readonly places: readonly string[] }
   | { readonly type: 'opened'; readonly id: string; readonly coverage: Coverage }
   | { readonly type: 'failed'; readonly id: string; readonly fault: FaultNotice }
   | {

@@ -7,6 +7,7 @@ import { Fault } from '../../base/fault.ts'
 import { losses } from '../../base/tally.ts'
 import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame, type Whose } from './frames.ts'
 import type { Since } from './options.ts'
+import type { WatcherEvent } from '../../workspace/watchers/watchers.ts'
 
 /** Bytes a client may have unacknowledged per terminal: what a fast link has on its way in 20 ms, and a ring holds. */
 export const WINDOW_BYTES = 256 * 1024
@@ -180,16 +181,16 @@ export interface LiveTerminals {
   onCreated(listener: (terminal: LiveTerminal) => void): Disposable
 }
 
-/** Watcher frames for one client, as JSON text. While nobody takes them their watchers wait, in bounded memory. */
-export interface WatcherFrames extends Disposable {
-  /** The next frame; undefined where there is none now, and from then on `readable` tells of the next. */
-  take(): string | undefined
+/** Watcher events for one client. While the client takes none the watchers wait, in bounded memory. */
+export interface WatcherEvents extends Disposable {
+  /** Returns the next event; undefined: none now, and `readable` is called when there is one again. */
+  take(): WatcherEvent | undefined
 }
 
 export interface LiveWatchers {
   /**
-   * Begins with a `ready` for each watcher, to be taken without being told. `limited`: for a caller who is not allowed
-   * everything.
+   * Begins with a `ready` for each watcher; `readable` is not called for those. `limited`: for a caller who is not
+   * allowed everything.
    */
-  subscribe(readable: () => void, limited?: boolean): WatcherFrames
+  subscribe(readable: () => void, limited?: boolean): WatcherEvents
 }

@@ -12,9 +12,9 @@ import {
   type LiveTerminal,
   type LiveTerminals,
   type LiveWatchers,
-  type WatcherFrames,
+  type WatcherEvents,
 } from './channel.ts'
-import { errorFrame, readBinary, readText, type Command, type Named } from './frames.ts'
+import { errorFrame, readBinary, readText, watcherFrame, type Command, type Named } from './frames.ts'
 import { openLiveness, type Liveness, openMinuteBudget, openPongs } from './liveness.ts'
 import { EXPIRY_GRACE_MS } from '../patience.ts'
 import { FROM_BIRTH, type SocketOptions } from './options.ts'
@@ -51,7 +51,7 @@ export class Client implements Disposable {
   readonly #successors = new Map<number, LiveTerminal>()
   /** Channels that may have something to send, in the order of their turns. */
   readonly #ready = new Set<Channel>()
-  readonly #watch: WatcherFrames | undefined
+  readonly #watch: WatcherEvents | undefined
   readonly #liveness: Liveness
   readonly #tooManyErrors = openMinuteBudget(ERRORS_A_MINUTE)
   #watchLeft = WATCH_TURN_BYTES
@@ -214,9 +214,12 @@ export class Client implements Disposable {
   /** Sends what is next in turn; 0 where there is nothing. */
   #sendNext(): number {
     if (this.#watchLeft > 0) {
-      const text = this.#watch?.take()
-      this.#watchLeft -= text?.length ?? 0
-      if (text !== undefined) return this.#send(text)
+      const event = this.#watch?.take()
+      if (event !== undefined) {
+        const size = this.#send(watcherFrame(event))
+        this.#watchLeft -= size
+        return size
+      }
     }
     this.#watchLeft = WATCH_TURN_BYTES
     for (const channel of this.#ready) {
@@ -228,8 +231,8 @@ export class Client implements Disposable {
       else this.#ready.add(channel) // behind the others
       return size
     }
-    const text = this.#watch?.take()
-    return text === undefined ? 0 : this.#send(text)
+    const event = this.#watch?.take()
+    return event === undefined ? 0 : this.#send(watcherFrame(event))
   }
 
   /** Until the client has seen the exit, what it sends to this id is meant for the old terminal (P-14). */

@@ -3,6 +3,7 @@
 // goes out is made into text or bytes.
 
 import { quote } from '../../base/fault.ts'
+import type { WatcherEvent } from '../../workspace/watchers/watchers.ts'
 
 /** What every frame of a client may say of itself, given back with the error that answers it. */
 export interface Named {
@@ -154,4 +155,17 @@ export function errorFrame(fault: Named & { readonly code: string; readonly mess
   const { code, message, id, requestId } = fault
   const named = { id: id === undefined ? undefined : String(id), request_id: requestId }
   return JSON.stringify({ channel: 'error', code, message, ...named })
+}
+
+/** Returns the frame of a watcher's event. The change in it is JSON already, rendered once for all clients. */
+export function watcherFrame(event: WatcherEvent): string {
+  const { type, watcher } = event
+  if (type === 'change') {
+    return `{"channel":"watcher","type":"change","watcher_id":${JSON.stringify(watcher)},${event.json.slice(1)}`
+  }
+  const head = { channel: 'watcher', type, watcher_id: watcher }
+  if (type === 'overflow') return JSON.stringify({ ...head, message: event.message })
+  const { root, dirs, resync } = event
+  // Both names of the count: older clients read `dirs`, the SDK `dir_count`.
+  return JSON.stringify({ ...head, root, dirs, dir_count: dirs, ...(resync ? { resync } : {}) })
 }

@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault } from '../../base/fault.ts'
 import { remoteCall } from '../files/mounts/remote-calls.ts'
+import { changeOf } from './subscription.ts'
 import { openWatchers, type Subscription, type Watchers } from './watchers.ts'
 
 /** Directories watched at once. */
@@ -44,7 +45,7 @@ class WatchTable implements PathWatches {
   readonly #watchers: Watchers
   readonly #byRoot = new Map<string, Directory>()
   readonly #byId = new Map<string, Directory>()
-  #frames: Subscription | undefined
+  #events: Subscription | undefined
 
   constructor(watchers: Watchers) {
     this.#watchers = watchers
@@ -73,13 +74,13 @@ class WatchTable implements PathWatches {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#frames?.[Symbol.dispose]()
+    this.#events?.[Symbol.dispose]()
     await this.#watchers[Symbol.asyncDispose]()
   }
 
   /** Undefined where the directory cannot be watched. */
   async #listen(root: string, listener: Listener): Promise<(() => void) | undefined> {
-    this.#frames ??= this.#watchers.subscribe(() => this.#take())
+    this.#events ??= this.#watchers.subscribe(() => this.#take())
     const directory = this.#byRoot.get(root) ?? this.#open(root)
     directory.listeners.add(listener)
     const leave = (): void => {
@@ -102,8 +103,8 @@ class WatchTable implements PathWatches {
   }
 
   #open(root: string): Directory {
-    const request = { root, excludes: ['*/'], defaultExcludes: false }
-    // Not the signal of whoever came first: others may be waiting for the same directory.
+    const request = { root, excludes: [], defaultExcludes: false, flat: true }
+    // Not the signal of the first listener: others may be waiting for the same directory.
     const opened = this.#watchers.create(request, new AbortController().signal).then(({ id }) => {
       this.#byId.set(id, directory)
       return id
@@ -120,14 +121,14 @@ class WatchTable implements PathWatches {
   }
 
   #take(): void {
-    for (let text = this.#frames?.take(); text !== undefined; text = this.#frames?.take()) {
-      const frame = JSON.parse(text) as { type: string; watcher_id: string; path?: string } // our own engine's
-      const directory = this.#byId.get(frame.watcher_id)
-      if (directory === undefined || frame.type === 'ready') continue
-      for (const { path, changed } of directory.listeners) {
-        // Without a path: changes were missed, so any of them may have changed.
-        const all = path === undefined || frame.path === undefined || frame.path === directory.root
-        if (all || frame.path === path) changed(path ?? directory.root)
+    for (let event = this.#events?.take(); event !== undefined; event = this.#events?.take()) {
+      const directory = this.#byId.get(event.watcher)
+      if (directory === undefined || event.type === 'ready') continue
+      // After an overflow any of them may have changed.
+      const changed = event.type === 'change' ? changeOf(event).path : directory.root
+      for (const listener of directory.listeners) {
+        const all = listener.path === undefined || changed === directory.root
+        if (all || changed === listener.path) listener.changed(listener.path ?? directory.root)
       }
     }
   }

@@ -1,36 +1,68 @@
-// The main thread's end of a thread that watches trees: started with the first watcher, ended with the last.
-// The inotify reader is blocked in poll(2) and woken by a counter; it must have been told to end before the
-// process exits, or process.exit waits for it for ever. That is seen to here, whoever calls process.exit.
+// The main thread's end of one thread that watches trees. The inotify reader is blocked in poll(2) and woken by a
+// counter; it is told to end before the process exits, or process.exit waits for it without limit. A thread may also
+// stand in a file system that does not answer: `look` finds that out, and the process then exits without joining it.
 
 import { writeSync } from 'node:fs'
-import { startWorker } from '../../base/assets.ts'
-import { WorkerPort, type WorkerEvents } from '../../base/port.ts'
-import { closeDescriptor, openWakeup } from '../../native/inotify.ts'
-import type { FromReader, ReaderStart, ToReader } from '../../threads/watch/watch-job.ts'
 import { statfs } from 'node:fs/promises'
+import { startWorker } from '../../base/assets.ts'
+import { WorkerPort } from '../../base/port.ts'
+import { closeDescriptor, openWakeup } from '../../native/inotify.ts'
+import { exitAtOnce } from '../../native/process.ts'
+import type { FromReader, ReaderStart, ToReader } from '../../threads/watch/watch-job.ts'
 
-/** How a tree is watched: by the kernel's word, or by looking again and again. */
+/** How a tree is watched: the kernel tells of changes, or a thread compares the files every second. */
 export type Mode = 'inotify' | 'polling'
 
-/** Reading a large tree makes much that is short-lived: measured, 1 saves 9 MiB of 38 and costs no time. */
+/** What a reader thread says of a watcher. */
+export type ReaderWord = Exclude<FromReader, { readonly type: 'here' }>
+
+export interface ReaderEvents {
+  readonly heard: (word: ReaderWord, thread: ReaderThread) => void
+  /** The thread ended without being told to: a defect, or memory. */
+  readonly failed: (reason: Error, thread: ReaderThread) => void
+  /** The thread answers again after it was `silent`. */
+  readonly back: (thread: ReaderThread) => void
+}
+
+/** Heap of short-lived objects in MiB. Measured on a large tree: 1 saves 9 MiB of 38 and costs no time. */
 const YOUNG_MIB = 1
 
-/** What adds one to the counter. */
+/** Looks without an answer after which the thread counts as silent: 10 s. A reader works in slices of 10 ms. */
+const SILENT_LOOKS = 10
+
+/** The bytes that add one to the counter. */
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer)
 
 export class ReaderThread implements AsyncDisposable {
+  readonly mode: Mode
+  /** True if its trees hold mounts that may not answer; no other tree is given to it. */
+  readonly apart: boolean
+  /** Watchers whose trees it is reading for the first time. */
+  opening = 0
   readonly #port: WorkerPort<ToReader, FromReader>
   readonly #wakeup: number
-  readonly #atExit = () => this.say({ type: 'end' })
+  readonly #events: ReaderEvents
+  readonly #atExit = (code: number) => this.#leave(code)
+  #started = false
+  #asked = false
+  /** Looks since the thread was asked. */
+  #unanswered = 0
   #ending = false
+  #closed = false
 
-  constructor(mode: Mode, events: WorkerEvents<FromReader>) {
+  constructor(mode: Mode, apart: boolean, events: ReaderEvents) {
+    this.mode = mode
+    this.apart = apart
+    this.#events = events
     this.#wakeup = openWakeup()
     const start: ReaderStart = { wakeup: this.#wakeup }
     const limits = { maxYoungGenerationSizeMb: YOUNG_MIB }
     try {
       const worker = startWorker(mode === 'inotify' ? 'inotify-reader' : 'polling-watcher', start, [], limits)
-      this.#port = new WorkerPort(worker, 'the watching thread', events)
+      this.#port = new WorkerPort(worker, 'the watching thread', {
+        heard: (message) => this.#hear(message),
+        failed: (reason) => events.failed(reason, this),
+      })
     } catch (error) {
       closeDescriptor(this.#wakeup) // the system gives no thread now
       throw error
@@ -38,9 +70,24 @@ export class ReaderThread implements AsyncDisposable {
     process.on('exit', this.#atExit)
   }
 
+  /** True if the thread has not answered for 10 s. */
+  get silent(): boolean {
+    return this.#unanswered >= SILENT_LOOKS
+  }
+
   say(message: ToReader): void {
+    if (this.#closed) return
     this.#port.say(message)
     writeSync(this.#wakeup, ONE)
+  }
+
+  /** To be called once a second: asks for an answer. True if the thread has become silent with this call. */
+  look(): boolean {
+    if (!this.#started) return false
+    if (this.#asked) return ++this.#unanswered === SILENT_LOOKS
+    this.#asked = true
+    this.say({ type: 'ask' })
+    return false
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -48,15 +95,29 @@ export class ReaderThread implements AsyncDisposable {
     this.#ending = true
     this.say({ type: 'end' })
     await this.#port.untilExit()
+    this.#closed = true
     process.off('exit', this.#atExit)
     closeDescriptor(this.#wakeup)
   }
+
+  #hear(message: FromReader): void {
+    const wasSilent = this.silent
+    this.#started = true
+    this.#asked = false
+    this.#unanswered = 0
+    if (wasSilent && !this.#ending) this.#events.back(this)
+    if (message.type !== 'here') this.#events.heard(message, this)
+  }
+
+  /** Node joins its threads at the exit. One that may stand in the kernel is left to it. */
+  #leave(code: number): void {
+    this.say({ type: 'end' })
+    if (this.apart || this.silent) exitAtOnce(code)
+  }
 }
 
-// Which file systems tell of changes. On those below, changes may be made elsewhere (by the server, the host,
-// another client), and inotify knows nothing of them; there the tree has to be looked at again and again.
-
-/** f_type of statfs(2), from the kernel's magic.h and the sources of each. */
+/** f_type of statfs(2) of file systems whose files may be changed elsewhere (by a server, the host, another client)
+ * without a word to inotify; from the kernel's magic.h and the sources of each. */
 const SILENT: ReadonlyMap<number, string> = new Map([
   [0x6969, 'nfs'],
   [0x517b, 'smb'],
@@ -77,12 +138,7 @@ const SILENT: ReadonlyMap<number, string> = new Map([
   [0x47504653, 'gpfs'],
 ])
 
-/** The name of a file system that does not notify; undefined for one that does. */
-function silentType(magic: number): string | undefined {
-  return SILENT.get(magic)
-}
-
-/** Whether inotify sees every change at `path`. */
+/** Resolves with whether inotify sees every change at `path`. */
 export async function notifies(path: string): Promise<boolean> {
-  return silentType((await statfs(path)).type) === undefined
+  return !SILENT.has((await statfs(path)).type)
 }

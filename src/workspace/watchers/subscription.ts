@@ -1,77 +1,112 @@
-// The listeners of all watchers, each with a queue of text frames (protocol.md#watchers) that its owner takes when it
-// can send. A queue above its mark keeps the readers' batches unacknowledged, so a listener that stalls costs
-// bounded memory: the kernel's queue fills, overflows, and what was lost is told by difference (W-07).
+// The listeners of all watchers, each with a queue of events that its owner takes when it can send. Events are values;
+// a transport makes its own text of them. A queue above its mark keeps the readers' batches unacknowledged, so a
+// listener that stalls costs bounded memory: the kernel's queue fills, overflows, and what was lost is told by
+// difference (W-07).
 
-/** Frames and bytes above which no more are asked for. */
-const MARK_FRAMES = 1000
-const MARK_BYTES = 512 * 1024
+import type { ShownChange } from '../../threads/watch/windows.ts'
 
-export interface Subscription extends Disposable {
-  /** The next frame as JSON text; undefined: none now, and `readable` is called when there is one again. */
-  take(): string | undefined
+/** What listeners are told of one watcher, in order. All listeners get the same object. */
+export type WatcherEvent =
+  /** `json` is a ShownChange, rendered once by the reader thread; `changeOf` reads it. */
+  | { readonly type: 'change'; readonly watcher: string; readonly json: string; readonly hidden: boolean }
+  /** Changes were lost, or cannot be told for now. */
+  | { readonly type: 'overflow'; readonly watcher: string; readonly message: string }
+  /** The tree is watched. `resync`: again, and what was lost before has been told by difference. */
+  | {
+      readonly type: 'ready'
+      readonly watcher: string
+      readonly root: string
+      /** Directories watched. */
+      readonly dirs: number
+      readonly resync: boolean
+    }
+
+/** Returns the change of an event of type `change`. */
+export function changeOf({ json }: { readonly json: string }): ShownChange {
+  return JSON.parse(json) as ShownChange // rendered by our own reader
 }
 
-class FrameQueue implements Subscription {
-  #frames: string[] = []
-  #at = 0
-  #bytes = 0
-  #asked = false
-  /** Its owner is not allowed everything. */
-  readonly limited: boolean
-  readonly #readable: () => void
-  readonly #drained: () => void
-  readonly #gone: (queue: FrameQueue) => void
+/** Events and characters in one queue above which the readers get no further acknowledgement. */
+const MARK_EVENTS = 1000
+const MARK_LENGTH = 512 * 1024
+/** Characters that an event counts for besides its change or message. */
+const HEAD_LENGTH = 64
 
-  constructor(on: { limited: boolean; readable: () => void; drained: () => void; gone: (queue: FrameQueue) => void }) {
-    this.limited = on.limited
-    this.#readable = on.readable
-    this.#drained = on.drained
-    this.#gone = on.gone
+export interface Subscription extends Disposable {
+  /** Returns the next event; undefined: none now, and `readable` is called when there is one again. */
+  take(): WatcherEvent | undefined
+}
+
+class EventQueue implements Subscription {
+  /** True if its owner is not allowed everything: hidden changes are left out. */
+  readonly #limited: boolean
+  readonly #on: {
+    readonly readable: () => void
+    readonly drained: () => void
+    readonly gone: (queue: EventQueue) => void
+  }
+  #events: WatcherEvent[] = []
+  /** Index of the next event; those before it wait to be cut off together. */
+  #at = 0
+  #length = 0
+  /** True once `take` found nothing: the next event is announced. */
+  #asked = false
+
+  constructor(limited: boolean, on: { readable: () => void; drained: () => void; gone: (queue: EventQueue) => void }) {
+    this.#limited = limited
+    this.#on = on
   }
 
   get aboveMark(): boolean {
-    return this.#frames.length - this.#at > MARK_FRAMES || this.#bytes > MARK_BYTES
+    return this.#events.length - this.#at > MARK_EVENTS || this.#length > MARK_LENGTH
   }
 
-  push(frames: readonly string[]): void {
-    for (const frame of frames) {
-      this.#frames.push(frame)
-      this.#bytes += frame.length
+  push(events: readonly WatcherEvent[]): void {
+    const before = this.#events.length
+    for (const event of events) {
+      if (this.#limited && event.type === 'change' && event.hidden) continue
+      this.#events.push(event)
+      this.#length += lengthOf(event)
     }
-    if (!this.#asked || frames.length === 0) return
+    if (!this.#asked || this.#events.length === before) return
     this.#asked = false
-    this.#readable()
+    this.#on.readable()
   }
 
-  take(): string | undefined {
-    const frame = this.#frames[this.#at]
-    if (frame === undefined) {
-      this.#frames = []
+  take(): WatcherEvent | undefined {
+    const event = this.#events[this.#at]
+    if (event === undefined) {
+      this.#events = []
       this.#at = 0
       this.#asked = true
       return undefined
     }
     const above = this.aboveMark
     this.#at++
-    this.#bytes -= frame.length
-    if (this.#at > MARK_FRAMES) {
-      this.#frames = this.#frames.slice(this.#at)
+    this.#length -= lengthOf(event)
+    if (this.#at > MARK_EVENTS) {
+      this.#events = this.#events.slice(this.#at)
       this.#at = 0
     }
-    if (above && !this.aboveMark) this.#drained()
-    return frame
+    if (above && !this.aboveMark) this.#on.drained()
+    return event
   }
 
   [Symbol.dispose](): void {
-    this.#frames = []
+    this.#events = []
     this.#at = 0
-    this.#bytes = 0
-    this.#gone(this)
+    this.#length = 0
+    this.#on.gone(this)
   }
 }
 
+function lengthOf(event: WatcherEvent): number {
+  if (event.type === 'change') return HEAD_LENGTH + event.json.length
+  return HEAD_LENGTH + (event.type === 'overflow' ? event.message.length : event.root.length)
+}
+
 export class Audience {
-  readonly #queues = new Set<FrameQueue>()
+  readonly #queues = new Set<EventQueue>()
   readonly #caughtUp: () => void
 
   /** `caughtUp` is called when a listener may have been the last that was behind. */
@@ -79,16 +114,15 @@ export class Audience {
     this.#caughtUp = caughtUp
   }
 
-  /** True while any listener has enough to take. */
+  /** True while any listener's queue is above its mark. */
   get behind(): boolean {
     for (const queue of this.#queues) if (queue.aboveMark) return true
     return false
   }
 
-  /** A new listener, whose queue begins with `first`. */
-  join(readable: () => void, first: readonly string[], limited: boolean): Subscription {
-    const queue = new FrameQueue({
-      limited,
+  /** Returns a new listener, whose queue begins with `first`. */
+  join(readable: () => void, first: readonly WatcherEvent[], limited: boolean): Subscription {
+    const queue = new EventQueue(limited, {
       readable,
       drained: this.#caughtUp,
       gone: (left) => {
@@ -101,8 +135,7 @@ export class Audience {
     return queue
   }
 
-  /** `limited`: the frames that those get who are not allowed everything; the same unless given. */
-  tell(frames: readonly string[], limited = frames): void {
-    for (const queue of this.#queues) queue.push(queue.limited ? limited : frames)
+  tell(events: readonly WatcherEvent[]): void {
+    for (const queue of this.#queues) queue.push(events)
   }
 }

@@ -1,18 +1,20 @@
-// One watcher as the main thread knows it: what was asked for, what its thread says of the tree, and the
-// changes that are kept for callers who poll.
+// One watcher as the main thread knows it: what was asked for, what its thread says of the tree, and the changes that
+// are kept for callers who poll with a cursor.
 
-import type { Coverage, Notice, Told } from '../../threads/watch/watch-job.ts'
-import { losses } from '../../base/tally.ts'
-import { isHidden } from './withheld-below.ts'
-import type { Mode } from './reader-thread.ts'
-import { Waiters } from '../../base/waiting.ts'
 import { Fault, quote } from '../../base/fault.ts'
+import { Waiters } from '../../base/waiting.ts'
+import type { Coverage, Told, WatchJob } from '../../threads/watch/watch-job.ts'
+import type { Mode, ReaderThread } from './reader-thread.ts'
+import type { WatcherEvent } from './subscription.ts'
+import { isHidden } from './withheld-below.ts'
 
 export interface WatcherRequest {
   /** Echoed as it was given. */
   readonly root: string
   readonly excludes: readonly string[]
   readonly defaultExcludes: boolean
+  /** True: the entries of the directory itself are watched, and none below them. */
+  readonly flat?: boolean
 }
 
 /** What can be known of a watcher. */
@@ -23,87 +25,98 @@ export interface Watcher extends WatcherRequest {
   /** False once the root has gone, or watching it has failed. */
   readonly active: boolean
   readonly coverage: Coverage
-  /** Where the changes stand: those made from now on are after it. */
+  /** Cursor behind the newest change. */
   readonly cursor: string
 }
 
-/** A frame, and whether it is for those alone who are allowed everything. */
-export interface Heard {
-  readonly frame: string
-  readonly hidden: boolean
+/** Times that watchers had to say that changes were lost, and times that they caught up. */
+export interface WatcherLosses {
+  overflows: number
+  resyncs: number
 }
 
 export class LiveWatcher implements Watcher {
   readonly id: string
-  readonly mode: Mode
   readonly root: string
   readonly excludes: readonly string[]
   readonly defaultExcludes: boolean
+  readonly flat: boolean
   readonly createdAt = new Date()
   readonly log = new ChangeLog()
-  /** False until its tree is watched; until then nobody hears of it. */
+  /** The thread that watches the tree, and what it was asked for; undefined until it is chosen. */
+  reading: { readonly thread: ReaderThread; readonly job: WatchJob } | undefined
+  /** The root without links, as the list of mounts names it. */
+  realRoot: string
+  /** False until the tree is watched; until then no client hears of the watcher. */
   ready = false
   active = true
   /** Places of which callers who are not allowed everything hear nothing. */
   hidden: readonly string[] = []
-  coverage: Coverage = { dirs: 0, errors: 0, unreadable: [], problem: undefined }
-  readonly #cursorAt: (next: number) => string
+  /** Why the tree is not watched at present, besides what its thread says. */
+  problem: string | undefined
+  #coverage: Coverage = { dirs: 0, errors: 0, unreadable: [], problem: undefined }
+  readonly #life: string
+  readonly #losses: WatcherLosses
 
-  constructor(
-    id: string,
-    request: WatcherRequest,
-    more: { mode: Mode; cursorAt: (id: string, next: number) => string },
-  ) {
+  /** `life` stands in the cursors; `losses` are counted for all watchers. */
+  constructor(id: string, request: WatcherRequest, { life, losses }: { life: string; losses: WatcherLosses }) {
     this.id = id
-    this.mode = more.mode
     this.root = request.root
+    this.realRoot = request.root
     this.excludes = request.excludes
     this.defaultExcludes = request.defaultExcludes
-    this.#cursorAt = (next) => more.cursorAt(id, next)
+    this.flat = request.flat ?? false
+    this.#life = life
+    this.#losses = losses
+  }
+
+  get mode(): Mode {
+    return this.reading?.thread.mode ?? 'inotify'
+  }
+
+  get coverage(): Coverage {
+    return this.problem === undefined ? this.#coverage : { ...this.#coverage, problem: this.problem }
+  }
+
+  set coverage(coverage: Coverage) {
+    this.#coverage = coverage
   }
 
   get cursor(): string {
-    return this.#cursorAt(this.log.next)
+    return this.cursorAt(this.log.next)
   }
 
   cursorAt(next: number): string {
-    return this.#cursorAt(next)
+    return cursorOf({ life: this.#life, watcher: this.id, next })
   }
 
-  /** Keeps what was told; the frames of it that listeners get. */
-  hear(items: readonly Told[], coverage: Coverage): Heard[] {
-    this.coverage = coverage
-    const head = `{"channel":"watcher","type":"change","watcher_id":${JSON.stringify(this.id)},`
-    const frames: Heard[] = []
+  /** Keeps what the thread told; returns what listeners are told of it. */
+  hear(items: readonly Told[], coverage: Coverage): WatcherEvent[] {
+    this.#coverage = coverage
+    const events: WatcherEvent[] = []
     for (const item of items) {
       if (typeof item === 'string') {
         this.log.append(item)
-        frames.push({ frame: head + item.slice(1), hidden: isHidden(item, this.hidden) })
-      } else frames.push(...this.#notice(item).map((frame) => ({ frame, hidden: false })))
+        events.push({ type: 'change', watcher: this.id, json: item, hidden: isHidden(item, this.hidden) })
+      } else if (item.kind === 'overflow') events.push(this.overflow(item.message))
+      else if (item.kind === 'ready') events.push(this.readyAgain())
+      else this.active = false
     }
-    return frames
+    return events
   }
 
-  #notice(notice: Notice): string[] {
-    if (notice.kind === 'overflow') return [this.overflowFrame(notice.message)]
-    if (notice.kind === 'ready') {
-      losses.watcherResyncs++
-      return [this.readyFrame(true)]
-    }
-    this.active = false
-    return []
+  overflow(message: string): WatcherEvent {
+    this.#losses.overflows++
+    return { type: 'overflow', watcher: this.id, message }
   }
 
-  overflowFrame(message: string): string {
-    losses.watcherOverflows++
-    return JSON.stringify({ channel: 'watcher', type: 'overflow', watcher_id: this.id, message })
+  readyFirst(): WatcherEvent {
+    return { type: 'ready', watcher: this.id, root: this.root, dirs: this.#coverage.dirs, resync: false }
   }
 
-  /** Both names of the count: older clients read `dirs`, the SDK `dir_count`. */
-  readyFrame(resync: boolean): string {
-    const { dirs } = this.coverage
-    const frame = { channel: 'watcher', type: 'ready', watcher_id: this.id, root: this.root, dirs, dir_count: dirs }
-    return JSON.stringify(resync ? { ...frame, resync } : frame)
+  readyAgain(): WatcherEvent {
+    this.#losses.resyncs++
+    return { type: 'ready', watcher: this.id, root: this.root, dirs: this.#coverage.dirs, resync: true }
   }
 }
 
@@ -154,6 +167,15 @@ class ChangeLog {
     const texts = this.#texts.slice(at, at + count)
     const over = texts.findIndex((text, i) => (bytes += Buffer.byteLength(text)) > BYTES_AT_ONCE && i > 0)
     return over === -1 ? texts : texts.slice(0, over)
+  }
+
+  /** Forgets all changes: what comes next is not told in full. Cursors from before are answered with a resync. */
+  cut(): void {
+    this.#texts = []
+    this.#start = 0
+    this.#bytes = 0
+    this.#next++
+    this.wake()
   }
 
   /** Those who wait look again. */

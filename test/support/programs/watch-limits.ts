@@ -3,6 +3,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { watcherFrame } from '../../../src/transports/socket/frames.ts'
 import { openWatchers } from '../../../src/workspace/watchers/watchers.ts'
 import { until } from '../until.ts'
 
@@ -18,8 +19,8 @@ using listener = watchers.subscribe(take)
 take()
 
 function take(): void {
-  for (let frame = listener.take(); frame !== undefined; frame = listener.take()) {
-    frames.push(JSON.parse(frame) as (typeof frames)[number]) // our own frames
+  for (let event = listener.take(); event !== undefined; event = listener.take()) {
+    frames.push(JSON.parse(watcherFrame(event)) as (typeof frames)[number]) // our own frames
   }
 }
 

@@ -7,7 +7,7 @@ import { openSocketServer } from '../../support/socket-server.ts'
 import { until } from '../../support/until.ts'
 import { refusedUpgrade, view, type Viewer } from '../../support/viewer.ts'
 
-const ready = (id: string) => ({ channel: 'watcher', type: 'ready', watcher_id: id, root: '/r', dirs: 1 })
+const ready = (watcher: string) => ({ type: 'ready', watcher, root: '/r', dirs: 1, resync: false }) as const
 
 /** Frames in short: `replay 1 0-5`, `output 1`, `exit 1 0`. Pieces of output that follow each other are one. */
 function story(viewer: Viewer): string[] {
@@ -23,7 +23,7 @@ function story(viewer: Viewer): string[] {
 
 t.test('on connect: watchers are ready, sessions are replayed, the dead have ended', async (t) => {
   const { url, terminals, watchers } = await openSocketServer(t)
-  watchers.ready.push(JSON.stringify(ready('4')))
+  watchers.ready.push(ready('4'))
   terminals.create(1).print('one\r\n')
   const dead = terminals.create(2)
   dead.print('two')
@@ -200,13 +200,14 @@ t.test('an error names the frame that it answers, however late it is found', asy
   )
 })
 
-t.test('watcher frames arrive as they are and overtake output', async (t) => {
+t.test('frames of watchers overtake output', async (t) => {
   const { url, terminals, watchers } = await openSocketServer(t)
   const viewer = await view(t, url)
   const terminal = terminals.create(1)
   terminal.print(Buffer.alloc(4 * 1024 * 1024))
   const change = { channel: 'watcher', type: 'change', watcher_id: '1', path: '/r/a', op: 'create' }
-  watchers.tell(change)
+  const json = '{"path":"/r/a","op":"create"}'
+  watchers.tell({ type: 'change', watcher: '1', json, hidden: false })
   t.strictSame(await viewer.next('change'), change)
   const at = viewer.frames.findIndex((frame) => 'channel' in frame && frame.type === 'change')
   t.ok(at < 250, `it was frame ${at}, of 256 and more of output`)
@@ -322,7 +323,7 @@ t.test('scopes: a credential sees what it may', async (t) => {
   const jwt = { secret: HS256, toleranceSeconds: 0 }
   const { url, terminals, watchers } = await openSocketServer(t, { jwt })
   const exp = Math.floor(Date.now() / 1000) + 600
-  watchers.ready.push(JSON.stringify(ready('1')))
+  watchers.ready.push(ready('1'))
   terminals.create(1)
   const watching = await viewWith(t, url, jwtOf({ exp, scope: 'watch' }))
   const viewing = await viewWith(t, url, jwtOf({ exp, scope: 'terminal' }))

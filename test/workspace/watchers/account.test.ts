@@ -70,7 +70,7 @@ t.test('W-04 a directory of 1,000 files is moved inside, out and in, removed and
   await account.change(join(tree, 'in'), 'create')
   writeFileSync(join(tree, 'in/later'), 'still watched')
   await account.settled()
-  t.equal(account.overflows.length, 0)
+  t.same(account.overflows, [])
   const inside = account.changes.find(({ op, path }) => op === 'rename' && path.endsWith('/many'))
   t.equal(inside?.to, join(tree, 'other/moved'))
 })

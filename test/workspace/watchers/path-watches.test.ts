@@ -1,6 +1,6 @@
 // Single paths under watch: files that are there or not yet, directories, and what cannot be watched.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openPathWatches } from '../../../src/workspace/watchers/path-watches.ts'
@@ -28,6 +28,9 @@ t.test('a change of a watched path is told, and no other', async (t) => {
     await heard(file, () => writeFileSync(file, '2'))
     await heard(late, () => writeFileSync(late, '1'))
     await heard(folder, () => writeFileSync(join(folder, 'new'), '1'))
+    await heard(folder, () => mkdirSync(join(folder, 'directory')))
+    await heard(folder, () => renameSync(join(folder, 'directory'), join(folder, 'renamed')))
+    await heard(folder, () => rmdirSync(join(folder, 'renamed')))
     await heard(file, () => {
       writeFileSync(join(root, 'tmp~'), '3')
       renameSync(join(root, 'tmp~'), file)

@@ -5,7 +5,12 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { CHANGES_AT_ONCE, openWatchers, type Watchers } from '../../../src/workspace/watchers/watchers.ts'
+import {
+  CHANGES_AT_ONCE,
+  openWatchers,
+  type WatcherEvent,
+  type Watchers,
+} from '../../../src/workspace/watchers/watchers.ts'
 import { Account, never, scratch, watch, watchersOf } from '../../support/account.ts'
 import { until } from '../../support/until.ts'
 
@@ -184,20 +189,17 @@ t.test('ready is said to those who listen already and to those who come later', 
   const root = scratch(t)
   mkdirSync(join(root, 'below'))
   const watchers = watchersOf(t)
-  const early: string[] = []
+  const early: WatcherEvent[] = []
   const listener = watchers.subscribe(() => {
-    for (let frame = listener.take(); frame !== undefined; frame = listener.take()) early.push(frame)
+    for (let event = listener.take(); event !== undefined; event = listener.take()) early.push(event)
   })
   t.equal(listener.take(), undefined)
   const { id } = await watch(watchers, root)
-  const ready = { channel: 'watcher', type: 'ready', watcher_id: id, root, dirs: 2, dir_count: 2 }
+  const ready = { type: 'ready', watcher: id, root, dirs: 2, resync: false }
   await until('ready', () => early.length > 0)
-  t.same(
-    early.map((frame) => JSON.parse(frame) as unknown),
-    [ready],
-  )
+  t.same(early, [ready])
   using late = watchers.subscribe(() => {})
-  t.same(JSON.parse(late.take() ?? ''), ready)
+  t.same(late.take(), ready)
   listener[Symbol.dispose]()
 })
 
