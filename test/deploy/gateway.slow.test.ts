@@ -119,11 +119,14 @@ t.test('a page of a listed origin is let in, of another is not', { skip: NO_GATE
   })
   t.match(await read.json(), { success: true, type: 'directory' })
   t.equal(read.headers.get('access-control-allow-origin'), ORIGIN, 'by the daemon, once')
-  const line = gateway
-    .log()
-    .split('\n')
-    .find((one) => one.includes('/files/stat'))
-  t.match(JSON.parse(line ?? '{}'), {
+  // nginx writes the line after the answer has gone.
+  const told = () =>
+    gateway
+      .log()
+      .split('\n')
+      .find((one) => one.includes('/files/stat') && one.endsWith('}'))
+  await until('the line of nginx', () => told() !== undefined)
+  t.match(JSON.parse(told() ?? '{}'), {
     request_id: 'from-the-page-1',
     target_request_id: read.headers.get('x-request-id'),
     status: '200',
