@@ -44,40 +44,12 @@ const ADMISSION: Admission = { name: 'the proxy', scope: 'proxy' }
 
 export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
   const ownPorts = new Set<number>()
-  const tunnels = new Map<Socket, Caller>()
-  let clock: NodeJS.Timeout | undefined
-  let open = true
-
+  const tunnels = new Tunnels()
   const targetOf = (request: IncomingMessage): ProxiedTarget => {
     const target = readTarget(request.url ?? '', request.headersDistinct[TARGET_HEADER] ?? [])
     const { port } = target.destination
     if (!ownPorts.has(port) && port !== inspectorPort()) return target
     throw new Fault('forbidden', `port ${port} is the daemon's own and is not proxied`, { details: { port } })
-  }
-  /** By the wall clock, as JWTs are. */
-  const closeExpired = (): void => {
-    for (const [socket, { expiresAt = Infinity }] of tunnels) {
-      if (Date.now() > expiresAt + EXPIRY_GRACE_MS) socket.destroy()
-    }
-  }
-  const watch = onRevoked((revoked) => {
-    for (const [socket, caller] of tunnels) if (caller.revoked === revoked) socket.destroy()
-  })
-  const opened = (socket: Socket, caller: Caller): void => {
-    tunnels.set(socket, caller)
-    watch(caller)
-    clock ??= setInterval(closeExpired, TICK_MS)
-    if (!open) socket.destroy()
-  }
-  const ended = (socket: Socket): void => {
-    tunnels.delete(socket)
-    if (tunnels.size > 0) return
-    clearInterval(clock)
-    clock = undefined
-  }
-  const closeTunnels = (): void => {
-    open = false
-    for (const socket of tunnels.keys()) socket.destroy()
   }
 
   return {
@@ -98,9 +70,9 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
       const leave = gate.enter(ADMISSION, connection.caller)
       const client = connection.socket as Socket // Node gives its own sockets
       const tunnel = {
-        opened: () => opened(client, connection.caller),
+        opened: () => tunnels.add(client, connection.caller),
         ended() {
-          ended(client)
+          tunnels.delete(client)
           leave()
         },
       }
@@ -113,14 +85,58 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
       return status
     },
     refusePort: (port) => void ownPorts.add(port),
-    closeTunnels,
+    closeTunnels: () => tunnels.close(),
     get tunnels() {
       return tunnels.size
     },
-    [Symbol.dispose]() {
-      closeTunnels()
-      clearInterval(clock)
-    },
+    [Symbol.dispose]: () => tunnels[Symbol.dispose](),
+  }
+}
+
+/** The open tunnels by the client's socket. One ends with its credential, and all when the daemon stops. */
+class Tunnels implements Disposable {
+  readonly #callers = new Map<Socket, Caller>()
+  readonly #watch = onRevoked((revoked) => {
+    for (const [socket, caller] of this.#callers) if (caller.revoked === revoked) socket.destroy()
+  })
+  /** Runs while there are tunnels. */
+  #clock: NodeJS.Timeout | undefined
+  #open = true
+
+  get size(): number {
+    return this.#callers.size
+  }
+
+  add(socket: Socket, caller: Caller): void {
+    this.#callers.set(socket, caller)
+    this.#watch(caller)
+    this.#clock ??= setInterval(() => this.#closeExpired(), TICK_MS)
+    if (!this.#open) socket.destroy()
+  }
+
+  delete(socket: Socket): void {
+    this.#callers.delete(socket)
+    if (this.#callers.size > 0) return
+    clearInterval(this.#clock)
+    this.#clock = undefined
+  }
+
+  /** Closes all, and from now on those whose handshake is on its way. */
+  close(): void {
+    this.#open = false
+    for (const socket of this.#callers.keys()) socket.destroy()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+    clearInterval(this.#clock)
+  }
+
+  /** By the wall clock, as JWTs are. */
+  #closeExpired(): void {
+    for (const [socket, { expiresAt = Infinity }] of this.#callers) {
+      if (Date.now() > expiresAt + EXPIRY_GRACE_MS) socket.destroy()
+    }
   }
 }
 
