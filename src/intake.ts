@@ -9,6 +9,7 @@ import { bytesOfText } from './base/bytes-text.ts'
 import { Fault, quote, refuse } from './base/fault.ts'
 import { LongText } from './base/long-text.ts'
 import { nearest } from './base/nearest.ts'
+import type { ForeignSchema } from './foreign-schema.ts'
 import { readExtensions } from './extension-reading.ts'
 import { asText, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
 import type { Operation } from './operation.ts'
@@ -41,12 +42,13 @@ interface Field extends TSchema {
  * Reads `raw` as the input of `op`; throws `bad_request` naming the field, what came and what is accepted. `workdir`:
  * what a relative path is below, absolute itself.
  */
-export function takeIn<I extends TObject>(
+export function readInput<I extends TObject>(
   op: Operation<I>,
   raw: Readonly<Record<string, unknown>>,
   rules: IntakeRules<Static<I>>,
   workdir = '/',
 ): Intake<Static<I>> {
+  if (op.foreignInput !== undefined) return { input: readForeign(op.foreignInput, raw) as Static<I>, ignored: [] }
   const fields = op.input.properties as Readonly<Record<string, Field>>
   const given = new Map<string, unknown>()
   const ignored: string[] = []
@@ -79,6 +81,36 @@ export function takeIn<I extends TObject>(
   if (Object.keys(fields).length > 0 && !validator(op.input).Check(withoutBytes(fields, input)))
     throw firstFailure(op, fields, withoutBytes(fields, input))
   return { input: input as Static<I>, ignored }
+}
+
+/** Values inside each other that an input may have, the input itself among them. */
+const MOST_INPUT_DEPTH = 100
+
+/**
+ * The strict reading, of a schema that another author wrote: the input as it came is held against it. Nothing is turned
+ * into another type, no default is filled in, and an unknown field is what the schema says it is.
+ */
+function readForeign(schema: ForeignSchema, raw: Readonly<Record<string, unknown>>): unknown {
+  const input = readValue(raw, 'input', 1)
+  schema.check(input)
+  return input
+}
+
+/** A copy with text in place of what a worker has parsed as bytes. Throws for half of a character, and for what is nested too deep. */
+function readValue(value: unknown, place: string, depth: number): unknown {
+  if (depth > MOST_INPUT_DEPTH) {
+    const sentence = `the input is nested more than ${MOST_INPUT_DEPTH} deep; accepted is a flatter one`
+    throw refuse(place, sentence)
+  }
+  const text = value instanceof LongText ? asText(value) : value
+  if (typeof text === 'string') refuseHalves(place, text)
+  if (typeof text !== 'object' || text === null) return text
+  if (Array.isArray(text)) return text.map((item, i) => readValue(item, `${place}[${i}]`, depth + 1))
+  const entries = Object.entries(text).map(([name, item]) => {
+    refuseHalves(`a name in ${place}`, name)
+    return [name, readValue(item, depth === 1 ? name : `${place}.${name}`, depth + 1)] as const
+  })
+  return Object.fromEntries(entries)
 }
 
 /** The input as its schema sees it: content that came as a LongText was checked when it was parsed. */

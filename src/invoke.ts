@@ -4,7 +4,7 @@
 import { mayUse, type Caller } from './caller.ts'
 import { errnoOf, Fault, faultOfExhaustion, stackOf } from './base/fault.ts'
 import type { Daemon } from './daemon.ts'
-import { takeIn, type IntakeRules } from './intake.ts'
+import { readInput, type IntakeRules } from './intake.ts'
 import { tellPathBytes } from './path-bytes.ts'
 import type { Log } from './base/log.ts'
 import { ByteStream, EventStream, familyOf, type Call, type Operation } from './operation.ts'
@@ -128,7 +128,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
         leave = enter(op, request.caller)
         const { raw, body } = typeof request.raw === 'function' ? await request.raw() : { raw: request.raw }
         began = performance.now() // how long a client takes to send its body says nothing of the operation
-        const { input, ignored } = takeIn(op, raw, request.rules, workspace.workdir)
+        const { input, ignored } = readInput(op, raw, request.rules, workspace.workdir)
         const value = await op.run(input, { ...callOf(workspace, request, daemon), body })
         const begun = elapsed()
         if (!(value instanceof EventStream || value instanceof ByteStream)) over('2xx', begun)

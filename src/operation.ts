@@ -3,6 +3,7 @@
 
 import type { Static, TObject } from 'typebox'
 import type { Daemon } from './daemon.ts'
+import type { ForeignSchema } from './foreign-schema.ts'
 import type { JsonText } from './base/json-text.ts'
 import type { Access } from './workspace/files/opening/access.ts'
 import type { Workspace } from './workspace/workspace.ts'
@@ -199,6 +200,8 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   /** Answered without a credential, and without `success` (protocol.md#auth: health alone). */
   readonly open?: true
   readonly input: I
+  /** Of another author: the schema of the whole input, read strictly. `input` has no fields then. */
+  readonly foreignInput?: ForeignSchema
   readonly output: O
   /** Other names of input fields; where both are given the alias wins (protocol.md#tolerant-input). */
   readonly aliases?: Readonly<Record<string, keyof Static<I> & string>>

@@ -4,7 +4,7 @@ import t from 'tap'
 import { Fault } from '../src/base/fault.ts'
 import { LongText } from '../src/base/long-text.ts'
 import { splitList } from '../src/field-reading.ts'
-import { takeIn, type IntakeRules } from '../src/intake.ts'
+import { readInput, type IntakeRules } from '../src/intake.ts'
 import { operation } from '../src/operation.ts'
 import { argv, choice, content, environment, flag, id, list, optional, path, text, Type, whole } from '../src/schema.ts'
 
@@ -32,7 +32,7 @@ const sample = operation({
 })
 
 const report: IntakeRules<Record<string, unknown>> = { unknown: 'report' }
-const read = (raw: Record<string, unknown>, rules = report) => takeIn(sample, raw, rules as never)
+const read = (raw: Record<string, unknown>, rules = report) => readInput(sample, raw, rules as never)
 
 function refusal(raw: Record<string, unknown>, rules = report): string {
   try {
@@ -65,7 +65,7 @@ t.test('the route settles what it fixes, the projection what it defaults', async
 
 t.test('paths become absolute and normal, free of NUL', async (t) => {
   const below = (path: unknown, workdir: string): unknown =>
-    takeIn(sample, { path }, report as never, workdir).input.path
+    readInput(sample, { path }, report as never, workdir).input.path
   t.equal(below('a/./b', '/work'), '/work/a/b')
   t.equal(below('.', '/work'), '/work')
   t.equal(below('..', '/work'), '/')
@@ -73,7 +73,7 @@ t.test('paths become absolute and normal, free of NUL', async (t) => {
   t.equal(below('-n', '/'), '/-n')
   t.equal(below('./~/x', '/work'), '/work/~/x')
   t.equal(below('a:b', '/work'), '/work/a:b')
-  const readDefault = takeIn(sample, {}, { unknown: 'report', defaults: { path: '.' } } as never, '/work')
+  const readDefault = readInput(sample, {}, { unknown: 'report', defaults: { path: '.' } } as never, '/work')
   t.equal(readDefault.input.path, '/work', "also a projection's default")
   for (const path of ['~', '~/x', '~root/x', 'file:///etc/passwd', 'HTTP://a/b']) {
     t.match(refusal({ path }), /which is read as it stands here; accepted is a path.*"\.\/" in front/, path)

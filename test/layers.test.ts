@@ -80,6 +80,9 @@ const ROOT_FILES: Readonly<Record<string, Layer>> = {
   'operation.ts': 'operation',
   'resource.ts': 'operation',
   'schema.ts': 'operation',
+  'bounded-pattern.ts': 'operation',
+  'foreign-check.ts': 'operation',
+  'foreign-schema.ts': 'operation',
   'shelf.ts': 'operation',
 }
 

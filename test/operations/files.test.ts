@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Static, TObject } from 'typebox'
 import { Check } from 'typebox/value'
 import t, { type Test } from 'tap'
-import { takeIn } from '../../src/intake.ts'
+import { readInput } from '../../src/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
 import { fileDelete, fileMkdir, fileRead, fileStat, fileWrite } from '../../src/operations/files.ts'
 import { openFileWriter } from '../../src/workspace/files/write/file-writer.ts'
@@ -31,7 +31,7 @@ async function caller(t: Test) {
   const call: Call = { workspace, access: EVERYTHING, signal: new AbortController().signal }
   async function ask<I extends TObject, O extends TObject>(op: Operation<I, O>, raw: Raw, mcp = false) {
     const rules = { unknown: 'report', ...(mcp && op.tool?.defaults ? { defaults: op.tool.defaults } : {}) } as const
-    const answer = (await op.run(takeIn(op, raw, rules).input, call)) as Static<O>
+    const answer = (await op.run(readInput(op, raw, rules).input, call)) as Static<O>
     if (!Check(op.output, answer)) t.fail(`the answer does not fit the schema of ${op.name}`, { answer })
     return answer
   }

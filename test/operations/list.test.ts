@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { Value } from 'typebox/value'
-import { takeIn } from '../../src/intake.ts'
+import { readInput } from '../../src/intake.ts'
 import { JsonText } from '../../src/base/json-text.ts'
 import { EventStream, type Call, type Operation } from '../../src/operation.ts'
 import { fileList, fileStream } from '../../src/operations/list.ts'
@@ -24,7 +24,7 @@ const call: Call = {
 /** Runs an operation as a route does and returns its reply with rendered parts read back. */
 async function run(op: Operation, raw: Record<string, unknown>): Promise<Record<string, unknown>> {
   const fixed = op.routes[0]?.fixed
-  const { input } = takeIn(op, raw, { unknown: 'report', ...(fixed && { fixed }) })
+  const { input } = readInput(op, raw, { unknown: 'report', ...(fixed && { fixed }) })
   const value: Record<string, unknown> = {}
   Object.assign(value, await op.run(input, call))
   for (const [key, part] of Object.entries(value)) {
@@ -75,7 +75,7 @@ t.test('lists in any spelling, both names of the ignore switch', async (t) => {
 
 t.test('the stream is nested and flat whatever is asked', async (t) => {
   const path = t.testdir({ a: { b: { c: '' } } })
-  const { input } = takeIn(
+  const { input } = readInput(
     fileStream,
     { path, nested: 'false', light: 'true' },
     {

@@ -1,7 +1,7 @@
 // What the search operations make of their input, and what search_init says.
 
 import t from 'tap'
-import { takeIn } from '../../src/intake.ts'
+import { readInput } from '../../src/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent, searchInit } from '../../src/operations/search.ts'
 import type { SearchStatus } from '../../src/workspace/search/content-search.ts'
@@ -9,7 +9,7 @@ import type { SearchStatus } from '../../src/workspace/search/content-search.ts'
 const op = searchContent as unknown as Operation
 
 function query(asked: Record<string, unknown>) {
-  const { input } = takeIn(op, asked, { unknown: 'refuse' })
+  const { input } = readInput(op, asked, { unknown: 'refuse' })
   return contentQuery(input as Parameters<typeof contentQuery>[0])
 }
 

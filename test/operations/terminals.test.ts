@@ -2,7 +2,7 @@
 // typing and resizing, whose tools are in a toolset that is off by default.
 
 import t, { type Test } from 'tap'
-import { takeIn } from '../../src/intake.ts'
+import { readInput } from '../../src/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
 import * as looking from '../../src/operations/terminals.ts'
 import * as typing from '../../src/operations/terminal-typing.ts'
@@ -42,7 +42,7 @@ function openBench(t: Test, options: Partial<TerminalsOptions> = {}) {
   const workspace = { terminals } as unknown as Workspace // these operations ask for nothing else
   const run = async (op: unknown, raw: Record<string, unknown> = {}, more: Partial<Call> = {}): Promise<Answer> => {
     const declared = op as Operation
-    const { input } = takeIn(declared, raw, { unknown: 'report' })
+    const { input } = readInput(declared, raw, { unknown: 'report' })
     return (await declared.run(input, {
       workspace,
       access: EVERYTHING,

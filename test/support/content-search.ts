@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ripgrepPath } from '../../src/base/assets.ts'
-import { takeIn } from '../../src/intake.ts'
+import { readInput } from '../../src/intake.ts'
 import type { Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent } from '../../src/operations/search.ts'
 import { openChildren } from '../../src/workspace/processes/child.ts'
@@ -33,7 +33,7 @@ export async function ask(
   asked: Record<string, unknown>,
   signal = never,
 ): Promise<SearchResult> {
-  const { input } = takeIn(searchContent as unknown as Operation, asked, { unknown: 'refuse' })
+  const { input } = readInput(searchContent as unknown as Operation, asked, { unknown: 'refuse' })
   return await search.search(contentQuery(input as Parameters<typeof contentQuery>[0]), signal)
 }
 

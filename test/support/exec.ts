@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
-import { takeIn } from '../../src/intake.ts'
+import { readInput } from '../../src/intake.ts'
 import { JsonText, jsonPieces } from '../../src/base/json-text.ts'
 import { EventStream, type Call, type Frame, type Operation } from '../../src/operation.ts'
 import { openChildren } from '../../src/workspace/processes/child.ts'
@@ -68,7 +68,7 @@ export function openBench(t: Test, options: Partial<TasksOptions> = {}): Bench {
   const call = async (op: unknown, raw: Record<string, unknown>, more: More) => {
     const { fixed, ...rest } = more
     const declared = op as Operation
-    const { input } = takeIn(declared, raw, { unknown: 'report', ...(fixed === undefined ? {} : { fixed }) })
+    const { input } = readInput(declared, raw, { unknown: 'report', ...(fixed === undefined ? {} : { fixed }) })
     return declared.run(input, { workspace, access: EVERYTHING, signal: new AbortController().signal, ...rest })
   }
   return {

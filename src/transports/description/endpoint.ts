@@ -175,6 +175,11 @@ export function objectOf(fields: readonly Field[]): PlainSchema {
   }
 }
 
+/** The schema of the whole input. */
+function inputOf(op: Operation): PlainSchema {
+  return op.foreignInput === undefined ? objectOf(fieldsOf(op)) : { ...op.foreignInput.schema }
+}
+
 /** The schema of a field, its other names told. */
 export function described({ schema, aliases }: Field): PlainSchema {
   if (aliases.length === 0) return schema
@@ -201,12 +206,12 @@ export function answersJson(op: Operation): boolean {
 
 /** Returns all schemas by their names. */
 export function namedSchemas(catalog: readonly Operation[], config: object): ReadonlyMap<string, NamedSchema> {
-  const routed = catalog.filter(({ routes }) => routes.length > 0)
+  const routed = catalog.filter(({ routes, tool }) => routes.length > 0 || tool !== undefined)
   const all: readonly NamedSchema[] = [
     { name: 'config', title: 'The configuration file', schema: plainSchema(config) },
     { name: 'error', title: 'The error body', schema: ERROR_SCHEMA },
     ...routed.flatMap((op): NamedSchema[] => [
-      { name: `${op.name}.input`, title: `${op.title}: what is sent`, schema: objectOf(fieldsOf(op)) },
+      { name: `${op.name}.input`, title: `${op.title}: what is sent`, schema: inputOf(op) },
       ...(answersJson(op)
         ? [{ name: `${op.name}.output`, title: `${op.title}: the reply`, schema: replySchema(op) }]
         : []),
@@ -217,5 +222,5 @@ export function namedSchemas(catalog: readonly Operation[], config: object): Rea
 
 /** Returns a schema as a whole document. Its id is relative to the address from which a client got it. */
 export function schemaDocument({ name, title, schema }: NamedSchema): PlainSchema {
-  return { $schema: DIALECT, $id: name, title, ...schema }
+  return { $schema: DIALECT, title, ...schema, $id: name }
 }

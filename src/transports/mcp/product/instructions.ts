@@ -87,7 +87,7 @@ export function guide(tools: readonly GuideEntry[], kinds: readonly ResourceKind
 }
 
 function entry({ tool, author }: GuideEntry): string {
-  const { properties, required } = tool.inputSchema as { properties: object; required?: readonly string[] } // tool-listing.ts
+  const { properties = {}, required } = tool.inputSchema as { properties?: object; required?: readonly string[] } // tool-listing.ts
   const names = Object.keys(properties).map((name) => (required?.includes(name) === true ? `${name}*` : name))
   const sentence = /^.*?[.](?=\s|$)/.exec(tool.description)?.[0] ?? tool.description
   const words = author === undefined ? sentence : `(words of ${author}) ${sentence}`

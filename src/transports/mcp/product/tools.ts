@@ -97,7 +97,7 @@ export function describeTool(op: Operation, format: Choices['format'] = 'json'):
     name: op.name,
     title: op.title,
     description: op.tool?.description ?? op.summary,
-    inputSchema: inputSchema(op, defaultsOf(op, format)),
+    inputSchema: op.foreignInput?.schema ?? inputSchema(op, defaultsOf(op, format)),
     ...(readable ? {} : { outputSchema: outputSchema(op) }),
     annotations: {
       title: op.title,
