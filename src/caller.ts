@@ -1,6 +1,6 @@
 // Who is calling, as far as a verified credential says. Made by transports/credentials, read by the gate.
 
-import type { Scope } from './operation.ts'
+import type { Fields, Operation, Scope } from './operation.ts'
 
 export interface Caller {
   /** Stable and free of secrets: names the credential in limits, logs and cancellation. */
@@ -8,8 +8,21 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope> | 'all'
   /** Epoch milliseconds at which the credential ends; undefined for a raw token. */
   readonly expiresAt: number | undefined
+  /** What it may do besides its scopes; absent where the scopes say all. */
+  readonly grant?: Grant
   /** Aborted when the credential is withdrawn before its time; absent where that cannot be. */
   readonly revoked?: AbortSignal
+}
+
+/** What a gate asks about before the input is known. */
+export type Admission = Pick<Operation, 'name' | 'scope' | 'open'>
+
+/** Limits of a credential beyond its scopes. It narrows what the scopes allow and never widens it. */
+export interface Grant {
+  /** False where no input of the operation is allowed: the tool is not listed, and no body is read. */
+  mayEnter(op: Admission): boolean
+  /** Asked with the input that was read: undefined where the call is allowed, else the sentence why it is not. */
+  allows(op: Operation, input: Fields): string | undefined
 }
 
 /**
@@ -32,4 +45,9 @@ export function onRevoked(act: (revoked: AbortSignal) => void): (caller: Caller)
 export function mayUse({ scopes }: Caller, scope: Scope): boolean {
   if (scopes === 'all') return true
   return scope === 'none' ? scopes.size > 0 : scopes.has(scope)
+}
+
+/** Tells whether the caller may run the operation with some input. */
+export function mayEnter(caller: Caller, op: Admission): boolean {
+  return mayUse(caller, op.scope) && (caller.grant === undefined || caller.grant.mayEnter(op))
 }

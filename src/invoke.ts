@@ -1,13 +1,13 @@
 // The gate: the only way to run an operation. It types the input, admits the call (authorised, not shutting
 // down, under the caller's limits), runs it with a signal, counts it, and returns a value or throws a Fault.
 
-import { mayUse, type Caller } from './caller.ts'
+import { mayUse, type Admission, type Caller } from './caller.ts'
 import { errnoOf, Fault, faultOfExhaustion, stackOf } from './base/fault.ts'
 import type { Daemon } from './daemon.ts'
 import { readInput, type IntakeRules } from './intake.ts'
 import { tellPathBytes } from './path-bytes.ts'
 import type { Log } from './base/log.ts'
-import { ByteStream, EventStream, familyOf, type Call, type Operation } from './operation.ts'
+import { type Blocks, ByteStream, EventStream, familyOf, type Call, type Operation } from './operation.ts'
 import type { Outcome } from './base/tally.ts'
 import { Waiters } from './base/waiting.ts'
 import type { Workspace } from './workspace/workspace.ts'
@@ -33,10 +33,12 @@ export interface Request {
 }
 
 export interface Answer {
-  readonly value: object | EventStream | ByteStream
+  readonly value: object | EventStream | ByteStream | Blocks
   /** Fields of the request that meant nothing to the operation. */
   readonly ignored: readonly string[]
 }
+
+export type { Admission } from './caller.ts'
 
 export interface GateLimits {
   /** Calls in progress per credential; 429 beyond (protocol.md#limits). */
@@ -63,9 +65,6 @@ export interface Gate {
   /** Resolves once nothing runs, or when `signal` aborts. */
   idle(signal: AbortSignal): Promise<void>
 }
-
-/** What the gate asks about. */
-export type Admission = Pick<Operation, 'name' | 'scope' | 'open'>
 
 interface Account {
   running: number
@@ -100,7 +99,10 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
     }
   }
   const enter = (op: Admission, caller: Caller): (() => void) => {
-    if (op.open === true || mayUse(caller, op.scope)) return takePlace(caller, 1)
+    const inScope = op.open === true || mayUse(caller, op.scope)
+    if (inScope && (caller.grant === undefined || caller.grant.mayEnter(op))) return takePlace(caller, 1)
+    if (inScope)
+      throw new Fault('forbidden', `this credential does not allow ${op.name}`, { details: { operation: op.name } })
     const lacks = op.scope === 'none' ? 'it has no scope at all' : `it lacks the scope "${op.scope}"`
     throw new Fault('forbidden', `this credential does not allow ${op.name}: ${lacks}`, {
       details: { scope: op.scope },
@@ -129,6 +131,8 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
         const { raw, body } = typeof request.raw === 'function' ? await request.raw() : { raw: request.raw }
         began = performance.now() // how long a client takes to send its body says nothing of the operation
         const { input, ignored } = readInput(op, raw, request.rules, workspace.workdir)
+        const denied = request.caller.grant?.allows(op, input)
+        if (denied !== undefined) throw new Fault('forbidden', denied, { details: { operation: op.name } })
         const value = await op.run(input, { ...callOf(workspace, request, daemon), body })
         const begun = elapsed()
         if (!(value instanceof EventStream || value instanceof ByteStream)) over('2xx', begun)

@@ -149,6 +149,29 @@ export class ByteStream {
   }
 }
 
+/** One part of an answer as MCP has it (2025-11-25, tools: content): text, image, audio, a resource or a link to one. */
+export interface ContentBlock {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+/** An answer of content blocks. REST answers them as `content`, MCP hands them on as they are, within its budget. */
+export class Blocks {
+  readonly content: readonly ContentBlock[]
+  /** The same for programs. */
+  readonly structured: Fields | undefined
+  /** True where the tool itself says that it has failed: a result, not a fault. */
+  readonly failed: boolean
+  constructor(
+    content: readonly ContentBlock[],
+    more: { readonly structured?: Fields; readonly failed?: boolean } = {},
+  ) {
+    this.content = content
+    this.structured = more.structured
+    this.failed = more.failed ?? false
+  }
+}
+
 export interface ByteHead {
   /** 200 unless given. */
   readonly status?: 200 | 206 | 304
@@ -203,6 +226,8 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   /** Of another author: the schema of the whole input, read strictly. `input` has no fields then. */
   readonly foreignInput?: ForeignSchema
   readonly output: O
+  /** True: it answers Blocks, whose form `output` does not say. */
+  readonly blocks?: true
   /** Other names of input fields; where both are given the alias wins (protocol.md#tolerant-input). */
   readonly aliases?: Readonly<Record<string, keyof Static<I> & string>>
   readonly routes: readonly Route<Static<I>>[]
@@ -213,7 +238,7 @@ export interface Operation<I extends TObject = TObject, O extends TObject = TObj
   readonly remarks?: string
   /** An input as a client may send it, for the API description (which a test sends). */
   readonly example?: Partial<Static<I>>
-  readonly run: (input: Static<I>, call: Call) => Promise<Rendered<Static<O>> | EventStream | ByteStream>
+  readonly run: (input: Static<I>, call: Call) => Promise<Rendered<Static<O>> | EventStream | ByteStream | Blocks>
 }
 
 /** The toolset that stands for the tools which a start without a choice gives. */

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../caller.ts'
 import { Fault } from '../base/fault.ts'
 import type { Arrival, Gate } from '../invoke.ts'
-import { ByteStream, EventStream, type Route } from '../operation.ts'
+import { Blocks, ByteStream, EventStream, type Route } from '../operation.ts'
 import { BodyRoom } from './body-room.ts'
 import { hasBody, mediaType, readBody, refuseCoding, streamBody } from './body.ts'
 import { sendBytes } from './stream-reply.ts'
@@ -62,8 +62,12 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
     return
   }
   if (value instanceof ByteStream) return await sendBytes(response, value, exchange.headers)
-  const reply = op.open === true ? value : successBody(value, ignored)
+  const reply = op.open === true ? value : successBody(value instanceof Blocks ? blocksBody(value) : value, ignored)
   await sendJson(response, route.status ?? 200, reply, exchange.headers)
+}
+
+function blocksBody({ content, structured, failed }: Blocks): object {
+  return { content, ...(structured && { structured }), ...(failed && { failed }) }
 }
 
 interface Body {

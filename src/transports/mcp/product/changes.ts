@@ -1,6 +1,6 @@
 // The changes that the product tells its listeners: of a file, of the folder of prompts, of the list of tools.
 
-import { mayUse } from '../../../caller.ts'
+import { mayEnter } from '../../../caller.ts'
 import type { Gate } from '../../../invoke.ts'
 import type { ResourceKind } from '../../../resource.ts'
 import type { Catalog } from '../../../shelf.ts'
@@ -29,7 +29,7 @@ export function openChanges(parts: ChangeParts): ChangeSource {
   return {
     async listen(wish, listener, tell) {
       const { caller, requestId } = listener
-      const wanted = wantedOf(wish, kinds, parts.promptFolder).filter(({ kind }) => mayUse(caller, kind.read.scope))
+      const wanted = wantedOf(wish, kinds, parts.promptFolder).filter(({ kind }) => mayEnter(caller, kind.read))
       const end = new AbortController()
       const granted: Change[] = wish.toolsListChanged === true ? [{ kind: 'tools' }] : []
       const toolList = wish.toolsListChanged === true ? followTools(parts, listener, tell) : undefined

@@ -4,7 +4,7 @@
 // call for it where there is one.
 
 import { Fault } from '../../../base/fault.ts'
-import type { Fields, Operation } from '../../../operation.ts'
+import { Blocks, type Fields, type Operation } from '../../../operation.ts'
 import { excess, type Budget } from '../protocol/budget.ts'
 import { cutAnything } from '../text/cut-anything.ts'
 import { plainBody } from '../text/plain-body.ts'
@@ -16,7 +16,7 @@ export interface Asking {
   /** The body stands in the message twice. */
   readonly structured: boolean
   /** Asks the operation again with these arguments beside those of the call. */
-  readonly again: (more: Fields) => Promise<Fields>
+  readonly again: (more: Fields) => Promise<Fields | Blocks>
 }
 
 /** An answer of two thirds is worth more than a second try for nine tenths. */
@@ -44,7 +44,9 @@ async function askedForLess(came: Fields, over: number, asking: Asking): Promise
     const next = less(body, { ...asked, ...args }, SHARE / factor)
     if (next === undefined) return undefined
     args = { ...args, ...next }
-    body = plainBody(await again(args))
+    const answer = await again(args)
+    if (answer instanceof Blocks) return undefined // a tool of fields has none
+    body = plainBody(answer)
     const marked = { ...body, ...marks?.(body, asked, came) }
     factor = await excess(marked, budget, structured)
     if (factor <= 1) return marked

@@ -1,7 +1,7 @@
 // What the product offers over MCP: the catalogue's tools and resources, and prompts from files.
 
 import { pathToFileURL } from 'node:url'
-import { mayUse, type Caller } from '../../../caller.ts'
+import { mayEnter, type Caller } from '../../../caller.ts'
 import type { Gate } from '../../../invoke.ts'
 import type { Catalog } from '../../../shelf.ts'
 import type { ResourceKind } from '../../../resource.ts'
@@ -56,7 +56,7 @@ export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, p
       gate,
       kinds,
       guide: async ({ caller, choices }) => {
-        const open = kinds.filter(({ read }) => mayUse(caller, read.scope))
+        const open = kinds.filter(({ read }) => mayEnter(caller, read))
         return guide(tools.entries(caller, choices), open, advice((await rules?.(caller)) ?? []))
       },
     }),

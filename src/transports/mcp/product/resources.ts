@@ -2,7 +2,7 @@
 // completion runs through the gate, so a credential sees what its scopes allow.
 
 import { normalize } from 'node:path/posix'
-import { mayUse, type Caller } from '../../../caller.ts'
+import { mayEnter, type Caller } from '../../../caller.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { Gate } from '../../../invoke.ts'
 import { EventStream, type Operation, type Fields } from '../../../operation.ts'
@@ -42,7 +42,7 @@ export function kindsOf(kinds: readonly ResourceKind[]): readonly Kind[] {
 
 export function openResources({ gate, kinds: declared, guide }: ResourceParts): ResourceShelf {
   const kinds = kindsOf(declared)
-  const open = ({ caller }: Exchange) => kinds.filter(({ read }) => mayUse(caller, read.scope))
+  const open = ({ caller }: Exchange) => kinds.filter(({ read }) => mayEnter(caller, read))
   return {
     async list(cursor, exchange) {
       const all = [GUIDE]
@@ -143,7 +143,7 @@ export async function follow(
   { kind, values, changed, ...call }: Following,
 ): Promise<{ readonly watched: readonly string[]; readonly over: Promise<void> }> {
   const nothing = { watched: [], over: Promise.resolve() }
-  if (kind.watch === undefined || values.length === 0 || !mayUse(call.caller, kind.watch.scope)) return nothing
+  if (kind.watch === undefined || values.length === 0 || !mayEnter(call.caller, kind.watch)) return nothing
   const { value } = await gate.invoke(kind.watch, {
     raw: { values },
     rules: { unknown: 'refuse' },

@@ -2,7 +2,7 @@
 // caller's protocol has for success, failure and refusal.
 
 import { mayUse } from '../../../caller.ts'
-import { ByteStream, EventStream, type Fields, type Operation } from '../../../operation.ts'
+import { Blocks, ByteStream, EventStream, type Fields, type Operation } from '../../../operation.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { Gate, Request } from '../../../invoke.ts'
 import { successBody } from '../../reply.ts'
@@ -10,6 +10,7 @@ import { budgetOf } from '../protocol/budget.ts'
 import { takesStructured } from '../protocol/revision.ts'
 import { handlerRefusal, RPC, type Refusal, isObject } from '../protocol/json-rpc.ts'
 import type { Answer, Exchange } from '../protocol/registry.ts'
+import { blocksResult } from '../text/blocks.ts'
 import { fitted } from './fit.ts'
 import { bounded } from '../text/view.ts'
 import { textFailure, textResult } from '../text/text-result.ts'
@@ -34,14 +35,15 @@ export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, con
       const verdict = await confirmed(op, request, gate, exchange.talk())
       if (verdict !== undefined) return verdict
     }
-    const run = async (more: Fields): Promise<Fields> => {
+    const run = async (more: Fields): Promise<Fields | Blocks> => {
       const { value, ignored } = await gate.invoke(op, { ...request, raw: { ...raw, ...more } })
       if (value instanceof EventStream || value instanceof ByteStream) throw streamed(op)
-      return successBody(value, ignored)
+      return value instanceof Blocks ? value : successBody(value, ignored)
     }
     const budget = budgetOf(exchange.choices.maxResultBytes)
     const structured = takesStructured(speaker)
     const body = await run({})
+    if (body instanceof Blocks) return { result: blocksResult(body, { format, structured, budget }) }
     if (format === 'text') return { result: textResult(op, body, { asked: raw, structured, budget }) }
     return { result: toolResult(await fitted(body, { op, asked: raw, budget, structured, again: run }), speaker) }
   } catch (error) {

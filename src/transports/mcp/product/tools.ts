@@ -2,7 +2,7 @@
 // are the operations' own, in the plain form that every client takes: a flat object, fields
 // with a default not required, nothing that only REST has.
 
-import { mayUse, type Caller } from '../../../caller.ts'
+import { mayEnter, type Caller } from '../../../caller.ts'
 import { nearest } from '../../../base/nearest.ts'
 import { areaOf, setOf, type Operation } from '../../../operation.ts'
 import { perVersion, type Catalog } from '../../../shelf.ts'
@@ -47,7 +47,7 @@ export function openTools(catalog: Catalog, usual?: readonly string[]): Tools {
     return tool
   }
   const open = (caller: Caller, choices: Choices): readonly Operation[] =>
-    offered().filter((op) => mayUse(caller, op.scope) && chosen(op, choices, usual))
+    offered().filter((op) => mayEnter(caller, op) && chosen(op, choices, usual))
   return {
     sets,
     find(name, choices) {
@@ -98,7 +98,7 @@ export function describeTool(op: Operation, format: Choices['format'] = 'json'):
     title: op.title,
     description: op.tool?.description ?? op.summary,
     inputSchema: op.foreignInput?.schema ?? inputSchema(op, defaultsOf(op, format)),
-    ...(readable ? {} : { outputSchema: outputSchema(op) }),
+    ...(readable || op.blocks === true ? {} : { outputSchema: outputSchema(op) }),
     annotations: {
       title: op.title,
       readOnlyHint: hints?.readOnly ?? false,
