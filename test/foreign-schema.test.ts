@@ -162,7 +162,9 @@ t.test('the input of a foreign schema is read as it came', async (t) => {
   )
   t.throws(() => read({ count: '1' }), { code: 'bad_request', message: 'count is "1"; accepted is integer' })
   t.throws(() => read({ nested: { a: ['\ud800'] } }), { message: /nested.*lone surrogate/ })
-  t.same(read({ nested: { text: new LongText(Buffer.from('from a long body')) } }).input, { nested: { text: 'from a long body' } })
+  t.same(read({ nested: { text: new LongText(Buffer.from('from a long body')) } }).input, {
+    nested: { text: 'from a long body' },
+  })
   let deep: unknown = 1
   for (let i = 0; i < 200; i++) deep = [deep]
   t.throws(() => read({ nested: { deep } }), { code: 'bad_request', message: /more than 100 deep/ })
