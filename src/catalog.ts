@@ -14,6 +14,7 @@ import { fileChmod, fileCopy, fileMove } from './operations/rearranging.ts'
 import { healthDetail } from './operations/health.ts'
 import { metrics } from './operations/metrics.ts'
 import { searchFiles, searchContent, searchInit } from './operations/search.ts'
+import { toolCall } from './operations/tool-call.ts'
 import { health, runtimeInfo, runtimeTargets } from './operations/system.ts'
 import { transferDownload, transferUpload } from './operations/transfer.ts'
 import {
@@ -72,6 +73,7 @@ export const catalog = [
   metrics,
   runtimeInfo,
   runtimeTargets,
+  toolCall,
   portList,
   desktopStatus,
 ] as unknown as readonly Operation[] // each is an Operation of its own schemas; the gate types the input by them

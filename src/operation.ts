@@ -32,6 +32,8 @@ export interface Route<I> {
    * Media types that a successful answer may have; `application/json`, the body of protocol.md#replies, unless given.
    */
   readonly answers?: string | readonly string[]
+  /** The path's `name` is a tool, which the call is of. */
+  readonly callsTool?: true
   /** Not below /runtimes/<id>: what it tells of is the daemon, whatever it speaks for (protocol.md#targets). */
   readonly rootOnly?: true
 }

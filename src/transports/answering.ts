@@ -90,7 +90,7 @@ function openServing(
   // Only built-in operations may be open, so these paths never change.
   const open = new Set(catalog.list().flatMap((op) => (op.open === true ? op.routes.map((one) => one.path) : [])))
   const admit = openAdmit({ ...parts, open }, around)
-  const rest = { gate: parts.gate, json: parts.json, bodyBytes: rules.bodyBytes }
+  const rest = { gate: parts.gate, json: parts.json, catalog, bodyBytes: rules.bodyBytes }
 
   return async (arrival) => {
     const { request, response, path, entry } = arrival

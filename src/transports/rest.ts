@@ -3,7 +3,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../caller.ts'
-import { Fault } from '../base/fault.ts'
+import { Fault, quote } from '../base/fault.ts'
+import { nearest } from '../base/nearest.ts'
 import type { Arrival, Gate } from '../invoke.ts'
 import { Blocks, ByteStream, EventStream, type Route } from '../operation.ts'
 import { BodyRoom } from './body-room.ts'
@@ -13,6 +14,7 @@ import { sendStream } from './event-stream.ts'
 import type { JsonReader } from './json-reader.ts'
 import { sendJson, successBody } from './reply.ts'
 import type { Match } from './router.ts'
+import type { Catalog } from '../shelf.ts'
 
 export interface Exchange {
   readonly request: IncomingMessage
@@ -29,6 +31,8 @@ export interface Exchange {
 export interface RestRules {
   readonly gate: Gate
   readonly json: JsonReader
+  /** Where POST /tools/:name finds its tool. */
+  readonly catalog: Catalog
   /** Largest JSON body (protocol.md#requests: 64 MiB). */
   readonly bodyBytes: number
 }
@@ -39,7 +43,8 @@ const EITHER_BYTES = 2 * 1024 * 1024
 const EITHER_START = 64
 
 /** Runs the matched operation and sends its reply; throws what should become an error body. */
-export async function answerRest(rules: RestRules, match: Match, exchange: Exchange): Promise<void> {
+export async function answerRest(rules: RestRules, found: Match, exchange: Exchange): Promise<void> {
+  const match = found.route.callsTool === true ? calledTool(rules.catalog, found) : found
   const { op, route, parameters } = match
   const { request, response } = exchange
   using room = new BodyRoom(exchange.caller.id)
@@ -50,7 +55,10 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   }
   const { value, ignored } = await rules.gate.invoke(op, {
     raw: arrive,
-    rules: { unknown: 'report', fixed: route.fixed },
+    rules:
+      route.callsTool === true
+        ? { unknown: 'refuse', defaults: op.tool?.defaults ?? {} }
+        : { unknown: 'report', fixed: route.fixed },
     caller: exchange.caller,
     signal: exchange.signal,
     requestId: exchange.requestId,
@@ -64,6 +72,20 @@ export async function answerRest(rules: RestRules, match: Match, exchange: Excha
   if (value instanceof ByteStream) return await sendBytes(response, value, exchange.headers)
   const reply = op.open === true ? value : successBody(value instanceof Blocks ? blocksBody(value) : value, ignored)
   await sendJson(response, route.status ?? 200, reply, exchange.headers)
+}
+
+/** The tool that the path names, in place of the route's own operation. */
+function calledTool(catalog: Catalog, { route, parameters }: Match): Match {
+  const { name = '' } = parameters
+  const op = catalog.find(name)
+  if (op?.tool !== undefined) return { op, route, parameters: {} }
+  const tools = catalog.list().filter(({ tool }) => tool !== undefined)
+  const close = nearest(
+    name,
+    tools.map((one) => one.name),
+  )
+  const hint = close === undefined ? 'GET /mcp names them all' : `did you mean ${quote(close)}?`
+  throw new Fault('not_found', `there is no tool ${quote(name)}; ${hint}`, { details: { field: 'name' } })
 }
 
 function blocksBody({ content, structured, failed }: Blocks): object {

@@ -176,7 +176,7 @@ export function objectOf(fields: readonly Field[]): PlainSchema {
 }
 
 /** The schema of the whole input. */
-function inputOf(op: Operation): PlainSchema {
+export function inputOf(op: Operation): PlainSchema {
   return op.foreignInput === undefined ? objectOf(fieldsOf(op)) : { ...op.foreignInput.schema }
 }
 

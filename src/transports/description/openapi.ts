@@ -14,6 +14,7 @@ import {
   answersJson,
   described,
   ERROR_SCHEMA,
+  inputOf,
   objectOf,
   replySchema,
 } from './endpoint.ts'
@@ -30,7 +31,7 @@ export function openapi({ catalog, version, introduction }: DocumentParts): Plai
   const paths: Record<string, PlainSchema> = {}
   for (const endpoint of endpointsOf(catalog)) {
     const item = (paths[endpoint.path] ??= {})
-    item[endpoint.method.toLowerCase()] = operationObject(endpoint)
+    item[endpoint.method.toLowerCase()] = operationObject(endpoint, catalog)
   }
   const all = { ...paths, ...BY_HAND }
   return {
@@ -101,7 +102,7 @@ function tagsOf(paths: Readonly<Record<string, PlainSchema>>): readonly string[]
   return [...new Set(operations.flatMap(({ tags = [] }) => tags))]
 }
 
-function operationObject(endpoint: Endpoint): PlainSchema {
+function operationObject(endpoint: Endpoint, catalog: readonly Operation[]): PlainSchema {
   const { op, id, parameters, body } = endpoint
   const description = remarks(endpoint)
   return {
@@ -112,6 +113,7 @@ function operationObject(endpoint: Endpoint): PlainSchema {
     ...securityOf(endpoint),
     ...(parameters.length > 0 && { parameters: parameters.map((one) => parameterObject(one, exampleOf(op))) }),
     ...(body !== undefined && { requestBody: bodyObject(body, exampleOf(op)) }),
+    ...(endpoint.route.callsTool === true && { requestBody: toolArguments(catalog) }),
     responses: {
       ...Object.fromEntries(endpoint.successes.map((status) => [status, successObject(endpoint, status)])),
       ...Object.fromEntries(endpoint.faults.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
@@ -162,6 +164,28 @@ function bodyObject(body: Endpoint['body'] & {}, example: Readonly<Record<string
     ...(body.form === 'either' && { description: 'A JSON object with one of these fields, or the bytes as they are.' }),
     required: body.fields.some((field: Field) => field.required),
     content: { 'application/json': { schema: objectOf(body.fields), example: shown }, ...bytes },
+  }
+}
+
+/**
+ * The arguments of any tool. A tool with a route of its own is described there; of one without, its schema stands here,
+ * or only its place below /schemas where that has references, which lead to another place in this document.
+ */
+function toolArguments(catalog: readonly Operation[]): PlainSchema {
+  const routeless = catalog.filter(({ tool, routes }) => tool !== undefined && routes.length === 0)
+  const forms = routeless.map((op) => {
+    const schema = inputOf(op)
+    const about = {
+      title: op.name,
+      description: `${op.tool?.description ?? op.summary} See /schemas/${op.name}.input.`,
+    }
+    const { $schema: _, ...rest } = schema
+    return JSON.stringify(rest).includes('"$ref"') ? { type: 'object', ...about } : { ...rest, ...about }
+  })
+  const any = { type: 'object', description: 'Arguments of a tool that has a route of its own, as described there.' }
+  return {
+    description: 'The arguments of the tool.',
+    content: { 'application/json': { schema: { anyOf: [...forms, any] }, example: {} } },
   }
 }
 

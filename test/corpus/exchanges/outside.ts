@@ -98,6 +98,8 @@ export const RUNTIME: readonly Scenario[] = [
   rest('metrics', 'GET /metrics'),
   rest('runtime_info', 'GET /runtime'),
   rest('desktop_status', 'GET /desktop/status'),
+  one('tool_call', 'POST /tools/:name', '', { name: 'exec_list' }, REST),
+  one('tool_call', 'POST /tools/:name', 'unknown', { name: 'exec_lst' }, REST),
   rest('openapi', 'GET /openapi.json'),
   rest('schema_list', 'GET /schemas'),
   ...['config', 'error', 'file_list.input', 'exec_run.output'].map((name) => rest('schema_get', `GET /schemas/${name}`, name)),
