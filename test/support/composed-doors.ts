@@ -37,7 +37,9 @@ export async function openComposedDoors(t: Owner, shelves: readonly Catalog[]): 
   }
   const log = openLog('silent')
   const workspace = opened.use(await openWorkspace({ ...workspaceOptions(config), groups: undefined }))
-  const daemon = opened.use(openDaemon({ stateDirectory: state, limits: {}, conditions: new Conditions(log) }))
+  const daemon = opened.use(
+    openDaemon({ stateDirectory: state, limits: {}, conditions: new Conditions(log), logLinesDropped: () => 0 }),
+  )
   const parts = { workspace, daemon, token: TOKEN, listener: undefined, log, shelves }
   const { front } = opened.use(await openDoors(config, parts))
   const url = `http://127.0.0.1:${front.address.port}`
