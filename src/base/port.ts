@@ -9,7 +9,7 @@ import { Fault, faultOfExhaustion } from './fault.ts'
 export interface WorkerEvents<From> {
   /** Called with each message of the worker, also with those that were on their way when it ended. */
   readonly heard: (message: From) => void
-  /** Called once, when the worker ends although nobody ended it: a defect, or no memory for it. */
+  /** Called once, when the worker ends without being told to: a defect, or no memory for it. */
   readonly failed: (reason: Fault) => void
 }
 

@@ -1,5 +1,5 @@
 // The polling watcher's thread: file systems that do not notify are looked at here, where a server that does
-// not answer holds nobody else up. Loaded only when such a tree is watched.
+// not answer holds up no other watcher. Loaded only when such a tree is watched.
 
 import { faultOfSystem, noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'

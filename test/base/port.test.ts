@@ -1,5 +1,5 @@
 // Both ends of a worker's port: messages arrive typed and uncopied, a worker that ends by itself is one Fault with its
-// sentence, told once, and a worker that was ended fails nobody.
+// sentence, told once, and the end of a worker that was told to end is no failure.
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -59,7 +59,7 @@ t.test('a worker that leaves, or says what cannot be received, has failed', asyn
   t.match(deep.failures, [{ code: 'internal_error', message: /^the echo ended: / }], 'and does not go on')
 })
 
-t.test('a worker that ends because it was told to fails nobody', async (t) => {
+t.test('the end of a worker that was told to end is no failure', async (t) => {
   const { port, failures } = open(t)
   port.say({ do: 'close' })
   await port.untilExit()
