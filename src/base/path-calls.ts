@@ -7,7 +7,7 @@ import * as files from 'node:fs/promises'
 import { bytesOfText, textOfBytes } from './bytes-text.ts'
 
 /** Returns the path as Node takes it: bytes if the text is not UTF-8. */
-export function exactPath<P>(path: P): P | Buffer {
+function exactPath<P>(path: P): P | Buffer {
   return typeof path === 'string' && !path.isWellFormed() ? bytesOfText(path) : path
 }
 

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
-import { Fault, quote } from '../base/fault.ts'
+import { Fault, quote, refuse } from '../base/fault.ts'
 
 /**
  * Known algorithms by their name in the header, with the length of a digest in bytes. Others are passed over, as RFC
@@ -19,7 +19,7 @@ const ALGORITHMS: Readonly<Record<string, { readonly name: string; readonly byte
 const MEMBER = /^[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):[ \t]*(?:;[^,]*)?(?:,|$)/
 
 /** Digests in base64 by algorithm, of those that can be checked. */
-export type Digests = ReadonlyMap<string, string>
+type Digests = ReadonlyMap<string, string>
 
 export function readDigests(header: string): Digests {
   const digests = new Map<string, string>()
@@ -59,10 +59,10 @@ function mismatch(algorithm: string, expected: string, actual: string): Fault {
 }
 
 function malformed(header: string): Fault {
-  return new Fault(
-    'bad_request',
+  return refuse(
+    'Content-Digest',
     `Content-Digest is ${quote(header)}; accepted is sha-256=:<base64>: or sha-512=:<base64>:`,
-    { details: { field: 'Content-Digest', got: header.slice(0, 200) } },
+    header,
   )
 }
 

@@ -3,7 +3,7 @@
 // content.
 
 import { basename } from 'node:path'
-import { Fault } from '../base/fault.ts'
+import { Fault, refuse } from '../base/fault.ts'
 import { ByteStream, operation } from '../operation.ts'
 import { flag, optional, path, pathBytes, text, toldBytes, Type } from '../schema.ts'
 import { matchesStrongly, matchesWeakly, readTags } from '../workspace/files/identity.ts'
@@ -198,14 +198,10 @@ function refusePartsAndCodings(input: {
 }): void {
   const { content_encoding: coding, content_range: range, if_unmodified_since: date } = input
   if (date !== undefined) {
-    throw new Fault('bad_request', 'If-Unmodified-Since is sent; accepted are If-Match and If-None-Match', {
-      details: { field: 'If-Unmodified-Since', got: date.slice(0, 200) },
-    })
+    throw refuse('If-Unmodified-Since', 'If-Unmodified-Since is sent; accepted are If-Match and If-None-Match', date)
   }
   if (range !== undefined) {
-    throw new Fault('bad_request', 'Content-Range is sent; accepted is a whole file', {
-      details: { field: 'Content-Range', got: range.slice(0, 200) },
-    })
+    throw refuse('Content-Range', 'Content-Range is sent; accepted is a whole file', range)
   }
   if (coding === undefined || coding.trim().toLowerCase() === 'identity') return
   throw new Fault(

@@ -11,7 +11,7 @@ export type PackType = 'File' | 'Directory' | 'SymbolicLink' | 'Link'
 /** A name as text, and as bytes if those are not UTF-8. */
 export type Name = Location
 
-export interface PackMember {
+interface PackMember {
   readonly type: PackType
   readonly name: Name
   /** Permission bits and setuid, setgid, sticky. */

@@ -68,7 +68,7 @@ export class BlockWriter {
   }
 }
 
-export interface BlockOutlet {
+interface BlockOutlet {
   /** Resolves with an empty block, once there is one. */
   block(): Promise<Uint8Array>
   /** Takes the block that `block` gave, or its beginning. */

@@ -5,8 +5,8 @@
 import { posix } from 'node:path'
 import { BLOCK_BYTES } from './tar-block.ts'
 
-/** The type flags of POSIX: a PAX header is a member of its own. */
-export const TYPE_FLAGS = { File: '0', Link: '1', SymbolicLink: '2', Directory: '5', ExtendedHeader: 'x' } as const
+/** The type flags of POSIX: a PAX header is a member itself. */
+const TYPE_FLAGS = { File: '0', Link: '1', SymbolicLink: '2', Directory: '5', ExtendedHeader: 'x' } as const
 
 export interface UstarFields {
   readonly type: keyof typeof TYPE_FLAGS

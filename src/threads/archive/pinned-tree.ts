@@ -24,7 +24,7 @@ export function at(fd: number, name: string): Buffer {
   return Buffer.from(`${pathOfOpened(fd)}/${name}`, 'latin1')
 }
 
-export interface PinnedTreeHooks {
+interface PinnedTreeHooks {
   /**
    * Called when a directory was made, which is open as `fd`. `parts`: its names below the destination, no links among
    * them.

@@ -1,5 +1,5 @@
-// One archive on its way into the destination: bytes in, members out, and for whatever goes wrong one fault that names
-// the member and says how far it came. Nothing is opened or made before the first header is valid.
+// One archive on its way into the destination: bytes in, members out, and for each failure one fault that names the
+// member and says how far the archive came. Nothing is opened or made before the first header is valid.
 
 import { readlinkSync } from 'node:fs'
 import { errnoOf, Fault, type FaultNotice, faultOfSystem, noticeOf, quote } from '../../base/fault.ts'

@@ -21,7 +21,7 @@ const MOST_BEGINNINGS = 1000
 const NO_DIRECTORY = new Set(['EEXIST', 'ENOTDIR', 'ELOOP', 'ENOENT'])
 
 /** Throws for a directory that is withheld: the deepest that exists is judged, before anything is made in it. */
-export type JudgeDest = (fd: number, missing: readonly string[]) => void
+type JudgeDest = (fd: number, missing: readonly string[]) => void
 
 /** Returns the descriptor, which the caller closes. Throws `conflict`, `not_supported`, or the fault of the path. */
 export function openDest(dest: string, judge: JudgeDest): number {

@@ -31,7 +31,7 @@ export function memberParts(name: string): string[] {
   return parts
 }
 
-export interface LinkTarget {
+interface LinkTarget {
   readonly absolute: boolean
   /** ".." is among them, "." is not. */
   readonly parts: readonly string[]

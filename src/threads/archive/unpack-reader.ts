@@ -15,7 +15,7 @@ import {
 } from './unpack-header.ts'
 import { BLOCK_BYTES, isBlank, paddingOf } from './tar-block.ts'
 
-export type MemberType = 'file' | 'directory' | 'symlink' | 'hardlink'
+type MemberType = 'file' | 'directory' | 'symlink' | 'hardlink'
 
 export interface UnpackMember {
   readonly type: MemberType

@@ -18,9 +18,9 @@ const WINDOW_LOG = 25
 /** Bytes that tell what it is. */
 const MAGIC_BYTES = 4
 
-export const NO_BODY = 'the body is empty; accepted is a tar archive, plain or with gzip or zstd'
+const NO_BODY = 'the body is empty; accepted is a tar archive, plain or with gzip or zstd'
 
-export interface UnpackSource extends AsyncIterable<Buffer> {
+interface UnpackSource extends AsyncIterable<Buffer> {
   /** Bytes that went into the decompressor so far; of a plain archive all that came. */
   readonly into: number
 }

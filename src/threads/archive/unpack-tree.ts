@@ -32,7 +32,7 @@ const RANDOM_BYTES = 512
 
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
-export interface TreeParts {
+interface TreeParts {
   readonly tree: PinnedTree
   /** The same tree, opened again, for looking at other places than that of the member at hand. */
   readonly sideTree: PinnedTree

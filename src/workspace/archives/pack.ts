@@ -29,7 +29,7 @@ export interface PackRequest {
   readonly format: ArchiveFormat
 }
 
-export interface PackerOptions {
+interface PackerOptions {
   /** Archives made at once; 4 unless given. */
   readonly limit?: number
   /** Requests that may wait for one of those to end, and milliseconds that each waits. */
@@ -39,7 +39,7 @@ export interface PackerOptions {
 
 /** An archive on its way. `return` of its iterator, at any time, ends the worker. */
 export interface Packing extends AsyncIterable<Uint8Array> {
-  /** What the archive lacks; complete once the iterator has ended. */
+  /** Entries that the archive lacks; complete once the iterator has ended. */
   readonly remarks: PackRemarks
 }
 

@@ -5,7 +5,7 @@
 import { Fault } from '../../base/fault.ts'
 import { type End, waitFor } from '../../base/waiting.ts'
 
-export interface ThreadLimitOptions {
+interface ThreadLimitOptions {
   /** The work in the plural, for the sentence. */
   readonly what: string
   readonly limit: number

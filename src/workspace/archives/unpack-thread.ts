@@ -23,7 +23,7 @@ export const STOP_MS = 2_000
 /** Time in which a thread that has work must say something: one that does not stands in a remote file system. */
 const PATIENCE_MS = 60_000
 
-export interface UnpackWait {
+interface UnpackWait {
   readonly signal: AbortSignal
   /** The remote mount that the destination lies on: then the thread is waited for with a limit of time. */
   readonly mount: string | undefined

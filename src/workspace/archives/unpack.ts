@@ -30,7 +30,7 @@ export interface UnpackerOptions {
   readonly limits?: Partial<UnpackLimits>
 }
 
-/** What one archive may cost (T-03, protocol.md#archives). */
+/** Limits of one archive (T-03, protocol.md#archives). */
 export const UNPACK_LIMITS: UnpackLimits = {
   members: 1_000_000,
   ratio: 1000,
@@ -40,7 +40,9 @@ export const UNPACK_LIMITS: UnpackLimits = {
 
 /** Threads at once, and bodies that wait for one: they wait in the kernel's buffers, not in ours. */
 const THREADS = { what: 'archives being unpacked', limit: 4, waiting: 16, waitMs: 30_000 }
-/** The same for remote file systems, where a thread may stand in the kernel for as long as they do not answer. */
+/**
+ * Limits of threads on remote file systems, where a thread may stand in the kernel for as long as they do not answer.
+ */
 const FAR_THREADS = { ...THREADS, what: 'archives being unpacked on mounted file systems' }
 
 export async function openUnpacker(options: UnpackerOptions): Promise<Unpacker> {

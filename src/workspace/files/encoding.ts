@@ -7,7 +7,7 @@
 import { isUtf8 } from 'node:buffer'
 import { jsonInside, JsonText } from '../../base/json-text.ts'
 import { takeTurns } from '../../base/waiting.ts'
-import { Fault } from '../../base/fault.ts'
+import { refuse, type Fault } from '../../base/fault.ts'
 
 /** Bytes rendered in one step; a multiple of 3, so that base64 slices join. At worst (control characters) 6 ms. */
 const SLICE_BYTES = 96 * 1024
@@ -92,9 +92,8 @@ async function decodeBase64(given: Uint8Array): Promise<Uint8Array> {
 }
 
 function broken(reason: string): Fault {
-  return new Fault(
-    'bad_request',
+  return refuse(
+    'content',
     `content is not base64 as encoding says: ${reason}; accepted are A–Z, a–z, 0–9, + and / with padding, without line breaks`,
-    { details: { field: 'content' } },
   )
 }

@@ -4,7 +4,7 @@
 
 import type { Stats } from 'node:fs'
 import { basename } from 'node:path'
-import { Fault, quote } from '../../base/fault.ts'
+import { quote, refuse } from '../../base/fault.ts'
 import { lstat, lstatSync, readlink } from '../../base/path-calls.ts'
 import { extensionOf, isCodeFile } from '../../threads/walk/code-files.ts'
 import { remoteCall } from './mounts/remote-calls.ts'
@@ -13,7 +13,7 @@ import { EVERYTHING, type Access } from './opening/access.ts'
 import { faultOfPath } from './opening/missing-path.ts'
 import { specialType } from './opening/regular-file.ts'
 
-export interface FileFacts {
+interface FileFacts {
   /** The path as the client named it. */
   readonly path: string
   readonly name: string
@@ -82,9 +82,7 @@ export function readMode(text: string | undefined): number | undefined
 export function readMode(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!new RegExp(MODE_PATTERN).test(text)) {
-    throw new Fault('bad_request', `mode is ${quote(text)}; accepted are three or four octal digits such as "0644"`, {
-      details: { field: 'mode', got: text },
-    })
+    throw refuse('mode', `mode is ${quote(text)}; accepted are three or four octal digits such as "0644"`, text)
   }
   return Number.parseInt(text, 8)
 }

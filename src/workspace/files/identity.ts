@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
-import { Fault, quote } from '../../base/fault.ts'
+import { quote, refuse, type Fault } from '../../base/fault.ts'
 
 /** Returns the strong entity tag, with its quotes, as it stands in headers. */
 export function tagOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
@@ -17,7 +17,7 @@ interface Tag {
 }
 
 /** `*`, or the tags of a list. */
-export type TagList = '*' | readonly Tag[]
+type TagList = '*' | readonly Tag[]
 
 const ONE = /^\s*(W\/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)/ // oxlint-disable-line no-control-regex -- RFC 9110 etagc
 
@@ -49,9 +49,7 @@ export function matchesWeakly(list: TagList, tag: string | undefined): boolean {
 }
 
 function notTags(value: string, field: string): Fault {
-  return new Fault('bad_request', `${field} is ${quote(value)}; accepted are * and entity tags such as "abc"`, {
-    details: { field, got: value.slice(0, 200) },
-  })
+  return refuse(field, `${field} is ${quote(value)}; accepted are * and entity tags such as "abc"`, value)
 }
 
 /** Hashes a file off the main thread; resolves with its SHA-256 in hexadecimal. */

@@ -15,7 +15,7 @@ import type { WriteJournal } from '../write/write-journal.ts'
 import type { RelocationEnds } from './relocation.ts'
 import { giveName, type NewName, openStaging, putAway, type Staging } from './staging.ts'
 
-export interface CopyWork {
+interface CopyWork {
   readonly writer: Pick<FileWriter, 'journal' | 'alone'>
   readonly durable: boolean
   /** The source's path as the client named it. */

@@ -29,7 +29,7 @@ export interface Relocation {
   readonly access?: Access
 }
 
-export interface RelocationSource {
+interface RelocationSource {
   readonly source: HeldEntry
   readonly what: Stats
 }
@@ -39,7 +39,7 @@ export interface RelocationEnds extends RelocationSource {
 }
 
 /** The source, and the part of the way to the new name that exists. */
-export interface FoundEnds extends RelocationSource, Disposable {
+interface FoundEnds extends RelocationSource, Disposable {
   readonly above: HeldDirectory
   /** Names of directories to be made below it. */
   readonly missing: readonly string[]

@@ -13,8 +13,8 @@ import { openStack, type DirectoryStack } from '../tree/tree-walk.ts'
 import type { FileWriter } from '../write/file-writer.ts'
 import { refuseProtected, refuseSameAsProtected, refuseWorkdir } from './kept-directories.ts'
 
-/** What a deletion needs. */
-export interface Remover {
+/** The writer, the access and the working directory of a deletion. */
+interface Remover {
   readonly writer: Pick<FileWriter, 'alone'>
   /** The access of the call; not given: everything. */
   readonly access?: Access

@@ -16,7 +16,7 @@ export type { LeftOut } from '../../../threads/walk/left-out.ts'
 export type Reach = 'itself' | 'tree'
 
 export interface Access {
-  /** True if nothing is withheld: then nobody needs to ask, nor pays for asking. */
+  /** True if nothing is withheld: then code need not ask, nor pay for asking. */
   readonly everything: boolean
   /** Throws `forbidden` unless this call may use what is open at `fd`. `path` is the path as the client named it. */
   judge(fd: number, path: string, reach?: Reach): Promise<void>

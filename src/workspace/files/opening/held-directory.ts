@@ -174,7 +174,7 @@ export async function foresee(path: string, { access }: Asker, keepLink = true):
   }
 }
 
-/** The same for an entry that is held: the one place where calls that change something are judged. */
+/** Throws `forbidden` for a held entry that is withheld: the one place where calls that change something are judged. */
 export async function judge(entry: HeldEntry, { access, path = entry.real, reach }: Asker): Promise<void> {
   if (access.everything) return
   if (entry.name === '') await access.judge(entry.directory.fd, path, reach)
@@ -191,7 +191,7 @@ export async function lookAt(entry: HeldEntry): Promise<Stats | undefined> {
   }
 }
 
-/** The same, to the nanosecond and with exact numbers. */
+/** Resolves with the same facts, to the nanosecond and with exact numbers. */
 export async function lookExactlyAt(entry: HeldEntry): Promise<BigIntStats | undefined> {
   const options = { bigint: true } as const
   try {
@@ -205,7 +205,7 @@ export async function lookExactlyAt(entry: HeldEntry): Promise<BigIntStats | und
 }
 
 /** The thing at a name, opened without its content: a link is that link, a FIFO or device is not woken. */
-export interface Pinned extends Disposable {
+interface Pinned extends Disposable {
   readonly stats: Stats
   /** The path by which this very thing is reached. */
   readonly way: string

@@ -64,7 +64,9 @@ async function opened(path: string, flags: number): Promise<RegularFile> {
   return await openedThere(path, path, flags)
 }
 
-/** The same for what stands in a held directory. A link is refused. `path` is the path as the caller named it. */
+/**
+ * Opens a regular file that stands in a held directory. A link is refused. `path` is the path as the caller named it.
+ */
 export async function openStanding(entry: HeldEntry, path: string, flags: number): Promise<RegularFile> {
   // Before the call, not in it: a look that waits for its turn behind such calls would never get one.
   const standing = await lookAt(entry)

@@ -9,7 +9,7 @@ import { readRepositoryFile, type Repository } from './repository-file.ts'
 /** Bytes of all files together: a model reads them in every conversation. */
 export const RULES_BYTES = 32 * 1024
 
-export interface AgentRules {
+interface AgentRules {
   readonly path: string
   readonly text: string
   /** True if the file goes on. */

@@ -12,7 +12,7 @@ import { readFile, type FileText, type ReadRequest } from './file-reader.ts'
 /** Bytes of an image that is returned: models take about that. */
 export const IMAGE_BYTES = 1024 * 1024
 
-export type AutoRead = FileText & {
+type AutoRead = FileText & {
   readonly media_type?: string
   /** True if the content is left out, or base64. */
   readonly binary?: true

@@ -4,7 +4,7 @@
 
 import { constants } from 'node:fs'
 import { basename } from 'node:path'
-import { Fault, quote } from '../../../base/fault.ts'
+import { Fault, quote, refuse } from '../../../base/fault.ts'
 import type { JsonText } from '../../../base/json-text.ts'
 import { extensionOf } from '../../../threads/walk/code-files.ts'
 import { type Encoding, asBase64, asText } from '../encoding.ts'
@@ -106,26 +106,19 @@ async function textFields(bytes: Uint8Array): Promise<Pick<FileText, 'content' |
 
 function refuseCombination({ numbered, encoding }: ReadRequest, { first, last }: LineRange): void {
   if (first === 0) {
-    throw new Fault('bad_request', 'start_line is 0; accepted is a line from 1 on, or a negative one from the end', {
-      details: { field: 'start_line', got: 0 },
-    })
+    throw refuse('start_line', 'start_line is 0; accepted is a line from 1 on, or a negative one from the end', 0)
   }
   if (first > last) {
-    throw new Fault(
-      'bad_request',
+    throw refuse(
+      'end_line',
       `end_line is ${last}, which is before start_line ${first}; accepted is start_line or later`,
-      {
-        details: { field: 'end_line', got: last },
-      },
+      last,
     )
   }
   if (numbered && encoding === 'base64') {
-    throw new Fault(
-      'bad_request',
+    throw refuse(
+      'with_line_numbers',
       'with_line_numbers is true and encoding is "base64"; line numbers are accepted with text only',
-      {
-        details: { field: 'with_line_numbers' },
-      },
     )
   }
 }
@@ -163,11 +156,9 @@ async function selectSteadily(wanted: Wanted, signal: AbortSignal): Promise<Sele
 }
 
 /** Reads the range, or everything; resolves with undefined if the file ended before its size said so. */
-async function select(
-  { handle, stats }: RegularFile,
-  { path, range, most }: Wanted,
-  signal: AbortSignal,
-): Promise<Selection | undefined> {
+async function select(file: RegularFile, wanted: Wanted, signal: AbortSignal): Promise<Selection | undefined> {
+  const { handle, stats } = file
+  const { path, range, most } = wanted
   const pseudo = isPseudo(stats)
   const limit = most ?? (range === undefined && pseudo && stats.size === 0 ? PSEUDO_BYTES : READ_BYTES)
   if (range === undefined && most === undefined && stats.size > limit) throw tooLarge(path, stats.size, limit, 'is')
@@ -192,22 +183,30 @@ async function select(
     chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at.read))
   }
   const bytes = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
-  const whole = pseudo && range === undefined
-  const size = whole ? at.read : stats.size
-  if (at.taken <= limit) {
-    const lines = lineCount(bytes, Math.max(0, at.line - first))
-    const total =
-      most === undefined ? undefined : range === undefined ? lines : await totalOf({ handle, stats }, signal)
-    return {
-      bytes,
-      first,
-      lines,
-      size,
-      ...(most === undefined ? {} : { more: moreOf(first + lines, total, at.line <= last) }),
-    }
-  }
+  const size = pseudo && range === undefined ? at.read : stats.size
+  if (at.taken > limit) return await cutToFit(file, { bytes, first, size, limit }, signal)
+  const lines = lineCount(bytes, Math.max(0, at.line - first))
+  if (most === undefined) return { bytes, first, lines, size }
+  const total = range === undefined ? lines : await totalOf(file, signal)
+  return { bytes, first, lines, size, more: moreOf(first + lines, total, at.line <= last) }
+}
+
+interface Overlong {
+  readonly bytes: Uint8Array
+  readonly first: number
+  readonly size: number
+  /** Bytes that are returned at most. */
+  readonly limit: number
+}
+
+/** Keeps the whole lines that fit, or the beginning of a longer first one. */
+async function cutToFit(
+  file: RegularFile,
+  { bytes, first, size, limit }: Overlong,
+  signal: AbortSignal,
+): Promise<Selection> {
   const fitting = firstLines(bytes, limit)
-  const more = moreOf(first + fitting.lines, await totalOf({ handle, stats }, signal), false)
+  const more = moreOf(first + fitting.lines, await totalOf(file, signal), false)
   return { ...fitting, first, size, more: { ...more, ...(fitting.cut ? { line_cut: true } : {}) } }
 }
 

@@ -13,9 +13,9 @@ import { kernelPath } from '../opening/judged-open.ts'
 import { isWithin } from '../mounts/mount-table.ts'
 import { openRegular, type RegularFile } from '../opening/regular-file.ts'
 
-export const REPOSITORY_FILE_BYTES = 64 * 1024
+const REPOSITORY_FILE_BYTES = 64 * 1024
 
-export interface RepositoryFile {
+interface RepositoryFile {
   readonly bytes: Buffer
   /** True if the file goes on. */
   readonly cut: boolean
@@ -24,9 +24,7 @@ export interface RepositoryFile {
 export interface Repository {
   /** The directory of its files; relative names are below it. */
   readonly top: string
-  /**
-   * The access of a caller who is not allowed everything, whatever caller asks: the model has no use for our secrets.
-   */
+  /** The access of a caller who is not allowed everything, for every caller: the model has no use for our secrets. */
   readonly access: Access
 }
 

@@ -39,7 +39,7 @@ export interface WriteRequest {
   readonly digest?: Digest | undefined
   /** Asked before anything is received, and again when no other call of the daemon can write the file. */
   readonly condition?: Precondition | undefined
-  /** Not given: everything. */
+  /** The access of the call; not given: everything. */
   readonly access?: Access
 }
 

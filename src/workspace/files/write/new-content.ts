@@ -25,7 +25,7 @@ export type SentContent = Uint8Array | AsyncIterable<Uint8Array>
 
 export type NewContent = Uint8Array | { readonly file: TemporaryFile; readonly size: number }
 
-/** What every write of one writer shares. */
+/** The parts that every write of one writer shares. */
 export interface WriterParts {
   readonly journal: WriteJournal
   readonly receiver: Receiver

@@ -28,7 +28,7 @@ export const DIRECTORY_MODE = 0o755
 /** Attempts after which the call gives in to processes that remove the parents all the time. */
 const MOST_BEGINNINGS = 1000
 
-export interface MakingManner {
+interface MakingManner {
   /** Permissions of the last directory. */
   readonly mode?: number
   /** True: the new names are made durable. */
@@ -37,7 +37,7 @@ export interface MakingManner {
 }
 
 /** A directory that exists now, open, and those that were made for it, outermost first. */
-export interface MadeDirectory extends Disposable {
+interface MadeDirectory extends Disposable {
   readonly directory: HeldDirectory
   readonly created: readonly string[]
 }
@@ -104,7 +104,7 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-export interface MakingBelow extends MakingManner {
+interface MakingBelow extends MakingManner {
   /** The path as the client named it. */
   readonly path: string
   readonly created: string[]

@@ -21,7 +21,10 @@ export class TargetTurns {
     })
   }
 
-  /** The same for several names at once, such as both ends of a move. `act` looks itself at what stands there. */
+  /**
+   * Runs `act` alone among the calls for several names, such as both ends of a move. `act` itself looks at what stands
+   * there.
+   */
   async takeAll<T>(entries: readonly HeldEntry[], act: () => Promise<T>): Promise<T> {
     const paths = entries.map(({ real }) => real)
     return await this.#afterAll(paths, async () => {

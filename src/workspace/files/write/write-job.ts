@@ -29,7 +29,7 @@ export interface WriteJob extends WriterParts {
   /** The path as the client named it, for sentences. */
   readonly path: string
   readonly target: HeldEntry
-  /** What stood there when the write began. */
+  /** Facts of what stood there when the write began; undefined: nothing did. */
   readonly existing: Stats | undefined
   readonly mode: number | undefined
   readonly digest: Digest | undefined

@@ -30,7 +30,7 @@ const COMPACT_BYTES = 64 * 1024
 
 const JOURNAL = /^writes-([0-9a-f-]+)\.journal$/
 
-/** What a line announces: `+` a file, `*` anything. */
+/** Mark of a line: `+` announces a file, `*` anything. */
 type Mark = '+' | '*'
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
@@ -216,7 +216,7 @@ function parsePath(text: string): string | undefined {
  * Resolves with the entry, or undefined if a link is on its way now: journalled paths have none, so it leads to what is
  * not ours to remove.
  */
-export async function whereItWas(path: string): Promise<(HeldEntry & Disposable) | undefined> {
+async function whereItWas(path: string): Promise<(HeldEntry & Disposable) | undefined> {
   const entry = await holdEntry(path)
   if (entry.real === path) return entry
   entry[Symbol.dispose]()

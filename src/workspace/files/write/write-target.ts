@@ -12,14 +12,14 @@ import { holdEntry, lookAt, type HeldEntry } from '../opening/held-directory.ts'
 import { refuseSpecial } from '../opening/regular-file.ts'
 import { makeAndHold } from './new-directory.ts'
 
-export interface WriteTarget extends Disposable {
+interface WriteTarget extends Disposable {
   /** The file itself: it was no link when it was looked at. */
   readonly entry: HeldEntry
   /** The regular file that stood there then; undefined: nothing did. */
   readonly existing: Stats | undefined
 }
 
-export interface TargetManner {
+interface TargetManner {
   readonly createDirs: boolean
   /** True: the names of directories that are made become durable. */
   readonly durable: boolean
