@@ -32,7 +32,7 @@ export interface Request {
   readonly via: 'rest' | 'mcp'
 }
 
-export interface Answer {
+export interface CallResult {
   readonly value: object | EventStream | ByteStream | Blocks
   /** Fields of the request that meant nothing to the operation. */
   readonly ignored: readonly string[]
@@ -48,7 +48,7 @@ export interface GateLimits {
 }
 
 export interface Gate {
-  invoke(op: Operation, request: Request): Promise<Answer>
+  invoke(op: Operation, request: Request): Promise<CallResult>
   /**
    * Admits what is no operation but counts as a call as long as it lasts (proxied exchanges and tunnels). Throws as
    * `invoke` does; what it returns says that it is over.

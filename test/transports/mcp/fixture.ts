@@ -14,7 +14,7 @@ import { content, flag, list, optional, path, text, Type, whole } from '../../..
 import { fixed } from '../../../src/shelf.ts'
 import { openJsonReader } from '../../../src/transports/json-reader.ts'
 import { mcpEndpoint } from '../../../src/transports/mcp/protocol/endpoint.ts'
-import { openEngine, type Outcome } from '../../../src/transports/mcp/protocol/engine.ts'
+import { openEngine, type EngineReply } from '../../../src/transports/mcp/protocol/engine.ts'
 import { readHeaders } from '../../../src/transports/mcp/protocol/http-entry.ts'
 import { openProduct } from '../../../src/transports/mcp/product/product.ts'
 import type { Workspace } from '../../../src/workspace/workspace.ts'
@@ -153,7 +153,7 @@ export async function ask(
   body: unknown,
   headers: IncomingHttpHeaders = {},
   { caller = ANYONE, closed = new AbortController().signal } = {},
-): Promise<Outcome> {
+): Promise<EngineReply> {
   const engine = openEngine(openParts())
   const typed = { 'content-type': 'application/json', ...headers }
   const outlet = { streams: false, offer() {}, open() {}, send: () => false }

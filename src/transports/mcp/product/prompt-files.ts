@@ -4,7 +4,7 @@
 
 import { mayUse, type Caller } from '../../../caller.ts'
 import { badParams } from '../protocol/json-rpc.ts'
-import type { PromptDescription, PromptShelf } from '../protocol/registry.ts'
+import type { PromptDescription, PromptOffer } from '../protocol/registry.ts'
 
 /** Files that are looked at, in the order of their names. */
 export const MOST_PROMPTS = 200
@@ -24,7 +24,7 @@ export interface PromptSource {
 }
 
 /** `source` undefined: there are none. Prompts are files: who may not read files has none. */
-export function openPrompts(source: PromptSource | undefined): PromptShelf {
+export function openPrompts(source: PromptSource | undefined): PromptOffer {
   const all = async (caller: Caller): Promise<readonly PromptFile[]> =>
     source === undefined || !mayUse(caller, 'files:read') ? [] : await readFolder(source)
   return {

@@ -9,7 +9,7 @@ import { EventStream, type Operation, type Fields } from '../../../operation.ts'
 import type { ResourceKind } from '../../../resource.ts'
 import { refusalOfGate } from './tool-call.ts'
 import { budgetOf, excess, type Budget } from '../protocol/budget.ts'
-import type { Answer, Exchange, ResourceDescription, ResourceShelf } from '../protocol/registry.ts'
+import type { MethodAnswer, McpCall, ResourceDescription, ResourceOffer } from '../protocol/registry.ts'
 import { pageOf } from '../protocol/paging.ts'
 import { noResource } from '../protocol/methods.ts'
 import { uriTemplate, type UriTemplate } from './uri-template.ts'
@@ -21,7 +21,7 @@ export interface ResourceParts {
   readonly gate: Gate
   readonly kinds: readonly ResourceKind[]
   /** The page on how to work here, as Markdown. */
-  readonly guide: (exchange: Exchange) => Promise<string>
+  readonly guide: (exchange: McpCall) => Promise<string>
 }
 
 export interface Kind extends ResourceKind {
@@ -40,9 +40,9 @@ export function kindsOf(kinds: readonly ResourceKind[]): readonly Kind[] {
   return kinds.map((kind) => ({ ...kind, address: uriTemplate(kind.template) }))
 }
 
-export function openResources({ gate, kinds: declared, guide }: ResourceParts): ResourceShelf {
+export function openResources({ gate, kinds: declared, guide }: ResourceParts): ResourceOffer {
   const kinds = kindsOf(declared)
-  const open = ({ caller }: Exchange) => kinds.filter(({ read }) => mayEnter(caller, read))
+  const open = ({ caller }: McpCall) => kinds.filter(({ read }) => mayEnter(caller, read))
   return {
     async list(cursor, exchange) {
       const all = [GUIDE]
@@ -88,8 +88,8 @@ async function readOne(
   gate: Gate,
   kind: Kind,
   { uri, value }: { uri: string; value: string },
-  exchange: Exchange,
-): Promise<Answer> {
+  exchange: McpCall,
+): Promise<MethodAnswer> {
   const { variable } = kind.address
   const raw = variable === undefined ? {} : { [variable]: fieldOf(kind, value) }
   try {
@@ -107,7 +107,7 @@ interface Contents {
   readonly mime_type?: string
 }
 
-function contents(uri: string, more: object): Answer {
+function contents(uri: string, more: object): MethodAnswer {
   return { result: { contents: [{ uri, ...more }] } }
 }
 
@@ -118,7 +118,7 @@ function describe(kind: Kind, uri: string, value?: string): ResourceDescription 
 }
 
 /** What a listing or completing operation names; nothing where it may not be asked. */
-async function valuesOf(gate: Gate, op: Operation, raw: object, exchange: Exchange): Promise<readonly string[]> {
+async function valuesOf(gate: Gate, op: Operation, raw: object, exchange: McpCall): Promise<readonly string[]> {
   try {
     const { values } = (await invoke(gate, op, { ...raw }, exchange)) as { values: readonly string[] } // its own output
     return values
@@ -128,7 +128,7 @@ async function valuesOf(gate: Gate, op: Operation, raw: object, exchange: Exchan
   }
 }
 
-async function invoke(gate: Gate, op: Operation, raw: Record<string, unknown>, exchange: Exchange): Promise<object> {
+async function invoke(gate: Gate, op: Operation, raw: Record<string, unknown>, exchange: McpCall): Promise<object> {
   const { caller, signal, requestId } = exchange
   const { value } = await gate.invoke(op, { raw, rules: { unknown: 'refuse' }, caller, signal, requestId, via: 'mcp' })
   return value

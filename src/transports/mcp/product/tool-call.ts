@@ -8,8 +8,8 @@ import type { Gate, Request } from '../../../invoke.ts'
 import { successBody } from '../../reply.ts'
 import { budgetOf } from '../protocol/budget.ts'
 import { takesStructured } from '../protocol/revision.ts'
-import { handlerRefusal, RPC, type Refusal, isObject } from '../protocol/json-rpc.ts'
-import type { Answer, Exchange } from '../protocol/registry.ts'
+import { handlerRefusal, RPC, type RpcError, isObject } from '../protocol/json-rpc.ts'
+import type { MethodAnswer, McpCall } from '../protocol/registry.ts'
 import { blocksResult } from '../text/blocks.ts'
 import { fitted } from './fit.ts'
 import { bounded } from '../text/view.ts'
@@ -19,7 +19,7 @@ import { bareFailure, toolFailure, toolResult } from '../text/tool-result.ts'
 import { shownText } from '../../../base/bytes-text.ts'
 import { NeedsInput, type Talk } from '../protocol/asking.ts'
 
-export async function callTool(exchange: Exchange, tools: Tools, gate: Gate, confirms = false): Promise<Answer> {
+export async function callTool(exchange: McpCall, tools: Tools, gate: Gate, confirms = false): Promise<MethodAnswer> {
   const asked = readCall(exchange, tools)
   if ('refusal' in asked) return asked
   const { op } = asked
@@ -62,7 +62,7 @@ interface Call {
   readonly raw: Readonly<Record<string, unknown>>
 }
 
-function readCall({ params, choices }: Exchange, tools: Tools): Call | { readonly refusal: Refusal } {
+function readCall({ params, choices }: McpCall, tools: Tools): Call | { readonly refusal: RpcError } {
   const name = params['name']
   if (typeof name !== 'string') return invalid('params.name is missing or not a string; accepted is the name of a tool')
   const op = tools.find(name, choices)
@@ -72,7 +72,7 @@ function readCall({ params, choices }: Exchange, tools: Tools): Call | { readonl
   return { op, raw }
 }
 
-function invalid(sentence: string): { readonly refusal: Refusal } {
+function invalid(sentence: string): { readonly refusal: RpcError } {
   return { refusal: handlerRefusal(RPC.invalidParams, sentence) }
 }
 
@@ -124,14 +124,14 @@ async function questionOf(op: Operation, request: Request, gate: Gate): Promise<
 // that is at its limits. Pure.
 
 /** A fault as a refusal, where the answer has no form of its own for failures. */
-export function refusalOfGate(fault: Fault, op: Operation, { caller, speaker, requestId }: Exchange): Refusal {
+export function refusalOfGate(fault: Fault, op: Operation, { caller, speaker, requestId }: McpCall): RpcError {
   if (isAdmission(fault)) return admissionRefusal(fault, requestId)
   if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return scopeRefusal(op)
   return bareFailure(fault, requestId)
 }
 
 /** The modern transport's form of a scope that is lacking: 403 with a challenge. */
-function scopeRefusal(op: Operation): Refusal {
+function scopeRefusal(op: Operation): RpcError {
   return {
     status: 403,
     code: RPC.failed,
@@ -152,7 +152,7 @@ function isAdmission(fault: Fault): boolean {
   return fault.code === 'rate_limited' && typeof unit === 'string' && unit.startsWith('calls')
 }
 
-function admissionRefusal(fault: Fault, requestId: string): Refusal {
+function admissionRefusal(fault: Fault, requestId: string): RpcError {
   const refusal = bareFailure(fault, requestId)
   return { ...refusal, status: fault.status, headers: { 'retry-after': String(fault.retryAfter ?? 1) } }
 }

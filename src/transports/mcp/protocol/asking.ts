@@ -5,7 +5,7 @@
 import type { Caller } from '../../../caller.ts'
 import type { Speaker } from './revision.ts'
 import { isObject, type Params, type RpcResponse } from './json-rpc.ts'
-import { notification, type Outlet, type Question, type Progress } from './stream.ts'
+import { notification, type MessageOutlet, type Question, type Progress } from './stream.ts'
 import type { Seal } from './sealed-state.ts'
 import { freshRandom } from '../../../base/fresh-random.ts'
 import { type End, waitFor } from '../../../base/waiting.ts'
@@ -74,7 +74,7 @@ export interface TalkParts {
   readonly caller: Caller
   readonly speaker: Speaker
   readonly params: Params
-  readonly outlet: Outlet
+  readonly outlet: MessageOutlet
   readonly progress: Progress | undefined
   readonly signal: AbortSignal
   readonly questions: PendingQuestions
@@ -151,7 +151,7 @@ function isAnswer(of: Ability, value: unknown): value is Params {
 
 interface PendingQuestions {
   /** What the client answered; undefined where it cannot be asked, refuses, or does not answer in time. */
-  ask(caller: Caller, outlet: Outlet, question: Asked, signal: AbortSignal): Promise<unknown>
+  ask(caller: Caller, outlet: MessageOutlet, question: Asked, signal: AbortSignal): Promise<unknown>
   /** True where the response was waited for. */
   answer(caller: Caller, response: RpcResponse): boolean
   readonly size: number
@@ -162,7 +162,7 @@ interface Asked {
   readonly params: object
 }
 
-interface Answer {
+interface ClientAnswer {
   readonly result: unknown
 }
 
@@ -174,13 +174,13 @@ const MOST = 1024
 const PATIENCE_MS = 600_000
 
 export function openQuestions(): PendingQuestions {
-  const open = new Map<string, { caller: string; answered: End<Answer> }>()
+  const open = new Map<string, { caller: string; answered: End<ClientAnswer> }>()
   return {
     async ask(caller, outlet, { method, params }, signal) {
       if (open.size >= MOST || signal.aborted) return undefined
       const id = freshRandom(ID_BYTES).toString('hex')
       const message: Question = { jsonrpc: '2.0', id, method, params }
-      const asking = (end: End<Answer>) => {
+      const asking = (end: End<ClientAnswer>) => {
         open.set(id, { caller: caller.id, answered: end })
         if (!outlet.send(message)) end({ result: undefined })
         return () => void open.delete(id)

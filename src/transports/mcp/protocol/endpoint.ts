@@ -12,9 +12,9 @@ import type { JsonReader } from '../../json-reader.ts'
 import { sendJson, sendPieces, faultBody, successBody } from '../../reply.ts'
 import type { Exchange } from '../../rest.ts'
 import { readChoices } from './choices.ts'
-import { openEngine, refused, type Outcome } from './engine.ts'
+import { openEngine, refused, type EngineReply } from './engine.ts'
 import { PROTOCOL_VERSIONS, speakerOfHeaders, type Era } from './revision.ts'
-import { RPC, type Refusal, classify, parseRefusal, type RequestId } from './json-rpc.ts'
+import { RPC, type RpcError, classify, parseRefusal, type RequestId } from './json-rpc.ts'
 import { doorOf, readHeaders, type EntryHeaders } from './http-entry.ts'
 import type { MethodParts, ServerInfo } from './methods.ts'
 import type { Registry } from './registry.ts'
@@ -154,7 +154,7 @@ function sessionOf(headers: EntryHeaders, era: Era): Readonly<Record<string, str
   return era === 'modern' || headers.session === undefined ? {} : { 'mcp-session-id': headers.session }
 }
 
-async function send(exchange: Exchange, outcome: Outcome, headers: EntryHeaders): Promise<void> {
+async function send(exchange: Exchange, outcome: EngineReply, headers: EntryHeaders): Promise<void> {
   const { response } = exchange
   const { status, reply, era } = outcome
   const extra = { ...exchange.headers, ...sessionOf(headers, era), ...outcome.headers }
@@ -169,7 +169,7 @@ async function send(exchange: Exchange, outcome: Outcome, headers: EntryHeaders)
 }
 
 /** Before a body is read, only the headers tell who speaks. */
-function atDoor(headers: EntryHeaders, refusal: Refusal, id: RequestId | null = null): Outcome {
+function atDoor(headers: EntryHeaders, refusal: RpcError, id: RequestId | null = null): EngineReply {
   return refused(refusal, id, speakerOfHeaders(headers).era)
 }
 
@@ -179,15 +179,15 @@ function idIn(body: unknown): RequestId | null {
 }
 
 /** A choice that cannot be meant. */
-function slip(sentence: string): Refusal {
+function slip(sentence: string): RpcError {
   return { ...refusalOf(400, sentence), code: RPC.invalidParams }
 }
 
-function refusalOf(status: number, message: string): Refusal {
+function refusalOf(status: number, message: string): RpcError {
   return { status, code: RPC.invalidRequest, message }
 }
 
-function bodyRefusal(error: unknown): Refusal {
+function bodyRefusal(error: unknown): RpcError {
   if (!(error instanceof Fault)) throw error
   if (error.code === 'bad_request') return parseRefusal(error.message)
   const retry = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }

@@ -10,7 +10,7 @@ import {
   entryRefusal,
   handlerRefusal,
   RPC,
-  type Refusal,
+  type RpcError,
   classify,
   errorReply,
   resultReply,
@@ -21,10 +21,10 @@ import {
   type RpcRequest,
 } from './json-rpc.ts'
 import { CONTENT_TYPE_SENTENCE, type EntryHeaders } from './http-entry.ts'
-import type { Answer, Method } from './registry.ts'
+import type { MethodAnswer, Method } from './registry.ts'
 import { openListeners, type Listeners } from './listen.ts'
 import { openMethods, type MethodParts } from './methods.ts'
-import { type Outlet, openProgress, progressToken } from './stream.ts'
+import { type MessageOutlet, openProgress, progressToken } from './stream.ts'
 import { openQuestions, NeedsAbility, NeedsInput, openTalk } from './asking.ts'
 import { openRunningCalls, type RunningCalls } from './running-calls.ts'
 import { bindingOf, openSeal } from './sealed-state.ts'
@@ -36,12 +36,12 @@ export interface Inbound {
   readonly requestId: string
   /** Not given: nothing is chosen. */
   readonly choices?: Choices
-  readonly outlet: Outlet
+  readonly outlet: MessageOutlet
   /** Aborted when the client has left or closed its sending side; counts in the modern era only. */
   readonly closed: AbortSignal
 }
 
-export interface Outcome {
+export interface EngineReply {
   readonly status: number
   readonly era: Era
   /** Undefined for what is accepted without an answer. */
@@ -50,7 +50,7 @@ export interface Outcome {
 }
 
 export interface Engine {
-  handle(inbound: Inbound): Promise<Outcome>
+  handle(inbound: Inbound): Promise<EngineReply>
   readonly hear: Listeners['hear']
   readonly calls: RunningCalls
 }
@@ -74,7 +74,12 @@ export function openEngine(parts: MethodParts): Engine {
     _meta: { ...result._meta, ...meta },
   })
 
-  const run = async (method: Method, message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Answer> => {
+  const run = async (
+    method: Method,
+    message: RpcRequest,
+    inbound: Inbound,
+    speaker: Speaker,
+  ): Promise<MethodAnswer> => {
     const { caller, requestId, closed, outlet, choices = NO_CHOICES } = inbound
     const { id, params } = message
     const token = method.long === true && outlet.streams ? progressToken(params) : undefined
@@ -96,7 +101,7 @@ export function openEngine(parts: MethodParts): Engine {
   const opened = (sealed: unknown, binding: string | undefined): object | undefined =>
     typeof sealed === 'string' && binding !== undefined ? seal.open(sealed, binding) : undefined
 
-  const answer = async (message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<Outcome> => {
+  const answer = async (message: RpcRequest, inbound: Inbound, speaker: Speaker): Promise<EngineReply> => {
     const { era } = speaker
     const method = methods.get(message.method)
     if (method === undefined || !method.eras.includes(era))
@@ -143,7 +148,7 @@ function calledOf(params: Params): object {
 }
 
 /** An answer that is still to be had, in the form that the modern era has for it. */
-function settled(answer: Answer, era: Era): Exclude<Answer, NeedsInput | NeedsAbility> {
+function settled(answer: MethodAnswer, era: Era): Exclude<MethodAnswer, NeedsInput | NeedsAbility> {
   if (answer instanceof NeedsInput) {
     const { requests, requestState } = answer
     const state = requestState === undefined ? {} : { requestState }
@@ -157,7 +162,7 @@ function settled(answer: Answer, era: Era): Exclude<Answer, NeedsInput | NeedsAb
 }
 
 /** The rungs between shape and method; the first that fails answers. */
-function climb(message: Message, headers: EntryHeaders, speaker: Speaker): Refusal | undefined {
+function climb(message: Message, headers: EntryHeaders, speaker: Speaker): RpcError | undefined {
   const modern = speaker.era === 'modern'
   if (message.kind === 'malformed') return entryRefusal(RPC.invalidRequest, message.sentence, { modern })
   if (message.kind === 'response') {
@@ -171,7 +176,7 @@ function climb(message: Message, headers: EntryHeaders, speaker: Speaker): Refus
   return modern ? checkModern(message, headers) : undefined
 }
 
-export function refused(refusal: Refusal, id: RequestId | null, era: Era): Outcome {
+export function refused(refusal: RpcError, id: RequestId | null, era: Era): EngineReply {
   const { status, headers } = refusal
   return { status, era, reply: errorReply(id, refusal), ...(headers && { headers }) }
 }
@@ -180,11 +185,11 @@ function idOf(message: Message): RequestId | null {
   return message.kind === 'request' || message.kind === 'malformed' ? message.id : null
 }
 
-function unknownMethod(method: string, era: Era): Refusal {
+function unknownMethod(method: string, era: Era): RpcError {
   const sentence = `Method not found: ${JSON.stringify(method.slice(0, 100))}`
   return entryRefusal(RPC.unknownMethod, sentence, { modern: era === 'modern' })
 }
 
-function positionalParams(): Refusal {
+function positionalParams(): RpcError {
   return { status: 200, code: RPC.invalidParams, message: 'params is an array; accepted are parameters by name' }
 }

@@ -77,13 +77,13 @@ export function resultReply(id: RequestId, result: object): Reply {
   return { jsonrpc: '2.0', id, result }
 }
 
-export function errorReply(id: RequestId | null, refusal: Refusal): Reply {
+export function errorReply(id: RequestId | null, refusal: RpcError): Reply {
   const { code, message, data } = refusal
   return { jsonrpc: '2.0', id, error: data === undefined ? { code, message } : { code, message, data } }
 }
 
 /** The refusal of a body that is no JSON. */
-export function parseRefusal(sentence: string): Refusal {
+export function parseRefusal(sentence: string): RpcError {
   return { status: 400, code: RPC.parse, message: `Parse error: ${sentence}` }
 }
 
@@ -117,7 +117,7 @@ export const RPC = {
 
 type RpcCode = (typeof RPC)[keyof typeof RPC]
 
-export interface Refusal {
+export interface RpcError {
   readonly status: number
   readonly code: RpcCode
   readonly message: string
@@ -126,17 +126,17 @@ export interface Refusal {
 }
 
 /** A refusal by the entry ladder, before any handler runs: only these have a status of their own. */
-export function entryRefusal(code: RpcCode, message: string, more: { modern: boolean; data?: object }): Refusal {
+export function entryRefusal(code: RpcCode, message: string, more: { modern: boolean; data?: object }): RpcError {
   return { status: entryStatus(code, more.modern), code, message, ...(more.data && { data: more.data }) }
 }
 
 /** A refusal by a handler travels inside a 200. */
-export function handlerRefusal(code: RpcCode, message: string, data?: object): Refusal {
+export function handlerRefusal(code: RpcCode, message: string, data?: object): RpcError {
   return { status: 200, code, message, ...(data && { data }) }
 }
 
 /** The refusal of parameters, as a handler answers it. */
-export function badParams(message: string): { readonly refusal: Refusal } {
+export function badParams(message: string): { readonly refusal: RpcError } {
   return { refusal: handlerRefusal(RPC.invalidParams, message) }
 }
 

@@ -6,8 +6,8 @@
 import { waitFor } from '../../../base/waiting.ts'
 import type { Caller } from '../../../caller.ts'
 import { EXPIRY_GRACE_MS } from '../../patience.ts'
-import { RPC, type Refusal, isObject } from './json-rpc.ts'
-import type { Answer, Change, ChangeSource, Exchange, Listener, Wish } from './registry.ts'
+import { RPC, type RpcError, isObject } from './json-rpc.ts'
+import type { MethodAnswer, Change, ChangeSource, McpCall, Listener, Wish } from './registry.ts'
 import { notification } from './stream.ts'
 
 const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
@@ -22,7 +22,7 @@ const PACE_MS = 100
 
 export interface Listeners {
   /** Answers subscriptions/listen, when the stream ends. */
-  listen(exchange: Exchange): Promise<Answer>
+  listen(exchange: McpCall): Promise<MethodAnswer>
   /**
    * Tells a client of the older revisions of changes until it leaves, its credential ends or the daemon stops. False, at
    * once, where too many streams of its credential are open.
@@ -31,14 +31,14 @@ export interface Listeners {
 }
 
 /** A client of the older revisions with its stream. */
-export type Hearer = Listener & Pick<Exchange, 'outlet' | 'signal'>
+export type Hearer = Listener & Pick<McpCall, 'outlet' | 'signal'>
 
 /** `stopping` ends every stream in order. */
 export function openListeners(changes: ChangeSource, stopping: AbortSignal): Listeners {
   const open = new Map<string, number>()
   /** Runs `stream` as one of the credential's; false, at once, where it has too many. */
   const held = async (
-    { caller, signal }: Pick<Exchange, 'caller' | 'signal'>,
+    { caller, signal }: Pick<McpCall, 'caller' | 'signal'>,
     stream: (end: AbortSignal) => Promise<void>,
   ): Promise<boolean> => {
     const { id, revoked = stopping } = caller
@@ -82,7 +82,7 @@ function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposa
 
 interface Told extends Listener {
   readonly wish: Wish
-  readonly outlet: Exchange['outlet']
+  readonly outlet: McpCall['outlet']
   /** The subscription that each notification belongs to; the older revisions have none. */
   readonly _meta?: object
 }
@@ -130,7 +130,7 @@ function openWaiting(tell: (change: Change) => boolean) {
   }
 }
 
-function readWish(value: unknown): { readonly wish: Wish } | { readonly refusal: Refusal } {
+function readWish(value: unknown): { readonly wish: Wish } | { readonly refusal: RpcError } {
   if (!isObject(value)) return wrong('params.notifications is not an object; accepted is what to be told of')
   const flags = (['toolsListChanged', 'promptsListChanged', 'resourcesListChanged'] as const).filter(
     (name) => value[name] === true,
@@ -146,16 +146,16 @@ function readWish(value: unknown): { readonly wish: Wish } | { readonly refusal:
   return { wish: { ...lists, ...(uris.length > 0 && { resourceSubscriptions: [...new Set(uris)] }) } }
 }
 
-function wrong(message: string): { readonly refusal: Refusal } {
+function wrong(message: string): { readonly refusal: RpcError } {
   return { refusal: { status: 200, code: RPC.invalidParams, message } }
 }
 
-function noStream(): Refusal {
+function noStream(): RpcError {
   const message = 'subscriptions/listen is answered by an event stream; Accept must name text/event-stream'
   return { status: 406, code: RPC.invalidRequest, message }
 }
 
-function tooMany(caller: Caller): Refusal {
+function tooMany(caller: Caller): RpcError {
   const message = `${MOST_STREAMS} streams of this credential are open, which is the limit; close one first`
   const data = { code: 'rate_limited', limit: MOST_STREAMS, credential: caller.id }
   return { status: 429, code: RPC.failed, message, data, headers: { 'retry-after': '5' } }

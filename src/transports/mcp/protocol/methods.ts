@@ -5,7 +5,7 @@ import type { Log } from '../../../base/log.ts'
 import type { Caller } from '../../../caller.ts'
 import { MODERN_VERSIONS, type Era } from './revision.ts'
 import { badParams, handlerRefusal, RPC, isObject, type Params } from './json-rpc.ts'
-import type { Answer, Exchange, Method, Registry, PromptShelf, ResourceShelf } from './registry.ts'
+import type { MethodAnswer, McpCall, Method, Registry, PromptOffer, ResourceOffer } from './registry.ts'
 import type { Listeners } from './listen.ts'
 import { LOG_LEVELS } from './asking.ts'
 
@@ -59,20 +59,20 @@ function handshakeMethods(parts: MethodParts): readonly (readonly [string, Metho
     const instructions = await parts.instructions(caller)
     return instructions === undefined ? {} : { instructions }
   }
-  const initialize = async ({ params, speaker, caller }: Exchange): Promise<Answer> => {
+  const initialize = async ({ params, speaker, caller }: McpCall): Promise<MethodAnswer> => {
     const wanted = params['protocolVersion']
     if (wanted !== undefined && typeof wanted !== 'string') return badParams('protocolVersion is not a string')
     const capabilities = registry.capabilities(speaker.era)
     return { result: { protocolVersion: speaker.version, capabilities, serverInfo, ...(await instructed(caller)) } }
   }
-  const discover = async ({ speaker, caller }: Exchange): Promise<Answer> => ({
+  const discover = async ({ speaker, caller }: McpCall): Promise<MethodAnswer> => ({
     result: {
       supportedVersions: MODERN_VERSIONS,
       capabilities: registry.capabilities(speaker.era),
       ...(await instructed(caller)),
     },
   })
-  const setLevel = ({ params }: Exchange): Answer =>
+  const setLevel = ({ params }: McpCall): MethodAnswer =>
     LOG_LEVELS.includes(String(params['level']))
       ? { result: {} }
       : badParams(`level is not one of ${LOG_LEVELS.join(', ')}`)
@@ -92,7 +92,7 @@ function handshakeMethods(parts: MethodParts): readonly (readonly [string, Metho
 const MOST_VALUES = 100
 
 function promptMethods({ prompts }: Registry): readonly (readonly [string, Method])[] {
-  const list = async (exchange: Exchange): Promise<Answer> => {
+  const list = async (exchange: McpCall): Promise<MethodAnswer> => {
     // All prompts fit on one page, so no cursor was ever given out.
     if (exchange.params['cursor'] !== undefined) return badCursor()
     return { result: { prompts: await prompts.list(exchange) } }
@@ -103,7 +103,7 @@ function promptMethods({ prompts }: Registry): readonly (readonly [string, Metho
   ]
 }
 
-async function getPrompt(prompts: PromptShelf, exchange: Exchange): Promise<Answer> {
+async function getPrompt(prompts: PromptOffer, exchange: McpCall): Promise<MethodAnswer> {
   const name = exchange.params['name']
   if (typeof name !== 'string') return badParams('params.name is missing or not a string; accepted is a prompt')
   const args = exchange.params['arguments'] ?? {}
@@ -136,7 +136,7 @@ function resourceMethods({ resources }: Registry): readonly (readonly [string, M
   return [...methods, ['resources/subscribe', subscribe], ['resources/unsubscribe', subscribe]]
 }
 
-async function listResources(resources: ResourceShelf, exchange: Exchange): Promise<Answer> {
+async function listResources(resources: ResourceOffer, exchange: McpCall): Promise<MethodAnswer> {
   const cursor = exchange.params['cursor']
   if (cursor !== undefined && typeof cursor !== 'string') return badCursor()
   const page = await resources.list(cursor, exchange)
@@ -145,20 +145,20 @@ async function listResources(resources: ResourceShelf, exchange: Exchange): Prom
   return { result: { resources: items, ...(nextCursor !== undefined && { nextCursor }) } }
 }
 
-async function readResource(resources: ResourceShelf, exchange: Exchange): Promise<Answer> {
+async function readResource(resources: ResourceOffer, exchange: McpCall): Promise<MethodAnswer> {
   const uri = exchange.params['uri']
   if (typeof uri !== 'string') return badParams('params.uri is missing or not a string')
   return (await resources.read(uri, exchange)) ?? noResource(uri)
 }
 
 /** Nothing is at `uri`; `sentence` says more where more is known. */
-export function noResource(uri: string, sentence?: string): Answer {
+export function noResource(uri: string, sentence?: string): MethodAnswer {
   const shown = uri.slice(0, 4096)
   return { refusal: handlerRefusal(RPC.invalidParams, sentence ?? `Resource not found: ${shown}`, { uri: shown }) }
 }
 
 function completionMethods({ prompts, resources }: Registry): readonly (readonly [string, Method])[] {
-  const run = async (exchange: Exchange): Promise<Answer> => {
+  const run = async (exchange: McpCall): Promise<MethodAnswer> => {
     const { ref, argument } = exchange.params
     if (!isObject(ref) || !isArgument(argument))
       return badParams('params.ref or params.argument is missing or malformed')
@@ -184,6 +184,6 @@ function isTexts(args: Params): args is Readonly<Record<string, string>> {
   return Object.values(args).every((value) => typeof value === 'string')
 }
 
-function badCursor(): Answer {
+function badCursor(): MethodAnswer {
   return badParams('cursor is not one that this server gave out')
 }

@@ -5,27 +5,27 @@ import type { Caller } from '../../../caller.ts'
 import type { Choices } from './choices.ts'
 import type { Era, Speaker } from './revision.ts'
 import type { Page } from './paging.ts'
-import type { Refusal, Params, RequestId } from './json-rpc.ts'
-import type { Outlet, Progress } from './stream.ts'
+import type { RpcError, Params, RequestId } from './json-rpc.ts'
+import type { MessageOutlet, Progress } from './stream.ts'
 import type { NeedsAbility, NeedsInput, Talk } from './asking.ts'
 
 export interface Registry {
   /** Declared at the handshake or by discover: only what is served in that era. */
   capabilities(era: Era): Readonly<Record<string, object>>
-  readonly tools: ToolShelf
-  readonly prompts: PromptShelf
-  readonly resources: ResourceShelf
+  readonly tools: ToolOffer
+  readonly prompts: PromptOffer
+  readonly resources: ResourceOffer
   readonly changes: ChangeSource
 }
 
-export interface ToolShelf {
+export interface ToolOffer {
   /** What the description of the server names. */
   names(caller: Caller, choices: Choices): readonly string[]
   /** Toolsets that a caller may choose. */
   readonly sets: readonly string[]
   /** All of them; they fit on one page. */
-  list(exchange: Exchange): readonly object[]
-  call(exchange: Exchange): Promise<Answer>
+  list(exchange: McpCall): readonly object[]
+  call(exchange: McpCall): Promise<MethodAnswer>
 }
 
 export interface PromptDescription {
@@ -35,12 +35,12 @@ export interface PromptDescription {
   readonly arguments?: readonly { readonly name: string; readonly description?: string; readonly required?: boolean }[]
 }
 
-export interface PromptShelf {
-  list(exchange: Exchange): Promise<readonly PromptDescription[]>
+export interface PromptOffer {
+  list(exchange: McpCall): Promise<readonly PromptDescription[]>
   /** Undefined where there is no prompt of that name. */
-  get(name: string, args: Readonly<Record<string, string>>, exchange: Exchange): Promise<Answer | undefined>
+  get(name: string, args: Readonly<Record<string, string>>, exchange: McpCall): Promise<MethodAnswer | undefined>
   /** Values for an argument that begin as `value` does. */
-  complete(name: string, argument: CompletedArgument, exchange: Exchange): Promise<readonly string[]>
+  complete(name: string, argument: CompletedArgument, exchange: McpCall): Promise<readonly string[]>
 }
 
 export interface CompletedArgument {
@@ -60,12 +60,12 @@ export interface TemplateDescription extends Omit<ResourceDescription, 'uri'> {
   readonly uriTemplate: string
 }
 
-export interface ResourceShelf {
-  list(cursor: string | undefined, exchange: Exchange): Promise<Page<ResourceDescription> | undefined>
-  templates(exchange: Exchange): readonly TemplateDescription[]
+export interface ResourceOffer {
+  list(cursor: string | undefined, exchange: McpCall): Promise<Page<ResourceDescription> | undefined>
+  templates(exchange: McpCall): readonly TemplateDescription[]
   /** Undefined where there is nothing at that address. */
-  read(uri: string, exchange: Exchange): Promise<Answer | undefined>
-  complete(template: string, argument: CompletedArgument, exchange: Exchange): Promise<readonly string[]>
+  read(uri: string, exchange: McpCall): Promise<MethodAnswer | undefined>
+  complete(template: string, argument: CompletedArgument, exchange: McpCall): Promise<readonly string[]>
   /** Answers resources/subscribe of the older revisions, which have no channel here to tell of a change. */
   readonly takesSubscribe?: true
 }
@@ -87,7 +87,7 @@ export interface Listening extends AsyncDisposable {
 }
 
 /** The client that wants to hear of changes. */
-export type Listener = Pick<Exchange, 'caller' | 'requestId' | 'choices'>
+export type Listener = Pick<McpCall, 'caller' | 'requestId' | 'choices'>
 
 export interface ChangeSource {
   /** Calls `tell` for each change until disposed. */
@@ -97,7 +97,7 @@ export interface ChangeSource {
 // What a method is and what it is handed: one request in its surroundings, and the forms of an answer.
 
 /** One request, as its handler sees it. */
-export interface Exchange {
+export interface McpCall {
   readonly id: RequestId
   readonly params: Params
   readonly speaker: Speaker
@@ -105,7 +105,7 @@ export interface Exchange {
   readonly requestId: string
   readonly choices: Choices
   /** What goes ahead of the answer. */
-  readonly outlet: Outlet
+  readonly outlet: MessageOutlet
   /** Undefined where the caller did not ask for it. */
   readonly progress: Progress | undefined
   /** Aborted when the caller cancels in the way its era has for that. */
@@ -114,7 +114,7 @@ export interface Exchange {
   talk(): Talk
 }
 
-export type Answer = { readonly result: object } | { readonly refusal: Refusal } | NeedsInput | NeedsAbility
+export type MethodAnswer = { readonly result: object } | { readonly refusal: RpcError } | NeedsInput | NeedsAbility
 
 export interface Method {
   readonly eras: readonly Era[]
@@ -122,5 +122,5 @@ export interface Method {
   readonly cached?: 'list' | 'read'
   /** May take a while or ask back: its answer can be a stream, with progress. */
   readonly long?: true
-  run(exchange: Exchange): Answer | Promise<Answer>
+  run(exchange: McpCall): MethodAnswer | Promise<MethodAnswer>
 }

@@ -5,7 +5,7 @@
 import {
   entryRefusal,
   RPC,
-  type Refusal,
+  type RpcError,
   isObject,
   type Message,
   type Params,
@@ -62,8 +62,8 @@ export function claimOf(params: Params): { readonly version: unknown } | undefin
   return isObject(meta) && Object.hasOwn(meta, VERSION_KEY) ? { version: meta[VERSION_KEY] } : undefined
 }
 
-/** Who speaks; a Refusal where body and header cannot both be right, or the revision is unknown. */
-export function speakerOf(message: Message, headers: ProtocolHeaders): Speaker | Refusal {
+/** Who speaks; an RpcError where body and header cannot both be right, or the revision is unknown. */
+export function speakerOf(message: Message, headers: ProtocolHeaders): Speaker | RpcError {
   const carriesParams = message.kind === 'request' || message.kind === 'notification'
   const claim = carriesParams ? claimOf(message.params) : undefined
   const initialize = message.kind === 'request' && message.method === 'initialize'
@@ -92,12 +92,12 @@ function requestedVersion(params: Params): string | undefined {
   return typeof requested === 'string' ? requested : undefined
 }
 
-function handshakeInModernEra(version: string): Refusal {
+function handshakeInModernEra(version: string): RpcError {
   const sentence = `MCP-Protocol-Version names ${version}, which has no initialize; send the request itself with its _meta envelope`
   return entryRefusal(RPC.headerMismatch, sentence, { modern: true })
 }
 
-function unknownVersion(requested: string): Refusal {
+function unknownVersion(requested: string): RpcError {
   const shown = requested.slice(0, 40)
   return entryRefusal(
     RPC.unsupportedVersion,
@@ -122,7 +122,7 @@ export const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The first rung that a modern message fails, or undefined. */
-export function checkModern(message: RpcRequest | RpcNotification, headers: ProtocolHeaders): Refusal | undefined {
+export function checkModern(message: RpcRequest | RpcNotification, headers: ProtocolHeaders): RpcError | undefined {
   if (message.kind === 'notification') return checkNotification(message, headers)
   const { params } = message
   return (
@@ -130,7 +130,7 @@ export function checkModern(message: RpcRequest | RpcNotification, headers: Prot
   )
 }
 
-function checkEnvelope(params: Params): Refusal | undefined {
+function checkEnvelope(params: Params): RpcError | undefined {
   const meta = isObject(params['_meta']) ? params['_meta'] : {}
   const missing = [VERSION_KEY, CAPABILITIES_KEY].filter((key) => !Object.hasOwn(meta, key))
   if (missing.length > 0) {
@@ -147,14 +147,14 @@ function checkEnvelope(params: Params): Refusal | undefined {
   return wrong === undefined ? undefined : wrongType(wrong)
 }
 
-function wrongType(key: string): Refusal {
+function wrongType(key: string): RpcError {
   const accepted = key === VERSION_KEY ? 'a revision such as "2026-07-28"' : 'an object'
   return envelopeRefusal(`params._meta[${JSON.stringify(key)}] has the wrong type; accepted is ${accepted}`, {
     invalid: [key],
   })
 }
 
-function checkVersion(params: Params): Refusal | undefined {
+function checkVersion(params: Params): RpcError | undefined {
   const requested = claimOf(params)?.version
   if (typeof requested !== 'string' || (MODERN_VERSIONS as readonly string[]).includes(requested)) return undefined
   const shown = requested.slice(0, 40)
@@ -165,7 +165,7 @@ function checkVersion(params: Params): Refusal | undefined {
   )
 }
 
-function checkHeaders(message: RpcRequest, headers: ProtocolHeaders): Refusal | undefined {
+function checkHeaders(message: RpcRequest, headers: ProtocolHeaders): RpcError | undefined {
   const source = NAME_SOURCE.get(message.method)
   const name = source === undefined ? undefined : message.params[source]
   return (
@@ -176,7 +176,7 @@ function checkHeaders(message: RpcRequest, headers: ProtocolHeaders): Refusal | 
 }
 
 /** The revision says nothing about headers of notifications; what came must at least agree. */
-function checkNotification(message: RpcNotification, headers: ProtocolHeaders): Refusal | undefined {
+function checkNotification(message: RpcNotification, headers: ProtocolHeaders): RpcError | undefined {
   const claim = claimOf(message.params)
   const method = headers.method === undefined ? undefined : compare('Mcp-Method', headers.method, message.method)
   if (claim === undefined) return method ?? checkVersionHeader(headers.version)
@@ -185,17 +185,17 @@ function checkNotification(message: RpcNotification, headers: ProtocolHeaders): 
 }
 
 /** A header and a claim that name different revisions: whichever is known here, one of them is wrong. */
-function contradiction(params: Params, headers: ProtocolHeaders): Refusal | undefined {
+function contradiction(params: Params, headers: ProtocolHeaders): RpcError | undefined {
   return headers.version === undefined
     ? undefined
     : compare('MCP-Protocol-Version', headers.version, claimOf(params)?.version)
 }
 
-function checkVersionHeader(version: string | undefined): Refusal | undefined {
+function checkVersionHeader(version: string | undefined): RpcError | undefined {
   return version === undefined ? undefined : checkVersion({ _meta: { [VERSION_KEY]: version } })
 }
 
-function compareName(header: string | undefined, expected: string): Refusal | undefined {
+function compareName(header: string | undefined, expected: string): RpcError | undefined {
   if (header === undefined) return compare('Mcp-Name', undefined, expected)
   const decoded = decodeHeader(header)
   if (decoded === undefined)
@@ -215,18 +215,18 @@ function decodeHeader(value: string): string | undefined {
   }
 }
 
-function compare(header: string, came: string | undefined, expected: unknown): Refusal | undefined {
+function compare(header: string, came: string | undefined, expected: unknown): RpcError | undefined {
   if (came === expected) return undefined
   const wanted = typeof expected === 'string' ? JSON.stringify(expected.slice(0, 100)) : 'nothing'
   if (came === undefined) return mismatch(`the ${header} header is missing; the body says ${wanted}`)
   return mismatch(`the ${header} header is ${JSON.stringify(came.slice(0, 100))}, but the body says ${wanted}`)
 }
 
-function mismatch(sentence: string): Refusal {
+function mismatch(sentence: string): RpcError {
   return entryRefusal(RPC.headerMismatch, `Header mismatch: ${sentence}`, { modern: true })
 }
 
-function envelopeRefusal(sentence: string, envelope: object): Refusal {
+function envelopeRefusal(sentence: string, envelope: object): RpcError {
   return entryRefusal(RPC.invalidParams, `${sentence}; each request of this revision carries its envelope`, {
     modern: true,
     data: { envelope },

@@ -19,7 +19,7 @@ const STREAM = {
   'x-accel-buffering': 'no',
 } as const
 
-export class ReplyStream implements Outlet, Disposable {
+export class ReplyStream implements MessageOutlet, Disposable {
   readonly #response: ServerResponse
   readonly #headers: Readonly<Record<string, string>>
   readonly #accepted: boolean
@@ -109,7 +109,7 @@ export interface Question extends Notification {
   readonly id: RequestId
 }
 
-export interface Outlet {
+export interface MessageOutlet {
   /** False where this caller takes no event stream, or has left: nothing but the answer reaches it. */
   readonly streams: boolean
   /** From now on the answer may become a stream: it does when it takes longer than a second. */
@@ -149,7 +149,7 @@ export function progressToken(params: Params): ProgressToken | undefined {
   return typeof token === 'string' || Number.isSafeInteger(token) ? (token as ProgressToken) : undefined
 }
 
-export function openProgress(token: ProgressToken, outlet: Outlet): Progress {
+export function openProgress(token: ProgressToken, outlet: MessageOutlet): Progress {
   const began = performance.now()
   let standing = (): string | undefined => undefined
   let last = -1

@@ -6,7 +6,7 @@ import type { Fault } from '../../../base/fault.ts'
 import { jsonOf } from '../../../base/json-text.ts'
 import { isLong, faultBody } from '../../reply.ts'
 import { takesStructured, type Speaker } from '../protocol/revision.ts'
-import { handlerRefusal, RPC, type Refusal } from '../protocol/json-rpc.ts'
+import { handlerRefusal, RPC, type RpcError } from '../protocol/json-rpc.ts'
 import { JsonAsText } from '../protocol/wire.ts'
 
 export interface ToolResult {
@@ -36,7 +36,7 @@ export function toolFailure(fault: Fault, requestId: string): ToolResult {
 }
 
 /** For bare callers: arguments that cannot be read are -32602; what fails on the machine as it is, -32603. */
-export function bareFailure(fault: Fault, requestId: string): Refusal {
+export function bareFailure(fault: Fault, requestId: string): RpcError {
   const code = fault.code === 'bad_request' ? RPC.invalidParams : RPC.failed
   const { code: name, details, request_id } = faultBody(fault, requestId)
   return handlerRefusal(code, fault.message, {

@@ -3,12 +3,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Exchange } from '../../../../src/transports/mcp/protocol/registry.ts'
+import type { McpCall } from '../../../../src/transports/mcp/protocol/registry.ts'
 import { openPrompts, promptOf, type PromptSource } from '../../../../src/transports/mcp/product/prompt-files.ts'
 import { EVERYTHING } from '../../../../src/workspace/files/opening/access.ts'
 import { readRepositoryFolder } from '../../../../src/workspace/files/read/repository-file.ts'
 
-const ASKING = { caller: { scopes: 'all' } } as unknown as Exchange // prompts look at nothing else of it
+const ASKING = { caller: { scopes: 'all' } } as unknown as McpCall // prompts look at nothing else of it
 
 const sourceOf = (folder: string): PromptSource => ({
   folder,
