@@ -1,5 +1,6 @@
-// The polling watcher's thread: file systems that do not notify are looked at here, where a server that does
-// not answer holds up no other watcher. Loaded only when such a tree is watched.
+// The polling watcher's thread, one for each mount: compares the files of file systems that do not notify. Started only
+// when such a tree is watched. Its own calls may hang without holding other watchers up; chokidar's calls go through
+// Node's file threads, which the whole process shares.
 
 import { faultOfSystem, noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'

@@ -1,11 +1,11 @@
-// What the disk says of a watched tree's places, whatever the tree's account of it.
+// What the disk says of places in a watched tree, apart from what the tree knows of them.
 
 import { lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { POLLERR, pollReadable } from '../../native/libc.ts'
 import { forbiddenToWalks, mountPoints } from '../walk/mounts.ts'
 import { locate, nameOfBytes } from './tree.ts'
 
-/** Undefined where nothing is. */
+/** True for a directory, false for another entry; undefined: there is none. */
 export function isDirectoryAt(path: string): boolean | undefined {
   const { path: text, raw } = locate(path)
   try {

@@ -12,7 +12,7 @@ import { Outbox, type Coverage, type WatchJob } from './watch-job.ts'
 
 /** Milliseconds between two looks at one file. */
 const INTERVAL_MS = 1000
-/** More than a round of looks takes on a busy machine. */
+/** Milliseconds, more than a round of looks takes on a busy machine. */
 const SETTLED_MS = 200
 
 export interface PollingEvents {
@@ -125,7 +125,7 @@ export class PollingWatch implements AsyncDisposable {
     return late.length
   }
 
-  /** A new directory has the same moment between being listed and being looked at. */
+  /** Enters by hand what came into a new directory between chokidar's listing and its first look. */
   #lookAgain(directory: string): void {
     const timer = setTimeout(() => {
       this.#looks.delete(timer)

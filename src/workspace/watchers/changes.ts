@@ -1,4 +1,4 @@
-// What a watcher answers who asks with a cursor: the changes after it, in order, or why they cannot be told.
+// The answer to a caller who polls with a cursor: the changes after it, in order, or why they cannot be told.
 
 import { JsonText } from '../../base/json-text.ts'
 import type { ShownChange } from '../../threads/watch/windows.ts'

@@ -1,4 +1,4 @@
-// Single files and directories under watch, for whoever wants to hear that one has changed and no more. Each
+// Single files and directories under watch, for MCP subscriptions, which hear that one has changed and no more. Each
 // directory is watched once, without what lies below it, by a watcher engine of its own: the watchers that
 // clients create are counted and listed apart (protocol.md#watchers).
 
