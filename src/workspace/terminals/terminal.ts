@@ -19,6 +19,9 @@ import { checkedWindow, scrollbackSize } from './sizes.ts'
 
 export { INPUT_BYTES }
 
+/** Time that the reader gets for the last output of a session that is gone: longer only on an overloaded machine. */
+const LAST_OUTPUT_MS = 10_000
+
 /** Time for which a terminal that others hold stays open after its program's exit: exit within 1 s, closed within 2. */
 const HELD_MS = 500
 /** Bytes of `life`. 48 bits: an id is given again after 254 others, so no client meets an equal one even by chance. */
@@ -188,7 +191,7 @@ export class Terminal {
   async close(): Promise<{ readonly survived: boolean }> {
     this.#closing ??= endSession(this.#child, TERMINAL_END)
     const { survived } = await this.#closing
-    await whenDone(this.ended, undefined, KILLED_MS)
+    await whenDone(this.ended, undefined, survived ? KILLED_MS : LAST_OUTPUT_MS)
     if (!this.alive) this.letGo()
     return { survived }
   }
