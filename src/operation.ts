@@ -3,7 +3,7 @@
 
 import type { Static, TObject } from 'typebox'
 import type { Daemon } from './daemon.ts'
-import type { ForeignSchema } from './foreign-schema.ts'
+import type { ForeignSchema } from './foreign/foreign-schema.ts'
 import type { JsonText } from './base/json-text.ts'
 import type { Access } from './workspace/files/opening/access.ts'
 import type { Workspace } from './workspace/workspace.ts'

@@ -3,7 +3,7 @@
 
 import t from 'tap'
 import { Fault } from '../../src/base/fault.ts'
-import { ForeignSchema } from '../../src/foreign-schema.ts'
+import { ForeignSchema } from '../../src/foreign/foreign-schema.ts'
 import { Blocks, operation, type Operation } from '../../src/operation.ts'
 import { Type } from '../../src/schema.ts'
 import { Shelf } from '../../src/shelf.ts'

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { Value } from 'typebox/value'
-import { readInput } from '../../src/intake.ts'
+import { readInput } from '../../src/intake/intake.ts'
 import { JsonText } from '../../src/base/json-text.ts'
 import { EventStream, type Call, type Operation } from '../../src/operation.ts'
 import { fileList, fileStream } from '../../src/operations/list.ts'

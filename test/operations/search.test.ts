@@ -1,7 +1,7 @@
 // What the search operations make of their input, and what search_init says.
 
 import t from 'tap'
-import { readInput } from '../../src/intake.ts'
+import { readInput } from '../../src/intake/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
 import { contentQuery, searchContent, searchInit } from '../../src/operations/search.ts'
 import type { SearchStatus } from '../../src/workspace/search/content-search.ts'

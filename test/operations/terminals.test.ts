@@ -2,7 +2,7 @@
 // typing and resizing, whose tools are in a toolset that is off by default.
 
 import t, { type Test } from 'tap'
-import { readInput } from '../../src/intake.ts'
+import { readInput } from '../../src/intake/intake.ts'
 import type { Call, Operation } from '../../src/operation.ts'
 import * as looking from '../../src/operations/terminals.ts'
 import * as typing from '../../src/operations/terminal-typing.ts'

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
-import { readInput } from '../../src/intake.ts'
+import { readInput } from '../../src/intake/intake.ts'
 import { JsonText, jsonPieces } from '../../src/base/json-text.ts'
 import { EventStream, type Call, type Frame, type Operation } from '../../src/operation.ts'
 import { openChildren } from '../../src/workspace/processes/child.ts'

@@ -2,7 +2,7 @@
 // or spaces between them, and `*` for every file. Each is read as what it means. What is none would match nothing, and an
 // empty answer reads like a fact: so it is refused. Pure.
 
-import { quote, refuse } from './base/fault.ts'
+import { quote, refuse } from '../base/fault.ts'
 import { readList } from './field-reading.ts'
 
 /** `*.{js,ts}`, `.{js,ts}`, `{js,ts}`: several at once. */

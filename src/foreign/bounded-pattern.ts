@@ -2,7 +2,7 @@
 // engine goes back and forth, so that `(a+)+$` takes years for 50 characters: such a one is run where V8 can end it.
 
 import { createContext, Script } from 'node:vm'
-import { Fault, quote } from './base/fault.ts'
+import { Fault, quote } from '../base/fault.ts'
 
 const MOST_CHARACTERS = 1000
 /** Time for one text, in ms, during which the daemon does nothing else. */

@@ -2,7 +2,7 @@
 // (foreign-schema.ts), in a bounded number of steps: references that double at every level would otherwise take more
 // time than there is. The first place that does not fit is told. Pure, apart from the clock of its patterns.
 
-import { Fault, quote } from './base/fault.ts'
+import { Fault, quote } from '../base/fault.ts'
 import type { BoundedPattern } from './bounded-pattern.ts'
 
 export type SchemaObject = Readonly<Record<string, unknown>>

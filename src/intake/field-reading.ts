@@ -3,8 +3,8 @@
 // commas. Text that cannot be written as UTF-8 is refused in every field: the system would be given other text than was
 // sent. Pure.
 
-import { quote, refuse } from './base/fault.ts'
-import { LongText } from './base/long-text.ts'
+import { quote, refuse } from '../base/fault.ts'
+import { LongText } from '../base/long-text.ts'
 
 /** Returns the value of a field that takes no LongText, with text in its place: in the value, or one level below. */
 export function asText(value: unknown): unknown {

@@ -1,12 +1,25 @@
 // The tolerant reading of docs/protocol.md and the sentences for what is refused.
 
 import t from 'tap'
-import { Fault } from '../src/base/fault.ts'
-import { LongText } from '../src/base/long-text.ts'
-import { splitList } from '../src/field-reading.ts'
-import { readInput, type IntakeRules } from '../src/intake.ts'
-import { operation } from '../src/operation.ts'
-import { argv, choice, content, environment, flag, id, list, optional, path, text, Type, whole } from '../src/schema.ts'
+import { Fault } from '../../src/base/fault.ts'
+import { LongText } from '../../src/base/long-text.ts'
+import { splitList } from '../../src/intake/field-reading.ts'
+import { readInput, type IntakeRules } from '../../src/intake/intake.ts'
+import { operation } from '../../src/operation.ts'
+import {
+  argv,
+  choice,
+  content,
+  environment,
+  flag,
+  id,
+  list,
+  optional,
+  path,
+  text,
+  Type,
+  whole,
+} from '../../src/schema.ts'
 
 const sample = operation({
   name: 'sample',

@@ -3,7 +3,7 @@
 // when a value is held against it (foreign-check.ts). A `$ref` leads into the same document only, so nothing is fetched.
 // `format` and what JSON Schema does not define are notes for people. Construction throws `bad_request`.
 
-import { Fault, quote } from './base/fault.ts'
+import { Fault, quote } from '../base/fault.ts'
 import { failureOf, type CheckRules, type SchemaObject } from './foreign-check.ts'
 import { BoundedPattern } from './bounded-pattern.ts'
 

@@ -5,16 +5,16 @@
 import { posix } from 'node:path'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { bytesOfText } from './base/bytes-text.ts'
-import { Fault, quote, refuse } from './base/fault.ts'
-import { LongText } from './base/long-text.ts'
-import { nearest } from './base/nearest.ts'
-import type { ForeignSchema } from './foreign-schema.ts'
+import { bytesOfText } from '../base/bytes-text.ts'
+import { Fault, quote, refuse } from '../base/fault.ts'
+import { LongText } from '../base/long-text.ts'
+import { nearest } from '../base/nearest.ts'
+import type { ForeignSchema } from '../foreign/foreign-schema.ts'
 import { readExtensions } from './extension-reading.ts'
 import { asText, readArgv, readEnvironment, readItems, readList, refuseHalves } from './field-reading.ts'
-import type { Operation } from './operation.ts'
+import type { Operation } from '../operation.ts'
 import { readPathBytes } from './path-bytes.ts'
-import { PATH_BYTES, type Kind } from './schema.ts'
+import { PATH_BYTES, type Kind } from '../schema.ts'
 
 export interface Intake<I> {
   readonly input: I

@@ -2,10 +2,10 @@
 // bytes, in a field of its own beside the path field, and is told it in the same form. Between the two it is text that
 // holds bytes (base/bytes-text.ts). Pure.
 
-import { shownText, bytesOfText, textOfBytes } from './base/bytes-text.ts'
-import { refuse } from './base/fault.ts'
+import { shownText, bytesOfText, textOfBytes } from '../base/bytes-text.ts'
+import { refuse } from '../base/fault.ts'
 import { asText, readItems } from './field-reading.ts'
-import type { Kind } from './schema.ts'
+import type { Kind } from '../schema.ts'
 
 const ENDING = '_base64'
 

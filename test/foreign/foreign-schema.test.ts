@@ -1,11 +1,11 @@
 // Schemas of other authors: held against values as both drafts say, bounded when they are loaded and when they are used.
 
 import t from 'tap'
-import { ForeignSchema } from '../src/foreign-schema.ts'
-import { LongText } from '../src/base/long-text.ts'
-import { readInput } from '../src/intake.ts'
-import { operation } from '../src/operation.ts'
-import { Type } from '../src/schema.ts'
+import { ForeignSchema } from '../../src/foreign/foreign-schema.ts'
+import { LongText } from '../../src/base/long-text.ts'
+import { readInput } from '../../src/intake/intake.ts'
+import { operation } from '../../src/operation.ts'
+import { Type } from '../../src/schema.ts'
 
 const DRAFT_07 = { $schema: 'http://json-schema.org/draft-07/schema#' }
 
