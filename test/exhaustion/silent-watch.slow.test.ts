@@ -108,6 +108,10 @@ t.test(
       return body.dirs === 2 && body.problem === undefined
     })
     await hears(t, daemon, above.id, join(here.dir, 'beside'))
+    await until('the gap and its end are counted', async () => {
+      const { lost } = (await daemon.call('GET', '/health/detail')).body
+      return lost.watcher_overflows > 0 && lost.watcher_resyncs > 0
+    })
     const { body: second } = await daemon.call('POST', '/watchers', { path: here.dir })
     t.match(second, { active: true, dirs: 2 })
     letGo()

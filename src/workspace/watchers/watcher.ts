@@ -2,6 +2,7 @@
 // are kept for callers who poll with a cursor.
 
 import { Fault, quote } from '../../base/fault.ts'
+import { losses } from '../../base/tally.ts'
 import { Waiters } from '../../base/waiting.ts'
 import type { Coverage, Told, WatchJob } from '../../threads/watch/watch-job.ts'
 import type { Mode, ReaderThread } from './reader-thread.ts'
@@ -29,12 +30,6 @@ export interface Watcher extends WatcherRequest {
   readonly cursor: string
 }
 
-/** Times that watchers had to say that changes were lost, and times that they caught up. */
-export interface WatcherLosses {
-  overflows: number
-  resyncs: number
-}
-
 export class LiveWatcher implements Watcher {
   readonly id: string
   readonly root: string
@@ -56,10 +51,9 @@ export class LiveWatcher implements Watcher {
   problem: string | undefined
   #coverage: Coverage = { dirs: 0, errors: 0, unreadable: [], problem: undefined }
   readonly #life: string
-  readonly #losses: WatcherLosses
 
-  /** `life` stands in the cursors; `losses` are counted for all watchers. */
-  constructor(id: string, request: WatcherRequest, { life, losses }: { life: string; losses: WatcherLosses }) {
+  /** `life` stands in the cursors. */
+  constructor(id: string, request: WatcherRequest, life: string) {
     this.id = id
     this.root = request.root
     this.realRoot = request.root
@@ -67,7 +61,6 @@ export class LiveWatcher implements Watcher {
     this.defaultExcludes = request.defaultExcludes
     this.flat = request.flat ?? false
     this.#life = life
-    this.#losses = losses
   }
 
   get mode(): Mode {
@@ -106,7 +99,7 @@ export class LiveWatcher implements Watcher {
   }
 
   overflow(message: string): WatcherEvent {
-    this.#losses.overflows++
+    losses.watcherOverflows++
     return { type: 'overflow', watcher: this.id, message }
   }
 
@@ -115,7 +108,7 @@ export class LiveWatcher implements Watcher {
   }
 
   readyAgain(): WatcherEvent {
-    this.#losses.resyncs++
+    losses.watcherResyncs++
     return { type: 'ready', watcher: this.id, root: this.root, dirs: this.#coverage.dirs, resync: true }
   }
 }

@@ -13,12 +13,12 @@ import { stopping, WatcherFeed } from './feed.ts'
 import { notifies, type Mode } from './reader-thread.ts'
 import type { Subscription } from './subscription.ts'
 import { badCursor, LiveWatcher, parseCursor } from './watcher.ts'
-import type { Watcher, WatcherLosses, WatcherRequest } from './watcher.ts'
+import type { Watcher, WatcherRequest } from './watcher.ts'
 import { hiddenBelow, withheldBelow } from './withheld-below.ts'
 
 export { CHANGES_AT_ONCE, type Changes } from './changes.ts'
 export type { Subscription, WatcherEvent } from './subscription.ts'
-export type { Watcher, WatcherLosses, WatcherRequest } from './watcher.ts'
+export type { Watcher, WatcherRequest } from './watcher.ts'
 export { DEFAULT_EXCLUDES } from '../../threads/watch/survey.ts'
 
 /** Watchers at once unless the options say otherwise (protocol.md#watchers). */
@@ -50,8 +50,6 @@ export interface Watchers extends AsyncDisposable {
    * `readable` is called once there is one again. A listener that takes nothing holds the watchers up: dispose it.
    */
   subscribe(readable: () => void, limited?: boolean): Subscription
-  /** Counted since the start. */
-  readonly losses: Readonly<WatcherLosses>
 }
 
 export function openWatchers(options: WatchersOptions = {}): Watchers {
@@ -59,7 +57,6 @@ export function openWatchers(options: WatchersOptions = {}): Watchers {
 }
 
 class WatcherTable implements Watchers {
-  readonly losses: WatcherLosses = { overflows: 0, resyncs: 0 }
   readonly #limit: number
   readonly #limited: Access | undefined
   readonly #notifies: (path: string) => Promise<boolean>
@@ -81,7 +78,7 @@ class WatcherTable implements Watchers {
     const globs = [...expandPatterns('excludes', request.excludes), ...(await withheldBelow(request.root, access))]
     this.#admit() // others may have come meanwhile
     const id = String(++this.#lastId)
-    const watcher = new LiveWatcher(id, request, { life: this.#life, losses: this.losses })
+    const watcher = new LiveWatcher(id, request, this.#life)
     watcher.hidden = hidden
     // The place is taken before the next wait, so that two requests cannot share the last one.
     this.#watchers.set(id, watcher)
