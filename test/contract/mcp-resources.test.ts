@@ -174,13 +174,7 @@ t.test('a daemon that stops ends subscriptions in order, and does not wait for t
 
 t.test('the older revisions declare no subscriptions, and refuse them', async (t) => {
   const { body } = await daemon.call('POST', '/mcp', { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })
-  t.same(body.result.capabilities, {
-    tools: { listChanged: true },
-    completions: {},
-    resources: {},
-    prompts: {},
-    logging: {},
-  })
+  t.same(body.result.capabilities, { tools: {}, completions: {}, resources: {}, prompts: {}, logging: {} })
   const subscribe = { jsonrpc: '2.0', id: 1, method: 'resources/subscribe', params: { uri: 'file:///etc/hosts' } }
   t.match((await daemon.call('POST', '/mcp', subscribe)).body, { error: { code: -32601 } })
 })

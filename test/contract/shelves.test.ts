@@ -88,12 +88,11 @@ t.test('tools that come and go', async (t) => {
   const wish = modern('subscriptions/listen', { notifications: { toolsListChanged: true } })
   const listening = await openStream(`${doors.url}/mcp`, wish.body, { ...wish.headers, ...AUTH })
   t.match(await listening.next(), { params: { notifications: { toolsListChanged: true } } })
-  const hearing = await openStream(`${doors.url}/mcp`, undefined, { ...LEGACY, ...AUTH })
-  t.equal(hearing.response.statusCode, 200)
+  const hearing = await fetch(`${doors.url}/mcp`, { headers: { ...LEGACY, ...AUTH, accept: 'text/event-stream' } })
+  t.equal(hearing.status, 405, 'the older revisions have no channel for it without a session')
 
   shelf.replace([weather()])
   t.match(await listening.next(), { method: 'notifications/tools/list_changed' })
-  t.match(await hearing.next(), { method: 'notifications/tools/list_changed' })
   for (const era of ['legacy', 'modern'] as const) {
     const { result } = await rpc(doors, era, 'tools/list')
     const tool = (result.tools as { name: string }[]).at(-1)
@@ -117,12 +116,10 @@ t.test('tools that come and go', async (t) => {
 
   shelf.replace([])
   t.match(await listening.next(), { method: 'notifications/tools/list_changed' })
-  t.match(await hearing.next(), { method: 'notifications/tools/list_changed' })
   t.equal((await toolNames(doors, 'modern')).length, 23)
   const gone = await rpc(doors, 'legacy', 'tools/call', { name: 'weather', arguments: {} })
   t.match(gone.error, { code: -32602, message: /Unknown tool: "weather"/ })
   listening.drop()
-  hearing.drop()
 })
 
 t.test('over REST any tool is called at one route, and the description has it while it is there', async (t) => {

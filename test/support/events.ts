@@ -1,4 +1,4 @@
-// One request whose answer is an event stream, read message by message while it is open.
+// One POST whose answer is an event stream, read message by message while it is open.
 
 import { request, type IncomingMessage } from 'node:http'
 
@@ -19,12 +19,10 @@ export interface OpenStream {
   drop(): void
 }
 
-/** `body` undefined: a GET. */
 export async function openStream(url: string, body: unknown, headers: Record<string, string>): Promise<OpenStream> {
-  const type = body === undefined ? {} : { 'content-type': 'application/json' }
-  const sent = request(url, { method: body === undefined ? 'GET' : 'POST', headers: { ...type, ...headers } })
+  const sent = request(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers } })
   sent.on('error', () => undefined)
-  sent.end(body === undefined ? undefined : JSON.stringify(body))
+  sent.end(JSON.stringify(body))
   const response = await new Promise<IncomingMessage>((resolve) => sent.once('response', resolve))
   const messages = messagesOf(response)
   return {

@@ -243,7 +243,7 @@ t.test('initialize answers the revision that was asked for, or the newest that h
   }
   t.same(await asked('2025-06-18'), {
     protocolVersion: '2025-06-18',
-    capabilities: { tools: { listChanged: true }, completions: {}, resources: {}, prompts: {}, logging: {} },
+    capabilities: { tools: {}, completions: {}, resources: {}, prompts: {}, logging: {} },
     serverInfo: { name: 'fixture', version: '1.2.3' },
     instructions: 'be kind',
   })

@@ -29,15 +29,14 @@ export interface ProductParts {
   readonly promptFiles?: PromptSource | undefined
 }
 
-/** A change of the tools is told on subscriptions/listen, and to the older revisions on the stream of GET. */
-const COMMON = { tools: { listChanged: true }, completions: {} } as const
-/** Without sessions the older revisions have no channel for other changes. */
-const OLDER = { ...COMMON, resources: {}, prompts: {}, logging: {} } as const
+/** Without sessions the older revisions have no channel for changes: their clients list again. */
+const OLDER = { tools: {}, completions: {}, resources: {}, prompts: {}, logging: {} } as const
 
 export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, promptFiles }: ProductParts): Registry {
   const tools = openTools(catalog, toolsets)
   const modern = {
-    ...COMMON,
+    tools: { listChanged: true },
+    completions: {},
     resources: { subscribe: true },
     prompts: promptFiles === undefined ? {} : { listChanged: true },
   }

@@ -18,7 +18,6 @@ import { RPC, type RpcError, classify, parseRefusal, type RequestId } from './js
 import { doorOf, readHeaders, type EntryHeaders } from './http-entry.ts'
 import type { MethodParts, ServerInfo } from './methods.ts'
 import type { Registry } from './registry.ts'
-import { MOST_STREAMS } from './listen.ts'
 import { ReplyStream } from './stream.ts'
 import { isLongReply, wirePieces } from './wire.ts'
 
@@ -82,13 +81,6 @@ function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
       return await sendJson(exchange.response, 200, describe(serverInfo, names), exchange.headers)
     }
     if (door.kind === 'closed') return await refuseMethod(exchange, door)
-    if (door.kind === 'changes') {
-      if (typeof choices === 'string') return await send(exchange, atDoor(headers, slip(choices)), headers)
-      using outlet = openStream(exchange, headers)
-      if (await engine.hear({ caller, requestId, choices, outlet, signal: exchange.signal })) outlet.close()
-      else await refuseMethod(exchange, MANY_STREAMS)
-      return
-    }
     if (door.kind === 'refused')
       return await send(exchange, atDoor(headers, refusalOf(door.status, door.sentence)), headers)
     using room = new BodyRoom(caller.id)
@@ -107,12 +99,6 @@ function openAnswering(parts: McpParts): (exchange: Exchange) => Promise<void> {
     if (outlet.opened && outcome.reply !== undefined) await outlet.end(outcome.reply)
     else await send(exchange, outcome, headers)
   }
-}
-
-/** Clients take 405 on GET for a server without such a stream, and go on. */
-const MANY_STREAMS = {
-  allow: 'POST',
-  sentence: `${MOST_STREAMS} streams of this credential are open, which is the limit; send requests by POST`,
 }
 
 async function refuseMethod(

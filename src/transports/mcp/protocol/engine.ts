@@ -22,7 +22,7 @@ import {
 } from './json-rpc.ts'
 import { CONTENT_TYPE_SENTENCE, type EntryHeaders } from './http-entry.ts'
 import type { MethodAnswer, Method } from './registry.ts'
-import { openListeners, type Listeners } from './listen.ts'
+import { openListeners } from './listen.ts'
 import { openMethods, type MethodParts } from './methods.ts'
 import { type MessageOutlet, openProgress, progressToken } from './stream.ts'
 import { openQuestions, NeedsAbility, NeedsInput, openTalk } from './asking.ts'
@@ -51,7 +51,6 @@ export interface EngineReply {
 
 export interface Engine {
   handle(inbound: Inbound): Promise<EngineReply>
-  readonly hear: Listeners['hear']
   readonly calls: RunningCalls
 }
 
@@ -120,7 +119,6 @@ export function openEngine(parts: MethodParts): Engine {
 
   return {
     calls,
-    hear: (hearer) => listeners.hear(hearer),
     async handle(inbound) {
       const message = classify(inbound.body)
       const speaker = speakerOf(message, inbound.headers)

@@ -2,7 +2,7 @@
 // (protocol.md#statuses). Pure: headers in, a verdict out.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { LEGACY_VERSIONS, type ProtocolHeaders } from './revision.ts'
+import type { ProtocolHeaders } from './revision.ts'
 
 export interface EntryHeaders extends ProtocolHeaders {
   /** Echoed to bare and legacy callers; undefined unless it is fit to be a header again. */
@@ -17,7 +17,6 @@ export interface EntryHeaders extends ProtocolHeaders {
 export type Door =
   | { readonly kind: 'message' }
   | { readonly kind: 'debug' }
-  | { readonly kind: 'changes' }
   | { readonly kind: 'closed'; readonly allow: string; readonly sentence: string }
   | { readonly kind: 'refused'; readonly status: 406 | 415; readonly sentence: string }
 
@@ -54,8 +53,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
 export function doorOf(method: string | undefined, headers: EntryHeaders): Door {
   if (method === 'GET') {
     if (!headers.acceptsStream) return { kind: 'debug' }
-    if (LEGACY_VERSIONS.some((version) => version === headers.version)) return { kind: 'changes' }
-    return { kind: 'closed', allow: 'POST', sentence: NO_STREAM_SENTENCE }
+    return { kind: 'closed', allow: 'POST', sentence: 'this server has no event stream on GET; send requests by POST' }
   }
   if (method !== 'POST') {
     const sentence = `${String(method)} is not accepted here; POST a JSON-RPC message, or GET a description`
@@ -69,10 +67,6 @@ export function doorOf(method: string | undefined, headers: EntryHeaders): Door 
   }
   return { kind: 'message' }
 }
-
-/** An event stream on GET is for clients that have negotiated an older revision and name it, as all SDKs do. */
-export const NO_STREAM_SENTENCE =
-  'an event stream on GET is for clients of an older revision, which MCP-Protocol-Version names; send requests by POST'
 
 export const CONTENT_TYPE_SENTENCE =
   'the content type is not application/json, in which a JSON-RPC message must be sent'

@@ -1,7 +1,6 @@
-// Streams that stay open and tell of changes. subscriptions/listen of 2026-07-28 first acknowledges what of the wish is
-// served; each notification carries the id of the request that opened the stream; an orderly end is the result. GET of
-// the older revisions tells of the list of tools and ends without a word. A change that cannot leave because the client
-// takes nothing waits, once for each address.
+// Streams that stay open and tell of changes: subscriptions/listen of 2026-07-28. The server first acknowledges the part
+// of the wish that it serves; each notification carries the id of the request that opened the stream; an orderly end is
+// the result. A change that cannot leave because the client takes nothing waits, once for each address.
 
 import { waitFor } from '../../../base/waiting.ts'
 import type { Caller } from '../../../caller.ts'
@@ -23,15 +22,7 @@ const PACE_MS = 100
 export interface Listeners {
   /** Answers subscriptions/listen, when the stream ends. */
   listen(exchange: McpCall): Promise<MethodAnswer>
-  /**
-   * Tells a client of the older revisions of changes until it leaves, its credential ends or the daemon stops. False, at
-   * once, where too many streams of its credential are open.
-   */
-  hear(hearer: Hearer): Promise<boolean>
 }
-
-/** A client of the older revisions with its stream. */
-export type Hearer = Listener & Pick<McpCall, 'outlet' | 'signal'>
 
 /** `stopping` ends every stream in order. */
 export function openListeners(changes: ChangeSource, stopping: AbortSignal): Listeners {
@@ -64,12 +55,8 @@ export function openListeners(changes: ChangeSource, stopping: AbortSignal): Lis
       const started = await held(exchange, (end) => tellChanges({ wish: wish.wish, _meta, ...exchange }, changes, end))
       return started ? { result: { _meta } } : { refusal: tooMany(exchange.caller) }
     },
-    hear: (hearer) => held(hearer, (end) => tellChanges({ wish: OLDER_WISH, ...hearer }, changes, end)),
   }
 }
-
-/** The older revisions have no subscriptions, and resources/subscribe needs a session. */
-const OLDER_WISH: Wish = { toolsListChanged: true }
 
 /** A stream does not outlive its credential by more than a socket does (protocol.md#jwt). */
 function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposable {
@@ -83,22 +70,20 @@ function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposa
 interface Told extends Listener {
   readonly wish: Wish
   readonly outlet: McpCall['outlet']
-  /** The subscription that each notification belongs to; the older revisions have none. */
-  readonly _meta?: object
+  /** The subscription that each notification belongs to. */
+  readonly _meta: object
 }
 
 async function tellChanges(told: Told, changes: ChangeSource, end: AbortSignal): Promise<void> {
   const { wish, outlet, _meta } = told
-  const say = (method: string, params: object): boolean =>
-    outlet.send(notification(method, { ...params, ...(_meta && { _meta }) }))
+  const say = (method: string, params: object): boolean => outlet.send(notification(method, { ...params, _meta }))
   using waiting = openWaiting((change) =>
     change.kind === 'resource'
       ? say('notifications/resources/updated', { uri: change.uri })
       : say(`notifications/${change.kind}/list_changed`, {}),
   )
   await using listening = await changes.listen(wish, told, (change) => waiting.add(change))
-  if (_meta === undefined) outlet.open()
-  else say('notifications/subscriptions/acknowledged', { notifications: listening.granted })
+  say('notifications/subscriptions/acknowledged', { notifications: listening.granted })
   waiting.start()
   await waitFor(() => () => undefined, end)
 }

@@ -73,12 +73,6 @@ export class ReplyStream implements MessageOutlet, Disposable {
     if (!this.#response.destroyed) await sendPieces(this.#response, lastEvent(reply))
   }
 
-  /** Ends an open stream without an answer. */
-  close(): void {
-    this[Symbol.dispose]()
-    if (this.#opened) this.#response.end()
-  }
-
   [Symbol.dispose](): void {
     clearTimeout(this.#late)
     clearInterval(this.#keepAlive)

@@ -4,7 +4,7 @@ import t from 'tap'
 import { MOST_STREAMS } from '../../../../src/transports/mcp/protocol/listen.ts'
 import { openBell, plainRegistry } from '../../../conformance/server/plain-registry.ts'
 import { openStream } from '../../../support/events.ts'
-import { LEGACY, listen, modern, post } from '../fixture.ts'
+import { listen, modern, post } from '../fixture.ts'
 
 const ID_KEY = 'io.modelcontextprotocol/subscriptionId'
 
@@ -90,43 +90,4 @@ t.test(`${MOST_STREAMS} streams of one credential, and room again after one has 
   }
   stop.abort()
   for (const stream of streams.slice(1)) t.match(await stream.next(), { result: { resultType: 'complete' } })
-})
-
-t.test('a client of an older revision hears of the tools on the stream of GET, which ends in order', async (t) => {
-  const { bell, stop, parts } = served()
-  await using server = await listen(undefined, parts)
-  const stream = await openStream(server.url, undefined, LEGACY)
-  t.equal(stream.response.statusCode, 200)
-  t.equal(stream.response.headers['content-type'], 'text/event-stream')
-  bell.ring({ kind: 'prompts' })
-  bell.ring({ kind: 'tools' })
-  t.same(await stream.next(), { jsonrpc: '2.0', method: 'notifications/tools/list_changed', params: {} })
-  stop.abort()
-  t.equal(await stream.next(), undefined)
-  t.ok(stream.response.complete)
-})
-
-t.test(
-  `${MOST_STREAMS} streams of GET of one credential; one more is answered as by a server without them`,
-  async (t) => {
-    const { parts } = served()
-    await using server = await listen(undefined, parts)
-    const streams = await Promise.all(
-      Array.from({ length: MOST_STREAMS }, () => openStream(server.url, undefined, LEGACY)),
-    )
-    const refused = await fetch(server.url, { headers: LEGACY })
-    t.equal(refused.status, 405)
-    t.match(await refused.json(), { code: 'method_not_allowed', error: /32 streams/ })
-    for (const stream of streams) stream.drop()
-  },
-)
-
-t.test('a stream of GET is for those who name an older revision', async (t) => {
-  const { parts } = served()
-  await using server = await listen(undefined, parts)
-  const stream = { accept: 'text/event-stream' }
-  for (const version of [undefined, '2026-07-28', '2020-01-01']) {
-    const headers = version === undefined ? stream : { ...stream, 'mcp-protocol-version': version }
-    t.equal((await fetch(server.url, { headers })).status, 405, String(version))
-  }
 })
