@@ -1,5 +1,5 @@
-// Everything between clients and operations: the gate, the credentials, the engines of each protocol and the door
-// they share. Opened when the workspace stands, closed before it falls.
+// Opens everything between clients and operations: the gate, the credentials, the engine of each protocol, and the HTTP
+// server they share. It opens after the workspace and closes before it.
 
 import { buildFacts } from './base/assets.ts'
 import { catalog, resourceKinds, servedWith } from './catalog.ts'
@@ -34,17 +34,17 @@ export interface DoorParts {
   readonly workspace: Workspace
   readonly daemon: Daemon
   readonly token: string
-  /** A listening socket that the service manager has handed over. */
+  /** Descriptor of a listening socket that the service manager has handed over. */
   readonly listener: number | undefined
   readonly log: Log
-  /** Operations beside the built-in ones; they may come and go. */
+  /** Operations beside the built-in ones; the owner of a shelf may change them at run time. */
   readonly shelves?: readonly Catalog[]
 }
 
 export interface Doors extends AsyncDisposable {
   readonly front: FrontDoor
   readonly credentials: Credentials
-  /** From now on nothing new begins; resolves once what runs is done and told, or some time after `graceMs`. */
+  /** Refuses new calls. Resolves when the running calls are done and answered, or some time after `graceMs`. */
   close(graceMs: number): Promise<void>
 }
 
@@ -143,7 +143,7 @@ function openMcp(
   })
 }
 
-/** 501 for every caller that may call anything (protocol.md#desktop). */
+/** Returns a handler that answers 501 to each caller with a scope (protocol.md#desktop). */
 function absentDesktop(gate: Gate): EntryHandler {
   return {
     async answer({ caller }) {

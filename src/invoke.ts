@@ -1,5 +1,5 @@
-// The gate: the only way to run an operation. It types the input, admits the call (authorised, not shutting
-// down, under the caller's limits), runs it with a signal, counts it, and returns a value or throws a Fault.
+// The gate is the only way to run an operation. It types the input, admits the call (authorised, not shutting down,
+// under the caller's limits), runs it with a signal, counts it, and returns a value or throws a Fault.
 
 import { mayUse, type Admission, type Caller } from './caller.ts'
 import { errnoOf, Fault, faultOfExhaustion, stackOf } from './base/fault.ts'
@@ -14,18 +14,18 @@ import type { Workspace } from './workspace/workspace.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What a request has brought. */
+/** A request as a transport hands it to the gate. */
 export interface Arrival {
   readonly raw: Fields
   readonly body?: Call['body']
 }
 
 export interface Request {
-  /** The fields; or what takes them in once the call is admitted: no body is read of those who may not call. */
+  /** The fields, or a function that reads them after admission: the body of a caller without the right stays unread. */
   readonly raw: Fields | (() => Promise<Arrival>)
   readonly rules: IntakeRules<Record<string, unknown>>
   readonly caller: Caller
-  /** Aborted when the caller has left for good. */
+  /** Aborted when the caller has left and will not come back. */
   readonly signal: AbortSignal
   readonly progress?: Call['progress']
   readonly requestId: string
@@ -34,7 +34,7 @@ export interface Request {
 
 export interface CallResult {
   readonly value: object | EventStream | ByteStream | Blocks
-  /** Fields of the request that meant nothing to the operation. */
+  /** Fields of the request that the operation does not know. */
   readonly ignored: readonly string[]
 }
 
@@ -50,30 +50,30 @@ export interface GateLimits {
 export interface Gate {
   invoke(op: Operation, request: Request): Promise<CallResult>
   /**
-   * Admits what is no operation but counts as a call as long as it lasts (proxied exchanges and tunnels). Throws as
-   * `invoke` does; what it returns says that it is over.
+   * Admits something that is no operation but counts as a call while it lasts (proxied exchanges and tunnels). Throws
+   * as `invoke` does. The returned function ends the call.
    */
   enter(what: Admission, caller: Caller): () => void
   /**
-   * Asks what can be asked of a credential whose call is not known yet (a long message of MCP): some scope, a place
-   * among its calls, its rate. Holds the place until it is told that the message has come; takes nothing of the rate.
+   * Checks a credential whose call is not known yet (a long message of MCP): some scope, a place among its calls, its
+   * rate. Holds the place until the returned function is called; takes no token of the rate.
    */
   hold(caller: Caller): () => void
-  /** From now on every call is refused with 503; those running go on. */
+  /** Refuses every later call with 503; running calls go on. */
   close(): void
   readonly running: number
-  /** Resolves once nothing runs, or when `signal` aborts. */
+  /** Resolves when no call runs, or when `signal` aborts. */
   idle(signal: AbortSignal): Promise<void>
 }
 
 interface Account {
   running: number
-  /** Calls that may still start in this moment, and when that was reckoned (ms, monotonic). */
+  /** Calls that may start at the moment `at` (ms, monotonic). */
   tokens: number
   at: number
 }
 
-/** `daemon`: where calls are counted, and what those learn that ask for it. */
+/** Returns a gate. `daemon` counts the calls and is handed to each operation. */
 export function openGate(workspace: Workspace, limits: GateLimits, log: Log, daemon?: Daemon): Gate {
   const accounts = new Map<string, Account>()
   const waiters = new Waiters()
@@ -129,7 +129,7 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
       try {
         leave = enter(op, request.caller)
         const { raw, body } = typeof request.raw === 'function' ? await request.raw() : { raw: request.raw }
-        began = performance.now() // how long a client takes to send its body says nothing of the operation
+        began = performance.now() // the time in which a client sends its body is not the operation's
         const { input, ignored } = readInput(op, raw, request.rules, workspace.workdir)
         const denied = request.caller.grant?.allows(op, input)
         if (denied !== undefined) throw new Fault('forbidden', denied, { details: { operation: op.name } })
@@ -158,16 +158,16 @@ export function openGate(workspace: Workspace, limits: GateLimits, log: Log, dae
   }
 }
 
-/** Credentials remembered for their rate before those without a call in progress are looked through. */
+/** Credentials remembered for their rate; beyond, the gate drops those that have been idle for a second. */
 const MOST_ACCOUNTS = 1000
 
-/** After a second without a call an account has all its tokens back, so nothing is lost with it. */
+/** Drops accounts without a call for a second: they have all their tokens back, so nothing is lost. */
 function forgetIdle(accounts: Map<string, Account>): void {
   const before = performance.now() - 1000
   for (const [id, account] of accounts) if (account.running === 0 && account.at < before) accounts.delete(id)
 }
 
-/** Throws 429 when the account is at its limits; otherwise takes `cost` of the rate's tokens. */
+/** Throws 429 if the account is at its limits; otherwise takes `cost` of the rate's tokens. */
 function admit(account: Account, limits: GateLimits, cost: 0 | 1): void {
   if (account.running >= limits.concurrency) {
     throw new Fault(
@@ -198,17 +198,17 @@ function callOf(workspace: Workspace, request: Request, daemon: Daemon | undefin
   return { workspace, access, daemon, signal, progress }
 }
 
-/** What the gate wants to know of a call whose answer is a stream. */
+/** Callbacks of the gate for a call whose answer is a stream. */
 interface StreamWatch {
-  /** The call is over: told once. */
+  /** Called once, when the call is over. */
   readonly over: (outcome: Outcome) => void
-  /** What the transport is told of a failure. */
+  /** Returns the fault that the transport reports. */
   readonly failed: (error: unknown) => Fault
   /** True once the client has left. */
   readonly left: () => boolean
 }
 
-/** The value; of a stream, one whose end or failure is the call's. */
+/** Returns the value, or a stream whose end or failure ends the call. */
 function whileInside(value: object, watch: StreamWatch): object | EventStream | ByteStream {
   if (value instanceof EventStream)
     return new EventStream(
@@ -224,9 +224,9 @@ function whileInside(value: object, watch: StreamWatch): object | EventStream | 
 }
 
 /**
- * The items. The call is over when they end, fail or are given up: also when they were never begun. One that fails has
- * failed whatever its fault, because its client has a status of success already. More or less than the announced
- * `size` is a failure.
+ * Returns the items. The call is over when they end, fail or are given up, also if they never began. A failure counts
+ * as 5xx with any fault, because its client already has a status of success. More or fewer bytes than the announced
+ * `size` are a failure.
  */
 function watched<T>(
   items: AsyncIterable<T>,
@@ -261,7 +261,7 @@ function watched<T>(
           }
         },
         async return() {
-          end(begun ? 'left' : '2xx') // for HEAD nothing is read; a transport stops in the middle when its client has left
+          end(begun ? 'left' : '2xx') // HEAD reads nothing; else a transport stops when its client has left
           await source.return?.()
           return { done: true, value: undefined }
         },
@@ -275,11 +275,11 @@ function otherSize(announced: number, missing: number): Fault {
   return new Fault('conflict', `${announced} bytes were announced and ${came}: the source has changed meanwhile`)
 }
 
-/** Every failure leaves as a Fault; one that is not yet is our defect: logged with its stack, told without. */
+/** Returns every failure as a Fault. Any other error is our defect: its stack goes to the log, never to the caller. */
 function asFault(error: unknown, op: Operation, request: Request, log: Log): Fault {
   if (error instanceof Fault && error.code !== 'internal_error') return error
   if (error instanceof SuppressedError) {
-    // Taking back what was half done failed too: the caller is told why there was something to take back.
+    // The clean-up failed too; the caller gets the failure that made it necessary.
     log.warn('clean_up_failed', { operation: op.name, request_id: request.requestId, reason: String(error.error) })
     return asFault(error.suppressed, op, request, log)
   }
@@ -295,7 +295,7 @@ function asFault(error: unknown, op: Operation, request: Request, log: Log): Fau
     errno: errnoOf(error),
     stack: stackOf(error),
   })
-  if (error instanceof Fault) return error // it has a sentence already, such as a worker's
+  if (error instanceof Fault) return error // it already has a sentence, such as a worker's
   return new Fault(
     'internal_error',
     `${op.name} failed inside the daemon; the log has the reason under this request id`,

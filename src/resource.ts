@@ -1,11 +1,11 @@
-// A kind of resource is one value, declared once: the form of its addresses, and the operations that read,
-// list, complete and watch what they name. MCP hands them out; each goes through the gate like any other
-// operation, so a credential's scopes hold for them too.
+// A kind of resource is one value, declared once: the form of its addresses, and the operations that read, list,
+// complete and watch the resources. MCP offers them. Each operation runs through the gate, so a credential's scopes
+// apply here too.
 
 import { Type, type TObject } from 'typebox'
 import type { Operation } from './operation.ts'
 
-/** What reading answers: one of `text` and `blob` (base64). */
+/** Answer of a read: one of `text` and `blob` (base64). */
 export const resourceContents = Type.Object({
   mime_type: Type.Optional(Type.String()),
   text: Type.Optional(Type.String()),
@@ -13,22 +13,22 @@ export const resourceContents = Type.Object({
 })
 
 export interface ResourceKind {
-  /** `exec://{id}/stdout`: the variable is the field of that name of `read`. Without one: a single address. */
+  /** `exec://{id}/stdout`: the variable is the field of that name of `read`. Without a variable it is one address. */
   readonly template: string
   readonly name: string
   readonly title: string
   readonly description: string
   readonly mimeType?: string
   readonly read: Operation<TObject, typeof resourceContents>
-  /** The call that reads on behind `shown`, the beginning of the text, where the contents are too long for one message. */
+  /** Returns the call that reads on after `shown`, the beginning of a text that is too long for one message. */
   readonly more?: (input: Readonly<Record<string, string>>, shown: string) => { tool: string; arguments: object }
-  /** Names those there are now: `values` of the variable. Left out where there are too many to name. */
+  /** Operation that answers the present `values` of the variable. Absent if there are too many to name. */
   readonly list?: Operation
-  /** `values` of the variable that begin with its input field `value`. */
+  /** Operation that answers the `values` of the variable that begin with its input field `value`. */
   readonly complete?: Operation
   /**
-   * A stream for its input field `values`: first `watching` with those that are watched, then `changed` with
-   * the `value` that has changed, each time.
+   * Stream for its input field `values`: first a `watching` frame with the watched values, then a `changed` frame with
+   * the `value` at each change.
    */
   readonly watch?: Operation
 }

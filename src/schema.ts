@@ -1,25 +1,25 @@
-// The kinds of field that inputs are made of, as TypeBox schemas: each is JSON Schema plus, under `kind`,
-// the tolerant reading that protocol.md#tolerant-input asks for. `intake.ts` reads them; projections drop `kind`.
-// A field with a default is filled before `run` sees it and is not required of the caller.
+// Kinds of input fields as TypeBox schemas. Each is JSON Schema plus `kind`, which names the tolerant reading of
+// protocol.md#tolerant-input. `intake.ts` reads by `kind`; projections drop it. Intake fills a field with a default
+// before `run` sees it, so the caller may leave it out.
 
 import { Type, type TSchema } from 'typebox'
 
-/** How a raw value is read before it is checked. */
+/** Reading that is applied to a raw value before the check. */
 export type Kind = 'path' | 'path_bytes' | 'paths' | 'list' | 'extensions' | 'argv' | 'content' | 'id' | 'env'
 
-/** Longest path taken, in bytes (PATH_MAX less the final NUL). */
+/** Longest path accepted, in bytes (PATH_MAX less the final NUL). */
 export const PATH_BYTES = 4095
 
-/** Of which paths a field takes, for people and models. */
+/** Sentence about the accepted paths, for people and models. */
 const WHERE = 'Absolute, or relative to the working directory.'
 
-/** A path: absolute or below the working directory, without NUL, at most 4,095 bytes; read, it is absolute and normal. */
+/** Returns the schema of a path without NUL, at most 4,095 bytes. Intake makes a relative one absolute and normal. */
 export const path = (description: string, more: { default?: string } = {}) =>
   Type.String({ kind: 'path', minLength: 1, description: `${description} ${WHERE}`, ...more })
 
 /**
- * Beside a path field: its bytes, for a name that is not UTF-8. The field is called `<path field>_base64`, a caller gives
- * one of the two, and read it is the path field, as text that holds such bytes (base/bytes-text.ts).
+ * Returns the schema of the field `<path field>_base64`: a path's bytes, for a name that is not UTF-8. The caller gives
+ * one of the two fields. Intake puts it into the path field, as text that holds such bytes (base/bytes-text.ts).
  */
 export const pathBytes = (of = 'path') =>
   Type.Optional(
@@ -29,7 +29,7 @@ export const pathBytes = (of = 'path') =>
     }),
   )
 
-/** The same of a field of paths: all of them in base64, an array. */
+/** Returns the same for a field of paths: an array with each path in base64. */
 export const pathsBytes = (of = 'paths') =>
   Type.Optional(
     Type.Array(Type.String(), {
@@ -38,62 +38,62 @@ export const pathsBytes = (of = 'paths') =>
     }),
   )
 
-/** In answers: the bytes of such a path, beside its text, which has U+FFFD for what is not UTF-8. */
+/** Returns the schema of such bytes in an answer, beside the path's text, with U+FFFD for bytes outside UTF-8. */
 export const toldBytes = (of = 'path') =>
   Type.Optional(Type.String({ description: `Bytes of a ${of} that is not UTF-8, in base64.` }))
 
-/** Paths, each as above: an array, the JSON text of one, or one as a string; a comma is part of a name. */
+/** Returns the schema of paths: an array, its JSON text, or one path as a string; a comma is part of a name. */
 export const paths = (description: string) =>
   Type.Array(Type.String(), { kind: 'paths', description: `${description} ${WHERE}`, minItems: 1, maxItems: 1000 })
 
-/** Text without limits of its own. */
+/** Returns the schema of text, with no limits but those in `more`. */
 export const text = (description: string, more: { minLength?: number; maxLength?: number; default?: string } = {}) =>
   Type.String({ description, ...more })
 
 /**
- * Text of any length, without lone surrogates. A long string of a body above 1 MiB comes as its UTF-8 bytes
- * (base/long-text.ts): hence the second type.
+ * Returns the schema of text of any length, without lone surrogates. A long string of a body above 1 MiB comes as its
+ * UTF-8 bytes (base/long-text.ts): hence the second type.
  */
 export const content = (description: string) =>
   Type.Unsafe<string | Uint8Array>({ type: 'string', kind: 'content', description })
 
-/** true/false; the strings "true", "false", "1", "0" count too. */
+/** Returns the schema of true/false; the strings "true", "false", "1", "0" count too. */
 export const flag = (description: string, fallback: boolean) => Type.Boolean({ description, default: fallback })
 
-/** An integer within bounds; decimal strings count too. */
+/** Returns the schema of an integer within bounds; decimal strings count too. */
 export const whole = (description: string, more: { minimum: number; maximum: number; default?: number }) =>
   Type.Integer({ description, ...more })
 
-/** A finite number within bounds; decimal strings count too. */
+/** Returns the schema of a finite number within bounds; decimal strings count too. */
 export const number = (description: string, more: { minimum: number; maximum: number; default?: number }) =>
   Type.Number({ description, ...more })
 
 /**
- * Strings: an array, whose elements stand as they are; the values of a repeated key likewise; the JSON text of an array,
- * which is how one name with a comma is written in a query; or one string that is split at commas.
+ * Returns the schema of strings: an array or a repeated key, whose values stay as they are; the JSON text of an array,
+ * in which a query can write one name with a comma; or one string, which is split at commas.
  */
 export const list = (description: string) =>
   Type.Array(Type.String(), { kind: 'list', description, maxItems: 1000, default: [] })
 
-/** File extensions: a list as above, each as in `py`, `.py` or `*.py`, several in one string; read, without the dot. */
+/** Returns the schema of file extensions: a list as above, each as `py`, `.py` or `*.py`. Intake drops the dot. */
 export const extensions = (description: string) =>
   Type.Array(Type.String(), { kind: 'extensions', description, maxItems: 1000, default: [] })
 
-/** A command: an array of arguments, the JSON text of one, or one string (protocol.md#tolerant-input). */
+/** Returns the schema of a command: an array of arguments, its JSON text, or a string (protocol.md#tolerant-input). */
 export const argv = (description: string) =>
   Type.Array(Type.String(), { kind: 'argv', description, minItems: 1, maxItems: 65536 })
 
-/** An id: a string; numbers count too (protocol.md#tolerant-input). */
+/** Returns the schema of an id: a string; numbers count too (protocol.md#tolerant-input). */
 export const id = (description: string) => Type.String({ kind: 'id', minLength: 1, maxLength: 64, description })
 
-/** One of the named words. */
+/** Returns the schema of one of the named words. */
 export const choice = <const W extends string>(description: string, words: readonly W[], fallback: W) =>
   Type.Unsafe<W>({ type: 'string', enum: [...words], description, default: fallback })
 
 /**
- * Environment variables: names without "=", not empty, not beginning with a digit; no NUL anywhere. Numbers and flags
- * count as their text. The type of the values is said because models are told nothing else, and because some model APIs
- * refuse an object of which nothing is known.
+ * Returns the schema of environment variables. A name is not empty, has no "=" and begins with no digit; NUL is refused
+ * everywhere. Numbers and flags count as their text. The schema names the type of the values because models see nothing
+ * else, and because some model APIs refuse an object without that.
  */
 export const environment = (description: string) =>
   Type.Unsafe<Readonly<Record<string, string>>>({
@@ -105,7 +105,7 @@ export const environment = (description: string) =>
 
 export const optional = <S extends TSchema>(schema: S) => Type.Optional(schema)
 
-/** The call that gets what an answer leaves out, as a tool and its arguments. */
+/** Returns the schema of the call that gets the rest of an answer: a tool and its arguments. */
 export const restCall = (description: string) =>
   Type.Optional(
     Type.Object({ tool: Type.String(), arguments: Type.Unsafe<object>({ type: 'object' }) }, { description }),

@@ -1,5 +1,5 @@
-// The configuration as the parts take it: defaults filled in, files named there read, what cannot be refused by
-// a schema refused here.
+// Turns the configuration into the options of each part: fills in defaults, reads the files that the configuration
+// names, and refuses what a schema cannot refuse.
 
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,7 +39,7 @@ export function workspaceOptions(config: Config): Omit<WorkspaceOptions, 'groups
   }
 }
 
-/** Who reads these has the token, and who writes them can run code. */
+/** Returns the daemon's own paths. A reader of these files has the token, and a writer of them can run code. */
 function ownPaths(config: Config): OwnPaths {
   const { stateDirectory, cacheDirectory, file } = config
   const files = [config.configFile, config.tokenFile, config.tokenSeed, file.jwt?.secret_file, file.jwt?.jwks_file]
@@ -54,7 +54,7 @@ export function gateLimits({ file }: Config): GateLimits {
   return { concurrency: file.limits?.concurrency ?? 512, rate: file.limits?.rate ?? 0 }
 }
 
-/** Where the kernel does not tell the limit: what it usually is. */
+/** Usual limit of open files, taken if the kernel does not tell it. */
 const USUAL_OPEN_FILES = 1024
 
 export function serverRules({ host, port, file, accessLog }: Config, descriptor: number | undefined): ServerRules {
@@ -74,7 +74,7 @@ export async function credentialOptions(config: Config, token: string): Promise<
   return { token, jwt: await jwtOptions(config), failedAuthPerSecond: config.file.limits?.failed_auth ?? 20 }
 }
 
-/** Throws StartError where a file that it names cannot be used. */
+/** Throws StartError if a file that the configuration names cannot be used. */
 export async function jwtOptions(config: Config): Promise<JwtOptions | undefined> {
   const { jwt } = config.file
   if (jwt === undefined) return undefined
@@ -96,7 +96,7 @@ export async function jwtOptions(config: Config): Promise<JwtOptions | undefined
   }
 }
 
-/** What the workspace's files say is for those who may read them. */
+/** Returns the texts of the workspace's files, if the caller may read files. */
 export function rulesFor(
   { workdir, file }: Config,
   caller: Caller,
@@ -106,7 +106,7 @@ export function rulesFor(
   return readAgentRules(repositoryIn(workdir, workspace), files)
 }
 
-/** Where prompts come from; undefined: there are none. */
+/** Returns the folder of the prompts; undefined if none is configured. */
 export function promptSource(
   { workdir, file }: Config,
   workspace: Pick<Workspace, 'accessFor'>,
@@ -124,7 +124,7 @@ function repositoryIn(workdir: string, { accessFor }: Pick<Workspace, 'accessFor
   return { top: workdir, access: accessFor(false) }
 }
 
-/** The toolsets of a client that names none, by the names that `?toolsets=` takes; undefined: the default one. */
+/** Returns the toolsets of a client that names none, as `?toolsets=` names them; undefined: the default toolset. */
 export function toolsetsOf({ file: { toolsets: names } }: Config): readonly string[] | undefined {
   const unknown = names?.find((name) => !TOOLSETS.includes(name))
   if (unknown === undefined) return names

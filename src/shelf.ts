@@ -1,13 +1,13 @@
-// A catalogue is a list of operations that may change: transports ask its version and make their projections anew when
-// it has risen. A shelf is the part of a catalogue that one owner fills: `fixed` one never changes, a `Shelf` is
-// replaced as a whole, `joined` puts several behind each other. A clash is refused when a shelf is loaded, so a call
-// never finds two operations of one name or route.
+// A catalogue is a list of operations that may change; transports compare its version and make their projections anew
+// when it has risen. A shelf is the part of a catalogue that one owner fills: a `fixed` shelf never changes, a `Shelf`
+// is replaced as a whole, `joined` puts several in a row. A clash is refused when a shelf is loaded, so a call never
+// finds two operations of one name or route.
 
 import { Fault, quote } from './base/fault.ts'
 import type { Operation } from './operation.ts'
 
 export interface Catalog {
-  /** Rises with every change. */
+  /** Number that rises with every change. */
   readonly version: number
   list(): readonly Operation[]
   find(name: string): Operation | undefined
@@ -19,14 +19,14 @@ export interface Catalog {
 
 type Check = (next: readonly Operation[]) => void
 
-/** Operations of one catalogue at most: a list is told as a whole, and a model can use far fewer. */
+/** Operations of one catalogue at most: a list is sent as a whole, and a model can use far fewer. */
 const MOST_OPERATIONS = 2000
-/** Names of tools (MCP 2025-11-25, tools). */
+/** Names of tools that MCP accepts (2025-11-25, tools). */
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/
 /** Paths that never reach the router: another protocol or another server answers there. */
 const TAKEN_PATHS = /^\/(mcp|ws|proxy|runtimes)(\/|$)/
 
-/** Returns a catalogue of `operations` that never changes. Throws `conflict` where two of them clash. */
+/** Returns a catalogue of `operations` that never changes. Throws `conflict` if two of them clash. */
 export function fixed(operations: readonly Operation[]): Catalog {
   return new Shelf(operations)
 }
@@ -45,7 +45,7 @@ export class Shelf implements Catalog {
     this.#byName = byName(operations)
   }
 
-  /** From now on the shelf has `operations`. Throws `conflict` or `bad_request`, and changes nothing, where one is refused. */
+  /** Replaces the operations. Throws `conflict` or `bad_request` if one is refused, and then changes nothing. */
   replace(operations: readonly Operation[]): void {
     refuseClashes(operations)
     for (const check of this.#checks) check(operations)
@@ -77,8 +77,8 @@ export class Shelf implements Catalog {
 }
 
 /**
- * Returns the operations of all `shelves`, in their order. Throws `conflict` where two of them clash; later changes of a
- * shelf that would clash with another are refused where they are made. Disposed, it changes no more.
+ * Returns the operations of all `shelves`, in their order. Throws `conflict` if two of them clash; a later change of a
+ * shelf that would clash with another shelf throws in its `replace`. After its disposal the list stays the same.
  */
 export function joined(shelves: readonly Catalog[]): Catalog & Disposable {
   const whole = new Shelf(shelves.flatMap((shelf) => shelf.list()))
@@ -125,7 +125,7 @@ export function narrowed(catalog: Catalog, keeps: (op: Operation) => boolean): C
   }
 }
 
-/** Returns what `make` makes of the operations, made at the first question after each change. */
+/** Returns a function for the result of `make`, which it calls at the first question after each change. */
 export function perVersion<T>(catalog: Catalog, make: (operations: readonly Operation[]) => T): () => T {
   let made: { readonly version: number; readonly value: T } | undefined
   return () => {
@@ -134,7 +134,7 @@ export function perVersion<T>(catalog: Catalog, make: (operations: readonly Oper
   }
 }
 
-/** A Map, so that "constructor" names no operation. */
+/** Returns the operations by name, in a Map, so that "constructor" names no operation. */
 function byName(operations: readonly Operation[]): ReadonlyMap<string, Operation> {
   return new Map(operations.map((op) => [op.name, op]))
 }
@@ -144,7 +144,7 @@ function kept<T>(set: Set<T>, item: T): Disposable {
   return { [Symbol.dispose]: () => void set.delete(item) }
 }
 
-/** Throws where two operations have one name or one route, or where one is none that may be added. */
+/** Throws if two operations have one name or one route, or if one may not be added. */
 function refuseClashes(operations: readonly Operation[]): void {
   if (operations.length > MOST_OPERATIONS) {
     throw new Fault('bad_request', `${operations.length} operations came; at most ${MOST_OPERATIONS} are accepted`)
@@ -165,7 +165,7 @@ function refuseClashes(operations: readonly Operation[]): void {
   }
 }
 
-/** What the product alone may declare: an operation that is open to strangers, or one at the path of another protocol. */
+/** Throws for a name that no tool can have, and for another author's open operation or path of the daemon. */
 function refuseUnfit(op: Operation): void {
   if (!NAME.test(op.name)) {
     const sentence = `the operation ${quote(op.name)} has a name that tools cannot have; accepted are 1 to 128 letters, digits, "_", "-" and "."`

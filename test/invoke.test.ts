@@ -1,4 +1,4 @@
-// The failures of the gate: everything that an operation throws reaches its caller as a Fault.
+// The failures of the gate: every error of an operation reaches its caller as a Fault.
 
 import t from 'tap'
 import { Fault, faultOf, noticeOf } from '../src/base/fault.ts'
@@ -28,7 +28,7 @@ const failing = operation({
 })
 
 t.test('a clean-up that fails too does not hide why there was one', async (t) => {
-  // The operation asks nothing of the workspace.
+  // The operation uses nothing of the workspace.
   const gate = openGate(
     { accessFor: () => EVERYTHING } as unknown as Workspace,
     { concurrency: 1, rate: 0 },
@@ -61,7 +61,7 @@ const broken = operation({
 t.test('a defect of a worker is told with its sentence, and the log has its stack', async (t) => {
   const logged: object[] = []
   const log: Log = { ...openLog('silent'), error: (event, fields) => void logged.push({ event, ...fields }) }
-  // The operation asks nothing of the workspace.
+  // The operation uses nothing of the workspace.
   const gate = openGate({ accessFor: () => EVERYTHING } as unknown as Workspace, { concurrency: 1, rate: 0 }, log)
   const call = gate.invoke(broken, {
     raw: {},

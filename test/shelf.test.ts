@@ -1,4 +1,4 @@
-// Catalogues: the version rises with each change, listeners are told, and a clash is refused where a shelf is loaded.
+// Catalogues: the version rises with each change, listeners are told, and a clash is refused when a shelf is loaded.
 
 import t from 'tap'
 import { operation, type Operation, type Origin, type Route } from '../src/operation.ts'
@@ -69,7 +69,7 @@ t.test('a clash is refused where a shelf is loaded, names both, and changes noth
   const shelf = new Shelf([op('mine', { origin: 'workspace' })])
   const other = new Shelf([op('theirs', { origin: { upstream: 'github' } })])
   using inner = joined([fixed([op('file_read', { routes: [route] }), op('hidden')]), shelf, other])
-  // The inner catalogue is a shelf again, of which a part is shown; what it hides still has its name.
+  // The inner catalogue is again a shelf, shown in part; a hidden operation still has its name.
   using outer = joined([narrowed(inner, ({ name }) => name !== 'hidden'), fixed([op('openapi')])])
   const version = outer.version
   for (const [wrong, sentence] of [

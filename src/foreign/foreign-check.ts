@@ -1,6 +1,6 @@
-// failureOf(schema, value, rules): holds a value against a foreign JSON Schema that was found acceptable
-// (foreign-schema.ts), in a bounded number of steps: references that double at every level would otherwise take more
-// time than there is. The first place that does not fit is told. Pure, apart from the clock of its patterns.
+// failureOf(schema, value, rules): holds a value against a foreign JSON Schema that foreign-schema.ts has accepted.
+// Returns the first place that does not fit. The number of steps is bounded: references that double at every level
+// would otherwise run for years. Pure, apart from the clock of its patterns.
 
 import { Fault, quote } from '../base/fault.ts'
 import type { BoundedPattern } from './bounded-pattern.ts'
@@ -8,24 +8,24 @@ import type { BoundedPattern } from './bounded-pattern.ts'
 export type SchemaObject = Readonly<Record<string, unknown>>
 
 export interface CheckRules {
-  /** In draft-07 nothing beside a `$ref` counts, and a list of `items` is what is `prefixItems` now. */
+  /** Version of the schema. In draft-07 a `$ref` hides its neighbours, and a list of `items` means `prefixItems`. */
   readonly draft: '2020-12' | 'draft-07'
   readonly targets: ReadonlyMap<string, unknown>
   readonly patterns: ReadonlyMap<string, Pick<BoundedPattern, 'test'>>
 }
 
 export interface Failure {
-  /** `filter.tags[2]`; empty for the whole. */
+  /** Place in the value, such as `filter.tags[2]`; empty for the whole. */
   readonly place: string
   readonly sentence: string
 }
 
-/** Schemas held against parts of the value, and parts of the value compared. */
+/** Steps of one check: schemas held against parts of the value, and comparisons of parts. */
 const MOST_STEPS = 100_000
-/** Schemas inside each other at once: a reference to itself on the same value has no end. */
+/** Schemas inside each other at once: a schema that refers to itself for the same value would never end. */
 const MOST_NESTED = 300
 
-/** What of an object or array some schema has looked at, for the `unevaluated` keywords. */
+/** Parts of an object or array that some schema has looked at, for the `unevaluated` keywords. */
 interface Looked {
   readonly names: Set<string>
   items: number
@@ -61,7 +61,7 @@ class Check {
     if (typeof schema === 'boolean') return schema ? undefined : failed(place, 'is not accepted here')
     if (++this.#nested > MOST_NESTED) throw tooMuch('nested too deep')
     try {
-      return this.#lookAt(schema as SchemaObject, value, place, looked) // every place of a schema was looked at when it was loaded
+      return this.#lookAt(schema as SchemaObject, value, place, looked) // loading looked at every place of a schema
     } finally {
       this.#nested--
     }
@@ -106,7 +106,7 @@ class Check {
     return a === b || (typeof a === 'object' && typeof b === 'object' && this.#canonical(a) === this.#canonical(b))
   }
 
-  /** JSON with the names of each object in order: equal values have equal text. */
+  /** Returns JSON with the names of each object in order: equal values have equal text. */
   #canonical(value: unknown): string {
     this.#step(1)
     if (Array.isArray(value)) return `[${value.map((item) => this.#canonical(item)).join()}]`
@@ -123,7 +123,7 @@ class Check {
     const { minLength, maxLength, pattern } = schema
     if (minLength !== undefined || maxLength !== undefined) {
       let length = 0
-      for (const _ of value) length++ // characters, not halves of them
+      for (const _ of value) length++ // characters, not surrogate halves
       const range = outside(length, minLength, maxLength)
       if (range !== undefined) return failed(place, `has ${length} characters; accepted ${range}`)
     }
@@ -222,7 +222,7 @@ class Check {
     return branch === undefined ? undefined : this.look(branch, value, place, looked)
   }
 
-  /** What a form that does not fit has looked at does not count. */
+  /** Checks one alternative; if it fails, the parts that it looked at do not count. */
   #tried(schema: unknown, value: unknown, place: string, looked: Looked): Failure | undefined {
     const mine = nothing()
     const failure = this.look(schema, value, place, mine)
@@ -267,7 +267,7 @@ function numberFailure(schema: SchemaObject, value: number, place: string): Fail
   return whole ? undefined : failed(place, `is ${value}; accepted is a multiple of ${multipleOf}`)
 }
 
-/** What is accepted where `count` is not; undefined where it is. */
+/** Returns the accepted range if `count` is outside it; undefined if it is inside. */
 function outside(count: number, least: unknown, most: unknown): string | undefined {
   if (typeof least === 'number' && count < least) return `is at least ${least}`
   if (typeof most === 'number' && count > most) return `is at most ${most}`
@@ -304,7 +304,7 @@ function isOfType(value: unknown, type: unknown): boolean {
   return typeof value === type
 }
 
-/** A value as a sentence shows it. */
+/** Returns a value as a sentence shows it. */
 function told(value: unknown): string {
   if (typeof value === 'string' && value.length > 100) return `a string of ${value.length} characters`
   return quote(value)

@@ -1,7 +1,7 @@
-// new ForeignSchema(schema).check(value): a JSON Schema that another author wrote, of an operation's whole input. It is
-// 2020-12 or draft-07, as `$schema` says, and bounded: in size, depth and number of schemas when it is loaded, in steps
-// when a value is held against it (foreign-check.ts). A `$ref` leads into the same document only, so nothing is fetched.
-// `format` and what JSON Schema does not define are notes for people. Construction throws `bad_request`.
+// new ForeignSchema(schema).check(value): a JSON Schema of another author for an operation's whole input. Its version
+// is 2020-12 or draft-07, as `$schema` says. Loading bounds its size, depth and number of schemas; a check bounds its
+// steps (foreign-check.ts). A `$ref` leads into the same document only, so nothing is fetched. `format` and keywords
+// that JSON Schema does not define have no effect. The constructor throws `bad_request`.
 
 import { Fault, quote } from '../base/fault.ts'
 import { failureOf, type CheckRules, type SchemaObject } from './foreign-check.ts'
@@ -22,7 +22,7 @@ const DIALECTS: Readonly<Record<string, CheckRules['draft']>> = {
 type Form =
   'schema' | 'schemas' | 'items' | 'map' | 'dependencies' | 'number' | 'count' | 'boolean' | 'strings' | 'type'
 
-/** What the value of a keyword must be; `map`: schemas by name. */
+/** Form of the value of each keyword; `map`: schemas by name. */
 const FORMS: Readonly<Record<string, Form>> = {
   ...forms('schema', 'not if then else contains additionalItems additionalProperties propertyNames'),
   ...forms('schema', 'unevaluatedItems unevaluatedProperties'),
@@ -61,7 +61,7 @@ export class ForeignSchema {
     this.#rules = new Loading(schema, draft).rules
   }
 
-  /** Throws `bad_request`, with the place in the value and what is accepted there, where `value` does not fit. */
+  /** Throws `bad_request`, with the place in the value and what is accepted there, if `value` does not fit. */
   check(value: unknown): void {
     const failure = failureOf(this.schema, value, this.#rules)
     if (failure === undefined) return
@@ -69,7 +69,7 @@ export class ForeignSchema {
   }
 }
 
-/** One walk through a schema: it finds what is not accepted, the patterns, and the targets of references. */
+/** Walks once through a schema: finds unaccepted keywords, the patterns, and the targets of references. */
 class Loading {
   readonly #root: SchemaObject
   readonly #seen = new Set<object>()
@@ -83,7 +83,7 @@ class Loading {
     const patterns = new Map<string, BoundedPattern>()
     this.rules = { draft, targets, patterns }
     this.#walk(root, '', patterns)
-    // The targets may lie where no schema was looked for, and have references of their own: the set grows meanwhile.
+    // A target may lie outside the places of schemas and have references too, so the set grows during the loop.
     for (const reference of this.#references) {
       const target = this.#find(reference)
       if (target === undefined) throw wrong(reference, 'is a $ref that leads nowhere')
@@ -117,7 +117,7 @@ class Loading {
     }
   }
 
-  /** References and the names that they may use. */
+  /** Collects references and the names that they may use. */
   #readNames(schema: SchemaObject, place: string): void {
     for (const keyword of ['$dynamicRef', '$recursiveRef']) {
       if (Object.hasOwn(schema, keyword)) throw wrong(`${place}/${keyword}`, 'is not accepted; use $ref')
@@ -147,7 +147,7 @@ class Loading {
   }
 }
 
-/** Throws where the document is nested too deep or has too many values; not by recursion, which has an end of its own. */
+/** Throws if the document is nested too deep or has too many values. A loop: recursion could overflow the stack. */
 function refuseSize(schema: object): void {
   const waiting: (readonly [value: object, depth: number])[] = [[schema, 1]]
   let nodes = 0
@@ -161,7 +161,7 @@ function refuseSize(schema: object): void {
   }
 }
 
-/** RFC 6901, as a fragment of an address. */
+/** Decodes a part of a JSON pointer (RFC 6901) in a URL fragment. */
 function unescaped(part: string): string {
   try {
     return decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')
@@ -170,7 +170,7 @@ function unescaped(part: string): string {
   }
 }
 
-/** The schemas in the value of a keyword, each with its place. Throws where the value has another form. */
+/** Returns the schemas in the value of a keyword, each with its place. Throws if the value has another form. */
 function partsOf(form: Form, value: unknown, place: string): readonly (readonly [part: unknown, place: string])[] {
   const refuse = (what: string): never => {
     throw wrong(place, `is not ${what}`)
@@ -214,7 +214,7 @@ function isObject(value: unknown): value is SchemaObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** `place`: a JSON pointer into the schema. */
+/** Returns a fault. `place`: a JSON pointer into the schema. */
 function wrong(place: string, sentence: string): Fault {
   const where = place === '' ? 'the input schema' : `${place.slice(0, 200)} of the input schema`
   return new Fault('bad_request', `${where} ${sentence}`, {

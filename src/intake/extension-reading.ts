@@ -1,22 +1,22 @@
-// What a list of file extensions means: clients write `py`, `.py`, `*.py`, `*.{js,ts}`, or several in one text with commas
-// or spaces between them, and `*` for every file. Each is read as what it means. What is none would match nothing, and an
-// empty answer reads like a fact: so it is refused. Pure.
+// Reads a list of file extensions. Clients write `py`, `.py`, `*.py`, `*.{js,ts}`, or several in one text with commas
+// or spaces between them, and `*` for every file. A text that is no extension is refused: it would match nothing, and a
+// model takes an empty answer for a fact. Pure.
 
 import { quote, refuse } from '../base/fault.ts'
 import { readList } from './field-reading.ts'
 
-/** `*.{js,ts}`, `.{js,ts}`, `{js,ts}`: several at once. */
+/** Several extensions at once: `*.{js,ts}`, `.{js,ts}`, `{js,ts}`. */
 const BRACES = /(^|[\s,;|])(?:\*\*\/)?\*?\.?\{([^{}]*)\}(?=$|[\s,;|])/g
-/** Every file, whatever it is called. */
+/** Globs that match every file. */
 const EVERY: ReadonlySet<string> = new Set(['*', '*.*', '.*', '**', '**/*', '**/*.*'])
 
-/** Extensions without their first dot; none: every file. What is no list stays as it came. */
+/** Returns extensions without their first dot; none: every file. A value that is no list is returned unchanged. */
 export function readExtensions(name: string, value: unknown): unknown {
   const items = readList(name, value)
   if (!Array.isArray(items) || !items.every((item) => typeof item === 'string')) return items
   const words = items.flatMap((item) => wordsOf(item))
   if (words.some((word) => EVERY.has(word))) return []
-  // A dot by itself is a slip where others say what is meant.
+  // A lone dot is ignored if other words remain.
   const said = words.filter((word) => !/^\.+$/.test(word))
   return [...new Set((said.length > 0 ? said : words).map((word) => extensionOf(name, word, value)))]
 }

@@ -1,12 +1,11 @@
-// How text that came from outside becomes a list, a command or variables, each by one rule for its kind of field,
-// whatever the field's name (protocol.md#tolerant-input). An array is a list as it stands; only one string is split at
-// commas. Text that cannot be written as UTF-8 is refused in every field: the system would be given other text than was
-// sent. Pure.
+// Turns text from outside into a list, a command or variables, by one rule for each kind of field, with any name
+// (protocol.md#tolerant-input). An array stays as it is; only a single string is split at commas. Text that cannot be
+// written as UTF-8 is refused in every field: the system would get other text than the client sent. Pure.
 
 import { quote, refuse } from '../base/fault.ts'
 import { LongText } from '../base/long-text.ts'
 
-/** Returns the value of a field that takes no LongText, with text in its place: in the value, or one level below. */
+/** Returns the value with text in place of each LongText, at the top or one level below: the field takes none. */
 export function asText(value: unknown): unknown {
   if (isLong(value)) return String(value)
   if (Array.isArray(value)) return value.some(isLong) ? value.map(textIfLong) : value
@@ -22,7 +21,7 @@ function textIfLong(value: unknown): unknown {
   return isLong(value) ? String(value) : value
 }
 
-/** Throws where a string of the field, at any place where fields have text, has half of a surrogate pair alone. */
+/** Throws if a string of the field, at any place where fields have text, has half of a surrogate pair alone. */
 export function refuseHalves(name: string, value: unknown): void {
   for (const [place, text] of textsOf(name, value)) {
     if (text.isWellFormed()) continue
@@ -43,7 +42,7 @@ function* textsOf(name: string, value: unknown): Generator<readonly [place: stri
   }
 }
 
-/** A list: an array as it stands, the JSON text of an array of strings, or one string with commas. */
+/** Reads a list: an array as it is, the JSON text of an array of strings, or one string with commas. */
 export function readList(name: string, value: unknown): unknown {
   const items = typeof value === 'string' ? (arrayIn(value) ?? splitList(unlikeArray(name, value))) : value
   if (Array.isArray(items)) refuseNul(name, items, 'which no name can have')
@@ -51,8 +50,8 @@ export function readList(name: string, value: unknown): unknown {
 }
 
 /**
- * An array with single quotes or a comma at its end, as other languages write it, is no JSON. Split at commas it would
- * be names or globs that match nothing, and an empty answer reads like a fact.
+ * Returns the text; throws for an array with single quotes or a comma at its end, which other languages write and JSON
+ * refuses. Split at commas it would give names that match nothing, and a model takes an empty answer for a fact.
  */
 function unlikeArray(name: string, text: string): string {
   if (!/^\s*\[\s*(['"])[^]*\1\s*,?\s*\]\s*$/.test(text)) return text
@@ -60,7 +59,7 @@ function unlikeArray(name: string, text: string): string {
   throw refuse(name, sentence, text)
 }
 
-/** A command: an array of arguments, the JSON text of one, or one string. */
+/** Reads a command: an array of arguments, its JSON text, or one string. */
 export function readArgv(name: string, value: unknown): unknown {
   const words = typeof value === 'string' ? (arrayIn(value) ?? [value]) : value
   if (!Array.isArray(words)) return words
@@ -71,15 +70,15 @@ export function readArgv(name: string, value: unknown): unknown {
   return words
 }
 
-/** Paths: an array, the JSON text of one, or one path, whose commas are part of it. */
+/** Reads paths: an array, its JSON text, or one path, whose commas are part of it. */
 export function readItems(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value
   return (typeof value === 'string' ? arrayIn(value) : undefined) ?? [value]
 }
 
 /**
- * The array that a string is the JSON text of: clients and models send such strings where the field takes an array. One
- * without any string in it, such as `[1]`, is a glob or a command like any other.
+ * Returns the array of which the string is the JSON text: clients and models send such strings for an array. An array
+ * without any string, such as `[1]`, is a glob or a command like any other text.
  */
 function arrayIn(text: string): readonly unknown[] | undefined {
   if (!text.trimStart().startsWith('[')) return undefined
@@ -92,7 +91,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
   } catch {
-    return undefined // it only looks like JSON
+    return undefined // the text is not JSON
   }
 }
 
@@ -101,7 +100,7 @@ export function splitList(value: string): string[] {
   const items: string[] = []
   let end = value.length
   let inside = false
-  // From the end, so that each comma knows the brace that follows it without looking ahead again.
+  // The loop runs from the end, so that it knows at each comma the next brace without looking ahead again.
   for (let at = value.length - 1; at >= 0; at--) {
     const char = value[at]
     if (char === '}') inside = true
@@ -123,7 +122,7 @@ function refuseNul(name: string, items: readonly unknown[], why: string): void {
   if (at >= 0) throw refuse(name, `${name}[${at}] contains a NUL character, ${why}`)
 }
 
-/** Variables: an object, or the JSON text of one. Numbers and flags are their text, as a shell would have it. */
+/** Reads variables: an object, or its JSON text. Numbers and flags become text, as in a shell. */
 export function readEnvironment(name: string, value: unknown): unknown {
   const named = typeof value === 'string' && value.trimStart().startsWith('{') ? (parsed(value) ?? value) : value
   if (typeof named !== 'object' || named === null || Array.isArray(named)) return value
@@ -135,7 +134,7 @@ function readVariable(name: string, key: string, item: unknown): string {
     const accepted = 'accepted are names without "=" and NUL that do not begin with a digit'
     throw refuse(name, `${name} has a variable named ${quote(key)}; ${accepted}`, key)
   }
-  // An integer that JSON does not carry exactly would be another one.
+  // JSON would change an integer that it cannot carry exactly.
   const plain = typeof item === 'boolean' || (typeof item === 'number' && Math.abs(item) <= Number.MAX_SAFE_INTEGER)
   const text = plain ? String(item) : item
   if (typeof text === 'string' && !text.includes('\0')) return text

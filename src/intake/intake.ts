@@ -1,6 +1,5 @@
-// Where what came from outside is typed, once: aliases become canonical names, strings
-// become the numbers, flags and lists they mean, defaults are filled in, and the result is checked against
-// the operation's schema. Behind this file nothing is `unknown`.
+// Types input from outside, once: aliases become canonical names, strings become numbers, flags and lists, defaults are
+// filled in, and the result is checked against the operation's schema. After this file no input is `unknown`.
 
 import { posix } from 'node:path'
 import type { Static, TObject, TSchema } from 'typebox'
@@ -18,16 +17,16 @@ import { PATH_BYTES, type Kind } from '../schema.ts'
 
 export interface Intake<I> {
   readonly input: I
-  /** Fields that came and mean nothing here (protocol.md#tolerant-input). */
+  /** Fields of the request that the operation does not know (protocol.md#tolerant-input). */
   readonly ignored: readonly string[]
 }
 
 export interface IntakeRules<I> {
   /** REST reports unknown fields, MCP refuses them with the nearest key. */
   readonly unknown: 'report' | 'refuse'
-  /** Settled by the route; beats what came. */
+  /** Fields that the route sets; they beat the client's fields. */
   readonly fixed?: Partial<I> | undefined
-  /** Beats the schema's defaults. */
+  /** Defaults that beat the schema's. */
   readonly defaults?: Partial<I>
 }
 
@@ -39,8 +38,8 @@ interface Field extends TSchema {
 }
 
 /**
- * Reads `raw` as the input of `op`; throws `bad_request` naming the field, what came and what is accepted. `workdir`:
- * what a relative path is below, absolute itself.
+ * Reads `raw` as the input of `op`. Throws `bad_request`, which names the field, its value and what is accepted.
+ * `workdir`: absolute directory to which relative paths belong.
  */
 export function readInput<I extends TObject>(
   op: Operation<I>,
@@ -52,7 +51,7 @@ export function readInput<I extends TObject>(
   const fields = op.input.properties as Readonly<Record<string, Field>>
   const given = new Map<string, unknown>()
   const ignored: string[] = []
-  // Whoever refuses unknown fields is MCP, to which the REST-only fields are unknown.
+  // Only MCP refuses unknown fields, and it does not know the REST-only fields.
   const hidden: readonly string[] | undefined = rules.unknown === 'refuse' ? op.tool?.hidden : undefined
   for (const [key, value] of Object.entries(raw)) {
     const alias = op.aliases !== undefined && Object.hasOwn(op.aliases, key) ? op.aliases[key] : undefined
@@ -83,12 +82,12 @@ export function readInput<I extends TObject>(
   return { input: input as Static<I>, ignored }
 }
 
-/** Values inside each other that an input may have, the input itself among them. */
+/** Levels of nesting that an input may have, the input itself included. */
 const MOST_INPUT_DEPTH = 100
 
 /**
- * The strict reading, of a schema that another author wrote: the input as it came is held against it. Nothing is turned
- * into another type, no default is filled in, and an unknown field is what the schema says it is.
+ * Reads strictly, by a schema of another author: holds the input against it as the client sent it. No value is turned
+ * into another type, no default is filled in, and the schema alone decides about unknown fields.
  */
 function readForeign(schema: ForeignSchema, raw: Readonly<Record<string, unknown>>): unknown {
   const input = readValue(raw, 'input', 1)
@@ -96,7 +95,7 @@ function readForeign(schema: ForeignSchema, raw: Readonly<Record<string, unknown
   return input
 }
 
-/** A copy with text in place of what a worker has parsed as bytes. Throws for half of a character, and for what is nested too deep. */
+/** Returns a copy with text for the bytes that a worker parsed. Throws for half of a character and for deep nesting. */
 function readValue(value: unknown, place: string, depth: number): unknown {
   if (depth > MOST_INPUT_DEPTH) {
     const sentence = `the input is nested more than ${MOST_INPUT_DEPTH} deep; accepted is a flatter one`
@@ -113,7 +112,7 @@ function readValue(value: unknown, place: string, depth: number): unknown {
   return Object.fromEntries(entries)
 }
 
-/** The input as its schema sees it: content that came as a LongText was checked when it was parsed. */
+/** Returns the input in the form that its schema checks: content in a LongText was checked when it was parsed. */
 function withoutBytes(
   fields: Readonly<Record<string, Field>>,
   input: Readonly<Record<string, unknown>>,
@@ -126,14 +125,14 @@ function withoutBytes(
 
 const compiled = new WeakMap<TSchema, ReturnType<typeof Compile>>()
 
-/** Compiled at first use: start-up pays for no schema that nobody asks for. */
+/** Returns a validator, compiled at first use: start-up compiles no schema that is never used. */
 function validator(schema: TSchema): { Check(value: unknown): boolean } {
   let check = compiled.get(schema)
   if (check === undefined) compiled.set(schema, (check = Compile(schema)))
   return check
 }
 
-/** Of whole characters only, whatever the field is for. */
+/** Reads a field of any kind, and refuses halves of characters in it. */
 function readWhole(name: string, field: Field, came: unknown, workdir: string): unknown {
   if (field.kind === 'content' && came instanceof LongText) return came.bytes // the JSON worker has checked it
   const value = readField(name, field, asText(came), workdir)
@@ -142,7 +141,7 @@ function readWhole(name: string, field: Field, came: unknown, workdir: string): 
 }
 
 /**
- * The tolerant reading (protocol.md#tolerant-input). What cannot be read stays as it came, and the check refuses it.
+ * Reads tolerantly (protocol.md#tolerant-input). A value that cannot be read stays as it is, and the check refuses it.
  */
 function readField(name: string, field: Field, value: unknown, workdir: string): unknown {
   switch (field.kind) {
@@ -189,13 +188,13 @@ function readExact(name: string, came: string | readonly string[], workdir: stri
   return typeof came === 'string' ? readPath(name, came, workdir) : came.map((one) => readPath(name, one, workdir))
 }
 
-/** Absolute and normalised; a relative path is below `workdir`. */
+/** Returns the path absolute and normalised; a relative path is below `workdir`. */
 function readPath(name: string, value: unknown, workdir: string): unknown {
   if (typeof value !== 'string') return value
   const wanted = `accepted is a path, absolute or below ${quote(workdir)}, without NUL, of at most ${PATH_BYTES} bytes`
   if (value === '') throw refuse(name, `${name} is empty; ${wanted}`, value)
   if (value.includes('\0')) throw refuse(name, `${name} contains a NUL character; ${wanted}`, value)
-  // A shell's "~" and a URL are no relative paths that anyone means: a write would make directories of these names.
+  // A shell's "~" and a URL are never meant as relative paths: a write would make directories of these names.
   if (/^(~[\w.-]*(\/|$)|[a-z][a-z0-9+.-]*:\/\/)/i.test(value)) {
     throw refuse(
       name,
@@ -218,7 +217,7 @@ function unknownField(op: Operation, name: string): Fault {
   return refuse(name, `${quote(name)} is not an argument of ${op.name}; ${accepted}.${hint}`)
 }
 
-/** The first field that fails, in the schema's order, as a sentence. */
+/** Returns a sentence about the first field that fails, in the schema's order. */
 function firstFailure(
   op: Operation,
   fields: Readonly<Record<string, Field>>,
@@ -246,7 +245,7 @@ function shown(value: unknown): string {
   return quote(value)
 }
 
-/** What a field takes, in words, made from its schema. */
+/** Returns in words, made from its schema, what a field accepts. */
 export function expectation(field: Field | undefined): string {
   if (field === undefined) return 'nothing'
   const { minimum, maximum, minLength, maxLength, maxItems, pattern } = field as Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
-// Paths whose names are not UTF-8: JSON and queries carry text alone, so a caller sends such a path as base64 of its
-// bytes, in a field of its own beside the path field, and is told it in the same form. Between the two it is text that
-// holds bytes (base/bytes-text.ts). Pure.
+// Carries paths whose names are not UTF-8. JSON and queries carry text alone, so a client sends the path's bytes in
+// base64, in a second field beside the path field, and gets them in the same form. Inside the daemon such a path is
+// text that holds bytes (base/bytes-text.ts). Pure.
 
 import { shownText, bytesOfText, textOfBytes } from '../base/bytes-text.ts'
 import { refuse } from '../base/fault.ts'
@@ -11,7 +11,7 @@ const ENDING = '_base64'
 
 const ACCEPTED = 'accepted is base64 of the bytes of one path'
 
-/** The paths that came as bytes, by the name of the path field. Throws where both fields came, or what is no base64. */
+/** Returns the paths that came as bytes, by the path field. Throws if both fields came, or if one is no base64. */
 export function readPathBytes(
   fields: Readonly<Record<string, { readonly kind?: Kind }>>,
   given: ReadonlyMap<string, unknown>,
@@ -28,7 +28,7 @@ export function readPathBytes(
   return paths
 }
 
-/** Both alphabets, with padding or without; nothing else is passed over, since a path that is cut is another one. */
+/** Decodes both alphabets, padded or not. Any other character is refused, since a shorter path is another path. */
 function decoded(name: string, came: unknown): string {
   const digits = typeof came === 'string' ? /^([A-Za-z0-9+/_-]*)={0,2}$/.exec(came)?.[1] : undefined
   if (digits === undefined) throw refuse(name, `${name} has what base64 has not; ${ACCEPTED}`, came)
@@ -38,10 +38,10 @@ function decoded(name: string, came: unknown): string {
   return textOfBytes(bytes)
 }
 
-/** Fields of an answer whose bytes are told where their text cannot have them. */
+/** Fields of an answer that get a field of bytes if their text is not UTF-8. */
 const TOLD = ['path', 'to', 'name', 'symlink_target'] as const
 
-/** The answer as it may leave: each text is whole characters, and the bytes of paths stand beside it. */
+/** Returns the answer as it may leave: each text has whole characters only, and the bytes of paths stand beside it. */
 export function tellPathBytes(answer: object): object {
   if (isWhole(answer)) return answer
   const halves = Object.entries(answer).filter(([, value]) => typeof value === 'string' && !value.isWellFormed())
@@ -54,7 +54,7 @@ export function tellPathBytes(answer: object): object {
   return told
 }
 
-/** Asked of each answer there is: nothing is made for it. */
+/** True if the answer may leave unchanged. Runs for every answer, so it allocates nothing. */
 function isWhole(answer: object): boolean {
   for (const name in answer) {
     const value: unknown = answer[name as keyof typeof answer]

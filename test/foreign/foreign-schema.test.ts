@@ -1,4 +1,4 @@
-// Schemas of other authors: held against values as both drafts say, bounded when they are loaded and when they are used.
+// Schemas of other authors: values are held against them as both drafts say, and loading and checking are bounded.
 
 import t from 'tap'
 import { ForeignSchema } from '../../src/foreign/foreign-schema.ts'
@@ -9,7 +9,7 @@ import { Type } from '../../src/schema.ts'
 
 const DRAFT_07 = { $schema: 'http://json-schema.org/draft-07/schema#' }
 
-/** What is said of `value`; undefined where it fits. */
+/** Returns the sentence that refuses `value`; undefined if it fits. */
 function said(schema: object, value: unknown): string | undefined {
   try {
     new ForeignSchema({ type: 'object', ...schema }).check(value)

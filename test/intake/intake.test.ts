@@ -1,4 +1,4 @@
-// The tolerant reading of docs/protocol.md and the sentences for what is refused.
+// The tolerant reading of docs/protocol.md, and the sentences of its refusals.
 
 import t from 'tap'
 import { Fault } from '../../src/base/fault.ts'

@@ -1,5 +1,5 @@
-// Asking the client back, in both ways: on the stream of the call with an id that nobody can guess, and by a
-// result that the call comes back with. Tried with the fixture of the public suite.
+// Questions to the client, in both ways: on the stream of the call with an id that cannot be guessed, and by a result
+// after which the client repeats the call. The fixture of the public suite asks them.
 
 import t from 'tap'
 import { openFixture } from '../../conformance/server/fixture.ts'

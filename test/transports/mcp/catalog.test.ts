@@ -1,4 +1,4 @@
-// The real catalogue as tools: what every client accepts, tool by tool.
+// The real catalogue as tools: every tool has a form that all clients accept.
 
 import t from 'tap'
 import { catalogWith } from '../../../src/catalog.ts'
@@ -23,9 +23,7 @@ interface Listed {
 
 const tools = openTools(fixed(catalogWith([]))).list(ANYONE, true) as readonly Listed[]
 
-/**
- * Exactly these, in this order (protocol.md#tools); the table of hints is readOnly, destructive, idempotent, openWorld.
- */
+/** The tools, exactly these in this order (protocol.md#tools); hints: readOnly, destructive, idempotent, openWorld. */
 const TOOLS: readonly (readonly [name: string, required: readonly string[], hints: string])[] = [
   ['file_list', [], 'r-i-'],
   ['file_read', ['path'], 'r-i-'],

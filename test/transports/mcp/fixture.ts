@@ -23,7 +23,7 @@ import { EVERYTHING } from '../../../src/workspace/files/opening/access.ts'
 const READ = { readOnly: true, destructive: false, idempotent: true, openWorld: false }
 const WRITE = { readOnly: false, destructive: true, idempotent: false, openWorld: false }
 
-/** What the operations below have seen. */
+/** Counts of the operations below. */
 export const seen = { aborted: 0, started: 0 }
 
 const note = operation({
@@ -92,7 +92,7 @@ const wait = operation({
   },
 })
 
-/** Listing of some 3 MB, rendered elsewhere: chunks end inside characters. */
+/** Listing of some 3 MB, rendered like a worker's: chunks end inside characters. */
 export const LARGE = Array.from({ length: 30_000 }, (_, i) => ({
   name: `"entry" ${i} \u{1f600}é\\`,
   path: `/große/${i}`,
@@ -136,7 +136,7 @@ const SERVER = { name: 'fixture', version: '1.2.3' }
 const NO_LIMIT: GateLimits = { concurrency: 10_000, rate: 0 }
 
 export function openParts(limits = NO_LIMIT) {
-  // The operations above ask nothing of their workspace.
+  // The operations above use nothing of their workspace.
   const gate = openGate({ accessFor: () => EVERYTHING } as unknown as Workspace, limits, openLog('silent'))
   const stopping = new AbortController().signal
   return {
@@ -148,7 +148,7 @@ export function openParts(limits = NO_LIMIT) {
   }
 }
 
-/** One message through the engine, with headers as a client writes them. */
+/** Sends one message through the engine, with headers as a client writes them. */
 export async function ask(
   body: unknown,
   headers: IncomingHttpHeaders = {},
@@ -168,7 +168,7 @@ export const META = {
   'io.modelcontextprotocol/clientInfo': { name: 'test', version: '0' },
 }
 
-/** A modern request and its headers. */
+/** Returns a modern request and its headers. */
 export function modern(method: string, params: Record<string, unknown> = {}, id: string | number = 1) {
   const name = typeof params['name'] === 'string' ? { 'mcp-name': params['name'] } : {}
   return {
@@ -182,7 +182,7 @@ export function modern(method: string, params: Record<string, unknown> = {}, id:
   }
 }
 
-/** The endpoint behind a bare server; the caller's id comes from a header. */
+/** Opens the endpoint behind a bare server; the caller's id comes from a header. */
 export async function listen(limits = NO_LIMIT, parts: Partial<ReturnType<typeof openParts>> = {}) {
   const json = openJsonReader()
   const endpoint = mcpEndpoint({ ...openParts(limits), json, ...parts })
@@ -215,14 +215,14 @@ export async function listen(limits = NO_LIMIT, parts: Partial<ReturnType<typeof
   }
 }
 
-/** What tests look at in a reply; the rest they compare as a whole. */
+/** Fields of a reply that tests read; they compare the rest as a whole. */
 export interface Received {
   readonly id: unknown
   readonly result: { readonly content: readonly [{ readonly text: string }]; readonly structuredContent: unknown }
 }
 
 export function parse(text: string): Received {
-  return JSON.parse(text === '' ? 'null' : text) // an accepted notification has no body; nobody looks into it
+  return JSON.parse(text === '' ? 'null' : text) // an accepted notification has no body, and no test reads one
 }
 
 export async function post(url: string, body: unknown, headers: Record<string, string> = {}) {

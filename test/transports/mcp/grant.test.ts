@@ -38,7 +38,7 @@ t.test('a call is judged by its input, after that was read', async (t) => {
     return reply?.result as { isError?: true; content: { text: string }[]; structuredContent?: object }
   }
   t.match(await said('note_read', { path: '/open' }), { structuredContent: { success: true, path: '/open' } })
-  // The alias and the path are read before the grant is asked: it sees what the operation would.
+  // Intake reads the alias and the path before the grant is asked, so the grant sees the operation's input.
   const refused = await said('note_read', { file: '/open/../secret' })
   t.equal(refused.isError, true)
   t.match(JSON.parse(refused.content[0]?.text ?? ''), { code: 'forbidden', error: /may not read "\/secret"/ })

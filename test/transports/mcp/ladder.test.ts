@@ -1,5 +1,5 @@
-// The entry ladder, row by row: who speaks, which rung refuses, with which status and code. Each row is a
-// line of the tables in the 2026-07-28 transport and of protocol.md#dialects.
+// The entry ladder, row by row: the speaker, the rung that refuses, its status and code. Each row is a line of the
+// tables in the 2026-07-28 transport and of protocol.md#dialects.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import t from 'tap'
@@ -199,7 +199,7 @@ const rows: readonly Row[] = [
 
 for (const [name, body, headers, status, code] of rows) {
   t.test(name, async (t) => {
-    // The notification row above borrows the headers of tools/list, whose Mcp-Method must not contradict.
+    // The notification row above uses the headers of tools/list, whose Mcp-Method must not contradict it.
     const fitting = name === 'M-03 modern notification' ? { ...headers, 'mcp-method': undefined } : headers
     const outcome = await ask(body, fitting)
     t.equal(outcome.status, status)

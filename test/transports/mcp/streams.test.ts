@@ -1,4 +1,4 @@
-// Answers as event streams: when one opens, what is on it, and that a quick answer stays plain JSON.
+// Answers as event streams: when one opens, its messages, and that a quick answer stays plain JSON.
 
 import { request as open, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -6,7 +6,7 @@ import t from 'tap'
 import { until } from '../../support/until.ts'
 import { LEGACY, listen, META, modern, post, seen } from './fixture.ts'
 
-// They only wait: beside each other, but for those that count what the fixture has seen.
+// The tests mostly wait, so they run beside each other, but for those that count calls of the fixture.
 t.jobs = 6
 const ALONE = { buffered: false }
 
@@ -17,7 +17,7 @@ const call = (args: object, meta?: object, id: unknown = 'c') => ({
   params: { name: 'wait', arguments: args, ...(meta && { _meta: meta }) },
 })
 
-/** The messages of a stream, and what else stood on it. */
+/** Returns the messages of a stream, and its other lines. */
 function read(stream: string) {
   const blocks = stream.split('\n\n').filter((block) => block !== '')
   const comments = blocks.filter((block) => block.startsWith(':'))
@@ -153,7 +153,7 @@ t.test('M-05 closing an open stream cancels in the modern era and not in the old
   await until('both run', () => seen.started === before.started + 2)
   newer.sent.destroy()
   await until('the modern call is aborted', () => seen.aborted === before.aborted + 1)
-  // The older one goes on to its end, whose writes reach nobody and harm nobody.
+  // The older call goes on to its end; its writes reach no client and do no harm.
   const other = await send(server.url, call({ ms: 1600 }), LEGACY)
   t.match(read(await text(other.response)).messages.at(-1), { result: {} })
   t.equal(seen.aborted, before.aborted + 1)

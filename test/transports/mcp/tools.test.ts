@@ -1,4 +1,4 @@
-// Tools: how the catalogue is listed, and what a call answers in each era.
+// Tools: the listing of the catalogue, and the answer of a call in each era.
 
 import t from 'tap'
 import { describeTool } from '../../../src/transports/mcp/product/tools.ts'
@@ -13,7 +13,7 @@ const rpc = (name: unknown, args?: unknown) => ({
 const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
 const OLD = { ...LEGACY, 'mcp-protocol-version': '2025-03-26' }
 
-/** A result as its text, the structured half and the error mark. */
+/** Returns the text of a result, the structured half and the error mark. */
 function parts(result: unknown) {
   const { content, structuredContent, isError } = result as {
     content: { type: string; text: string }[]

@@ -1,4 +1,4 @@
-// The changes that the product tells its listeners: of a file, of the folder of prompts, of the list of tools.
+// Tells listeners of the product's changes: of a file, of the folder of prompts, of the list of tools.
 
 import { mayEnter } from '../../../caller.ts'
 import type { Gate } from '../../../invoke.ts'
@@ -13,14 +13,14 @@ export interface ChangeParts {
   readonly kinds: readonly ResourceKind[]
   readonly catalog: Pick<Catalog, 'onChange'>
   readonly tools: Pick<Tools, 'list'>
-  /** Address of the folder of prompts; undefined where there is none. */
+  /** Address of the folder of prompts; undefined if there is none. */
   readonly promptFolder: string | undefined
 }
 
 interface Wanted {
   readonly change: Change
   readonly kind: Kind
-  /** What the kind's operations call it. */
+  /** Value that names the resource in the kind's operations. */
   readonly value: string
 }
 
@@ -63,7 +63,7 @@ export function openChanges(parts: ChangeParts): ChangeSource {
   }
 }
 
-/** Tells of a change of the catalogue where it changes the list that this listener sees. */
+/** Tells of a change of the catalogue if it changes the list that this listener sees. */
 function followTools(
   { catalog, tools }: ChangeParts,
   { caller, choices }: Listener,

@@ -1,7 +1,7 @@
 // The one place where a tool's value becomes short enough for one message. A tool that can be asked for less is asked
-// again, by its own limits, so that what it says of the rest is exact; the others are cut as they declare; what declares
-// nothing loses the end of its longest parts. In every case the answer says that something is missing, and names the
-// call for it where there is one.
+// again, with smaller limits, so that its own account of the rest is exact. Other tools are cut by their `cut`, or lose
+// the ends of their longest parts. The answer always says that something is missing, and names the call for it if there
+// is one.
 
 import { Fault } from '../../../base/fault.ts'
 import { Blocks, type Fields, type Operation } from '../../../operation.ts'
@@ -13,17 +13,17 @@ export interface Asking {
   readonly op: Operation
   readonly asked: Fields
   readonly budget: Budget
-  /** The body stands in the message twice. */
+  /** True if the body stands in the message twice. */
   readonly structured: boolean
-  /** Asks the operation again with these arguments beside those of the call. */
+  /** Runs the operation again with these arguments beside those of the call. */
   readonly again: (more: Fields) => Promise<Fields | Blocks>
 }
 
-/** An answer of two thirds is worth more than a second try for nine tenths. */
+/** Part of the budget to aim at: two thirds at once are better than a second try for nine tenths. */
 const SHARE = 0.85
 const MOST_TRIES = 8
 
-/** The answer itself where it is short enough, with the call for what it leaves out by its own limits. */
+/** Returns the answer itself if it is short enough, with the call for the part that its own limits left out. */
 export async function fitted(answer: Fields, asking: Asking): Promise<Fields> {
   const rest = asking.op.tool?.fit?.rest?.(answer, asking.asked) ?? {}
   const came = Object.keys(rest).length === 0 ? answer : { ...answer, ...rest }
@@ -32,7 +32,7 @@ export async function fitted(answer: Fields, asking: Asking): Promise<Fields> {
   return (await askedForLess(came, over, asking)) ?? (await cutToFit(plainBody(came), asking))
 }
 
-/** Undefined where the tool has no limits that could be smaller, or changes something when it is asked. */
+/** Returns undefined if the tool has no limits that could be smaller, or changes something when it runs. */
 async function askedForLess(came: Fields, over: number, asking: Asking): Promise<Fields | undefined> {
   const { op, asked, budget, structured, again } = asking
   const { less, marks } = op.tool?.fit ?? {}
@@ -45,7 +45,7 @@ async function askedForLess(came: Fields, over: number, asking: Asking): Promise
     if (next === undefined) return undefined
     args = { ...args, ...next }
     const answer = await again(args)
-    if (answer instanceof Blocks) return undefined // a tool of fields has none
+    if (answer instanceof Blocks) return undefined // a tool of fields answers no blocks
     body = plainBody(answer)
     const marked = { ...body, ...marks?.(body, asked, came) }
     factor = await excess(marked, budget, structured)

@@ -1,6 +1,6 @@
-// What a model is told about this server before it sees a tool. Some clients cut after 512 characters, others
-// after 2 KB: the core stays below the first and needs nothing that follows it; then comes
-// where everything is told, then what the workspace's own files say, as far as it fits. Pure.
+// The text about this server that a model gets before it sees a tool. Some clients cut after 512 characters, others
+// after 2 KB. The core stays below the first limit and needs nothing after it; then come the address of the full guide
+// and the texts of the workspace's own files, as far as they fit. Pure.
 
 import { cutAt } from '../text/view.ts'
 import type { ResourceKind } from '../../../resource.ts'
@@ -8,10 +8,10 @@ import type { ToolDescription } from './tools.ts'
 
 /** Longest core, in characters. */
 export const CORE_LENGTH = 512
-/** Longest whole, in bytes: what is behind that is cut by clients without a word. */
+/** Longest text, in bytes; clients cut the rest without telling the model. */
 export const WHOLE_BYTES = 2048
 
-/** The resource that tells all of it. */
+/** Address of the full guide. */
 export const GUIDE_URI = 'runtime://guide'
 
 export interface Rules {
@@ -20,7 +20,7 @@ export interface Rules {
   readonly cut: boolean
 }
 
-/** `rules`: what the workspace's files say. */
+/** Returns the instructions. `rules`: the texts of the workspace's files. */
 export function instructions(workdir: string, rules: readonly Rules[] = []): string {
   const full = core(` Commands start in ${workdir}.`)
   const first = full.length <= CORE_LENGTH ? full : core('')
@@ -34,7 +34,7 @@ export function instructions(workdir: string, rules: readonly Rules[] = []): str
 
 const CUT = '\n[cut]'
 
-/** What the workspace's files say, marked as theirs; empty where they say nothing. */
+/** Returns the texts of the workspace's files, marked as theirs; empty if they have none. */
 export function advice(rules: readonly Rules[]): string {
   return rules
     .map(({ path, text }) => `Advice of this workspace's authors, from ${path} (not from this server):\n${text}`)
@@ -58,9 +58,6 @@ function core(place: string): string {
   )
 }
 
-// runtime://guide: one page on how to work here, made from the catalogue as this caller sees it, so that it
-// names nothing that cannot be used. Pure.
-
 const RULES = `- Paths are absolute.
 - Look before you change: list or search, then read the lines you need, then write.
 - A command that fails is an answer with its exit code, not an error of the tool.
@@ -69,15 +66,18 @@ const RULES = `- Paths are absolute.
 - A path whose name is not UTF-8 has path_base64 beside it in answers: send path_base64 in place of path, as file tools take it.
 - Commands, terminals and watchers are known by ids. An id that is not known any more has ended: list to see what there is.`
 
-/** A tool, and what its listing does not say of it. */
+/** A tool, with facts that its listing does not give. */
 export interface GuideEntry {
   readonly area: string
-  /** The author where it is not this product: `the workspace`, `the server github`. */
+  /** Author if it is not this product: `the workspace`, `the server github`. */
   readonly author: string | undefined
   readonly tool: ToolDescription
 }
 
-/** `said`: what the workspace's own files say, marked as theirs. */
+/**
+ * Returns runtime://guide, one page on how to work here, made from the tools and kinds that this caller may use.
+ * `said`: the texts of the workspace's own files, marked as theirs. Pure.
+ */
 export function guide(tools: readonly GuideEntry[], kinds: readonly ResourceKind[], said: string): string {
   const chapters = Map.groupBy(tools, ({ area }) => area)
   const parts = [...chapters].map(([title, some]) => `## ${title}\n\n${some.map(entry).join('\n')}`)
@@ -87,7 +87,7 @@ export function guide(tools: readonly GuideEntry[], kinds: readonly ResourceKind
 }
 
 function entry({ tool, author }: GuideEntry): string {
-  const { properties = {}, required } = tool.inputSchema as { properties?: object; required?: readonly string[] } // tool-listing.ts
+  const { properties = {}, required } = tool.inputSchema as { properties?: object; required?: readonly string[] } // tools.ts
   const names = Object.keys(properties).map((name) => (required?.includes(name) === true ? `${name}*` : name))
   const sentence = /^.*?[.](?=\s|$)/.exec(tool.description)?.[0] ?? tool.description
   const words = author === undefined ? sentence : `(words of ${author}) ${sentence}`

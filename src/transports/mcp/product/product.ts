@@ -1,4 +1,4 @@
-// What the product offers over MCP: the catalogue's tools and resources, and prompts from files.
+// Offers the product over MCP: the catalogue's tools and resources, and prompts from files.
 
 import { pathToFileURL } from 'node:url'
 import { mayEnter, type Caller } from '../../../caller.ts'
@@ -16,20 +16,20 @@ import { openTools } from './tools.ts'
 
 export interface ProductParts {
   readonly gate: Gate
-  /** Everything there is, whatever is switched on. */
+  /** All operations, also those of toolsets that are not chosen. */
   readonly catalog: Catalog
-  /** The toolsets of a caller who names none; undefined: the default one. */
+  /** Toolsets of a caller that names none; undefined: the default toolset. */
   readonly toolsets?: readonly string[] | undefined
   readonly kinds: readonly ResourceKind[]
-  /** What the workspace's files say to agents, as far as the caller may read them. */
+  /** Returns the texts of the workspace's files for agents that the caller may read. */
   readonly rules?: (caller: Caller) => Promise<readonly Rules[]>
-  /** Ask a person before something is destroyed, where the client can. */
+  /** True if a person is asked before something is destroyed, where the client can ask. */
   readonly confirms?: boolean
-  /** Undefined: there are no prompts. */
+  /** Source of the prompts; undefined: there are none. */
   readonly promptFiles?: PromptSource | undefined
 }
 
-/** Without sessions the older revisions have no channel for changes: their clients list again. */
+/** Capabilities in the older revisions. Without sessions they have no channel for changes: their clients list again. */
 const OLDER = { tools: {}, completions: {}, resources: {}, prompts: {}, logging: {} } as const
 
 export function openProduct({ gate, catalog, toolsets, kinds, rules, confirms, promptFiles }: ProductParts): Registry {

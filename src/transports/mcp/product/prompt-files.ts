@@ -1,29 +1,29 @@
-// Prompts from the files of a folder: `review.md` is the prompt "review", and each `{{name}}` in it is an
-// argument that must be given. Between two lines `---` at its beginning a file may say its title and
-// description. Read anew each time, so that a file that is edited is the prompt as it now is.
+// Prompts from the files of a folder. `review.md` is the prompt "review", and each `{{name}}` in it is a required
+// argument. A head between two lines `---` may give a title and a description. The daemon reads the file at each
+// request, so an edited file is at once the new prompt.
 
 import { mayUse, type Caller } from '../../../caller.ts'
 import { badParams } from '../protocol/json-rpc.ts'
 import type { PromptDescription, PromptOffer } from '../protocol/registry.ts'
 
-/** Files that are looked at, in the order of their names. */
+/** Files that are read at most, in the order of their names. */
 export const MOST_PROMPTS = 200
-/** Prompts are named by their file without its ending. */
+/** File names of prompts; the prompt's name is the file's without its ending. */
 const FILE = /^([A-Za-z0-9][\w.-]{0,63})\.(?:md|txt)$/
 
 interface PromptFile extends PromptDescription {
   readonly text: string
 }
 
-/** Where the files are. */
+/** Folder of prompts, and a reader of its files. */
 export interface PromptSource {
-  /** Absolute. */
+  /** Absolute path of the folder. */
   readonly folder: string
-  /** At most so many of those files whose names are accepted, in the order of their names; none that are too long. */
+  /** Returns the files whose names `accepts` accepts, at most `most`, by name; files too long are left out. */
   files(accepts: (name: string) => boolean, most: number): Promise<readonly { name: string; text: string }[]>
 }
 
-/** `source` undefined: there are none. Prompts are files: who may not read files has none. */
+/** Returns the prompts of `source`; undefined: none. Prompts are files: a caller that may not read files has none. */
 export function openPrompts(source: PromptSource | undefined): PromptOffer {
   const all = async (caller: Caller): Promise<readonly PromptFile[]> =>
     source === undefined || !mayUse(caller, 'files:read') ? [] : await readFolder(source)
@@ -58,7 +58,7 @@ async function readFolder(source: PromptSource): Promise<readonly PromptFile[]> 
   return prompts
 }
 
-/** Exported for its test. */
+/** Reads a prompt from the text of its file. Exported for its test. */
 export function promptOf(name: string, file: string): PromptFile {
   const [head = '', fields = ''] = /^---\r?\n([^]*?\r?\n)?---\r?\n/.exec(file) ?? []
   const text = file.slice(head.length)

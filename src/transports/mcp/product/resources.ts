@@ -1,5 +1,5 @@
-// The product's resources: the guide, and what the catalogue's kinds of resource name. Every read, list and
-// completion runs through the gate, so a credential sees what its scopes allow.
+// The product's resources: the guide, and the resources of the catalogue's kinds. Every read, list and completion runs
+// through the gate, so a credential's scopes decide what it sees.
 
 import { normalize } from 'node:path/posix'
 import { mayEnter, type Caller } from '../../../caller.ts'
@@ -20,7 +20,7 @@ import { FACTS_KEY } from '../text/tool-result.ts'
 export interface ResourceParts {
   readonly gate: Gate
   readonly kinds: readonly ResourceKind[]
-  /** The page on how to work here, as Markdown. */
+  /** Returns the page on how to work here, as Markdown. */
   readonly guide: (exchange: McpCall) => Promise<string>
 }
 
@@ -79,7 +79,7 @@ export function openResources({ gate, kinds: declared, guide }: ResourceParts): 
   }
 }
 
-/** What the field of the kind's operations is for a value of an address: a path has its first slash outside. */
+/** Returns the operations' value for a value in an address: in an address a path lacks its first slash. */
 export function fieldOf(kind: Kind, value: string): string {
   return kind.address.variable === 'path' ? normalize(`/${value}`) : value
 }
@@ -93,7 +93,7 @@ async function readOne(
   const { variable } = kind.address
   const raw = variable === undefined ? {} : { [variable]: fieldOf(kind, value) }
   try {
-    const { mime_type: mimeType, ...rest } = (await invoke(gate, kind.read, raw, exchange)) as Contents // its own output
+    const { mime_type: mimeType, ...rest } = (await invoke(gate, kind.read, raw, exchange)) as Contents // resource.ts
     const budget = budgetOf(exchange.choices.maxResultBytes)
     return contents(uri, { mimeType, ...(await shortContents(rest, budget, (text) => kind.more?.(raw, text))) })
   } catch (error) {
@@ -117,10 +117,10 @@ function describe(kind: Kind, uri: string, value?: string): ResourceDescription 
   return { uri, ...named, description, ...(mimeType !== undefined && { mimeType }) }
 }
 
-/** What a listing or completing operation names; nothing where it may not be asked. */
+/** Returns the values that a listing or completing operation names; none if the caller may not run it. */
 async function valuesOf(gate: Gate, op: Operation, raw: object, exchange: McpCall): Promise<readonly string[]> {
   try {
-    const { values } = (await invoke(gate, op, { ...raw }, exchange)) as { values: readonly string[] } // its own output
+    const { values } = (await invoke(gate, op, { ...raw }, exchange)) as { values: readonly string[] } // resource.ts
     return values
   } catch (error) {
     if (error instanceof Fault) return []
@@ -135,8 +135,8 @@ async function invoke(gate: Gate, op: Operation, raw: Record<string, unknown>, e
 }
 
 /**
- * Follows `values` of a kind until `end` is aborted; resolves with those that are watched, none where the
- * caller may not watch them.
+ * Follows `values` of a kind until `end` is aborted. Resolves with the values that are watched, none if the caller may
+ * not watch them.
  */
 export async function follow(
   gate: Gate,
@@ -159,7 +159,7 @@ export async function follow(
       if ('data' in step.value) changed(String(step.value.data['value']))
     }
   }
-  return { watched, over: tell().catch(() => undefined) } // it ends with the daemon, or with who listens
+  return { watched, over: tell().catch(() => undefined) } // the stream ends with the daemon or with its listener
 }
 
 export interface Following {
@@ -168,15 +168,16 @@ export interface Following {
   readonly changed: (value: string) => void
   readonly caller: Caller
   readonly requestId: string
-  /** Its abort ends it. */
+  /** Signal whose abort ends the stream. */
   readonly signal: AbortSignal
 }
 
-// The contents of a resource in one message: a text, or base64, that is too long loses its end and says so in `_meta`,
-// with the call that reads on. A text ends with a whole line where it has one. Pure.
-
 const SHARE = 0.85
 
+/**
+ * Returns the contents of a resource, short enough for one message. A text or base64 that is too long loses its end, a
+ * text after a whole line if it has one; `_meta` then says so and names the call that reads on.
+ */
 async function shortContents(
   came: Fields,
   budget: Budget,

@@ -1,5 +1,5 @@
-// tools/call: from a name and arguments to one run through the gate, and its answer in the form that the
-// caller's protocol has for success, failure and refusal.
+// Answers tools/call: takes a name and arguments, runs the tool once through the gate, and gives the answer the form
+// that the caller's protocol has for success, failure and refusal.
 
 import { mayUse } from '../../../caller.ts'
 import { Blocks, ByteStream, EventStream, type Fields, type Operation } from '../../../operation.ts'
@@ -67,7 +67,7 @@ function readCall({ params, choices }: McpCall, tools: Tools): Call | { readonly
   if (typeof name !== 'string') return invalid('params.name is missing or not a string; accepted is the name of a tool')
   const op = tools.find(name, choices)
   if (typeof op === 'string') return invalid(op)
-  const raw = params['arguments'] ?? {} // clients leave it out where a tool needs none
+  const raw = params['arguments'] ?? {} // clients leave it out if a tool needs no arguments
   if (!isObject(raw)) return invalid('params.arguments is not an object; accepted are the arguments by name')
   return { op, raw }
 }
@@ -76,7 +76,7 @@ function invalid(sentence: string): { readonly refusal: RpcError } {
   return { refusal: handlerRefusal(RPC.invalidParams, sentence) }
 }
 
-/** Tools hide the fields that ask for a stream, so this is a defect of a declaration. */
+/** Returns the fault of a tool that streams: tools hide the fields for a stream, so its declaration is wrong. */
 function streamed(op: Operation): Fault {
   return new Fault(
     'internal_error',
@@ -84,18 +84,18 @@ function streamed(op: Operation): Fault {
   )
 }
 
-// Asking a person before something is destroyed (`mcp.confirm`, off by default): the tool says what to ask, the
-// client shows it, and only an accepted answer that belongs to this very call lets it run. Clients that
-// cannot be asked are not: then the call runs as it does without the setting.
-
-/** The name of the one question. */
+/** Name of the only question. */
 const KEY = 'confirm'
 
-/** Undefined: it may run. Throws `forbidden` where the person declined. */
+/**
+ * Asks a person before something is destroyed (`mcp.confirm`, off by default). The client shows the tool's question;
+ * the tool runs only after an accepted answer to this very call. Returns undefined if it may run, also if the client
+ * cannot be asked. Throws `forbidden` if the person declined.
+ */
 async function confirmed(op: Operation, request: Request, gate: Gate, talk: Talk): Promise<NeedsInput | undefined> {
   const question = talk.modern && talk.can('elicitation') ? await questionOf(op, request, gate) : undefined
   if (question === undefined) return undefined
-  // Accepting is the answer; there is nothing to fill in.
+  // The person only accepts or declines; the form has no fields.
   const params = { mode: 'form', message: question, requestedSchema: { type: 'object', properties: {} } }
   const answers = await talk.ask({ [KEY]: { of: 'elicitation', params } }, { question })
   if (answers instanceof NeedsInput) return answers
@@ -103,7 +103,7 @@ async function confirmed(op: Operation, request: Request, gate: Gate, talk: Talk
   throw new Fault('forbidden', `the user was asked ${JSON.stringify(question)} and did not agree; nothing was done`)
 }
 
-/** Asked through the gate, as the call itself is: the same input, the same credential, the same limits. */
+/** Returns the question, asked through the gate like the call: same input, same credential, same limits. */
 async function questionOf(op: Operation, request: Request, gate: Gate): Promise<string | undefined> {
   const confirm = op.tool?.confirm
   if (confirm === undefined) return undefined
@@ -120,17 +120,14 @@ async function questionOf(op: Operation, request: Request, gate: Gate): Promise<
   return question
 }
 
-// What the gate refuses, in the form that a client's transport reads: a scope that is lacking, and a credential
-// that is at its limits. Pure.
-
-/** A fault as a refusal, where the answer has no form of its own for failures. */
+/** Returns a fault as a refusal, where the answer has no form for failures. Pure. */
 export function refusalOfGate(fault: Fault, op: Operation, { caller, speaker, requestId }: McpCall): RpcError {
   if (isAdmission(fault)) return admissionRefusal(fault, requestId)
   if (speaker.era === 'modern' && !mayUse(caller, op.scope)) return scopeRefusal(op)
   return bareFailure(fault, requestId)
 }
 
-/** The modern transport's form of a scope that is lacking: 403 with a challenge. */
+/** Returns the modern transport's form of a lacking scope: 403 with a challenge. */
 function scopeRefusal(op: Operation): RpcError {
   return {
     status: 403,
@@ -144,8 +141,8 @@ function scopeRefusal(op: Operation): RpcError {
 }
 
 /**
- * True for the gate's own 429, which concerns the credential and not the tool. A tool's 429 (all exec slots
- * taken) is for the model to read; this one is for the client's transport, with Retry-After (protocol.md#statuses).
+ * True for the gate's own 429, which concerns the credential and not the tool. A tool's 429 (all exec slots taken) is
+ * for the model; this one is for the client's transport, with Retry-After (protocol.md#statuses).
  */
 function isAdmission(fault: Fault): boolean {
   const unit = fault.details?.['unit']

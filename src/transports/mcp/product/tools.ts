@@ -1,6 +1,6 @@
-// The catalogue as MCP tools: which operations are tools for whom, and how each is described. The schemas
-// are the operations' own, in the plain form that every client takes: a flat object, fields
-// with a default not required, nothing that only REST has.
+// Turns the catalogue into MCP tools: which caller sees which operation, and each tool's description. The schemas are
+// the operations' own, in the plain form that every client takes: a flat object, in which fields with a default are not
+// required, without the fields that only REST has.
 
 import { mayEnter, type Caller } from '../../../caller.ts'
 import { nearest } from '../../../base/nearest.ts'
@@ -11,13 +11,13 @@ import { chosen, NO_CHOICES, type Choices } from '../protocol/choices.ts'
 import type { GuideEntry } from './instructions.ts'
 
 export interface Tools {
-  /** What a caller who has chosen so may call by that name; else why not. */
+  /** Returns the tool of that name under these choices; else a sentence why there is none. */
   find(name: string, choices: Choices): Operation | string
-  /** The descriptions a caller may see, in the catalogue's order. */
+  /** Returns the descriptions that a caller may see, in the catalogue's order. */
   list(caller: Caller, structured: boolean, choices?: Choices): readonly ToolDescription[]
-  /** The same tools as the guide tells of them. */
+  /** Returns the same tools for the guide. */
   entries(caller: Caller, choices: Choices): readonly GuideEntry[]
-  /** The sets that a caller may choose. */
+  /** Returns the sets that a caller may choose. */
   sets(): readonly string[]
 }
 
@@ -26,13 +26,13 @@ export interface ToolDescription {
   readonly title: string
   readonly description: string
   readonly inputSchema: object
-  /** Only for callers who take structured content: whoever sees it expects such content. */
+  /** Schema of structured content, for callers that take it: a client that sees the schema expects such content. */
   readonly outputSchema?: object
   readonly annotations: object
   readonly _meta?: object
 }
 
-/** The tools among the operations. `usual`: the toolsets of a caller who names none; the default one unless given. */
+/** Returns the tools among the operations. `usual`: the toolsets of a caller that names none; absent: the default. */
 export function openTools(catalog: Catalog, usual?: readonly string[]): Tools {
   const offered = perVersion(catalog, (operations) => operations.filter((op) => op.tool !== undefined))
   const sets = perVersion(catalog, () => [...new Set(offered().map(setOf))])
@@ -110,7 +110,7 @@ export function describeTool(op: Operation, format: Choices['format'] = 'json'):
   }
 }
 
-/** What fills the fields that a caller leaves out, where it differs from REST. */
+/** Returns the defaults of fields that differ from REST. */
 export function defaultsOf(op: Operation, format: Choices['format']): Readonly<Record<string, unknown>> {
   return { ...op.tool?.defaults, ...(format === 'text' && op.tool?.text?.defaults) }
 }
@@ -125,7 +125,7 @@ function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>)
   const properties: Record<string, object> = {}
   const required: string[] = []
   for (const [name, declared] of Object.entries(op.input.properties)) {
-    // Taken as other names of a field are, and told of in the guide: a listing is read by models before each task.
+    // The field is accepted, but only the guide tells of it: a model reads a listing before each task.
     if (hidden.has(name) || ('kind' in declared && declared.kind === 'path_bytes')) continue
     const field = plainSchema(declared)
     if (defaults[name] !== undefined) field['default'] = defaults[name]
@@ -135,7 +135,7 @@ function inputSchema(op: Operation, defaults: Readonly<Record<string, unknown>>)
   return { type: 'object', properties, ...(required.length > 0 && { required }), additionalProperties: false }
 }
 
-/** Every success carries `success: true` beside the operation's own fields (protocol.md#tools). */
+/** Returns the schema of the answer; every success has `success: true` beside its own fields (protocol.md#tools). */
 function outputSchema(op: Operation): object {
   const properties = Object.entries(op.output.properties).map(([name, field]) => [name, plainSchema(field)] as const)
   return {
@@ -149,7 +149,7 @@ function isRequired(op: Operation, name: string): boolean {
   return (op.input.required as readonly string[] | undefined)?.includes(name) === true
 }
 
-/** Models read descriptions more surely than schemas: the default is said in words too. */
+/** Adds the default to the description: models read descriptions more surely than schemas. */
 function withStatedDefault(field: Record<string, unknown>): object {
   const { default: value, description } = field
   if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return field

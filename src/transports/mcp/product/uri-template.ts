@@ -1,11 +1,11 @@
-// Addresses with at most one variable: from an address to the variable's value and back. A value may come with
-// its slashes as they are or escaped, since clients differ in how they fill a template in. Pure.
+// Addresses with at most one variable: turns an address into the variable's value and back. A value may come with its
+// slashes plain or escaped, since clients fill a template in either way. Pure.
 
 export interface UriTemplate {
   readonly text: string
-  /** Undefined: the text is the only address. */
+  /** Name of the variable; undefined if the text is the only address. */
   readonly variable: string | undefined
-  /** The value that makes the template this address, '' where there is no variable; undefined where none does. */
+  /** Returns the value with which the template gives this address, '' without a variable; undefined if none does. */
   valueOf(uri: string): string | undefined
   addressOf(value: string): string
 }
@@ -15,7 +15,7 @@ export function uriTemplate(text: string): UriTemplate {
   if (whole === '') {
     return { text, variable: undefined, valueOf: (uri) => (uri === text ? '' : undefined), addressOf: () => text }
   }
-  // Only a variable that ends the address can hold slashes.
+  // Only a variable at the end of the address can hold slashes.
   const slashes = after === ''
   return {
     text,
@@ -37,6 +37,6 @@ function unescaped(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {
-    return undefined // a percent sign that begins no escape
+    return undefined // a percent sign begins no escape
   }
 }

@@ -1,6 +1,6 @@
-// What a tool or prompt can do while it answers, in words that mean the same in every era: tell its progress,
-// log, and ask the client's user, model or roots. The older revisions are asked on the stream of the call; in
-// the modern one the call ends with its questions and comes again with the answers (input_required).
+// Abilities of a tool or prompt while it answers, the same in every era: report progress, log, and ask the client's
+// user, model or roots. In the older revisions the question goes out on the stream of the call. In the modern one the
+// call ends with its questions, and the client repeats it with the answers (input_required).
 
 import type { Caller } from '../../../caller.ts'
 import type { Speaker } from './revision.ts'
@@ -10,7 +10,7 @@ import type { Seal } from './sealed-state.ts'
 import { freshRandom } from '../../../base/fresh-random.ts'
 import { type End, waitFor } from '../../../base/waiting.ts'
 
-/** Who can be asked, by the name of the client's capability. */
+/** Party that can be asked, by the name of the client's capability. */
 export type Ability = 'elicitation' | 'sampling' | 'roots'
 
 const METHODS = { elicitation: 'elicitation/create', sampling: 'sampling/createMessage', roots: 'roots/list' } as const
@@ -23,7 +23,7 @@ export interface Inquiry {
 export type Inquiries = Readonly<Record<string, Inquiry>>
 export type Answers = Readonly<Record<string, Params>>
 
-/** Stands for an answer where the client must be asked first. */
+/** Returned instead of an answer when the call needs input from the client. */
 export class NeedsInput {
   readonly requests: object
   readonly requestState: string | undefined
@@ -33,7 +33,7 @@ export class NeedsInput {
   }
 }
 
-/** Stands for an answer where the client lacks what the call needs. */
+/** Returned instead of an answer when the client lacks an ability that the call needs. */
 export class NeedsAbility {
   readonly ability: Ability
   constructor(ability: Ability) {
@@ -55,18 +55,18 @@ export const LOG_LEVELS: readonly string[] = [
 
 export interface Talk {
   readonly signal: AbortSignal
-  /** The client is asked by a result that the call comes back with. */
+  /** True if the result carries the questions and the client repeats the call with the answers. */
   readonly modern: boolean
   progress(done: number, total: number, message?: string): void
   log(level: LogLevel, text: string): void
-  /** True unless the client said that it cannot be asked that. */
+  /** True unless the client said that it lacks the ability. */
   can(ability: Ability): boolean
   /**
-   * Asks all of `inquiries`. With `state`, answers count only together with the state they were asked with,
-   * which comes back as `state` of the next try.
+   * Asks all of `inquiries`. With `state`, answers count only together with the state of their questions, which comes
+   * back as `state` of the next try.
    */
   ask(inquiries: Inquiries, state?: object): Promise<Answers | NeedsInput>
-  /** What the last try kept; undefined at the first. */
+  /** State that the last try kept; undefined at the first. */
   readonly state: Params | undefined
 }
 
@@ -79,9 +79,9 @@ export interface TalkParts {
   readonly signal: AbortSignal
   readonly questions: PendingQuestions
   readonly seal: Seal
-  /** Names this call of this caller; undefined where it cannot be named. */
+  /** Returns a name of this call of this caller; undefined if the call cannot be named. */
   readonly binding: () => string | undefined
-  /** The verified state that came with the request. */
+  /** State that came with the request and was verified. */
   readonly state: object | undefined
 }
 
@@ -101,7 +101,7 @@ export function openTalk(parts: TalkParts): Talk {
     can,
     progress: (done, total, message) => progress?.step(done, total, message),
     log(level, text) {
-      // A modern request says from which level on it wants to hear; silence is no wish (2026-07-28, logging).
+      // A modern request names the lowest level that it wants; without one it gets no messages (2026-07-28, logging).
       const wanted = modern ? meta[LEVEL_KEY] : 'debug'
       if (typeof wanted !== 'string' || !LOG_LEVELS.includes(wanted)) return
       if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted)) {
@@ -113,7 +113,7 @@ export function openTalk(parts: TalkParts): Talk {
   }
 }
 
-/** The answers that came with this try, or the questions for the next one. */
+/** Returns the answers that came with this try, or the questions for the next one. */
 function comeAgain(parts: TalkParts, inquiries: Inquiries, state: object | undefined): Answers | NeedsInput {
   const given = state === undefined || parts.state !== undefined ? parts.params['inputResponses'] : undefined
   const answers: Record<string, Params> = {}
@@ -128,7 +128,7 @@ function comeAgain(parts: TalkParts, inquiries: Inquiries, state: object | undef
   return new NeedsInput(missing, state && binding ? parts.seal.close(state, binding) : undefined)
 }
 
-/** One question after the other; what is not answered is left out. */
+/** Asks one question after the other; a question without an answer is left out. */
 async function inPerson(parts: TalkParts, inquiries: Inquiries): Promise<Answers> {
   const answers: Record<string, Params> = {}
   for (const [key, { of, params }] of Object.entries(inquiries)) {
@@ -145,14 +145,15 @@ function isAnswer(of: Ability, value: unknown): value is Params {
   return Array.isArray(value['roots'])
 }
 
-// Questions to clients of the older revisions: they leave on the stream of the call that asks, and the answer
-// arrives as a POST of its own. No session joins the two, so a question is known by an id that nobody can
-// guess, in one map for the whole process, and only the credential that was asked may answer.
-
+/**
+ * Questions to clients of the older revisions. They leave on the stream of the call that asks, and each answer arrives
+ * in its own POST. No session joins the two, so one map for the whole process finds a question by an id that cannot be
+ * guessed, and only the credential that was asked may answer.
+ */
 interface PendingQuestions {
-  /** What the client answered; undefined where it cannot be asked, refuses, or does not answer in time. */
+  /** Resolves with the client's answer; with undefined if the client cannot be asked, refuses, or is too late. */
   ask(caller: Caller, outlet: MessageOutlet, question: Asked, signal: AbortSignal): Promise<unknown>
-  /** True where the response was waited for. */
+  /** Takes a response; true if a question waited for it. */
   answer(caller: Caller, response: RpcResponse): boolean
   readonly size: number
 }
@@ -166,11 +167,11 @@ interface ClientAnswer {
   readonly result: unknown
 }
 
-/** Not to be guessed. */
+/** Bytes of a question's id, enough that it cannot be guessed. */
 const ID_BYTES = 16
-/** Open at once. */
+/** Questions open at once. */
 const MOST = 1024
-/** A person may have to be found first. */
+/** Time for an answer, in ms: a person may have to be found first. */
 const PATIENCE_MS = 600_000
 
 export function openQuestions(): PendingQuestions {

@@ -1,5 +1,5 @@
-// How long a result may be. Clients bound what they receive: 1 MiB of one event in the Python SDK and fastmcp, 16 MiB in
-// others, and the caller of a longer one loses it. So a message has a budget, and a caller who takes more says so with
+// The length of a result. Clients bound what they receive: 1 MiB of one event in the Python SDK and fastmcp, 16 MiB in
+// others; a longer result is lost. So a message has a budget, and a caller that takes more asks for it with
 // `max_result_bytes`.
 
 import { jsonPieces, JsonText } from '../../../base/json-text.ts'
@@ -11,28 +11,28 @@ export interface Budget {
   readonly text: number
 }
 
-/** Below the 1 MiB of the strictest clients, with room for the frame of an event. */
+/** Budget below the 1 MiB of the strictest clients, with room for the frame of an event. */
 export const USUAL_BUDGET: Budget = { message: 900_000, text: 400_000 }
 export const MOST_RESULT_BYTES = 16 * 1024 * 1024
-/** What cannot be cut, such as paths, must have room. */
+/** Smallest budget: paths and other fields that cannot be cut must have room. */
 export const LEAST_RESULT_BYTES = 16 * 1024
 
 export function budgetOf(asked: number | undefined): Budget {
   return asked === undefined ? USUAL_BUDGET : { message: asked, text: asked }
 }
 
-/** Around a result: the names of the fields, an id, and what the modern era adds. */
+/** Bytes around a result: the names of the fields, an id, and the additions of the modern era. */
 const ENVELOPE = 1024
 
-/** Rendering is given up for a moment after so long, in ms: the loop has others to serve. */
+/** Time of rendering, in ms, after which other work of the event loop gets a turn. */
 const TURN_MS = 8
 
-/** How a body stands to the budget: above 1 it is too long by that factor. */
+/** Returns the length of a body in parts of the budget: above 1 it is too long by that factor. */
 export async function excess(body: object, budget: Budget, structured: boolean): Promise<number> {
   const least = leastBytes(body)
   const copies = structured ? 2 : 1
   const atLeast = Math.max(least / budget.text, (least * copies) / budget.message)
-  if (atLeast > 1) return atLeast // not rendered only to be measured
+  if (atLeast > 1) return atLeast // too long already, so it is not rendered
   let bytes = 0
   let escapes = 0
   let turn = performance.now()
@@ -47,7 +47,7 @@ export async function excess(body: object, budget: Budget, structured: boolean):
   return Math.max(bytes / budget.text, whole / budget.message)
 }
 
-/** Counted without rendering; what is rendered has at least as many bytes. */
+/** Counts without rendering; the rendered body has at least as many bytes. */
 function leastBytes(body: object): number {
   return Object.values(body).reduce<number>((sum, value: unknown) => {
     if (value instanceof JsonText) return sum + value.byteLength
@@ -55,7 +55,7 @@ function leastBytes(body: object): number {
   }, 0)
 }
 
-/** Quotes and backslashes, each of which takes one byte more where the JSON is text inside JSON. */
+/** Counts quotes and backslashes: each takes one byte more in JSON that is text inside JSON. */
 function escapesIn(piece: string | Uint8Array): number {
   let count = 0
   for (let at = 0; at < piece.length; at++) {

@@ -1,7 +1,7 @@
-// What a caller chooses for its own connection (protocol.md#choices): the result format, how long a
-// result may be, and which tools it wants to see. By header or query: `X-MCP-Format`, `X-MCP-Max-Result-Bytes`,
-// `X-MCP-Toolsets`, `X-MCP-Readonly`, or `?format=`, `?max_result_bytes=`, `?toolsets=`, `?readonly=`. Where both come,
-// both bind. Choosing only ever narrows what the credential allows. Pure.
+// Choices of a caller for its own connection (protocol.md#choices): the result format, the longest result, and the
+// tools it sees. They come by header or query: `X-MCP-Format`, `X-MCP-Max-Result-Bytes`, `X-MCP-Toolsets`,
+// `X-MCP-Readonly`, or `?format=`, `?max_result_bytes=`, `?toolsets=`, `?readonly=`. If both are given, both apply. A
+// choice only narrows what the credential allows. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { nearest } from '../../../base/nearest.ts'
@@ -10,16 +10,16 @@ import { LEAST_RESULT_BYTES, MOST_RESULT_BYTES } from './budget.ts'
 
 export interface Choices {
   readonly format: 'json' | 'text'
-  /** Lists of which every one must name a tool's set; none: what the daemon was started with. */
+  /** Lists of toolsets; a tool's set must be in each. No list: the toolsets that the daemon was started with. */
   readonly toolsets: readonly (readonly string[])[]
   readonly readOnly: boolean
-  /** Bytes of a serialized result; undefined: the usual budget. */
+  /** Longest serialized result, in bytes; undefined: the usual budget. */
   readonly maxResultBytes?: number
 }
 
 export const NO_CHOICES: Choices = { format: 'json', toolsets: [], readOnly: false }
 
-/** The choices, or the sentence that refuses them: a slip here must not pass for fewer or other tools. */
+/** Returns the choices, or a sentence that refuses them: a typing error must not select fewer or other tools. */
 export function readChoices(
   headers: IncomingHttpHeaders,
   query: URLSearchParams,
@@ -68,7 +68,7 @@ function wrong(what: string, came: readonly string[], accepted: readonly string[
   return `there is no ${what} ${JSON.stringify(strange.slice(0, 100))}; accepted are ${names}${hint}`
 }
 
-/** True where the choices leave the tool in. `usual`: the sets of a caller who names none. */
+/** True if the choices leave the tool in. `usual`: the sets of a caller that names none. */
 export function chosen(op: Operation, choices: Choices, usual: readonly string[] = [DEFAULT_SET]): boolean {
   if (choices.readOnly && op.tool?.hints.readOnly !== true) return false
   const set = setOf(op)

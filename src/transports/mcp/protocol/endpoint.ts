@@ -1,5 +1,5 @@
-// /mcp on node:http: reads one message, hands it to the engine, writes the outcome. Host, Origin and the
-// credential are judged before (protocol.md#origins), so whoever arrives here may be answered.
+// /mcp on node:http: reads one message, hands it to the engine, writes the outcome. The server has judged Host, Origin
+// and the credential before (protocol.md#origins), so every caller here may get an answer.
 
 import { type End, waitFor } from '../../../base/waiting.ts'
 import { Fault } from '../../../base/fault.ts'
@@ -34,13 +34,13 @@ export interface McpParts {
 
 export interface McpEndpoint {
   (exchange: Exchange): Promise<void>
-  /** Resolves once no answer is on its way, or when `signal` aborts. */
+  /** Resolves when no answer is under way, or when `signal` aborts. */
   settled(signal: AbortSignal): Promise<void>
 }
 
-/** Largest message, held in memory twice while it is parsed; what is larger goes through REST. */
+/** Largest message; the daemon holds it in memory twice while it parses it. Larger content goes through REST. */
 const BODY_BYTES = 4 * 1024 * 1024
-/** Of a credential that may start no call now. */
+/** Largest message of a credential that may start no call now. */
 const UNADMITTED_BYTES = 64 * 1024
 const LARGER = ' on /mcp; larger content goes to POST /files/write'
 
@@ -109,8 +109,8 @@ async function refuseMethod(
 }
 
 /**
- * The message's bytes. Which call it is stands in the body, so before that only the credential can be asked. One that
- * has no scope or is at its limits may still send what is short: a ping, a list, the cancellation of what it waits for.
+ * Reads the message. Only its body says which call it is, so before that only the credential can be checked. One
+ * without a scope or at its limits may still send a short message: a ping, a list, a cancellation of its own call.
  */
 async function readMessage({ request, caller }: Exchange, room: BodyRoom, gate: McpParts['gate']): Promise<Buffer> {
   let leave = (): void => undefined
@@ -135,7 +135,7 @@ function openStream(exchange: Exchange, headers: EntryHeaders): ReplyStream {
   return new ReplyStream(exchange.response, { ...exchange.headers, ...session }, headers.acceptsStream)
 }
 
-/** A caller's own session id comes back to it, except in the era that has none. */
+/** Returns the caller's own session id for the answer, except in the era that has no sessions. */
 function sessionOf(headers: EntryHeaders, era: Era): Readonly<Record<string, string>> {
   return era === 'modern' || headers.session === undefined ? {} : { 'mcp-session-id': headers.session }
 }
@@ -154,7 +154,7 @@ async function send(exchange: Exchange, outcome: EngineReply, headers: EntryHead
   }
 }
 
-/** Before a body is read, only the headers tell who speaks. */
+/** Returns a refusal before the body is read, when only the headers tell who speaks. */
 function atDoor(headers: EntryHeaders, refusal: RpcError, id: RequestId | null = null): EngineReply {
   return refused(refusal, id, speakerOfHeaders(headers).era)
 }
@@ -164,7 +164,7 @@ function idIn(body: unknown): RequestId | null {
   return message.kind === 'request' || message.kind === 'malformed' ? message.id : null
 }
 
-/** A choice that cannot be meant. */
+/** Returns the refusal of a choice that is not valid. */
 function slip(sentence: string): RpcError {
   return { ...refusalOf(400, sentence), code: RPC.invalidParams }
 }
@@ -177,13 +177,13 @@ function bodyRefusal(error: unknown): RpcError {
   if (!(error instanceof Fault)) throw error
   if (error.code === 'bad_request') return parseRefusal(error.message)
   const retry = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }
-  // The rest of a body that was not read is not worth waiting for.
+  // The connection closes, because the rest of the unread body is not worth waiting for.
   const close = error.code === 'payload_too_large' ? { connection: 'close' } : {}
   const data = { code: error.code, ...error.details }
   return { ...refusalOf(error.status, error.message), data, headers: { ...retry, ...close } }
 }
 
-/** The answer to a plain GET (protocol.md#statuses). */
+/** Returns the answer to a plain GET (protocol.md#statuses). */
 function describe(serverInfo: ServerInfo, names: readonly string[]): object {
   const { name, version } = serverInfo
   return successBody({ name, version, tools: names, tool_count: names.length, protocol_versions: PROTOCOL_VERSIONS })

@@ -1,6 +1,6 @@
-// The protocol engine of /mcp: one parsed message and its headers in, a status and at most one reply out, and
-// through the outlet what goes ahead of that reply. It walks the entry ladder from the shape of the message to
-// its method, keeps nothing between requests but the calls in progress, and knows no socket.
+// The protocol engine of /mcp. It takes one parsed message and its headers, and returns a status and at most one reply;
+// messages ahead of the reply go through the outlet. It climbs the entry ladder from the shape of the message to its
+// method. It keeps only the calls in progress between requests, and knows no socket.
 
 import type { Caller } from '../../../caller.ts'
 import { NO_CHOICES, type Choices } from './choices.ts'
@@ -34,17 +34,17 @@ export interface Inbound {
   readonly headers: EntryHeaders
   readonly caller: Caller
   readonly requestId: string
-  /** Not given: nothing is chosen. */
+  /** Choices of the caller; absent: none. */
   readonly choices?: Choices
   readonly outlet: MessageOutlet
-  /** Aborted when the client has left or closed its sending side; counts in the modern era only. */
+  /** Aborted when the client has left or closed its sending side; has an effect in the modern era only. */
   readonly closed: AbortSignal
 }
 
 export interface EngineReply {
   readonly status: number
   readonly era: Era
-  /** Undefined for what is accepted without an answer. */
+  /** Reply; undefined for a message that is accepted without an answer. */
   readonly reply?: Reply
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -54,7 +54,7 @@ export interface Engine {
   readonly calls: RunningCalls
 }
 
-/** How long a client may keep a list, in ms: after an update of the daemon old lists are gone soon. */
+/** Time for which a client may keep a list or contents, in ms: after an update of the daemon old lists end soon. */
 const TTL_MS = { list: 300_000, read: 0 } as const
 
 export function openEngine(parts: MethodParts): Engine {
@@ -65,7 +65,7 @@ export function openEngine(parts: MethodParts): Engine {
   const seal = openSeal()
   const meta = { 'io.modelcontextprotocol/serverInfo': parts.serverInfo }
 
-  /** What every modern result carries (2026-07-28, basic). */
+  /** Adds the fields that every modern result has (2026-07-28, basic). */
   const complete = (result: object & { readonly _meta?: object }, method: Method): object => ({
     resultType: 'complete',
     ...result,
@@ -139,13 +139,13 @@ export function openEngine(parts: MethodParts): Engine {
 const STALE_SENTENCE =
   'requestState is not one that was given out for this call, or it has expired; call again without it and inputResponses'
 
-/** What is called, without what changes from one try to the next. */
+/** Returns the parameters of the call, without those that change from one try to the next. */
 function calledOf(params: Params): object {
   const { _meta, inputResponses: _, requestState: __, ...called } = params
   return called
 }
 
-/** An answer that is still to be had, in the form that the modern era has for it. */
+/** Turns an answer that is not ready yet into the form of the modern era. */
 function settled(answer: MethodAnswer, era: Era): Exclude<MethodAnswer, NeedsInput | NeedsAbility> {
   if (answer instanceof NeedsInput) {
     const { requests, requestState } = answer
@@ -159,12 +159,12 @@ function settled(answer: MethodAnswer, era: Era): Exclude<MethodAnswer, NeedsInp
   return { refusal: handlerRefusal(RPC.failed, sentence, data) }
 }
 
-/** The rungs between shape and method; the first that fails answers. */
+/** Checks the rungs between shape and method; the first that fails answers. */
 function climb(message: Message, headers: EntryHeaders, speaker: Speaker): RpcError | undefined {
   const modern = speaker.era === 'modern'
   if (message.kind === 'malformed') return entryRefusal(RPC.invalidRequest, message.sentence, { modern })
   if (message.kind === 'response') {
-    // The older revisions post answers to what they are asked on a stream.
+    // Clients of the older revisions post answers to questions that they got on a stream.
     const sentence = 'a response came; accepted is one request or notification'
     return speaker.era === 'legacy' ? undefined : entryRefusal(RPC.invalidRequest, sentence, { modern })
   }

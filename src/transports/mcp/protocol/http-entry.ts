@@ -1,16 +1,16 @@
-// The rungs of the entry ladder that stand before the body: HTTP method 405, Accept 406, content type 415
-// (protocol.md#statuses). Pure: headers in, a verdict out.
+// Rungs of the entry ladder before the body: HTTP method 405, Accept 406, content type 415 (protocol.md#statuses).
+// Pure: it takes headers and returns a verdict.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ProtocolHeaders } from './revision.ts'
 
 export interface EntryHeaders extends ProtocolHeaders {
-  /** Echoed to bare and legacy callers; undefined unless it is fit to be a header again. */
+  /** Session id, echoed to bare and legacy callers; undefined unless it is fit to be a header again. */
   readonly session: string | undefined
-  /** The caller has no other way to cancel: its call ends with its connection, in the older revisions too. */
+  /** True if the caller has no other way to cancel: its call ends with its connection, in the older revisions too. */
   readonly cancelsOnClose: boolean
   readonly contentType: 'json' | 'none' | 'other'
-  /** False where Accept rules out every form that an answer can have. */
+  /** False if Accept rules out every form of an answer. */
   readonly acceptsAnswer: boolean
 }
 
@@ -20,7 +20,7 @@ export type Door =
   | { readonly kind: 'closed'; readonly allow: string; readonly sentence: string }
   | { readonly kind: 'refused'; readonly status: 406 | 415; readonly sentence: string }
 
-/** Visible ASCII as the revisions with sessions demand, at most 256 characters. */
+/** Session ids of visible ASCII, as the revisions with sessions demand, at most 256 characters. */
 const SESSION = /^[\x21-\x7e]{1,256}$/
 
 export function readHeaders(headers: IncomingHttpHeaders): EntryHeaders {
@@ -41,7 +41,7 @@ export function readHeaders(headers: IncomingHttpHeaders): EntryHeaders {
   }
 }
 
-/** A JSON answer suits whoever takes either of the two forms. */
+/** Media ranges that accept an answer; JSON suits a caller that takes either of the two forms. */
 const ANSWERS: ReadonlySet<string> = new Set([
   'application/json',
   'text/event-stream',
@@ -71,16 +71,16 @@ export function doorOf(method: string | undefined, headers: EntryHeaders): Door 
 export const CONTENT_TYPE_SENTENCE =
   'the content type is not application/json, in which a JSON-RPC message must be sent'
 
-/** The media type itself is compared, never a part of the header: `text/plain;x=application/json` is text. */
+/** Compares the media type itself, never a part of the header: `text/plain;x=application/json` is text. */
 function contentTypeOf(value: string | undefined): EntryHeaders['contentType'] {
   if (value === undefined || value.trim() === '') return 'none'
   return value.split(';', 1)[0]?.trim().toLowerCase() === 'application/json' ? 'json' : 'other'
 }
 
-/** The media ranges of Accept that are not weighted down to nothing; undefined where it is absent. */
+/** Returns the media ranges of Accept whose weight is above 0; undefined if there is no Accept. */
 function mediaRanges(accept: string | undefined): readonly string[] | undefined {
   if (accept === undefined || accept.trim() === '') return undefined
-  if (accept === 'application/json, text/event-stream') return USUAL // what the SDKs send
+  if (accept === 'application/json, text/event-stream') return USUAL // the SDKs send this
   return accept.split(',').flatMap((part) => {
     const [range = '', ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase())
     return parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter)) ? [] : [range]
@@ -89,7 +89,7 @@ function mediaRanges(accept: string | undefined): readonly string[] | undefined 
 
 const USUAL: readonly string[] = ['application/json', 'text/event-stream']
 
-/** Equal copies, as a proxy that adds a header again makes them, count as one. */
+/** Returns one value for equal copies of a header, which a proxy makes when it adds the header again. */
 function single(value: string | string[] | undefined): string | undefined {
   const text = Array.isArray(value) ? value.join(', ') : value?.trim()
   const [first, ...others] = text?.split(/\s*,\s*/) ?? []

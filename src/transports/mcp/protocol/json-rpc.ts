@@ -1,5 +1,5 @@
-// JSON-RPC 2.0 as MCP uses it: what a parsed body is, and what an answer looks like. Pure. An id is echoed
-// with its type, so 0 and "" are ids like any other; null stands only where no id could be read.
+// JSON-RPC 2.0 as MCP uses it: the kinds of a parsed body and the forms of an answer. Pure. An id is echoed with its
+// type, so 0 and "" are ids like any other; null stands only where no id could be read.
 
 export type RequestId = string | number
 export type Params = Readonly<Record<string, unknown>>
@@ -8,9 +8,9 @@ export interface RpcRequest {
   readonly kind: 'request'
   readonly id: RequestId
   readonly method: string
-  /** Empty where none came. */
+  /** Parameters; empty if the message has none. */
   readonly params: Params
-  /** True where `params` was an array: legal JSON-RPC that no method here takes. */
+  /** True if `params` was an array: legal JSON-RPC that no method here takes. */
   readonly positional: boolean
 }
 
@@ -20,11 +20,11 @@ export interface RpcNotification {
   readonly params: Params
 }
 
-/** An answer to a question of ours; the older revisions post them. */
+/** An answer to a question of the daemon; clients of the older revisions post it. */
 export interface RpcResponse {
   readonly kind: 'response'
   readonly id: RequestId | null
-  /** Undefined where the client answered with an error. */
+  /** Result; undefined if the client answered with an error. */
   readonly result: unknown
 }
 
@@ -43,7 +43,7 @@ export interface Reply {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: object }
 }
 
-/** What a parsed body is. */
+/** Returns the kind of a parsed body. */
 export function classify(body: unknown): Message {
   if (Array.isArray(body)) return malformed(null, 'a batch came; accepted is one JSON-RPC message per request')
   if (!isObject(body)) return malformed(null, 'the body is not an object; accepted is one JSON-RPC 2.0 message')
@@ -65,7 +65,7 @@ export function classify(body: unknown): Message {
   return { kind: 'request', id, method, params: named, positional }
 }
 
-/** A parameter that is null is as good as absent: some clients send all that they know. */
+/** Returns the parameters that are not null: some clients send null for every parameter that they leave out. */
 function withoutNulls(params: Params): Params {
   const entries = Object.entries(params)
   return entries.some(([, value]) => value === null)
@@ -82,7 +82,7 @@ export function errorReply(id: RequestId | null, refusal: RpcError): Reply {
   return { jsonrpc: '2.0', id, error: data === undefined ? { code, message } : { code, message, data } }
 }
 
-/** The refusal of a body that is no JSON. */
+/** Returns the refusal of a body that is no JSON. */
 export function parseRefusal(sentence: string): RpcError {
   return { status: 400, code: RPC.parse, message: `Parse error: ${sentence}` }
 }
@@ -100,10 +100,7 @@ function malformed(id: RequestId | null, sentence: string): Malformed {
   return { kind: 'malformed', id, sentence }
 }
 
-// The JSON-RPC errors of /mcp and the HTTP status each travels with (the table of the 2026-07-28 revision,
-// and protocol.md#statuses for the older callers). A refusal is a value: the engine returns it, nothing throws it.
-
-/** Codes below -32000 are JSON-RPC's own; -3202x are the protocol's since 2026-07-28. */
+/** JSON-RPC errors of /mcp. Codes below -32000 are JSON-RPC's own; -3202x are the protocol's since 2026-07-28. */
 export const RPC = {
   parse: -32700,
   invalidRequest: -32600,
@@ -117,6 +114,10 @@ export const RPC = {
 
 type RpcCode = (typeof RPC)[keyof typeof RPC]
 
+/**
+ * An error with its HTTP status, from the table of the 2026-07-28 revision, or from protocol.md#statuses for older
+ * callers. It is a value: the engine returns it and never throws it.
+ */
 export interface RpcError {
   readonly status: number
   readonly code: RpcCode
@@ -125,22 +126,22 @@ export interface RpcError {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A refusal by the entry ladder, before any handler runs: only these have a status of their own. */
+/** Returns a refusal by the entry ladder, before any handler runs: only such a refusal has its own status. */
 export function entryRefusal(code: RpcCode, message: string, more: { modern: boolean; data?: object }): RpcError {
   return { status: entryStatus(code, more.modern), code, message, ...(more.data && { data: more.data }) }
 }
 
-/** A refusal by a handler travels inside a 200. */
+/** Returns a refusal by a handler; it travels inside a 200. */
 export function handlerRefusal(code: RpcCode, message: string, data?: object): RpcError {
   return { status: 200, code, message, ...(data && { data }) }
 }
 
-/** The refusal of parameters, as a handler answers it. */
+/** Returns the refusal of parameters, as a handler answers it. */
 export function badParams(message: string): { readonly refusal: RpcError } {
   return { refusal: handlerRefusal(RPC.invalidParams, message) }
 }
 
-/** Outside the modern era an unknown method is a 200 like every other error but -32700 and -32600. */
+/** Returns the status. Outside the modern era an unknown method is a 200 like every error but -32700 and -32600. */
 function entryStatus(code: RpcCode, modern: boolean): number {
   if (code === RPC.unknownMethod) return modern ? 404 : 200
   return 400

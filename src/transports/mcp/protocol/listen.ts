@@ -1,6 +1,6 @@
-// Streams that stay open and tell of changes: subscriptions/listen of 2026-07-28. The server first acknowledges the part
-// of the wish that it serves; each notification carries the id of the request that opened the stream; an orderly end is
-// the result. A change that cannot leave because the client takes nothing waits, once for each address.
+// Streams that stay open and tell of changes: subscriptions/listen of 2026-07-28. The server first acknowledges the
+// part of the wish that it serves; each notification carries the id of the request that opened the stream; an orderly
+// end sends the result. While the client takes nothing, a change waits, once for each address.
 
 import { waitFor } from '../../../base/waiting.ts'
 import type { Caller } from '../../../caller.ts'
@@ -14,9 +14,9 @@ const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId'
 export const MOST_STREAMS = 32
 /** Addresses of one stream. */
 const MOST_ADDRESSES = 100
-/** What a timer of Node can count. */
+/** Longest time that a timer of Node can count. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
-/** Changes of one address within this time are told once. */
+/** Time in which the changes of one address are told once. */
 const PACE_MS = 100
 
 export interface Listeners {
@@ -24,10 +24,10 @@ export interface Listeners {
   listen(exchange: McpCall): Promise<MethodAnswer>
 }
 
-/** `stopping` ends every stream in order. */
+/** Returns the listeners; `stopping` ends every stream in order. */
 export function openListeners(changes: ChangeSource, stopping: AbortSignal): Listeners {
   const open = new Map<string, number>()
-  /** Runs `stream` as one of the credential's; false, at once, where it has too many. */
+  /** Runs `stream` as one of the credential's; resolves at once with false if the credential has too many. */
   const held = async (
     { caller, signal }: Pick<McpCall, 'caller' | 'signal'>,
     stream: (end: AbortSignal) => Promise<void>,
@@ -58,7 +58,7 @@ export function openListeners(changes: ChangeSource, stopping: AbortSignal): Lis
   }
 }
 
-/** A stream does not outlive its credential by more than a socket does (protocol.md#jwt). */
+/** Returns a signal that ends a stream when a socket of the credential would end too (protocol.md#jwt). */
 function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposable {
   const end = new AbortController()
   if (expiresAt === undefined) return { over: end.signal, [Symbol.dispose]: () => undefined }
@@ -70,7 +70,7 @@ function lifeOf({ expiresAt }: Caller): { readonly over: AbortSignal } & Disposa
 interface Told extends Listener {
   readonly wish: Wish
   readonly outlet: McpCall['outlet']
-  /** The subscription that each notification belongs to. */
+  /** Id of the subscription that each notification belongs to. */
   readonly _meta: object
 }
 
@@ -88,7 +88,7 @@ async function tellChanges(told: Told, changes: ChangeSource, end: AbortSignal):
   await waitFor(() => () => undefined, end)
 }
 
-/** Changes that are still to be told, each once. */
+/** Keeps the changes that the client has not got yet, each once. */
 function openWaiting(tell: (change: Change) => boolean) {
   const waiting = new Map<string, Change>()
   let started = false
@@ -106,7 +106,7 @@ function openWaiting(tell: (change: Change) => boolean) {
       waiting.set(change.kind === 'resource' ? change.uri : `${change.kind} list`, change)
       if (started) timer ??= setTimeout(flush, PACE_MS)
     },
-    /** Nothing may leave before the acknowledgement. */
+    /** Begins to tell; before the acknowledgement no change may leave. */
     start(): void {
       started = true
       if (waiting.size > 0) flush()

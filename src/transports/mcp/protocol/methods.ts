@@ -1,5 +1,6 @@
-// The methods of /mcp: for each its name, the eras that have it, and what it answers. The engine looks
-// methods up here and knows none by name.
+// The methods of /mcp: for each its name, the eras that have it, and its answer. The engine finds methods here and
+// knows none by name. Prompts, resources and completions come from the registry; their refusals are -32602 in every
+// era, and data.uri names an address without a resource (2026-07-28, resources).
 
 import type { Log } from '../../../base/log.ts'
 import type { Caller } from '../../../caller.ts'
@@ -19,9 +20,9 @@ export interface MethodParts {
   readonly serverInfo: ServerInfo
   readonly registry: Registry
   readonly log?: Log
-  /** Read anew for each caller. */
+  /** Returns the instructions, read anew for each caller. */
   readonly instructions: (caller: Caller) => string | undefined | Promise<string | undefined>
-  /** Aborted when the daemon stops: streams that would stay open end. */
+  /** Aborted when the daemon stops: open streams end. */
   readonly stopping: AbortSignal
 }
 
@@ -39,7 +40,7 @@ export function openMethods(parts: MethodParts, listeners: Listeners): ReadonlyM
         eras: ALL,
         cached: 'list',
         run: (exchange) => {
-          // All tools fit on one page, so no cursor was ever given out.
+          // All tools fit on one page, so the server never gave out a cursor.
           if (exchange.params['cursor'] !== undefined) return badParams('cursor is not one that this server gave out')
           return { result: { tools: tools.list(exchange) } }
         },
@@ -79,21 +80,18 @@ function handshakeMethods(parts: MethodParts): readonly (readonly [string, Metho
   return [
     ['initialize', { eras: HANDSHAKE, run: initialize }],
     ['ping', { eras: HANDSHAKE, run: () => ({ result: {} }) }],
-    // Nothing is kept between requests, so the level has no effect; clients ask for it all the same.
+    // No level is kept between requests, so the method has no effect; clients call it all the same.
     ['logging/setLevel', { eras: HANDSHAKE, run: setLevel }],
     ['server/discover', { eras: ['modern'], cached: 'list', run: discover }],
   ]
 }
-
-// The methods that hand out what the registry holds: prompts, resources and completions. What they refuse is
-// -32602 in every era; an address that leads nowhere is named in data.uri (2026-07-28, resources).
 
 /** Values of one completion (every revision: at most 100). */
 const MOST_VALUES = 100
 
 function promptMethods({ prompts }: Registry): readonly (readonly [string, Method])[] {
   const list = async (exchange: McpCall): Promise<MethodAnswer> => {
-    // All prompts fit on one page, so no cursor was ever given out.
+    // All prompts fit on one page, so the server never gave out a cursor.
     if (exchange.params['cursor'] !== undefined) return badCursor()
     return { result: { prompts: await prompts.list(exchange) } }
   }
@@ -151,7 +149,7 @@ async function readResource(resources: ResourceOffer, exchange: McpCall): Promis
   return (await resources.read(uri, exchange)) ?? noResource(uri)
 }
 
-/** Nothing is at `uri`; `sentence` says more where more is known. */
+/** Returns the refusal of a `uri` without a resource; `sentence` gives the reason if one is known. */
 export function noResource(uri: string, sentence?: string): MethodAnswer {
   const shown = uri.slice(0, 4096)
   return { refusal: handlerRefusal(RPC.invalidParams, sentence ?? `Resource not found: ${shown}`, { uri: shown }) }

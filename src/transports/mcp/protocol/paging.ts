@@ -1,5 +1,5 @@
-// Long lists in pages. A cursor says how many entries were told and which was the last, so that a list which
-// grows or loses entries between two pages goes on where it stood. Pure.
+// Long lists in pages. A cursor holds the number of entries before it and the last of them, so that a list which grows
+// or shrinks between two pages goes on at the same entry. Pure.
 
 export interface Page<T> {
   readonly items: readonly T[]
@@ -9,7 +9,7 @@ export interface Page<T> {
 /** Entries of one page. */
 export const PAGE = 100
 
-/** The page behind `cursor`; undefined where that is no cursor of ours. */
+/** Returns the page after `cursor`; undefined if that is no cursor of ours. */
 export function pageOf<T>(
   all: readonly T[],
   keyOf: (item: T) => string,

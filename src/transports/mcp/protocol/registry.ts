@@ -1,5 +1,5 @@
-// What a server offers, as the engine sees it: tools, prompts, resources, and what tells of their changes. The
-// product's is made from the catalogue (product.ts); the public suite's fixture is another (fixture/).
+// The offer of a server, as the engine sees it: tools, prompts, resources, and the source of their changes. The product
+// makes its offer from the catalogue (product.ts); the fixture of the public suite has another.
 
 import type { Caller } from '../../../caller.ts'
 import type { Choices } from './choices.ts'
@@ -10,7 +10,7 @@ import type { MessageOutlet, Progress } from './stream.ts'
 import type { NeedsAbility, NeedsInput, Talk } from './asking.ts'
 
 export interface Registry {
-  /** Declared at the handshake or by discover: only what is served in that era. */
+  /** Returns the capabilities served in that era, for the handshake or discover. */
   capabilities(era: Era): Readonly<Record<string, object>>
   readonly tools: ToolOffer
   readonly prompts: PromptOffer
@@ -19,11 +19,11 @@ export interface Registry {
 }
 
 export interface ToolOffer {
-  /** What the description of the server names. */
+  /** Returns the names for the description of the server. */
   names(caller: Caller, choices: Choices): readonly string[]
   /** Toolsets that a caller may choose. */
   readonly sets: readonly string[]
-  /** All of them; they fit on one page. */
+  /** Returns all tools; they fit on one page. */
   list(exchange: McpCall): readonly object[]
   call(exchange: McpCall): Promise<MethodAnswer>
 }
@@ -37,9 +37,9 @@ export interface PromptDescription {
 
 export interface PromptOffer {
   list(exchange: McpCall): Promise<readonly PromptDescription[]>
-  /** Undefined where there is no prompt of that name. */
+  /** Resolves with undefined if there is no prompt of that name. */
   get(name: string, args: Readonly<Record<string, string>>, exchange: McpCall): Promise<MethodAnswer | undefined>
-  /** Values for an argument that begin as `value` does. */
+  /** Resolves with values for an argument that begin with `value`. */
   complete(name: string, argument: CompletedArgument, exchange: McpCall): Promise<readonly string[]>
 }
 
@@ -63,14 +63,14 @@ export interface TemplateDescription extends Omit<ResourceDescription, 'uri'> {
 export interface ResourceOffer {
   list(cursor: string | undefined, exchange: McpCall): Promise<Page<ResourceDescription> | undefined>
   templates(exchange: McpCall): readonly TemplateDescription[]
-  /** Undefined where there is nothing at that address. */
+  /** Resolves with undefined if there is nothing at that address. */
   read(uri: string, exchange: McpCall): Promise<MethodAnswer | undefined>
   complete(template: string, argument: CompletedArgument, exchange: McpCall): Promise<readonly string[]>
-  /** Answers resources/subscribe of the older revisions, which have no channel here to tell of a change. */
+  /** True if it answers resources/subscribe of the older revisions, which have no channel here for changes. */
   readonly takesSubscribe?: true
 }
 
-/** What a listener wants to hear of (2026-07-28, subscriptions). */
+/** Changes that a listener wants to hear of (2026-07-28, subscriptions). */
 export interface Wish {
   readonly toolsListChanged?: true
   readonly promptsListChanged?: true
@@ -82,19 +82,17 @@ export type Change =
   { readonly kind: 'tools' | 'prompts' | 'resources' } | { readonly kind: 'resource'; readonly uri: string }
 
 export interface Listening extends AsyncDisposable {
-  /** What of the wish is served. */
+  /** Part of the wish that is served. */
   readonly granted: Wish
 }
 
-/** The client that wants to hear of changes. */
+/** The client that listens. */
 export type Listener = Pick<McpCall, 'caller' | 'requestId' | 'choices'>
 
 export interface ChangeSource {
   /** Calls `tell` for each change until disposed. */
   listen(wish: Wish, listener: Listener, tell: (change: Change) => void): Promise<Listening>
 }
-
-// What a method is and what it is handed: one request in its surroundings, and the forms of an answer.
 
 /** One request, as its handler sees it. */
 export interface McpCall {
@@ -104,13 +102,13 @@ export interface McpCall {
   readonly caller: Caller
   readonly requestId: string
   readonly choices: Choices
-  /** What goes ahead of the answer. */
+  /** Outlet for messages ahead of the answer. */
   readonly outlet: MessageOutlet
-  /** Undefined where the caller did not ask for it. */
+  /** Progress of the call; undefined if the caller did not ask for it. */
   readonly progress: Progress | undefined
-  /** Aborted when the caller cancels in the way its era has for that. */
+  /** Aborted when the caller cancels in the way of its era. */
   readonly signal: AbortSignal
-  /** For handlers that log, ask back or tell steps. */
+  /** Returns the talk, with which a handler logs, asks the client or reports steps. */
   talk(): Talk
 }
 
@@ -118,9 +116,9 @@ export type MethodAnswer = { readonly result: object } | { readonly refusal: Rpc
 
 export interface Method {
   readonly eras: readonly Era[]
-  /** Modern results of this method say how long they may be kept: lists a while, contents not at all. */
+  /** Kind of a modern result that tells how long a client may keep it: a list a while, contents not at all. */
   readonly cached?: 'list' | 'read'
-  /** May take a while or ask back: its answer can be a stream, with progress. */
+  /** True if the method may be slow or ask the client: its answer can be a stream, with progress. */
   readonly long?: true
   run(exchange: McpCall): MethodAnswer | Promise<MethodAnswer>
 }

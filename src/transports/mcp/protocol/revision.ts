@@ -1,6 +1,6 @@
-// Which protocol a message speaks (protocol.md#dialects): bare JSON-RPC without any handshake, a revision with the
-// initialize handshake (legacy), or 2026-07-28 and later, where each request names its revision (modern).
-// The body decides, the headers are checked against it afterwards. Pure.
+// Finds the protocol of a message (protocol.md#dialects): bare JSON-RPC without a handshake, a revision with the
+// initialize handshake (legacy), or 2026-07-28 and later, where each request names its revision (modern). The body
+// decides, then the headers are checked against it. Pure.
 
 import {
   entryRefusal,
@@ -15,30 +15,30 @@ import {
 
 export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
 export const MODERN_VERSIONS = ['2026-07-28'] as const
-/** Newest first, as the debug answer and the refusal of an unknown revision list them. */
+/** Revisions, newest first, as the debug answer and the refusal of an unknown revision list them. */
 export const PROTOCOL_VERSIONS: readonly string[] = [...MODERN_VERSIONS, ...LEGACY_VERSIONS]
 
-/** What a legacy caller who names no revision speaks: that header came later (2025-06-18, transports). */
+/** Revision of a legacy caller that names none: that header came later (2025-06-18, transports). */
 const ASSUMED_VERSION = '2025-03-26'
-/** The first revision whose clients take `structuredContent` and `outputSchema`. */
+/** First revision whose clients take `structuredContent` and `outputSchema`. */
 const STRUCTURED_SINCE = '2025-06-18'
 
 export const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
 
 export type Era = 'bare' | 'legacy' | 'modern'
 
-/** The headers that take part in the protocol, as they came, without white space around them. */
+/** Headers that belong to the protocol, as the client sent them, without white space around them. */
 export interface ProtocolHeaders {
   readonly version?: string
   readonly method?: string
   readonly name?: string
-  /** Accept names text/event-stream: only MCP clients do that. */
+  /** True if Accept names text/event-stream: only MCP clients do that. */
   readonly acceptsStream: boolean
 }
 
 export interface Speaker {
   readonly era: Era
-  /** The revision in force; undefined for a bare caller. */
+  /** Revision in force; undefined for a bare caller. */
   readonly version: string | undefined
 }
 
@@ -47,7 +47,7 @@ export function isModernVersion(version: string): boolean {
   return /^\d{4}-\d\d-\d\d$/.test(version) && version >= MODERN_VERSIONS[0]
 }
 
-/** The newest revision of the handshake era, answered to whoever asks for one that is unknown here. */
+/** Returns the newest revision of the handshake era to a client that asks for an unknown one. */
 export function negotiate(requested: string | undefined): string {
   return LEGACY_VERSIONS.find((version) => version === requested) ?? LEGACY_VERSIONS[0]
 }
@@ -56,13 +56,13 @@ export function takesStructured(speaker: Speaker): boolean {
   return speaker.version !== undefined && speaker.version >= STRUCTURED_SINCE
 }
 
-/** The revision that the body claims for itself: undefined where it claims none, whatever its type. */
+/** Returns the revision that the body claims, of any type; undefined if it claims none. */
 export function claimOf(params: Params): { readonly version: unknown } | undefined {
   const meta = params['_meta']
   return isObject(meta) && Object.hasOwn(meta, VERSION_KEY) ? { version: meta[VERSION_KEY] } : undefined
 }
 
-/** Who speaks; an RpcError where body and header cannot both be right, or the revision is unknown. */
+/** Returns the speaker; an RpcError if body and header contradict each other, or if the revision is unknown. */
 export function speakerOf(message: Message, headers: ProtocolHeaders): Speaker | RpcError {
   const carriesParams = message.kind === 'request' || message.kind === 'notification'
   const claim = carriesParams ? claimOf(message.params) : undefined
@@ -81,7 +81,7 @@ export function speakerOf(message: Message, headers: ProtocolHeaders): Speaker |
   return headers.acceptsStream ? { era: 'legacy', version: ASSUMED_VERSION } : { era: 'bare', version: undefined }
 }
 
-/** Before a body could be read only the headers can tell. */
+/** Returns the speaker by the headers alone, before the body could be read. */
 export function speakerOfHeaders(headers: ProtocolHeaders): Speaker {
   const speaker = speakerOf({ kind: 'response', id: null, result: undefined }, headers)
   return 'era' in speaker ? speaker : { era: 'legacy', version: undefined }
@@ -106,22 +106,22 @@ function unknownVersion(requested: string): RpcError {
   )
 }
 
-// What every modern request must carry (2026-07-28, basic and streamable-http): the envelope in
-// `params._meta`, and headers that repeat parts of the body for gateways. Checked in the ladder's order:
-// envelope -32602, revision -32022, headers -32020; only a header that names another revision than the body
-// comes before the revision itself (server-stateless of the public suite). Pure.
-
 const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
 const CLIENT_KEY = 'io.modelcontextprotocol/clientInfo'
 
-/** The field of `params` that `Mcp-Name` repeats, by method. */
+/** Field of `params` that `Mcp-Name` repeats, by method. */
 export const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
   ['tools/call', 'name'],
   ['prompts/get', 'name'],
   ['resources/read', 'uri'],
 ])
 
-/** The first rung that a modern message fails, or undefined. */
+/**
+ * Returns the first rung that a modern message fails, or undefined. A modern request has an envelope in `params._meta`,
+ * and headers that repeat parts of the body (2026-07-28, basic and streamable-http). Order: envelope -32602, revision
+ * -32022, headers -32020; a header that contradicts the body's revision comes before the revision (server-stateless of
+ * the public suite).
+ */
 export function checkModern(message: RpcRequest | RpcNotification, headers: ProtocolHeaders): RpcError | undefined {
   if (message.kind === 'notification') return checkNotification(message, headers)
   const { params } = message
@@ -175,7 +175,7 @@ function checkHeaders(message: RpcRequest, headers: ProtocolHeaders): RpcError |
   )
 }
 
-/** The revision says nothing about headers of notifications; what came must at least agree. */
+/** Checks a notification: the revision demands no headers there, but headers that came must agree. */
 function checkNotification(message: RpcNotification, headers: ProtocolHeaders): RpcError | undefined {
   const claim = claimOf(message.params)
   const method = headers.method === undefined ? undefined : compare('Mcp-Method', headers.method, message.method)
@@ -184,7 +184,7 @@ function checkNotification(message: RpcNotification, headers: ProtocolHeaders): 
   return contradiction(message.params, headers) ?? checkVersion(message.params) ?? method
 }
 
-/** A header and a claim that name different revisions: whichever is known here, one of them is wrong. */
+/** Returns a refusal if header and body name different revisions: one of them is wrong, known here or not. */
 function contradiction(params: Params, headers: ProtocolHeaders): RpcError | undefined {
   return headers.version === undefined
     ? undefined
@@ -203,7 +203,7 @@ function compareName(header: string | undefined, expected: string): RpcError | u
   return compare('Mcp-Name', decoded, expected)
 }
 
-/** Values that are not plain ASCII travel as `=?base64?…?=`, the markers in exactly this spelling. */
+/** Decodes a value: one that is not plain ASCII travels as `=?base64?…?=`, with exactly these markers. */
 function decodeHeader(value: string): string | undefined {
   const encoded = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value)?.[1]
   if (encoded === undefined) return /^[\t\x20-\x7e]*$/.test(value) && !value.startsWith('=?base64?') ? value : undefined
@@ -211,7 +211,7 @@ function decodeHeader(value: string): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(encoded, 'base64'))
   } catch {
-    return undefined // not UTF-8
+    return undefined // the value is not UTF-8
   }
 }
 

@@ -1,26 +1,26 @@
-// The calls in progress of callers who cancel by a message of its own (notifications/cancelled): no session
-// joins the two requests, so they are found by credential and request id. Ids of different clients of one
-// credential collide, hence a cancellation counts only where one call matches, or one of those whose client still waits
-// for the answer: clients that give up a call without a word leave others of the same id behind. The Go SDK closes its
-// request before it sends the cancellation; so where no client waits, the call that was left last is meant.
+// Calls in progress of callers that cancel by a message (notifications/cancelled). No session joins the two requests,
+// so a call is found by credential and request id. Ids of different clients of one credential collide; hence a
+// cancellation counts only if it matches one call, or one whose client still waits: clients that give up silently leave
+// calls of the same id. The Go SDK closes its request before it sends the cancellation; so if no client waits, the call
+// that was left last is cancelled.
 
 import type { Caller } from '../../../caller.ts'
 import { isObject, type Params, type RequestId } from './json-rpc.ts'
 
 export interface RunningCalls {
-  /** Registers a call; disposing the handle forgets it. `closed`: aborted once its client has left. */
+  /** Registers a call; disposing the handle removes it. `closed` aborts when the client has left. */
   begin(caller: Caller, id: RequestId, closed: AbortSignal): RunningCall
-  /** Cancels the call that is meant. `several`: nothing was cancelled, since it could be any of them. */
+  /** Cancels the matching call. `several`: nothing was cancelled, since more than one call matches. */
   cancel(caller: Caller, params: Params): 'cancelled' | 'unknown' | 'several'
   readonly size: number
 }
 
 export interface RunningCall extends Disposable {
-  /** Aborted by the cancellation, never by a connection that drops (protocol.md#dialects). */
+  /** Aborted by the cancellation, never by a lost connection (protocol.md#dialects). */
   readonly signal: AbortSignal
 }
 
-/** Calls kept; one beyond runs all the same but cannot be cancelled. Twice the default concurrency limit. */
+/** Calls kept: twice the default concurrency limit. A call beyond runs all the same but cannot be cancelled. */
 const MOST_CALLS = 1024
 
 export function openRunningCalls(): RunningCalls {
@@ -64,7 +64,7 @@ export function openRunningCalls(): RunningCalls {
 }
 
 interface Client {
-  /** ms, monotonic; undefined while it waits for the answer. */
+  /** Time when the client left (ms, monotonic); undefined while the client waits for the answer. */
   leftAt: number | undefined
 }
 
@@ -72,7 +72,7 @@ function lastLeft<T>(all: readonly (readonly [T, Client])[]): readonly [T, Clien
   return all.toSorted(([, a], [, b]) => (b.leftAt ?? 0) - (a.leftAt ?? 0))[0]
 }
 
-/** The id with its type: 1 and "1" are two ids. */
+/** Returns the id with its type: 1 and "1" are two ids. */
 function keyOf(caller: Caller, id: RequestId): string {
   return `${caller.id}\n${typeof id}\n${id}`
 }

@@ -1,27 +1,27 @@
-// What a server must remember between asking a client and its next try, kept by the client itself: encrypted
-// and authenticated, bound to the caller and to what was called, and over after some minutes (2026-07-28,
-// multi round-trip requests). The key lives as long as the daemon.
+// State of the server between a question to the client and the next try, kept by the client itself: encrypted and
+// authenticated, bound to the caller and to the call, and expired after some minutes (2026-07-28, multi round-trip
+// requests). The key lives as long as the daemon.
 
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
 import { freshRandom } from '../../../base/fresh-random.ts'
 import { LongText } from '../../../base/long-text.ts'
 
-/** Long enough for a person to decide. */
+/** Life of a state, in ms: long enough for a person to decide. */
 export const STATE_TTL_MS = 600_000
 const KEY_BYTES = 32
-/** New for each state: machines resumed from one snapshot share the key, and must never share this (C-05). */
+/** Bytes new for each state: machines resumed from one snapshot share the key, and must never share these (C-05). */
 const IV_BYTES = 12
 const TAG_BYTES = 16
-/** Longest state that is looked at, in characters. */
+/** Longest state that is opened, in characters. */
 const LONGEST = 64 * 1024
 
 export interface Seal {
   close(state: object, binding: string): string
-  /** Undefined where it is not ours, was changed, has expired, or belongs to another caller or call. */
+  /** Returns undefined if the state is not ours, was changed, has expired, or belongs to another caller or call. */
   open(sealed: string, binding: string): object | undefined
 }
 
-/** `now` in ms since the epoch. */
+/** Returns a seal. `now` in ms since the epoch. */
 export function openSeal(now: () => number = Date.now): Seal {
   let key: Buffer | undefined
   const secret = (): Buffer => (key ??= freshRandom(KEY_BYTES))
@@ -34,7 +34,7 @@ export function openSeal(now: () => number = Date.now): Seal {
       return Buffer.concat([iv, cipher.getAuthTag(), bytes]).toString('base64url')
     },
     open(sealed, binding) {
-      // Strictly: Buffer would skip what is not base64url.
+      // The check is strict, because Buffer skips characters that are not base64url.
       if (sealed.length > LONGEST || !/^[\w-]+$/.test(sealed)) return undefined
       const bytes = Buffer.from(sealed, 'base64url')
       if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString('base64url') !== sealed) return undefined
@@ -47,13 +47,13 @@ export function openSeal(now: () => number = Date.now): Seal {
         const { until, state } = JSON.parse(text) as { until: number; state: object } // authentic, so as closed above
         return now() <= until ? state : undefined
       } catch {
-        return undefined // final() has found that it is not authentic
+        return undefined // final() found that it is not authentic
       }
     },
   }
 }
 
-/** Names one call of one caller; undefined where what was called is too deep to be named. */
+/** Returns a name for one call of one caller; undefined if the parameters are nested too deep. */
 export function bindingOf(callerId: string, method: string, called: unknown): string | undefined {
   const text = canonical(called, 0)
   if (text === undefined) return undefined
@@ -65,7 +65,7 @@ export function bindingOf(callerId: string, method: string, called: unknown): st
 
 const DEEPEST = 64
 
-/** JSON with sorted keys: a client may write the same arguments in another order. */
+/** Returns JSON with sorted keys: a client may write the same arguments in another order. */
 function canonical(value: unknown, depth: number): string | undefined {
   if (depth > DEEPEST) return undefined
   if (value instanceof LongText) return createHash('sha256').update(value.bytes).digest('base64url')

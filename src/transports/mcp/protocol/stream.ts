@@ -1,7 +1,6 @@
-// The answer to one POST as a stream of server-sent events. It opens when the engine has something to say
-// ahead of the answer, or when the answer takes longer than a second; until then the answer is plain JSON.
-// No event ids: nothing is kept for a client that comes back. A client that leaves or
-// takes nothing is no event of ours: what is written to it then is dropped.
+// Answers one POST with a stream of server-sent events. It opens when the engine has a message ahead of the answer, or
+// when the answer takes longer than a second; until then the answer is plain JSON. Events have no ids: the daemon keeps
+// nothing for a client that comes back. Bytes for a client that leaves or takes nothing are dropped; that is no error.
 
 import type { ServerResponse } from 'node:http'
 import { jsonOf } from '../../../base/json-text.ts'
@@ -10,7 +9,7 @@ import { sendPieces } from '../../reply.ts'
 import { type Reply, type RequestId, type Params, isObject } from './json-rpc.ts'
 import { wirePieces } from './wire.ts'
 
-/** Unsent bytes beyond which notifications are dropped: they only tell what is going on, or are told again. */
+/** Unsent bytes above which notifications are dropped: they only report progress, or are told again. */
 const UNSENT = 1024 * 1024
 
 const STREAM = {
@@ -27,7 +26,7 @@ export class ReplyStream implements MessageOutlet, Disposable {
   #keepAlive: NodeJS.Timeout | undefined
   #opened = false
 
-  /** `accepted`: the caller takes an event stream. */
+  /** `accepted`: true if the caller takes an event stream. */
   constructor(response: ServerResponse, headers: Readonly<Record<string, string>>, accepted: boolean) {
     this.#response = response
     this.#headers = headers
@@ -67,7 +66,7 @@ export class ReplyStream implements MessageOutlet, Disposable {
     return true
   }
 
-  /** The answer, which is the last event. Only on an open stream. */
+  /** Sends the answer as the last event. Only for an open stream. */
   async end(reply: Reply): Promise<void> {
     this[Symbol.dispose]()
     if (!this.#response.destroyed) await sendPieces(this.#response, lastEvent(reply))
@@ -79,17 +78,14 @@ export class ReplyStream implements MessageOutlet, Disposable {
   }
 }
 
-/** JSON has no line breaks of its own, so one `data` line holds it, however long. */
+/** Yields the last event. JSON has no line breaks, so one `data` line holds it, however long. */
 function* lastEvent(reply: Reply): Generator<string | Uint8Array> {
   yield 'event: message\ndata: '
   yield* wirePieces(reply)
   yield '\n\n'
 }
 
-// What leaves ahead of an answer: notifications, and questions to clients of the older revisions. The engine
-// speaks to this; reply-stream.ts is the one that writes to a socket.
-
-/** An answer within this time, in ms, is plain JSON. */
+/** Time, in ms, within which an answer is plain JSON. */
 export const LATE_MS = 1000
 
 interface Notification {
@@ -98,19 +94,22 @@ interface Notification {
   readonly params: object
 }
 
-/** A question of ours; its id is ours too. */
+/** A question of the daemon to a client of the older revisions; its id is the daemon's too. */
 export interface Question extends Notification {
   readonly id: RequestId
 }
 
+/**
+ * Messages ahead of an answer: notifications and questions. The engine writes to it; ReplyStream sends to the socket.
+ */
 export interface MessageOutlet {
-  /** False where this caller takes no event stream, or has left: nothing but the answer reaches it. */
+  /** False if the caller takes no event stream, or has left: then only the answer reaches it. */
   readonly streams: boolean
-  /** From now on the answer may become a stream: it does when it takes longer than a second. */
+  /** Allows the answer to become a stream: it does when it takes longer than a second. */
   offer(): void
-  /** Makes the answer a stream, at once. Nothing happens where the caller takes none. */
+  /** Makes the answer a stream at once. Has no effect if the caller takes none. */
   open(): void
-  /** Sends a message, opening the stream; false where it did not leave. */
+  /** Sends a message and opens the stream; false if the message did not leave. */
   send(message: Notification): boolean
 }
 
@@ -118,26 +117,27 @@ export function notification(method: string, params: object): Notification {
   return { jsonrpc: '2.0', method, params }
 }
 
-// Progress of one call, for a caller who gave a token: a notification once the call takes longer than a second, and
-// then at least one a second, with a value that only rises. Before that there is none, so that the answer of a short
-// call can be plain JSON, which no client bounds as it does an event. A call that says nothing of itself still shows
-// that it is alive: clients prolong their patience with each notification.
-
+/**
+ * Progress of one call, for a caller that gave a token: a notification once the call takes longer than a second, then
+ * at least one a second, with a rising value. A shorter call sends none, so that its answer can be plain JSON, which no
+ * client bounds as it does an event. A call that reports nothing still shows that it is alive: clients wait longer
+ * after each notification.
+ */
 export interface Progress extends Disposable {
-  /** Takes what says where the call stands; it is asked for each notification. */
+  /** Registers the function that says how far the call is; it is called for each notification. */
   report(standing: () => string | undefined): void
-  /** A step of a known number, told at once; from then on only steps are told. */
+  /** Reports a step of a known number at once; from then on only steps are reported. */
   step(done: number, total: number, message?: string): void
 }
 
 type ProgressToken = string | number
 
-/** Below a second, so that a timer which is late still keeps it. */
+/** Time between notifications, in ms: below a second, so that a late timer still keeps it. */
 const TICK_MS = 800
 /** Longest message, in characters. */
 const MESSAGE = 200
 
-/** The token of a request, if it has one that is fit to be echoed. */
+/** Returns the token of a request if it is fit to be echoed. */
 export function progressToken(params: Params): ProgressToken | undefined {
   const token = isObject(params['_meta']) ? params['_meta']['progressToken'] : undefined
   return typeof token === 'string' || Number.isSafeInteger(token) ? (token as ProgressToken) : undefined

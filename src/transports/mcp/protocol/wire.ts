@@ -1,10 +1,10 @@
-// A reply on its way out. The text of a tool result is itself JSON, so long results need that JSON escaped
-// once more: here it is done piece by piece, from the same pieces that `structuredContent` is made of, so
-// that a listing of many megabytes is never one string and never holds the loop (protocol.md#results). Pure.
+// Writes a reply in pieces. The text of a tool result is itself JSON, so a long result needs that JSON escaped once
+// more. The escaping takes the same pieces of which `structuredContent` is made, so that a listing of many megabytes is
+// never one string and never holds the event loop (protocol.md#results). Pure.
 
 import { jsonInside, jsonOf, JsonText, jsonPieces } from '../../../base/json-text.ts'
 
-/** Stands where a string belongs: the compact JSON of `value`, as text. */
+/** Value in the place of a string: the compact JSON of `value`, as text. */
 export class JsonAsText {
   readonly value: object
   constructor(value: object) {
@@ -12,16 +12,16 @@ export class JsonAsText {
   }
 }
 
-/** Characters that are escaped in one go: some 0.2 ms. */
+/** Characters that are escaped at once: some 0.2 ms. */
 const SLICE = 32 * 1024
 
-/** Characters that are rendered in one go at most: some 1 ms. */
+/** Characters that are rendered at once at most: some 1 ms. */
 const LONG_TEXT = 256 * 1024
 
-/** JsonAsText stands at reply.result.content[n].text and nowhere deeper. */
+/** Depth of JsonAsText: it stands at reply.result.content[n].text and nowhere deeper. */
 const DEEPEST = 4
 
-/** The JSON of a reply in pieces. */
+/** Yields the JSON of a reply in pieces. */
 export function* wirePieces(value: unknown, depth = 0): Generator<string | Uint8Array> {
   if (value instanceof JsonAsText) {
     yield '"'
@@ -48,7 +48,7 @@ export function* wirePieces(value: unknown, depth = 0): Generator<string | Uint8
   }
 }
 
-/** True where a reply must leave in pieces, because text that is rendered late stands in it. */
+/** True if a reply must leave in pieces, because it has text that is rendered late. */
 export function isLongReply(reply: { readonly result?: object }): boolean {
   const contents = reply.result !== undefined && 'contents' in reply.result ? reply.result.contents : undefined
   if (Array.isArray(contents)) return contents.some((one: object) => Object.values(one).some(isLongText))
@@ -56,17 +56,17 @@ export function isLongReply(reply: { readonly result?: object }): boolean {
   return Array.isArray(content) && content.some((block: { text?: unknown }) => block.text instanceof JsonAsText)
 }
 
-/** Contents of a resource: rendered by a worker, or too long to be rendered in one go. */
+/** True for contents of a resource that a worker rendered, or that are too long to render at once. */
 function isLongText(value: unknown): boolean {
   return value instanceof JsonText || (typeof value === 'string' && value.length > LONG_TEXT)
 }
 
-/** JSON text as the inside of a JSON string. */
+/** Yields JSON text as the inside of a JSON string. */
 export function* escaped(pieces: Iterable<string | Uint8Array>): Generator<string> {
   const decoder = new TextDecoder()
   let text = ''
   for (const part of slices(pieces)) {
-    // A character may be split between two chunks of bytes: the decoder keeps its beginning.
+    // Two chunks of bytes may share a character: the decoder keeps its beginning.
     text += typeof part === 'string' ? part : decoder.decode(part, { stream: true })
     if (text.length < SLICE) continue
     yield jsonInside(text)
@@ -90,7 +90,7 @@ function* slices(pieces: Iterable<string | Uint8Array>): Generator<string | Uint
   }
 }
 
-/** Never ends between the halves of a surrogate pair, which would escape each of them. */
+/** Returns an end that never splits a surrogate pair, whose halves would be escaped one by one. */
 function wholeCharacters(text: string, end: number): number {
   const unit = text.charCodeAt(end - 1)
   return unit >= 0xd800 && unit <= 0xdbff ? end + 1 : end

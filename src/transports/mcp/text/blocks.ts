@@ -1,6 +1,6 @@
-// blocksResult(blocks, call): an answer of content blocks as a tool result. The blocks are handed on as they are, so that an
-// image stays one; text that is too long loses its end, what cannot be cut is named instead, and structured content
-// stays where the whole fits. In the format `text` the text has its length, and structured content is left out. Pure.
+// blocksResult(blocks, call): turns content blocks into a tool result. A block is sent unchanged, so an image stays an
+// image. Long text loses its end, a block that cannot be cut is named instead, and structured content stays if the
+// whole fits. The format `text` bounds the text and leaves structured content out. Pure.
 
 import { jsonBytes } from '../../../base/json-size.ts'
 import type { Blocks, ContentBlock, Fields } from '../../../operation.ts'
@@ -15,12 +15,12 @@ export interface BlocksResult {
 
 export interface BlocksCall {
   readonly format: 'json' | 'text'
-  /** The caller takes structured content. */
+  /** True if the caller takes structured content. */
   readonly structured: boolean
   readonly budget: Budget
 }
 
-/** For the names of the fields, an id, the marks of what is left out, and escapes. */
+/** Bytes for the names of the fields, an id, the marks of parts that are left out, and escapes. */
 const ENVELOPE = 4096
 
 export function blocksResult(answer: Blocks, { format, structured, budget }: BlocksCall): BlocksResult {
@@ -52,7 +52,7 @@ function isEmpty(block: ContentBlock): boolean {
   return block.type === 'text' && (block['text'] === '' || typeof block['text'] !== 'string')
 }
 
-/** The block, in at most about `most` bytes where it is text and `room` where it is something else. */
+/** Returns the block in at most about `most` bytes if it is text, else in at most `room` bytes. */
 function fit(block: ContentBlock, most: number, room: number): ContentBlock {
   const words = block['text']
   if (block.type !== 'text' || typeof words !== 'string') {
@@ -63,7 +63,7 @@ function fit(block: ContentBlock, most: number, room: number): ContentBlock {
     )
   }
   if (jsonBytes(words) <= most) return block
-  // Escapes make text longer by a factor that differs from place to place, so the cut is tried until it fits.
+  // Escapes lengthen text by a factor that differs from place to place, so the loop cuts until it fits.
   let end = Math.min(words.length, most)
   while (end > 0 && jsonBytes(words.slice(0, end)) > most) end = Math.floor(end * 0.8)
   return {

@@ -1,8 +1,8 @@
-// Lines of a program's output as a terminal would leave them: without escape sequences, with the last state of what was
-// drawn over itself, without control characters. A device control or title that runs over several lines is left out of
-// all of them. Pure and linear.
+// Lines of a program's output as a terminal would leave them: without escape sequences and control characters, and with
+// the last state of text that was drawn over. A device control or title over several lines is removed from all of them.
+// Pure and linear.
 
-/** Everything below space but tab, DEL, and C1. */
+/** Characters below space but tab, DEL, and C1. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const SUSPECT = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/
 // oxlint-disable-next-line no-control-regex
@@ -11,10 +11,10 @@ const ENDS_STRING = /[\x07\x18\x1a\x1b\x9c]/g
 const PLAIN = /[^\x00-\x1f\x7f-\x9f]+/y
 /** Parameters, intermediates and the final character of a control sequence (ECMA-48); a line's end cuts it off. */
 const CONTROL = /([0-?]*)([ -/]*)([@-~]?)/y
-/** What follows an escape that opens neither a control sequence nor a string. */
+/** Characters after an escape that opens neither a control sequence nor a string. */
 const SHORT = /[ -/]*[0-~]?/y
 
-/** What opens a string after an escape, and the same as one character of C1. */
+/** Characters that open a string after an escape, and the same as one character of C1. */
 const OPENS: Readonly<Record<string, 'title' | 'device'>> = {
   ']': 'title',
   P: 'device',
@@ -28,18 +28,18 @@ const OPENS: Readonly<Record<string, 'title' | 'device'>> = {
   '\x9f': 'device',
 }
 
-/** Characters that an open string may hide of the lines after its own: more than an image has; then lines show again. */
+/** Characters of later lines that an open string may hide, more than an image has; then lines show again. */
 const MOST_HIDDEN = 256 * 1024
 
-/** `line` comes without its line feed, and stands alone. */
+/** Returns the cleaned line. `line` has no line feed and stands alone. */
 export function cleanLine(line: string): string {
   return SUSPECT.test(line) ? new Cleaner().clean(line, false) : line
 }
 
-/** The lines of one text, each without its line feed. */
+/** Returns the cleaned lines of one text, each without its line feed. */
 export function cleanLines(lines: readonly string[]): string[] {
   const cleaner = new Cleaner()
-  // A string that nothing ends must not hide the rest: so the last line in which one may end is looked for first.
+  // A string without an end must not hide the rest, so the last line that can end one is found first.
   const last = lines.findLastIndex((line) => line.search(ENDS_STRING) !== -1)
   return lines.map((line, i) => (cleaner.open || SUSPECT.test(line) ? cleaner.clean(line, i < last) : line))
 }
@@ -55,7 +55,7 @@ class Cleaner {
     return this.#string !== undefined
   }
 
-  /** `more`: a later line may end what this one opens. */
+  /** Returns the cleaned line. `more`: true if a later line may end a string that this one opens. */
   clean(line: string, more: boolean): string {
     this.#line = line
     this.#at = 0
@@ -102,7 +102,7 @@ class Cleaner {
     this.#hidden = 0
   }
 
-  /** Up to what ends the string: BEL only a title; an escape that is no terminator begins something else. */
+  /** Skips to the end of the string. BEL ends only a title; an escape that is no terminator begins another sequence. */
   #skipString(): void {
     ENDS_STRING.lastIndex = this.#at
     const found = ENDS_STRING.exec(this.#line)
@@ -127,15 +127,16 @@ class Cleaner {
   }
 }
 
-// One line of a terminal as cells: what is written goes where the cursor is, and over what is there. Only what moves or
-// edits within the line counts. The work of edits is bounded, so that no input takes more than a moment. Pure.
-
-/** How far beyond its text the cursor of a line may move: wider than any window. */
+/** Cells beyond its text to which the cursor of a line may move: wider than any window. */
 const WIDEST = 1024
-/** Cells that edits of one line may move or clear; later edits are passed over. */
+/** Cells that edits of one line may move or clear; later edits are ignored. */
 const MOST_WORK = 4_000_000
 const TAB = 8
 
+/**
+ * One line of a terminal as cells: a character goes to the cursor, over the old one. Only controls that move or edit
+ * within the line count. The work of edits is bounded, so that no input takes more than a moment. Pure.
+ */
 class LineCells {
   #cells: string[] = []
   #at = 0
@@ -146,7 +147,7 @@ class LineCells {
     this.#cells[this.#at++] = character
   }
 
-  /** At the end of the text it stays a tab, which is shorter; before, it moves the cursor. */
+  /** Writes a tab at the end of the text, where it is shorter than spaces; before the end, moves the cursor. */
   tab(): void {
     if (this.#at >= this.#cells.length) this.write('\t')
     else this.#moveTo((Math.floor(this.#at / TAB) + 1) * TAB)
@@ -160,7 +161,7 @@ class LineCells {
     this.#moveTo(this.#at - 1)
   }
 
-  /** A control sequence by its final character; `count` is its parameter, undefined where it has none. */
+  /** Runs a control sequence by its final character; `count` is its parameter, undefined if it has none. */
   control(final: string, count: number | undefined): void {
     const some = Math.max(count ?? 1, 1)
     switch (final) {

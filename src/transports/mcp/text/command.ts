@@ -1,5 +1,5 @@
-// A command for a model: one line on how it stands, then its output, beginning and end where it is long, with
-// the exact bytes that were left out and the call that shows them. Pure.
+// A command for a model: one line on its state, then its output. Long output shows its beginning and end, names the
+// exact bytes that were left out, and gives the call that shows them. Pure.
 
 import { bothEnds, fitting, joined, lengthOf, linesOf, type OutputLine } from './lines.ts'
 import {
@@ -20,7 +20,7 @@ import {
 type Stream = 'stdout' | 'stderr'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
-/** What each stream has for itself; what one does not use, the other may. */
+/** Characters that each stream has for itself; the other stream may use the rest. */
 const LEAST = ROOM / 4
 
 const TOLD = ['success', 'command', 'stdout', 'stderr', 'stdout_tail', 'stderr_tail']
@@ -39,8 +39,9 @@ export function commandView({ body, more }: Subject): View {
 
 interface Parts {
   readonly stream: Stream
+  /** Lines of both parts; none begins before the part that REST left out and ends after it. */
   readonly lines: readonly OutputLine[]
-  /** Where the part that REST left out lies among the lines: none begins before it and ends behind it. */
+  /** Bytes of the whole stream. */
   readonly total: number
   readonly begin: number
 }
@@ -83,7 +84,7 @@ function leftOut(stream: Stream, from: number, to: number, more: string, body: B
   return `[left out: bytes ${from}-${to} of ${stream}, ${grouped(to - from)} bytes; ${next} shows them]`
 }
 
-/** One stream from an offset on. */
+/** Shows one stream from an offset on. */
 function rangeView(body: Body, nextOffset: number, more: string): View {
   const stream: Stream = typeof body['stdout'] === 'string' ? 'stdout' : 'stderr'
   const from = countOf(body, 'offset') ?? 0
@@ -117,7 +118,7 @@ function readablePart(body: Body, stream: Stream, to: number): { text: string; t
     : { text: joined(lines.slice(0, fit)), to: last.to }
 }
 
-/** Four characters of base64 are three bytes. */
+/** Returns whole groups of four characters of base64, which are three bytes each. */
 function exactPart(body: Body, stream: Stream, to: number): { text: string; to: number } {
   const text = textOf(body, stream)
   const kept = ROOM - (ROOM % 4)

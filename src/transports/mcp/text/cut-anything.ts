@@ -1,15 +1,15 @@
-// A body of any form in at most so many bytes of JSON: its longest parts lose their ends, and it says so. Pure.
+// Cuts a body of any form to a number of bytes of JSON: its longest parts lose their ends, and it says so. Pure.
 
 import { fittingItems, headOf, jsonBytes } from '../../../base/json-size.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** For the marks that say what was cut. */
+/** Bytes for the marks that name the cut parts. */
 const MARKS = 200
-/** Parts no longer than this stay as they are. */
+/** Bytes of a part that stays uncut. */
 const SMALL = 64
 
-/** `truncated`, `left_out` (items of lists) and `<field>_truncated` say what is missing. */
+/** Returns the body, cut to `room`; `truncated`, `left_out` (items of lists) and `<field>_truncated` name the loss. */
 export function cutAnything(body: Fields, room: number): Fields {
   const loss = { items: 0 }
   const short = cutFields(body, room - MARKS, loss)
@@ -23,7 +23,7 @@ interface Loss {
   items: number
 }
 
-/** The longest field gives first, down to the length of the next one or to what is needed. */
+/** Cuts the longest field first, as far as needed, then the next one. */
 function cutFields(fields: Fields, room: number, loss: Loss): Fields {
   let over = jsonBytes(fields) - room
   if (over <= 0) return fields

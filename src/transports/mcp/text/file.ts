@@ -1,5 +1,5 @@
-// A file for a model: one line on what is shown and what there is, then the lines, then the call for the
-// rest. Images come as images, other binaries as their type and size. Pure.
+// A file for a model: one line on the shown part and the whole, then the lines, then the call for the rest. Images are
+// sent as images, other binaries as their type and size. Pure.
 
 import {
   counted,
@@ -52,7 +52,10 @@ function linesView({ body, asked, more, moreOfLine }: Subject, path: string, siz
     TOLD,
   )
 
-  /** Characters, as a number before the line is no part of the file; in lines, as each is cut for a model again. */
+  /**
+   * Returns the command for the rest of a line, from a character on: the line's number is no part of the file. It
+   * prints lines of 1,000 characters, because the daemon cuts long ones for a model again.
+   */
   function restOfLine(): string | undefined {
     // A command is text: it cannot name a path that is not UTF-8.
     if (long === -1 || moreOfLine === undefined || body['path_base64'] !== undefined) return undefined
@@ -104,8 +107,7 @@ function fitting(lines: readonly string[]): number {
   return over === -1 ? lines.length : over
 }
 
-// What was changed, in one sentence. Pure.
-
+/** Says in one sentence what was changed. Pure. */
 export function writtenView({ body }: Subject): View {
   const size = countOf(body, 'size') ?? 0
   const inPlace =

@@ -1,12 +1,12 @@
-// Output as lines that know which bytes of the stream they are, so that what is left out between the
-// beginning and the end can be named to the byte. Pure.
+// Output as lines with their byte offsets in the stream, so that the part left out between the beginning and the end
+// can be named to the byte. Pure.
 
 import { cleanLines } from './clean-line.ts'
 import { cutAt, LINE_CHARACTERS } from './view.ts'
 
 export interface OutputLine {
   readonly text: string
-  /** Bytes of the stream, the line feed included. */
+  /** Offset of the line's first byte in the stream; `to` includes the line feed. */
   readonly from: number
   readonly to: number
 }
@@ -15,13 +15,13 @@ export interface Stretch {
   readonly text: string
   /** Offset of its first byte. */
   readonly from: number
-  /** Offset behind its last byte, where that is known better than by counting on from the first. */
+  /** Offset after its last byte, if that is known better than by counting from the first. */
   readonly to?: number
-  /** Some characters stand for bytes that were not UTF-8: how many is not known, but at least one each. */
+  /** True if characters stand for bytes that were not UTF-8: their number is not known, but is at least one each. */
   readonly lossy: boolean
 }
 
-/** The lines of a stretch as a model reads them. */
+/** Returns the lines of a stretch as a model reads them. */
 export function linesOf(stretch: Stretch): OutputLine[] {
   const raw = stretch.text.split('\n')
   if (raw.at(-1) === '') raw.pop()
@@ -37,7 +37,7 @@ export function linesOf(stretch: Stretch): OutputLine[] {
   })
 }
 
-/** Never more than there are: what is said to be left out may then overlap what is shown, but hides nothing. */
+/** Returns at most the true number: the bytes named as left out may overlap the shown ones, but none are hidden. */
 function bytesOf(line: string, lossy: boolean): number {
   const bytes = Buffer.byteLength(line)
   return lossy ? bytes - 2 * (line.split('\ufffd').length - 1) : bytes
@@ -53,7 +53,7 @@ export interface Ends {
   readonly tail: readonly OutputLine[]
 }
 
-/** As many lines from both ends as fit in `room` characters; two thirds of it for the end, where failures sit. */
+/** Returns as many lines from both ends as fit in `room` characters; two thirds for the end, where failures stand. */
 export function bothEnds(lines: readonly OutputLine[], room: number): Ends {
   if (lengthOf(lines) <= room) return { head: lines, tail: [] }
   const first = fitting(lines, Math.floor(room / 3))
@@ -66,7 +66,7 @@ export function lengthOf(lines: readonly OutputLine[]): number {
   return lines.reduce((sum, line) => sum + line.text.length + 1, 0)
 }
 
-/** How many of the first lines fit. */
+/** Returns how many of the first lines fit. */
 export function fitting(lines: readonly OutputLine[], room: number): number {
   let used = 0
   const over = lines.findIndex((line) => (used += line.text.length + 1) > room)

@@ -1,6 +1,6 @@
-// A listing for a model: one line on what is shown, then a line for each entry by its path below the directory, as a tree
-// is walked. Where there is too much, what is deepest gives first, so that every entry of the top is there, and the call
-// that shows the next part is named. Pure.
+// A listing for a model: one line on the shown part, then a line for each entry by its path below the directory, in the
+// order of the tree. If there are too many, the deepest entries go first, so that every entry of the top stays, and the
+// call that shows the next part is named. Pure.
 
 import {
   counted,
@@ -19,13 +19,13 @@ import {
 } from './view.ts'
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
-/** Of one file's content, where contents were asked for. */
+/** Characters of one file's content, if contents were asked for. */
 const CONTENT_CHARACTERS = 8_000
 
 interface Line {
   readonly text: string
   readonly depth: number
-  /** The directory it is in. */
+  /** Directory of the entry. */
   readonly place: string
   readonly entry: Body
 }
@@ -50,7 +50,7 @@ export function listingView({ body, asked, more }: Subject): View {
   )
 }
 
-/** A directory further down is listed by itself; in one list the next entries follow by their offset. */
+/** Returns arguments for the next part: a deeper directory is listed by itself, a flat list goes on at its offset. */
 function onward(shown: readonly Line[], { cut, path, asked }: { cut: string; path: string; asked: Body }): object {
   const named = asked['path_base64'] === undefined
   if (cut !== path) return named ? { ...asked, path: cut } : asked
@@ -61,7 +61,7 @@ function onward(shown: readonly Line[], { cut, path, asked }: { cut: string; pat
   return { ...kept, ...(named && { path }), offset: (countOf(asked, 'offset') ?? 0) + told }
 }
 
-/** A flag may have come as a string or a number. */
+/** True for a flag that is set, also as a string or a number. */
 function isSet(value: unknown): boolean {
   return value === true || value === 'true' || value === 1 || value === '1'
 }
@@ -95,7 +95,7 @@ function lineOf(entry: Body, name: string): string {
   return [`${named(name)}${mark}`, ...facts.filter((fact) => fact !== '')].join('  ')
 }
 
-/** As many as fit, level by level; in the order of the tree. */
+/** Returns as many lines as fit, level by level, in the order of the tree. */
 function broadest(all: readonly Line[]): { shown: readonly Line[]; cutAt: string | undefined } {
   if (lengthOf(all) <= ROOM) return { shown: all, cutAt: undefined }
   let free = ROOM

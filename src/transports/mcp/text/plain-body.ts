@@ -1,10 +1,10 @@
-// An operation's answer as plain values, for those who look into it: parts that a worker has rendered are parsed. Only
-// for answers that are short, or that must be cut. Pure.
+// An operation's answer as plain values, for code that reads them: parts that a worker rendered are parsed. Only for
+// answers that are short, or that must be cut. Pure.
 
 import { JsonText } from '../../../base/json-text.ts'
 import type { Fields } from '../../../operation.ts'
 
-/** With parts that a worker has rendered as the values they stand for. */
+/** Returns the body with parsed values in place of the parts that a worker rendered. */
 export function plainBody(body: object): Fields {
   return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, plainValue(value)]))
 }

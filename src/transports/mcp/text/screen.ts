@@ -1,5 +1,5 @@
-// What a terminal printed, for a model: cleaned lines, the newest where there are too many, or from an offset
-// on the oldest, and the calls for what is left out and what follows. A program that draws with the cursor is shown as what it printed, not as its screen.
+// A terminal's output for a model: cleaned lines, the newest if there are too many, or from an offset on the oldest,
+// and the calls for the other lines. A program that draws with the cursor is shown as its output, not as its screen.
 
 import { fitting, joined, linesOf } from './lines.ts'
 import {
@@ -44,7 +44,7 @@ export function screenView({ body, asked, more }: Subject): View {
 interface Range {
   readonly from: number
   readonly next: number
-  /** The client reads on from an offset, so the beginning is shown. */
+  /** True if the client reads on from an offset, so that the beginning is shown. */
   readonly onward: boolean
 }
 
@@ -66,7 +66,7 @@ function linesShown(body: Body, { from, next, onward }: Range): Shown {
   return { text: joined(shown), begin: shown.length === lines.length ? from : (shown[0]?.from ?? from), end: next }
 }
 
-/** Whole groups of four characters, which are three bytes. */
+/** Returns whole groups of four characters of base64, which are three bytes each. */
 function bytesShown(body: Body, { from, next, onward }: Range): Shown {
   const text = textOf(body, 'scrollback')
   const groups = Math.floor(ROOM / 4)

@@ -1,5 +1,5 @@
-// Search results for a model: matching lines under their files, as grep prints them, and names one a line;
-// the count first, and what to change where there is more. Pure.
+// Search results for a model: the count first, then matching lines under their files, as grep prints them, or one name
+// a line, and how to change the search if there is more. Pure.
 
 import { cleanLine } from './clean-line.ts'
 import {
@@ -18,7 +18,7 @@ import {
 
 const ROOM = RESULT_CHARACTERS - HINT_CHARACTERS
 
-/** What max_results can be at most in this format. */
+/** Largest max_results in this format. */
 const MOST_MATCHES = 1000
 const MOST_PATHS = 2000
 
@@ -63,9 +63,9 @@ export function matchesView({ body }: Subject): View {
   )
 }
 
-/** As grep has it: the number and a colon for a match, a dash for the lines around. */
+/** Returns a match as grep prints it: the number and a colon for the match, a dash for the lines around it. */
 function shownMatch({ line, text, column = 1, text_column = 1, before = [], after = [] }: Match): string[] {
-  // Where the match is too far behind to be shown with the beginning of its line.
+  // The match may be too far from the beginning of its line to be shown with it.
   const at = column - text_column
   const seen = at < LINE_CHARACTERS - LEAD ? text : `…${text.slice(at - LEAD)}`
   return [
@@ -97,7 +97,7 @@ export function pathsView({ body, asked, more: tool }: Subject): View {
       ...more,
       offset: from,
     })
-  // Those that are not shown are in the same part of the walk: it is told anew in shorter parts.
+  // The hidden names are in the same part of the walk, so the same part is asked again in shorter parts.
   const parts = again(offset, { max_results: Math.max(1, Math.floor(shown.length / 2)) })
   const cut = shown.length < files.length ? `[cut: ${shown.length} shown; ${parts} shows all in shorter parts]` : ''
   const most = files.length < MOST_PATHS ? ', or raise max_results' : ''

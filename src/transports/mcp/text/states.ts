@@ -1,5 +1,5 @@
-// What is there, for a model: commands, terminals, watchers and paths, each in a line, and what was done with one. Fields
-// that a line does not tell are among the facts. Pure.
+// Commands, terminals, watchers and paths for a model, each in a line, and the result of an action on one. Fields that
+// a line leaves out are among the facts. Pure.
 
 import {
   counted,
@@ -116,7 +116,7 @@ function watcherLine(watcher: Body): string {
   return `${textOf(watcher, 'id')}: ${named(textOf(watcher, 'root'))}, ${counted(countOf(watcher, 'dirs') ?? 0, 'directory').replace('directorys', 'directories')}${state}${problem === '' ? '' : `, ${problem}`}`
 }
 
-/** The newest where there are too many. */
+/** Shows the newest lines if there are too many. */
 function listView(what: string, lines: readonly string[], hint: string, field: string): View {
   let free = ROOM
   const from = lines.findLastIndex((line) => (free -= line.length + 1) < 0) + 1

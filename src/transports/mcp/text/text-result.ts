@@ -1,6 +1,6 @@
-// The result of a tool in the format `text` (protocol.md#text-format): text made for a model where the tool's value is
-// text, with the machine facts in `_meta`, which clients keep from the model; JSON of bounded length and the
-// same as structured content where it is not. Pure.
+// The result of a tool in the format `text` (protocol.md#text-format): text for a model, with machine facts in `_meta`,
+// which clients keep from the model. A value without a text form becomes JSON of bounded length and the same as
+// structured content. A failure becomes a sentence on the failure and one on the next step. Pure.
 
 import type { Fault, FaultCode } from '../../../base/fault.ts'
 import { jsonBytes } from '../../../base/json-size.ts'
@@ -45,13 +45,13 @@ const VIEWS: Readonly<Record<TextForm, (subject: Subject) => View>> = {
 }
 
 export interface TextCall {
-  /** The arguments as they came. */
+  /** Arguments as the client sent them. */
   readonly asked: Body
   readonly structured: boolean
   readonly budget: Budget
 }
 
-/** `body` is the whole REST body. */
+/** Returns the result. `body` is the whole REST body. */
 export function textResult(op: Operation, body: object, { asked, structured, budget }: TextCall): TextResult {
   const plain = plainBody(body)
   const form = op.tool?.text?.form
@@ -66,9 +66,9 @@ export function textResult(op: Operation, body: object, { asked, structured, bud
   return { content: content.map((block) => withinBudget(block, budget)), _meta: { [FACTS_KEY]: shortFacts(facts) } }
 }
 
-/** For everything in a message beside an image. */
+/** Bytes for everything in a message beside an image. */
 const BESIDE_IMAGE = 64 * 1024
-/** Bytes that the facts may have as JSON: they are for programs, and the text has what a model needs. */
+/** Bytes of the facts as JSON: they are for programs, and the text has what a model needs. */
 const FACTS_BYTES = 32 * 1024
 
 function withinBudget(block: Block, { message }: Budget): Block {
@@ -81,7 +81,7 @@ function shortFacts(facts: Body): Body {
   return jsonBytes(facts) <= FACTS_BYTES ? facts : cutAnything(facts, FACTS_BYTES)
 }
 
-/** `structured`: the caller takes structured content. A tool that promises a form of it fails without. */
+/** Returns the result of a failure. A tool that promises the form of its structured content sends none here. */
 export function textFailure(op: Operation, fault: Fault, requestId: string, structured: boolean): TextResult {
   const body = faultBody(fault, requestId)
   const free = structured && op.tool?.text?.form !== undefined
@@ -93,13 +93,10 @@ export function textFailure(op: Operation, fault: Fault, requestId: string, stru
   }
 }
 
-// Structured results in the format `text` keep their form and stay within its length: the longest list loses
-// its end, and the body says so. Pure.
-
-/** For the marks that say what was cut. */
+/** Characters for the marks that name the cut parts. */
 const MARKS = 100
 
-/** The body itself where it is short enough. */
+/** Returns the body if it is short enough; else a copy of its form, whose longest list has lost its end. */
 export function fitJson(body: Body): Body {
   if (JSON.stringify(body).length <= RESULT_CHARACTERS) return body
   const lists = Object.entries(body).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]))
@@ -112,7 +109,7 @@ export function fitJson(body: Body): Body {
   return left === 0 ? cut : fitJson(cut)
 }
 
-/** The first items that fit; of one that does not, a directory of a tree, the first of its children. */
+/** Returns the first items that fit; of a directory of a tree that does not fit, the first of its children. */
 function cutList(items: readonly unknown[], room: number): { kept: unknown[]; left: number } {
   const kept: unknown[] = []
   let free = room
@@ -146,9 +143,6 @@ function countAll(items: readonly unknown[]): number {
   return items.reduce<number>((sum, item) => sum + 1 + (hasChildren(item) ? countAll(item.children) : 0), 0)
 }
 
-// A failure for a model: one sentence on what failed, one on what to do. The first is the
-// fault's own, and mostly names what is accepted; the second follows from its code. Pure.
-
 const ADVICE: Readonly<Record<FaultCode, string>> = {
   bad_request: 'Change that argument and call again.',
   not_regular: 'file_stat tells what it is.',
@@ -176,8 +170,9 @@ const ADVICE: Readonly<Record<FaultCode, string>> = {
   insufficient_storage: 'Free some space first.',
 }
 
+/** Returns the fault's own sentence, which mostly names what is accepted, and the advice for its code. */
 export function failureText(fault: Fault): string {
-  // The advice says what was probably meant, with the whole path.
+  // The advice gives the probable name, with the whole path.
   const message =
     fault.details?.['nearest'] === undefined ? fault.message : fault.message.replace(/\. Did you mean .*\?$/s, '')
   const what = /[.!?…]$/.test(message) ? message : `${message}.`

@@ -1,6 +1,6 @@
-// What a tool answers (protocol.md#results, protocol.md#text-format): the body that REST sends, as compact JSON in a
-// text block, and for callers since 2025-06-18 the same object as `structuredContent`. Failures are results marked
-// `isError` for callers who negotiated, JSON-RPC errors for bare ones. Pure.
+// The answer of a tool (protocol.md#results, protocol.md#text-format): the body of REST as compact JSON in a text
+// block, and the same object as `structuredContent` for callers since 2025-06-18. A failure is a result marked
+// `isError` for a caller that negotiated, a JSON-RPC error for a bare one. Pure.
 
 import type { Fault } from '../../../base/fault.ts'
 import { jsonOf } from '../../../base/json-text.ts'
@@ -16,10 +16,10 @@ export interface ToolResult {
   readonly _meta?: Readonly<Record<string, object>>
 }
 
-/** Where the facts stand in a result's `_meta`. */
+/** Name of the facts in a result's `_meta`. */
 export const FACTS_KEY = 'workspace-runtime/facts'
 
-/** `body` is the whole REST body, `success: true` included. */
+/** Returns the result. `body` is the whole REST body, `success: true` included. */
 export function toolResult(body: object, speaker: Speaker): ToolResult {
   const text = isLong(body) ? new JsonAsText(body) : jsonOf(body)
   const content = [{ type: 'text', text }] as const
@@ -27,15 +27,15 @@ export function toolResult(body: object, speaker: Speaker): ToolResult {
 }
 
 /**
- * Without structured content: clients hold that against the tool's output schema, even in an error. So the body of the
- * failure is text, and for programs in `_meta`.
+ * Returns the result of a failure. It has no structured content, because clients hold that against the tool's output
+ * schema, even in an error. The body of the failure is text, and stands in `_meta` for programs.
  */
 export function toolFailure(fault: Fault, requestId: string): ToolResult {
   const body = faultBody(fault, requestId)
   return { content: [{ type: 'text', text: jsonOf(body) }], isError: true, _meta: { [FACTS_KEY]: body } }
 }
 
-/** For bare callers: arguments that cannot be read are -32602; what fails on the machine as it is, -32603. */
+/** Returns the error for a bare caller: -32602 for unreadable arguments, -32603 for a failure on the machine. */
 export function bareFailure(fault: Fault, requestId: string): RpcError {
   const code = fault.code === 'bad_request' ? RPC.invalidParams : RPC.failed
   const { code: name, details, request_id } = faultBody(fault, requestId)

@@ -1,4 +1,4 @@
-// The instructions: a core that stands alone, where everything is told, what the workspace's files say.
+// The instructions: a core that stands alone, the address of the guide, the texts of the workspace's files.
 
 import t from 'tap'
 import { CORE_LENGTH, instructions, WHOLE_BYTES } from '../../../../src/transports/mcp/product/instructions.ts'

@@ -1,4 +1,4 @@
-// Prompts from files: their names, their arguments, and what is no prompt.
+// Prompts from files: their names, their arguments, and files that are no prompts.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { openPrompts, promptOf, type PromptSource } from '../../../../src/transp
 import { EVERYTHING } from '../../../../src/workspace/files/opening/access.ts'
 import { readRepositoryFolder } from '../../../../src/workspace/files/read/repository-file.ts'
 
-const ASKING = { caller: { scopes: 'all' } } as unknown as McpCall // prompts look at nothing else of it
+const ASKING = { caller: { scopes: 'all' } } as unknown as McpCall // prompts read no other field
 
 const sourceOf = (folder: string): PromptSource => ({
   folder,

@@ -1,4 +1,4 @@
-// Addresses: what a template matches, in each way in which a client may have filled it in.
+// Addresses: a template matches each way in which a client may have filled it in.
 
 import t from 'tap'
 import { uriTemplate } from '../../../../src/transports/mcp/product/uri-template.ts'

@@ -1,4 +1,4 @@
-// What a caller chooses for its connection: by header, by query, by both; a slip is refused.
+// Choices of a caller for its connection: by header, by query, by both; a typing error is refused.
 
 import t from 'tap'
 import { catalog } from '../../../../src/catalog.ts'

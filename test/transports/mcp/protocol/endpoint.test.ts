@@ -1,5 +1,4 @@
-// /mcp on a real socket: methods, content types, sizes, sessions, cancellation, and that no answer ever
-// reaches another caller.
+// /mcp on a real socket: methods, content types, sizes, sessions, cancellation; no answer ever reaches another caller.
 
 import { once } from 'node:events'
 import { request as open, type IncomingMessage } from 'node:http'
@@ -172,7 +171,7 @@ t.test('M-04 200 callers with equal ids get only their own answers, with random 
   t.ok(answered > 1500, `${answered} answered`)
 })
 
-/** Starts a call that waits for ever, and says how to drop its connection. */
+/** Starts a call that never ends, and returns how to drop its connection. */
 async function startWaiting(url: string, body: unknown, headers: Record<string, string>) {
   const before = seen.started
   const sent = open(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers } })

@@ -1,4 +1,4 @@
-// What a parsed body is: ids of every type, the shapes that are refused, and what is never answered.
+// Kinds of a parsed body: ids of every type, the shapes that are refused, and messages that get no answer.
 
 import t from 'tap'
 import { classify } from '../../../../src/transports/mcp/protocol/json-rpc.ts'

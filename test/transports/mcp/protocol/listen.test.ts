@@ -1,4 +1,4 @@
-// subscriptions/listen: the acknowledgement first, only what was wished for, an orderly end, and a limit.
+// subscriptions/listen: the acknowledgement first, only the changes of the wish, an orderly end, and a limit.
 
 import t from 'tap'
 import { MOST_STREAMS } from '../../../../src/transports/mcp/protocol/listen.ts'

@@ -1,4 +1,4 @@
-// Pages of a list: all of it, once, also while it changes between two pages.
+// Pages of a list: every entry, once, also if the list changes between two pages.
 
 import t from 'tap'
 import { PAGE, pageOf } from '../../../../src/transports/mcp/protocol/paging.ts'

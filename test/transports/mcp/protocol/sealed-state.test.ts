@@ -1,4 +1,4 @@
-// The sealed state: what was closed comes back, for the same caller and call, until it has expired.
+// The sealed state opens again for the same caller and call, until it has expired.
 
 import t from 'tap'
 import { bindingOf, openSeal, STATE_TTL_MS } from '../../../../src/transports/mcp/protocol/sealed-state.ts'

@@ -1,4 +1,4 @@
-// Content blocks as a tool result: handed on as they are, cut or named where they are too long for one message.
+// Content blocks as a tool result: unchanged, or cut or named if they are too long for one message.
 
 import t from 'tap'
 import { Blocks } from '../../../../src/operation.ts'

@@ -1,4 +1,4 @@
-// Lines as a terminal leaves them.
+// Lines of output, as a terminal leaves them.
 
 import t from 'tap'
 import { cleanLine, cleanLines } from '../../../../src/transports/mcp/text/clean-line.ts'

@@ -1,4 +1,4 @@
-// Commands for a model: how it stands, both ends of the output, exact offsets of what is between.
+// Commands for a model: the state, both ends of the output, exact offsets of the part between them.
 
 import t from 'tap'
 import { commandView } from '../../../../src/transports/mcp/text/command.ts'
@@ -50,7 +50,7 @@ t.test('a table of short commands', async (t) => {
   for (const [body, shown] of table) t.equal(text(body), shown)
 })
 
-/** Puts the output together again: what is shown, and what each mark says is left out. */
+/** Puts the output together again from the shown parts and the bytes that each mark names. */
 function rebuilt(shown: string, all: string): string {
   const [, rest = ''] = /^[^\n]*\nstdout[^\n]*:\n([^]*)$/.exec(shown) ?? []
   return rest.replace(/\[left out: bytes (\d+)-(\d+) of stdout[^\n]*\]\n/, (_, from: string, to: string) =>
