@@ -1,12 +1,12 @@
-// Changes of a watcher in one message: what does not fit is left for the next call, so the cursor goes back to before it.
-// A cursor that stood behind changes that were left out would lose them.
+// Fits a watcher's changes into one message. Changes that do not fit are left for the next call, and the cursor is set
+// back to before them: a cursor behind them would lose them.
 
 import { jsonBytes } from '../base/json-size.ts'
 import type { Fields, Fit } from '../operation.ts'
 import { cursorBefore } from '../workspace/watchers/watcher.ts'
 import { textIn } from './fit-fields.ts'
 
-/** For the cursor, and for the call that goes on. */
+/** Bytes reserved for the cursor and for the call that goes on. */
 const MARKS = 500
 
 export const changesFit: Fit = {

@@ -1,13 +1,13 @@
-// Watchers: a tree is watched until the watcher is deleted, whoever created it (protocol.md#watchers). Frames go
-// out on /ws; callers without a socket ask with a cursor. Replies are flat and nested at once
-// (protocol.md#tolerant-input).
+// The operations on watchers. A tree is watched until a client deletes its watcher, even if the creator has left
+// (protocol.md#watchers). The daemon sends frames on /ws; callers without a socket ask with a cursor. A reply has its
+// fields twice, flat and nested (protocol.md#tolerant-input).
 
 import { operation } from '../operation.ts'
 import { flag, id, list, number, optional, path, restCall, text, Type } from '../schema.ts'
 import { changesFit } from './watcher-fit.ts'
 import { CHANGES_AT_ONCE, DEFAULT_EXCLUDES, type Watcher } from '../workspace/watchers/watchers.ts'
 
-/** Below the deadlines of common gateways and clients. */
+/** Seconds that a call may wait: below the deadlines of common gateways and clients. */
 const LONGEST_WAIT = 50
 
 const fields = {

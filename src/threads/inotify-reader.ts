@@ -1,7 +1,6 @@
-// The inotify reader: one thread for all watchers, blocked in poll(2) over one descriptor for each and one
-// that wakes it when the main thread has said something. Its own event loop never turns: messages are taken
-// from their port when it wakes. It ends when it is told to, and must be before the process exits, for a
-// thread that is blocked in a native call cannot be terminated.
+// The inotify reader: a thread that blocks in poll(2) on one descriptor for each of its watchers and one with which the
+// main thread wakes it. Its event loop never turns: it takes the messages from their port when it wakes. The main
+// thread must tell it to end before the process exits: a thread that is blocked in a native call cannot be terminated.
 
 import { readSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
@@ -12,16 +11,16 @@ import { MountTable } from './watch/disk.ts'
 import { TreeWatch } from './watch/tree-watch.ts'
 import type { FromReader, ReaderStart, ToReader } from './watch/watch-job.ts'
 
-const { wakeup } = workerData as ReaderStart // given by reader-thread.ts alone
+const { wakeup } = workerData as ReaderStart // only reader-thread.ts starts this thread
 const main = mainPort<ToReader, FromReader>()
 const watches = new Map<string, TreeWatch>()
 const mounts = new MountTable()
 const counter = Buffer.alloc(8)
 
-/** Milliseconds the thread sleeps at most, as a number poll(2) takes. */
+/** Milliseconds that the thread sleeps at most: a number that poll(2) accepts. */
 const LONGEST_SLEEP = 3_600_000
 
-/** False when the thread is to end. */
+/** Handles a message; returns false if the thread must end. */
 function handle(message: ToReader): boolean {
   if (message.type === 'end') return false
   if (message.type === 'ask') {
@@ -40,7 +39,7 @@ function handle(message: ToReader): boolean {
   return true
 }
 
-/** Does `work` for one watcher; what it throws ends that watcher and no other. */
+/** Does `work` for one watcher; an error ends that watcher and no other. */
 function guarded(id: string, path: string, work: () => void): void {
   try {
     work()
@@ -51,14 +50,14 @@ function guarded(id: string, path: string, work: () => void): void {
   }
 }
 
-/** Takes what the main thread has sent; false when the thread is to end. */
+/** Handles the main thread's messages; returns false if the thread must end. */
 function hear(): boolean {
   readSync(wakeup, counter)
   for (let next = main.next(); next !== undefined; next = main.next()) if (!handle(next)) return false
   return true
 }
 
-/** A slice for one watcher and what came of it. */
+/** Does a slice of one watcher's work and sends the results. */
 function advance(id: string, watch: TreeWatch, readable: boolean): void {
   const before = watch.started
   watch.advance(performance.now(), readable)
@@ -75,7 +74,7 @@ function run(): void {
     const now = performance.now()
     const due = [...watches.values()].reduce((first, watch) => Math.min(first, watch.due), now + LONGEST_SLEEP)
     const entries = [...watches]
-    const fds = entries.map(([, { fd }]) => fd) // a negative one is passed over
+    const fds = entries.map(([, { fd }]) => fd) // poll(2) skips a negative one
     const [woken, ...events] = pollReadable([wakeup, ...fds], Math.max(0, Math.ceil(due - now)))
     if (woken !== 0 && !hear()) return
     for (const [index, [id, watch]] of entries.entries()) {

@@ -1,6 +1,6 @@
-// The polling watcher's thread, one for each mount: compares the files of file systems that do not notify. Started only
-// when such a tree is watched. Its own calls may hang without holding other watchers up; chokidar's calls go through
-// Node's file threads, which the whole process shares.
+// The polling watcher's thread, one for each mount. It compares the files of file systems that do not notify, and
+// starts only when such a tree is watched. Its own calls may hang without blocking other watchers; chokidar's calls go
+// through Node's file threads, which the whole process shares.
 
 import { faultOfSystem, noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'
@@ -31,7 +31,7 @@ function handle(message: ToReader): void {
     main.say({ type: 'here' })
     return
   }
-  if (message.type === 'judged') return // said to the inotify reader alone
+  if (message.type === 'judged') return // meant only for the inotify reader
   const known = watches.get(message.id)
   if (message.type === 'open') open(message.id, message.job)
   else if (message.type === 'taken') {

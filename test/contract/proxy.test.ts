@@ -1,5 +1,5 @@
 // npm oblien's proxy(port) against the running daemon: fetch with bodies, streams and refusals of the application, and
-// the WebSocket of a browser's kind (protocol.md#proxy).
+// a WebSocket as browsers have it (protocol.md#proxy).
 
 import { once } from 'node:events'
 import { Runtime } from 'oblien/runtime'

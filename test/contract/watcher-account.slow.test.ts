@@ -1,5 +1,5 @@
-// Two clients of the running daemon keep account of a tree that another process changes, one by
-// the frames of /ws, one by asking watcher_get. Both accounts equal the disk, also after an overflow.
+// Two clients of the running daemon keep account of a tree that another process changes: one reads the frames of /ws,
+// the other polls watcher_get. Both accounts equal the disk, also after an overflow.
 
 import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { view } from '../support/viewer.ts'
 
 const FILES = 10_000
 
-/** What one client was told. */
+/** Changes that one client was told. */
 interface Client {
   readonly ledger: Ledger
   readonly changes: Pick<Told, 'path' | 'op' | 'directory'>[]
@@ -29,7 +29,7 @@ function take(client: Client, change: Client['changes'][number]): void {
   client.ledger.apply(change)
 }
 
-/** Ends with the watcher. */
+/** Polls until the watcher ends. */
 async function poll(daemon: Daemon, id: string, since: string, client: Client): Promise<void> {
   for (let cursor = since; ;) {
     const { status, body } = await daemon.call('GET', `/watchers/${id}?since=${cursor}&wait_seconds=20`)
@@ -48,15 +48,15 @@ interface Watched {
   readonly daemon: Daemon
   readonly socket: Client
   readonly polled: Client
-  /** `ready` frames that end an overflow. */
+  /** Returns the number of `ready` frames that end an overflow. */
   readonly resyncs: () => number
   /** Waits until both accounts equal the disk. */
   readonly settled: () => Promise<void>
-  /** Deletes the watcher; a client that waits for its changes is told. */
+  /** Deletes the watcher; the daemon tells a client that waits for its changes. */
   readonly end: () => Promise<void>
 }
 
-/** A daemon that watches `root`, and its two clients. `queue` surrounds the request that makes the watcher. */
+/** Starts a daemon that watches `root`, and two clients. `queue` wraps the request that creates the watcher. */
 async function watched(t: Test, root: string, queue: typeof withShortQueue = (work) => work()): Promise<Watched> {
   const daemon = await startDaemon(t)
   const viewer = await view(t, `ws://127.0.0.1:${daemon.port}/ws`)
@@ -103,7 +103,7 @@ t.test(`W-01 ${FILES} files are created, renamed and removed: both accounts equa
   await settled()
   for (const client of [socket, polled]) {
     t.equal(client.ledger.paths.size, 0, 'nothing is left')
-    // Where nothing was said to be missing, everything was told.
+    // A client without a break was told everything.
     if (client.breaks.length > 0) continue
     for (const op of ['create', 'rename', 'remove']) t.ok(paths(client, op) >= FILES, `${FILES} × ${op}`)
   }
@@ -130,7 +130,7 @@ t.test('W-02 the queue overflows while the daemon stands still: announced, both 
     NO_SYSCTL ? undefined : withShortQueue,
   )
   daemon.process.kill('SIGSTOP')
-  // More than a queue of 16,384 events, the kernel's default, can hold, where the setting may not be written.
+  // More events than the kernel's default queue of 16,384 holds, if the test may not change the setting.
   await write('create', root, FILES)
   await write('rename', root, FILES)
   for (let i = 0; i < 50; i++) writeFileSync(join(root, `before-${i}`), 'changed meanwhile')

@@ -1,5 +1,5 @@
-// Watchers around a mount that does not answer: the one above it is told in time, and those on this machine's disks
-// hear of their changes meanwhile.
+// Watchers around a mount that does not answer: the daemon reports the one above it in time, and watchers on this
+// machine's disks get their changes meanwhile.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Places of a watched tree that change in ways no single event tells: entries that are exchanged, directories that
-// are opened later, directories with two paths. Told through the door, by asking.
+// Changes of a watched tree that no single event tells: entries that are exchanged, directories that become readable
+// later, directories with two paths. The test polls the daemon over HTTP.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ interface Told {
   readonly op: string
 }
 
-/** What is told of a tree, and what is there by that account. */
+/** Watches a tree; returns all changes told, and the last change of each path. */
 async function watched(t: Test, daemon: Daemon, root: string) {
   const { body } = await daemon.call('POST', '/watchers', { path: root })
   t.type(body.id, 'string')

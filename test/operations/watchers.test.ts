@@ -12,7 +12,8 @@ const defaults = { excludes: [], default_excludes: true, wait_seconds: 0 }
 
 t.test('create, list, get, poll, delete', async (t) => {
   const root = scratch(t)
-  const call = { workspace: { watchers: watchersOf(t) }, signal: never, access: EVERYTHING } as unknown as Call // all that they use
+  // all that the operations use
+  const call = { workspace: { watchers: watchersOf(t) }, signal: never, access: EVERYTHING } as unknown as Call
   const created = await watcherCreate.run({ ...defaults, path: root, excludes: ['*.log'] }, call)
   const flat = { id: '1', root, path: root, dirs: 1, dir_count: 1, excludes: ['*.log'], active: true, recursive: true }
   t.match(created, { ...flat, mode: 'inotify', default_excludes: true, watcher: { ...flat, mode: 'inotify' } })

@@ -185,11 +185,11 @@ export interface ServerOptions {
   readonly origins?: readonly string[]
   readonly jwt?: JwtOptions
   readonly failedAuthPerSecond?: number
-  /** Real ones instead of those that the test plays. */
+  /** Real terminals and watchers instead of those that the test plays. */
   readonly live?: { readonly terminals?: LiveTerminals; readonly watchers?: LiveWatchers }
 }
 
-/** Without a token `url` needs one in the query or a header. */
+/** Opens the server. Its `url` has no token: add one in the query or in a header. */
 export async function openSocketServer(t: Owner, options: ServerOptions = {}): Promise<SocketServer> {
   const log = openLog('silent')
   const terminals = new PlayedTerminals()

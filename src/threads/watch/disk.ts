@@ -1,17 +1,18 @@
-// What the disk says of places in a watched tree, apart from what the tree knows of them.
+// Asks the disk about places in a watched tree: their kind, their identity, and the mounts below the root. The tree's
+// own knowledge of them is in tree.ts.
 
 import { lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { POLLERR, pollReadable } from '../../native/libc.ts'
 import { forbiddenToWalks, mountPoints } from '../walk/mounts.ts'
 import { locate, nameOfBytes } from './tree.ts'
 
-/** True for a directory, false for another entry; undefined: there is none. */
+/** Returns true for a directory, false for another entry, undefined if there is none. */
 export function isDirectoryAt(path: string): boolean | undefined {
   const { path: text, raw } = locate(path)
   try {
     return lstatSync(raw ?? text, { throwIfNoEntry: false })?.isDirectory()
   } catch {
-    return undefined // a directory on the way has gone, which is told by its own
+    return undefined // a directory on the way has gone; its own event tells of that
   }
 }
 
@@ -28,17 +29,13 @@ export function identityOr(path: string): string | undefined {
   }
 }
 
-/** The places that walks keep out of, as paths below a root that may be a link. */
+/** Returns the places that walks never enter, as paths below `root`, which may be a link. */
 export function forbiddenBelow(root: string): ReadonlySet<string> {
   const real = realpathSync(root)
   if (real === root) return forbiddenToWalks()
   const below = [...forbiddenToWalks()].filter((path) => path.startsWith(`${real}/`))
   return new Set(below.map((path) => root + path.slice(real.length)))
 }
-
-// Mounts below a watched root. The kernel tells a watcher of directories nothing when a mount comes, nor when one of
-// several paths to a file system goes; its list of mounts does. A mount that has come since is not entered before the
-// main thread has said so: its file system may not answer, and one call into it holds the whole thread.
 
 const READ_BYTES = 65_536
 
@@ -47,7 +44,7 @@ export class MountTable {
   #fd: number | undefined
   #points: ReadonlyMap<string, string> = new Map()
 
-  /** The number of the last mount at each place, one character a byte; the same object until a mount comes or goes. */
+  /** Number of the last mount by place, one character a byte; the same object until a mount comes or goes. */
   get points(): ReadonlyMap<string, string> {
     try {
       const first = this.#fd === undefined
@@ -55,7 +52,7 @@ export class MountTable {
       const changed = ((pollReadable([this.#fd], 0)[0] ?? 0) & POLLERR) !== 0
       if (first || changed) this.#points = mountPoints(wholeText(this.#fd))
     } catch {
-      // no /proc, or no free descriptor: what was known stays
+      // no /proc, or no free descriptor: the last known list stays
     }
     return this.#points
   }
@@ -72,6 +69,11 @@ function wholeText(fd: number): string {
   }
 }
 
+/**
+ * Mounts below a watched root. inotify reports neither a new mount nor the end of one of several paths to a file
+ * system; the kernel's list of mounts shows both. A new mount is not entered until the main thread allows it: its file
+ * system may not answer, and one call into it blocks the whole thread.
+ */
 export class MountPoints {
   readonly #table: MountTable
   readonly #root: string
@@ -84,7 +86,7 @@ export class MountPoints {
   /** The mounts as they were when `changed` was last asked. */
   #seen: ReadonlyMap<string, string>
 
-  /** Throws the system's error of a root that is not there. */
+  /** Throws the system's error if the root does not exist. */
   constructor(root: string, table: MountTable) {
     const real = realpathSync(root, 'latin1')
     this.#table = table
@@ -95,7 +97,7 @@ export class MountPoints {
     this.#seen = this.#entered
   }
 
-  /** True for a directory of the tree where a mount has come that was not entered yet. */
+  /** True if a new mount that may not be entered yet is at `path`, a directory of the tree. */
   isNew(path: string): boolean {
     const { points } = this.#table
     if (points === this.#entered) return false
@@ -116,7 +118,7 @@ export class MountPoints {
     return below.map((path) => path.slice(this.#prefix.length).split('/').map(nameOfLatin1))
   }
 
-  /** The main thread has judged what the last `changed` told of: it may be entered from now on, or not. */
+  /** Takes the main thread's verdict on the mounts of the last `changed`. `enter`: they may be entered from now on. */
   judged(enter: boolean): void {
     this.#judged = this.#seen
     if (enter) this.#entered = this.#seen

@@ -1,5 +1,5 @@
-// The kernel's events of a directory's entries, made into changes and into the known tree: entries come, go, move and
-// are written. Events are read against a tree that is up to date; nothing here waits.
+// Turns the kernel's events about a directory's entries into changes, and updates the known tree: entries come, go,
+// move and are written. The tree is up to date when an event is handled; nothing here waits.
 
 import { IN } from '../../native/inotify.ts'
 import { isDirectoryAt } from './disk.ts'
@@ -12,7 +12,7 @@ import { Moves, type Change } from './windows.ts'
 export interface EntryEventsParts {
   readonly table: WatchTable
   readonly survey: Survey
-  /** Returns the change of the path that has not gone out yet. */
+  /** Returns the change of the path that has not been sent yet. */
   readonly pending: (path: string) => Change | undefined
   readonly note: (change: Change) => void
 }
@@ -20,14 +20,14 @@ export interface EntryEventsParts {
 export class EntryEvents {
   readonly #parts: EntryEventsParts
   readonly #moves = new Moves()
-  /** Names that an entry has left by a move, until the events that were read with it are handled. */
+  /** Names from which entries were moved, until all events of the same read are handled. */
   readonly #left: { readonly parent: Directory; readonly name: string }[] = []
 
   constructor(parts: EntryEventsParts) {
     this.#parts = parts
   }
 
-  /** Notes what an event says of the entry that it names. */
+  /** Handles an event about the entry that it names. */
   *handle(directory: Directory, event: WatchEvent): Generator<void> {
     const { mask, name } = event
     if (this.#parts.survey.excluded(directory, name, (mask & IN.ISDIR) !== 0)) return
@@ -50,8 +50,8 @@ export class EntryEvents {
   }
 
   /**
-   * Two entries that are exchanged (renameat2(2)) each leave and arrive, and one of them arrives before the other has
-   * left: what is at a name after all that has been read is looked for where something has left.
+   * Looks on the disk at the names that entries have left. Two entries that are exchanged (renameat2(2)) each leave and
+   * arrive, and one of them arrives before the other has left its name.
    */
   *lookForReturned(): Generator<void> {
     for (const { parent, name } of this.#left.splice(0)) {
@@ -72,7 +72,7 @@ export class EntryEvents {
     const isDirectory = (mask & IN.ISDIR) !== 0
     const known = parent.directory(name)
     const moved = (mask & IN.MOVED_TO) !== 0
-    // Reading its parent has told of it already, with everything below.
+    // The reading of its parent has told of the entry already, with everything below.
     if (!moved && parent.has(name) && (known === undefined ? !isDirectory : isDirectory && known.wd >= 0)) return
     if (known !== undefined) {
       this.#forget(known)
@@ -90,7 +90,7 @@ export class EntryEvents {
     if (below !== undefined) yield* this.#parts.survey.fill(below, this.#parts.note)
   }
 
-  /** Closing counts as a write too, for memory maps are written without a word; but not beside what tells more. */
+  /** Notes a write or new attributes. A close counts as a write, since memory maps are written without an event. */
   *#alter(parent: Directory, { name, mask }: WatchEvent): Generator<void> {
     const known = parent.directory(name)
     const path = parent.pathOf(name)
@@ -98,7 +98,7 @@ export class EntryEvents {
     if ((mask & IN.MODIFY) !== 0) this.#parts.note({ path, op: 'write', directory })
     else if ((mask & IN.CLOSE_WRITE) === 0) this.#parts.note({ path, op: 'unknown', directory })
     else if (this.#parts.pending(path)?.op !== 'create') this.#parts.note({ path, op: 'write', directory })
-    // It was closed to us, and its permissions are what has changed.
+    // The directory was unreadable, and its permissions have changed.
     if ((mask & IN.ATTRIB) !== 0 && known !== undefined && this.#parts.survey.isClosed(known)) {
       yield* this.#parts.survey.fill(known, this.#parts.note)
     }

@@ -1,19 +1,19 @@
-// What read(2) of an inotify descriptor returns, taken apart without touching the system.
+// Parses the bytes that read(2) of an inotify descriptor returns. Pure.
 
 import { EVENT } from '../../native/inotify.ts'
 import { nameOfBytes } from './tree.ts'
 
 export interface WatchEvent {
-  /** The watched directory; -1 for the notice that events were lost. */
+  /** Watch descriptor of the directory; -1 for the notice that events were lost. */
   readonly wd: number
   readonly mask: number
-  /** Ties the two halves of a move together; 0 otherwise. */
+  /** Number that the two halves of a move share; 0 for other events. */
   readonly cookie: number
-  /** The entry it is about, as names.ts spells it; empty when it is the directory itself. */
+  /** Name of the entry, as tree.ts spells it; empty if the event is about the directory itself. */
   readonly name: string
 }
 
-/** The events in the first `length` bytes. */
+/** Returns the events in the first `length` bytes. */
 export function parseEvents(bytes: Buffer, length: number): WatchEvent[] {
   const events: WatchEvent[] = []
   for (let at = 0; at + EVENT.name <= length;) {

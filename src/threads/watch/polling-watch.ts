@@ -1,6 +1,6 @@
-// One watcher on a file system that does not notify: chokidar looks at every file again and again, and what it
-// finds goes through the same windows and outbox as the kernel's events. It cannot tell a move from a removal
-// and a creation, and sees only the last of several changes between two looks.
+// One watcher on a file system that does not notify. chokidar looks at every file again and again, and its findings go
+// through the same windows and outbox as the kernel's events. It reports a move as a removal and a creation, and sees
+// only the last of several changes between two looks.
 
 import { lstatSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,12 +12,12 @@ import { Outbox, type Coverage, type WatchJob } from './watch-job.ts'
 
 /** Milliseconds between two looks at one file. */
 const INTERVAL_MS = 1000
-/** Milliseconds, more than a round of looks takes on a busy machine. */
+/** Milliseconds, longer than a round of looks on a busy machine. */
 const SETTLED_MS = 200
 
 export interface PollingEvents {
   readonly ready: () => void
-  /** There is something in the outbox. */
+  /** Called when the outbox may have items to send. */
   readonly told: () => void
 }
 
@@ -68,7 +68,7 @@ export class PollingWatch implements AsyncDisposable {
       },
     })
     this.#watcher.on('all', (event, path) => {
-      if (event in OPS) this.#note(event as keyof typeof OPS, path) // just looked up
+      if (event in OPS) this.#note(event as keyof typeof OPS, path) // `in` has checked it
     })
     this.#watcher.on('error', (error) => this.#fail(error))
     this.#watcher.on('ready', () => {
@@ -85,7 +85,7 @@ export class PollingWatch implements AsyncDisposable {
     lstatSync(this.#real, { throwIfNoEntry: false })
   }
 
-  /** The main thread has room for more. */
+  /** Goes on, since the main thread has room for more. */
   resume(): void {
     this.#turn()
   }
@@ -96,9 +96,9 @@ export class PollingWatch implements AsyncDisposable {
   }
 
   /**
-   * chokidar is ready once it has listed everything, but what it compares the next look with it reads only
-   * afterwards: what happens in between it never tells. So one round of looks goes by first, and what has come
-   * meanwhile is entered by hand.
+   * Reports `ready` one round of looks after chokidar does. chokidar is ready once it has listed everything, but reads
+   * the state for its first comparison only afterwards, and never reports changes in between. So entries that came in
+   * that time are added here.
    */
   #begin(): void {
     if (this.#ended) return
@@ -114,7 +114,7 @@ export class PollingWatch implements AsyncDisposable {
     )
   }
 
-  /** Enters what is in these directories and unknown to chokidar; how many there were. */
+  /** Adds entries of these directories that chokidar does not know; returns their number. */
   #enterLate(directories: readonly string[]): number {
     const watched = this.#watcher.getWatched()
     const late = directories.flatMap((directory) => {
@@ -125,7 +125,7 @@ export class PollingWatch implements AsyncDisposable {
     return late.length
   }
 
-  /** Enters by hand what came into a new directory between chokidar's listing and its first look. */
+  /** Adds entries that came into a new directory between chokidar's listing and its first look. */
   #lookAgain(directory: string): void {
     const timer = setTimeout(() => {
       this.#looks.delete(timer)
@@ -145,7 +145,7 @@ export class PollingWatch implements AsyncDisposable {
     else this.#turn()
   }
 
-  /** Ends the windows that are due. While the outbox is full they wait; there is at most one for each path. */
+  /** Ends the windows that are due. While the outbox is full, windows wait; each path has at most one. */
   #turn(): void {
     if (this.#ended) return
     this.#windows.end(performance.now(), this.outbox.room)
@@ -184,6 +184,6 @@ function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)
   } catch {
-    return [] // gone, or not to be read: chokidar tells of it
+    return [] // gone or unreadable: chokidar reports it
   }
 }

@@ -1,6 +1,6 @@
-// The watched tree as the disk has it. A directory is watched first and read after, so what appears in between
-// is seen twice rather than never (W-03). The work is done in steps: a generator that rests after
-// every directory and every few entries, so that the owner can stop it while its changes find no room.
+// Reads the watched tree from the disk. A directory is watched first and read afterwards, so an entry that appears in
+// between is seen twice, not missed (W-03). The generators yield after every directory and every few entries, so that
+// the owner can pause them while there is no room for their changes.
 
 import { lstatSync } from 'node:fs'
 import { errnoOf, Fault, faultOfSystem } from '../../base/fault.ts'
@@ -10,21 +10,21 @@ import { watchLimit, type WatchTable } from './watch-table.ts'
 import { locate, nameOfItem, type Directory, textOfName } from './tree.ts'
 import { isIgnored, rulesOfGlobs, within, type RuledDirectory } from '../walk/ignore-rules.ts'
 
-/** Entries between two rests. */
+/** Entries between two yields. */
 const STINT = 64
-/** Paths of unreadable directories that are named. */
+/** Most paths of unreadable directories that are reported. */
 const NAMED_ERRORS = 10
-/** Nothing free of what reading takes. */
+/** Errors for a lack of descriptors or memory. */
 const LACKING: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
-/** What a directory answers that is not there any more. */
+/** Errors of a directory that is not there any more. */
 const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export interface SurveyOptions {
   readonly table: WatchTable
   readonly excluded: Exclusion
-  /** Directories never entered from above (protocol.md#files). */
+  /** True for a directory that is never entered from above (protocol.md#files). */
   readonly forbidden: (path: string) => boolean
-  /** Called when the system keeps a directory from being watched or read for now; may throw. */
+  /** Called when a limit of the system prevents watching or reading a directory for now; may throw. */
   readonly limited: (reason: Error) => void
 }
 
@@ -41,7 +41,7 @@ export class Survey {
     return this.#closed.size
   }
 
-  /** The first of their paths. */
+  /** Paths of the first NAMED_ERRORS unreadable directories. */
   get unreadable(): string[] {
     const paths: string[] = []
     for (const directory of this.#closed) {
@@ -51,12 +51,12 @@ export class Survey {
     return paths
   }
 
-  /** Whether the directory, now known to have changed, is one to be tried again. */
+  /** True if the directory could not be watched or read, so that a change of it is a reason to try again. */
   isClosed(directory: Directory): boolean {
     return this.#closed.has(directory)
   }
 
-  /** A directory that has gone is not one that cannot be read. */
+  /** Forgets failures of directories that have gone: they no longer count as unreadable. */
   forget(top: Directory): void {
     if (this.#closed.size === 0) return
     for (const directory of top.all()) this.#closed.delete(directory)
@@ -66,7 +66,7 @@ export class Survey {
     return this.#options.excluded(directory, name, isDirectory)
   }
 
-  /** Watches `top` and everything below, and tells of each entry if `tell` is given. */
+  /** Watches `top` and everything below; calls `tell`, if given, for each entry. */
   *fill(top: Directory, tell?: (change: Change) => void): Generator<void> {
     const waiting = [top]
     let count = 0
@@ -88,8 +88,8 @@ export class Survey {
   }
 
   /**
-   * Watches everything anew and tells how the disk differs from what is known: names, and the content of
-   * files whose inode changed at `since` (milliseconds of the clock) or later.
+   * Watches everything again and tells how the disk differs from the known tree: names, and the content of files whose
+   * inode changed at `since` (milliseconds of the wall clock) or later.
    */
   *compare(root: Directory, since: number, tell: (change: Change) => void): Generator<void> {
     this.#closed.clear()
@@ -97,7 +97,7 @@ export class Survey {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       yield
       const reading = this.#open(next)
-      if (reading === undefined) continue // has gone since its parent was read: the parent's watch tells of it
+      if (reading === undefined) continue // if it went since its parent was read, the parent's watch tells of it
       if (next !== root && next.inode !== 0 && reading.inode !== next.inode) {
         tell({ path: next.path, op: 'remove', directory: true })
         tell({ path: next.path, op: 'create', directory: true })
@@ -140,7 +140,7 @@ export class Survey {
     }
   }
 
-  /** Watches the directory and begins to read it; undefined where that cannot be done. */
+  /** Watches the directory and begins to read it; returns undefined if that fails. */
   #open(directory: Directory): DirectoryReading | undefined {
     const { path } = directory
     if (directory.parent !== undefined && this.#options.forbidden(path)) return undefined
@@ -167,11 +167,11 @@ export class Survey {
         if (!this.excluded(directory, nameOfItem(item), item.kind === 'directory')) yield item
       }
     } catch (error) {
-      this.#unread(directory, error) // a large directory that went while it was read
+      this.#unread(directory, error) // a large directory went while it was read
     }
   }
 
-  /** What the system lacks it will have again: that is no property of the directory, which is to be read then. */
+  /** Handles a failed read. A lack of descriptors or memory passes, and the directory is then tried again. */
   #unread(directory: Directory, error: unknown): void {
     const errno = errnoOf(error)
     const fault = LACKING.has(errno) ? faultOfSystem(error, locate(directory.path).path) : undefined
@@ -189,14 +189,11 @@ function changedSince(path: string, since: number): boolean {
   try {
     return lstatSync(raw ?? text).ctimeMs >= since
   } catch {
-    return false // has gone since it was listed: its directory's watch tells of it
+    return false // the file went since it was listed: its directory's watch tells of it
   }
 }
 
-// What a watcher leaves out, decided before anything is watched: the default excludes unless they are
-// switched off, and the request's own globs in .gitignore syntax.
-
-/** What tools make and remove by the thousand. Temporary files of our own atomic writes end in "~". */
+/** Entries that tools make and remove by the thousand. Temporary files of our own atomic writes end in "~". */
 export const DEFAULT_EXCLUDES = [
   'node_modules',
   '.git',
@@ -215,12 +212,15 @@ export const DEFAULT_EXCLUDES = [
   '*~',
 ] as const
 
-/** Whether the entry `name` of a directory of the tree is left out. */
+/** True if the entry `name` of a directory of the tree is left out. */
 type Exclusion = (place: RuledDirectory, name: string, directory: boolean) => boolean
 
-/** `globs` are free of braces (pattern-list.ts); their paths are relative to the watched root. */
+/**
+ * Returns the test for entries that a watcher leaves out: the default excludes if `defaults` is true, and the request's
+ * `globs` in .gitignore syntax, free of braces (pattern-list.ts) and relative to the watched root.
+ */
 export function exclusionOf(globs: readonly string[], defaults: boolean): Exclusion {
-  // The later line decides, so that a glob with "!" can take a default back.
+  // The last line that matches decides, so that a glob with "!" can undo a default.
   const rules = rulesOfGlobs([...(defaults ? DEFAULT_EXCLUDES : []), ...globs])
   const scope = within(rules, 0, undefined)
   return (place, name, directory) => isIgnored(scope, place, textOfName(name), directory)

@@ -1,7 +1,7 @@
-// One watcher: what the kernel says about its tree becomes changes, windows collect them, the outbox carries
-// them off. It never waits. `advance` does a slice of whatever is to be done, `due` says when it wants to be called again;
-// one thing is done after the other, so events are always read against a tree that is up to date.
-// Where events were lost, that is announced, and the differences to the disk are told (protocol.md#watchers).
+// One watcher: turns the kernel's events about its tree into changes, which windows collect and the outbox sends. It
+// never waits: `advance` does a slice of the work, and `due` returns the time of the next call. It does one thing after
+// the other, so the tree is up to date when an event is handled. If events were lost, it announces that and tells the
+// differences to the disk (protocol.md#watchers).
 
 import { readSync } from 'node:fs'
 import { Fault, errnoOf } from '../../base/fault.ts'
@@ -15,15 +15,15 @@ import { instanceLimit, WatchTable } from './watch-table.ts'
 import { Outbox, type Coverage, type WatchJob } from './watch-job.ts'
 import { Directory } from './tree.ts'
 
-/** Milliseconds of one slice: how long one watcher may keep the others waiting. */
+/** Milliseconds of one slice, in which the other watchers of the thread wait. */
 const SLICE_MS = 10
-/** Windows open at once; beyond that the kernel's queue has to hold what comes. */
+/** Most windows open at once; further events stay in the kernel's queue. */
 const MOST_WINDOWS = 5000
-/** Milliseconds between two looks at whether the root is still the same directory. */
+/** Milliseconds between two checks that the root is still the same directory. */
 const ROOT_CHECK_MS = 1000
-/** Milliseconds until a tree that could not be watched completely is tried again. */
+/** Milliseconds until an incompletely watched tree is tried again. */
 const RETRY_MS = 5000
-/** The clock that stamps inodes is coarser than ours (design, measured facts). */
+/** Milliseconds by which the clock that stamps inodes may be behind ours: it is coarser (measured). */
 const CLOCK_SLACK_MS = 100
 
 const LOST = 'events were lost: the kernel could hold no more; what follows are the differences, then ready'
@@ -45,17 +45,17 @@ export class TreeWatch implements Disposable {
   #started = false
   #ended = false
   #problem: string | undefined
-  /** Clients know of the problem. */
+  /** True once clients were told of the problem. */
   #announced = false
   #now = 0
   #nextCheck = 0
   #retryAt = Infinity
-  /** Mounts have changed: places to be told to the main thread, `told` until it has judged them, then `enter`. */
+  /** Changed mounts: places to tell the main thread, then `told` until it has judged them, then `enter`. */
   #remounted: readonly string[] | 'told' | 'enter' | undefined
-  /** Milliseconds of the clock: everything that happened before has been heard of. */
+  /** Milliseconds of the wall clock: the watcher knows of all changes before that time. */
   #heardUntil = Date.now()
 
-  /** Throws the Fault of a root that cannot be watched. */
+  /** Throws if the root cannot be watched. */
   constructor(job: WatchJob, table: MountTable) {
     this.#root = new Directory(job.root, undefined, job.flat)
     this.#identity = identityOf(job.root)
@@ -77,7 +77,7 @@ export class TreeWatch implements Disposable {
     this.#steps = this.#survey.fill(this.#root, job.tell.length === 0 ? undefined : this.#telling(job.tell))
   }
 
-  /** To be polled; -1: nothing is to be read at present. */
+  /** Descriptor to poll; -1 while no event may be read. */
   get fd(): number {
     return this.#steps === undefined && !this.#blocked ? this.#table.fd : -1
   }
@@ -90,9 +90,9 @@ export class TreeWatch implements Disposable {
     return this.#started
   }
 
-  /** When there is something to do without an event, by the monotonic clock. */
+  /** Time, by the monotonic clock, at which there is work without an event. */
   get due(): number {
-    if (this.#ended || this.outbox.full) return Infinity // until the main thread has taken something
+    if (this.#ended || this.outbox.full) return Infinity // until the main thread acknowledges a batch
     const window = this.#windows.due ?? Infinity
     if (this.#blocked) return window
     if (this.#steps !== undefined || this.#remounted === 'enter') return 0
@@ -108,7 +108,7 @@ export class TreeWatch implements Disposable {
     return this.outbox.full || this.#windows.size >= MOST_WINDOWS
   }
 
-  /** Does a slice. Throws what ends the watcher. */
+  /** Does a slice of work. An error that it throws ends the watcher. */
   advance(now: number, readable: boolean): void {
     this.#now = now
     if (this.#ended) return
@@ -128,7 +128,7 @@ export class TreeWatch implements Disposable {
     }
   }
 
-  /** Returns once the places where mounts have come or gone, for the main thread to judge. */
+  /** Returns, one time only, the places where mounts have come or gone, for the main thread to judge. */
   takeRemounted(): readonly string[] | undefined {
     const places = this.#remounted
     if (typeof places !== 'object') return undefined
@@ -136,7 +136,7 @@ export class TreeWatch implements Disposable {
     return places
   }
 
-  /** `enter`: looks at the whole tree again, new mounts included. Otherwise they stay unwatched. */
+  /** Takes the main thread's verdict. `enter`: reads the whole tree again; otherwise new mounts stay unwatched. */
   judged(enter: boolean): void {
     if (this.#remounted !== 'told') return
     this.#remounted = enter ? 'enter' : undefined
@@ -173,7 +173,7 @@ export class TreeWatch implements Disposable {
     }
     const events = parseEvents(buffer, length)
     const lost = events.findIndex(({ mask }) => (mask & IN.Q_OVERFLOW) !== 0)
-    // A read that left nothing behind: what is lost later happened later.
+    // The read emptied the queue: events that are lost later happened later.
     if (lost < 0 && length + LONGEST_EVENT < buffer.length) this.#heardUntil = before
     return this.#handleAll(lost < 0 ? events : events.slice(0, lost), lost >= 0)
   }
@@ -181,10 +181,10 @@ export class TreeWatch implements Disposable {
   *#handleAll(events: readonly WatchEvent[], lost: boolean): Generator<void> {
     const { renewals } = this.#table
     for (const event of events) {
-      // None: an event from before its watch was given up.
+      // No directory: the event is from before its watch was given up.
       for (const directory of this.#table.get(event.wd)) {
         if (directory.wd === event.wd) yield* this.#handle(directory, event)
-        // The numbers of a new queue are other directories'.
+        // In a new queue the numbers mean other directories.
         if (this.#ended || this.#table.renewals !== renewals) return
       }
       yield
@@ -211,7 +211,7 @@ export class TreeWatch implements Disposable {
     this.#windows.note(change, this.#now)
   }
 
-  /** Starts over with an empty queue, and tells what is different from what has been told; `message` announces it. */
+  /** Starts over with an empty queue and tells how the disk differs from the known tree; `message` announces it. */
   *#resync(message: string | undefined): Generator<void> {
     const since = this.#heardUntil - CLOCK_SLACK_MS
     this.#windows.flush()
@@ -231,7 +231,7 @@ export class TreeWatch implements Disposable {
     this.outbox.put({ kind: 'ready' })
   }
 
-  /** Part of the tree cannot be watched: at the start that is refused, later it is announced and tried again. */
+  /** Handles a limit that leaves part of the tree unwatched: throws at the start; later announces it and retries. */
   #limited(reason: unknown): void {
     if (!this.#started || !(reason instanceof Fault)) throw reason
     this.#retryAt = this.#now + RETRY_MS
@@ -241,7 +241,7 @@ export class TreeWatch implements Disposable {
     this.outbox.put({ kind: 'overflow', message: this.#problem })
   }
 
-  /** No event tells of a mount, nor of the end of one that has another path. */
+  /** Looks for changed mounts: no event tells of a new one, nor of the end of one that has another path. */
   #checkMounts(): void {
     if (this.#remounted !== undefined) return
     const places = this.#mounts.changed().filter((names) => this.#root.holds(names))

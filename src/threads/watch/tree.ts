@@ -1,5 +1,7 @@
-// What the watcher knows of the tree: every directory with its watch descriptor, and the names in it. That is
-// what clients have been told, so after a loss of events the difference to the disk can be told too.
+// The tree as the watcher knows it: every directory with its watch descriptor, and the names in it. Clients were told
+// the same, so the differences to the disk can be told after events were lost. A name here is a string: the text if the
+// bytes are UTF-8, otherwise NUL and one character for each byte (no name contains NUL). Paths are such names joined by
+// slashes, so every path leads back to its exact bytes.
 
 import type { RuledDirectory } from '../walk/ignore-rules.ts'
 import type { Item, Location } from '../walk/directory.ts'
@@ -8,17 +10,17 @@ import type { Item, Location } from '../walk/directory.ts'
 export class Directory implements RuledDirectory {
   readonly name: string
   readonly parent: Directory | undefined
-  /** Directories in it are names like any other. */
+  /** True if directories in this one are treated as files. */
   readonly flat: boolean
-  /** -1: not watched (it has gone, it is closed to us, or the system's limit is reached). */
+  /** Watch descriptor; -1: not watched (the directory has gone, is unreadable, or the system's limit is reached). */
   wd = -1
-  /** Tells it from another directory that took its name. */
+  /** Number that distinguishes the directory from another that took its name. */
   inode = 0
   #directories: Map<string, Directory> | undefined
-  /** Names of what is no directory: a set, or, while nothing happens there, the names joined by slashes. */
+  /** Names of other entries: a set, or one string joined by slashes while the directory does not change. */
   #files: Set<string> | string | undefined
 
-  /** `name` is the path of the root, and the entry's name below it. */
+  /** `name`: the path for the root, the entry's name for a directory below. */
   constructor(name: string, parent?: Directory, flat = false) {
     this.name = name
     this.parent = parent
@@ -35,7 +37,7 @@ export class Directory implements RuledDirectory {
     return path === '/' ? `/${name}` : `${path}/${name}`
   }
 
-  /** Below the root, as text. */
+  /** Names from the root down to the directory, as text. */
   get segments(): readonly string[] {
     return this.parent === undefined ? [] : [...this.parent.segments, textOfName(this.name)]
   }
@@ -44,18 +46,18 @@ export class Directory implements RuledDirectory {
     return this.#directories?.has(name) === true || this.#unpacked().has(name)
   }
 
-  /** The directory of that name; undefined where there is none, or something else. */
+  /** Returns the directory of that name; undefined if there is none. */
   directory(name: string): Directory | undefined {
     return this.#directories?.get(name)
   }
 
-  /** Whether the directory above the last of `names` is known, and so what is at that name. */
+  /** True if the entry at the path of `names` is known. */
   holds(names: readonly string[]): boolean {
     const [name = '', ...rest] = names
     return rest.length === 0 ? this.has(name) : this.directory(name)?.holds(rest) === true
   }
 
-  /** Adds an entry in place of any other of its name; returns it where it is a directory. */
+  /** Adds an entry in place of any other of its name; returns it if it is a directory. */
   add(name: string, directory: boolean): Directory | undefined {
     this.delete(name)
     if (!directory || this.flat) {
@@ -81,7 +83,7 @@ export class Directory implements RuledDirectory {
     return [...(this.#directories?.keys() ?? []), ...this.#unpacked()]
   }
 
-  /** Holds the names in little memory until they are asked for: most directories of a large tree stay as they are. */
+  /** Holds the names in little memory until they are needed: most directories of a large tree never change. */
   pack(): void {
     if (typeof this.#files === 'object') this.#files = this.#files.size === 0 ? undefined : [...this.#files].join('/')
   }
@@ -91,7 +93,7 @@ export class Directory implements RuledDirectory {
     return this.#files
   }
 
-  /** This directory and all known below it. */
+  /** Yields this directory and all known ones below it. */
   *all(): Generator<Directory> {
     const waiting: Directory[] = [this]
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -101,19 +103,15 @@ export class Directory implements RuledDirectory {
   }
 }
 
-// Names inside the watching thread. A file's name is bytes; here it is a string all the same: the text where
-// the bytes are UTF-8, otherwise NUL and one character for each byte, which no name can be by itself. Paths
-// are such names joined by slashes, so every path is one string that leads back to its exact bytes.
-
-/** Stands before the bytes of a name that is not UTF-8. */
+/** Prefix of a name that is not UTF-8. */
 const MARK = '\0'
 
-/** The name of a directory's entry. */
+/** Returns the name of a directory's entry. */
 export function nameOfItem({ name, raw }: Item): string {
   return raw === undefined ? name : MARK + raw.toString('latin1')
 }
 
-/** The name in `bytes`; `start` and `end` bound it. */
+/** Returns the name in `bytes` from `start` to `end`. */
 export function nameOfBytes(bytes: Buffer, start: number, end: number): string {
   const text = bytes.toString('utf8', start, end)
   if (!text.includes('\uFFFD')) return text
@@ -121,7 +119,7 @@ export function nameOfBytes(bytes: Buffer, start: number, end: number): string {
   return Buffer.from(text).equals(raw) ? text : MARK + raw.toString('latin1')
 }
 
-/** The path as system calls take it. */
+/** Returns the path as system calls take it. */
 export function locate(path: string): Location {
   if (!path.includes(MARK)) return { path, raw: undefined }
   const segments = path.split('/').map(bytesOfName)
@@ -129,7 +127,7 @@ export function locate(path: string): Location {
   return { path: raw.toString('utf8'), raw }
 }
 
-/** The name as it is shown: U+FFFD for what is not UTF-8. */
+/** Returns the name as clients see it, with U+FFFD for bytes that are not UTF-8. */
 export function textOfName(name: string): string {
   return name.startsWith(MARK) ? bytesOfName(name).toString('utf8') : name
 }

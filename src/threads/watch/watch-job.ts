@@ -1,23 +1,23 @@
-// What passes between the main thread and the inotify reader. Changes come as JSON text in batches, each of
-// which the main thread acknowledges when it has room for more; without acknowledgements the reader stops
-// reading, and what the kernel's own queue then cannot hold is announced and told by difference.
+// Messages between the main thread and a reader thread. Changes come as JSON text in batches; the main thread
+// acknowledges each when it has room for more. Without acknowledgements the reader stops reading. If the kernel's queue
+// then overflows, the reader announces it and tells the differences.
 
 import type { FaultNotice } from '../../base/fault.ts'
 
 export interface WatchJob {
-  /** Absolute; an existing directory, or a link to one. */
+  /** Absolute path of an existing directory, or of a link to one. */
   readonly root: string
   /** Globs to leave out, braces already expanded. */
   readonly globs: readonly string[]
-  /** Whether the default excludes are left out too. */
+  /** True if the default excludes are left out too. */
   readonly defaultExcludes: boolean
-  /** Watches the directory's own entries only, and enters none of them. */
+  /** True if only the directory's own entries are watched, and none is entered. */
   readonly flat: boolean
   /** Places whose entries are told as created: mounts that came after clients were told of the tree. */
   readonly tell: readonly string[]
 }
 
-/** What is told besides changes, in its place among them. */
+/** Item that is no change, in its place among the changes. */
 export type Notice =
   | { readonly kind: 'overflow'; readonly message: string }
   /** The differences after an overflow are complete. */
@@ -31,19 +31,19 @@ export type Told = string | Notice
 /** The state of the tree as its watcher knows it. */
 export interface Coverage {
   readonly dirs: number
-  /** Directories that may not be read, and the first of their paths. */
+  /** Number of directories that may not be read; `unreadable` has the first of their paths. */
   readonly errors: number
   readonly unreadable: readonly string[]
-  /** Why part of the tree is not watched at present; undefined: all of it is. */
+  /** Reason why part of the tree is not watched at present; undefined if all of it is. */
   readonly problem: string | undefined
 }
 
 export type ToReader =
   | { readonly type: 'open'; readonly id: string; readonly job: WatchJob }
   | { readonly type: 'close'; readonly id: string }
-  /** The main thread has room again for what it was sent: so many items of so many bytes. */
+  /** Acknowledges items: the main thread has room again for so many of them, of so many bytes together. */
   | { readonly type: 'taken'; readonly id: string; readonly count: number; readonly bytes: number }
-  /** The main thread has looked at the mounts of `remounted`: this thread may enter them, or must not. */
+  /** Verdict of the main thread on the mounts of `remounted`. `enter`: the thread may enter them. */
   | { readonly type: 'judged'; readonly id: string; readonly enter: boolean }
   /** Asks for a sign of life; the thread answers `here`. */
   | { readonly type: 'ask' }
@@ -52,7 +52,7 @@ export type ToReader =
 export type FromReader =
   /** The thread has started, or answers an `ask`. */
   | { readonly type: 'here' }
-  /** Mounts in the tree have come or gone at these paths. The thread enters no new one that is not `judged`. */
+  /** Mounts in the tree have come or gone at these paths. The thread enters no new one before it is `judged`. */
   | { readonly type: 'remounted'; readonly id: string; readonly places: readonly string[] }
   | { readonly type: 'opened'; readonly id: string; readonly coverage: Coverage }
   | { readonly type: 'failed'; readonly id: string; readonly fault: FaultNotice }
@@ -64,18 +64,19 @@ export type FromReader =
       readonly coverage: Coverage
     }
 
-/** The descriptor that wakes the reader from poll(2). */
+/** Start data of a reader: the descriptor that wakes it from poll(2). */
 export interface ReaderStart {
   readonly wakeup: number
 }
 
-// What a watcher has to say and the main thread has not yet acknowledged. It is bounded: while it is full
-// nothing more is read from the kernel (W-07).
-
-/** Together with windows.ts and the main thread's queue at most 10,000 changes or 4 MiB (W-07). */
+/** Most items and bytes. With windows.ts and the main thread's queue at most 10,000 changes or 4 MiB (W-07). */
 const OUTBOX_ITEMS = 4000
 const OUTBOX_BYTES = 1536 * 1024
 
+/**
+ * Items of a watcher that the main thread has not acknowledged yet. While the outbox is full, the reader reads nothing
+ * more from the kernel (W-07).
+ */
 export class Outbox {
   #items: Told[] = []
   #bytes = 0
@@ -91,12 +92,12 @@ export class Outbox {
     return this.#items.length + this.#sentItems >= OUTBOX_ITEMS || this.#bytes + this.#sentBytes >= OUTBOX_BYTES
   }
 
-  /** How many more items it takes. */
+  /** Number of items that still fit. */
   get room(): number {
     return this.full ? 0 : OUTBOX_ITEMS - this.#items.length - this.#sentItems
   }
 
-  /** Everything not sent yet; undefined where there is nothing. */
+  /** Returns all items not sent yet; undefined if there are none. */
   send(): { items: Told[]; bytes: number } | undefined {
     if (this.#items.length === 0) return undefined
     const batch = { items: this.#items, bytes: this.#bytes }
@@ -113,7 +114,7 @@ export class Outbox {
   }
 }
 
-/** A notice counts as a short change. */
+/** Returns the bytes of an item; a notice counts as a short change. */
 function bytesOf(item: Told): number {
   return typeof item === 'string' ? Buffer.byteLength(item) : 100
 }

@@ -1,7 +1,6 @@
-// The kernel's side of one watcher: its inotify descriptor, and which directories each watch descriptor stands
-// for. One directory on the disk has one watch however often it is named, and a bind mount names it twice: what
-// happens in it is then told under each path. A directory that was moved before its move was heard of has two
-// names for that while, too.
+// The kernel's side of one watcher: its inotify descriptor, and the directories of each watch descriptor. A directory
+// on the disk has one watch even if it has several paths, as with a bind mount, or after a move whose event is not read
+// yet. Its events are told under each path.
 
 import { addWatch, closeDescriptor, openInotify, removeWatch } from '../../native/inotify.ts'
 import { locate, Directory } from './tree.ts'
@@ -10,13 +9,13 @@ import { Fault } from '../../base/fault.ts'
 
 export class WatchTable {
   #fd = openInotify()
-  /** Most have one name: a list only for those that have more. */
+  /** Directories by watch descriptor; a list only if there are several paths, which is rare. */
   readonly #byWd = new Map<number, Directory | readonly Directory[]>()
 
-  /** How often the queue was begun anew: numbers from before mean nothing. */
+  /** Number of times the queue was renewed; earlier watch descriptors are void. */
   renewals = 0
 
-  /** To be read and polled; -1 when closed. */
+  /** Descriptor to read and poll; -1 when closed. */
   get fd(): number {
     return this.#fd
   }
@@ -25,13 +24,13 @@ export class WatchTable {
     return this.#byWd.size
   }
 
-  /** The directories that it stands for; empty: it was given up. */
+  /** Returns the directories of a watch descriptor; empty if the watch was given up. */
   get(wd: number): readonly Directory[] {
     const found = this.#byWd.get(wd)
     return found === undefined ? [] : found instanceof Directory ? [found] : found
   }
 
-  /** Watches the directory; the errno's name where that fails. */
+  /** Watches the directory; returns the errno's name if that fails. */
   arm(directory: Directory): string | undefined {
     const { path, raw } = locate(directory.path)
     const wd = addWatch(this.#fd, raw ?? path, directory.parent === undefined)
@@ -48,13 +47,13 @@ export class WatchTable {
     for (const directory of top.all()) this.#leave(directory)
   }
 
-  /** The kernel has removed the watch by itself. */
+  /** Forgets a watch that the kernel has removed. */
   lost(wd: number): void {
     for (const directory of this.get(wd)) directory.wd = -1
     this.#byWd.delete(wd)
   }
 
-  /** The watch stays for as long as the directory has another name. */
+  /** Removes a directory's watch, unless the directory has another path. */
   #leave(directory: Directory): void {
     const { wd } = directory
     if (wd < 0) return
@@ -69,7 +68,7 @@ export class WatchTable {
     this.#byWd.delete(wd)
   }
 
-  /** Starts again with an empty queue and no watches. The old ones go first, for they count against the limit. */
+  /** Starts again with an empty queue and no watches. Closes the old ones first: they count against the limit. */
   renew(): void {
     this.close()
     this.renewals++
@@ -84,9 +83,7 @@ export class WatchTable {
   }
 }
 
-// The system's limits on watching, as errors: which errno means which sysctl (inotify(7)), in words that say
-// what to do (W-05).
-
+/** Error for a limit of the system on watching: names the sysctl (inotify(7)) and the remedy (W-05). */
 class LimitReached extends Fault {
   constructor(sysctl: string, what: string) {
     const current = valueOf(sysctl)
@@ -102,14 +99,14 @@ class LimitReached extends Fault {
   }
 }
 
-/** The limit that `errno` of adding a watch means, or undefined. */
+/** Returns the limit that `errno` of adding a watch means, or undefined. */
 export function watchLimit(errno: string, path: string): LimitReached | undefined {
   return errno === 'ENOSPC' || errno === 'ENOMEM'
     ? new LimitReached('max_user_watches', `${path} cannot be watched`)
     : undefined
 }
 
-/** Of opening an inotify descriptor. */
+/** Returns the limit that `errno` of opening an inotify descriptor means, or undefined. */
 export function instanceLimit(errno: string | undefined): LimitReached | undefined {
   return errno === 'EMFILE' || errno === 'ENFILE'
     ? new LimitReached('max_user_instances', 'no further tree can be watched')

@@ -1,6 +1,6 @@
-// The window of each path: its first change opens it, later ones do not extend it, and at its end one change
-// goes out (protocol.md#watchers). All windows are equally long, so the order in which they open is the order in which
-// they end. Time is handed in; nothing here waits.
+// The window of each path: the first change opens it, later ones do not extend it, and one change is sent at its end
+// (protocol.md#watchers). All windows are equally long, so they end in the order in which they open. The caller passes
+// the time; nothing here waits. Also here: the halves of moves, and changes as they are merged and rendered.
 
 import { jsonOf } from '../../base/json-text.ts'
 import { locate } from './tree.ts'
@@ -17,7 +17,7 @@ export class Windows {
   readonly #open = new Map<string, Open>()
   readonly #put: (change: Change) => void
 
-  /** `put` receives each change that goes out. */
+  /** `put` receives each change that is sent. */
   constructor(put: (change: Change) => void) {
     this.#put = put
   }
@@ -26,7 +26,7 @@ export class Windows {
     return this.#open.size
   }
 
-  /** When the next window ends; undefined when none is open. */
+  /** Time at which the next window ends; undefined if none is open. */
   get due(): number | undefined {
     for (const { due } of this.#open.values()) return due
     return undefined
@@ -36,7 +36,7 @@ export class Windows {
     const known = this.#open.get(change.path)
     if (isGone(change) && change.directory) this.#endBelow(change.path)
     if (known === undefined) this.#open.set(change.path, { change, due: now + WINDOW_MS })
-    // What took the place of a directory has nothing of what was below it, so both are said.
+    // A replaced directory must be reported as removed first: its old contents are gone.
     else if (isGone(known.change) && known.change.directory && !isGone(change)) {
       this.#open.delete(change.path)
       this.#put(known.change)
@@ -44,7 +44,7 @@ export class Windows {
     } else known.change = merged(known.change, change)
   }
 
-  /** What is about to be said of `path`. */
+  /** Returns the change of `path` that is not sent yet. */
   pending(path: string): Change | undefined {
     return this.#open.get(path)?.change
   }
@@ -64,8 +64,8 @@ export class Windows {
   }
 
   /**
-   * A directory that goes stands for everything below: nothing may be said of that later. What went before it
-   * is said now.
+   * Ends the windows below a directory that goes. Its change stands for everything below, so no later change may tell
+   * of that: earlier removals are sent now, other changes are dropped.
    */
   #endBelow(path: string): void {
     const prefix = path === '/' ? path : `${path}/`
@@ -77,17 +77,17 @@ export class Windows {
   }
 }
 
-// The first halves of moves, until their second halves come. A move out of the tree has no second half, so
-// what is kept is bounded and the oldest goes. A directory that has two paths (a bind mount) has two of each
-// half.
-
-/** The two halves stand next to each other in the kernel's queue but for events of other processors. */
+/** Most moves kept. The two halves are adjacent in the kernel's queue except for events of other processors. */
 const MOST = 64
 
+/**
+ * First halves of moves, until their second halves come. A move out of the tree has no second half, so the number is
+ * bounded and the oldest is dropped. A directory with two paths (a bind mount) has two of each half.
+ */
 export class Moves {
   readonly #left = new Map<number, string[]>()
 
-  /** The entry at `path` left with this cookie. */
+  /** Notes that the entry at `path` left with this cookie. */
   left(cookie: number, path: string): void {
     const known = this.#left.get(cookie)
     if (known !== undefined) known.push(path)
@@ -99,7 +99,7 @@ export class Moves {
     }
   }
 
-  /** Where the entry that arrived at `path` with this cookie was; undefined: not in the tree. */
+  /** Returns the old path of the entry that arrived at `path` with this cookie; undefined if outside the tree. */
   arrived(cookie: number, path: string): string | undefined {
     const known = this.#left.get(cookie)
     if (known === undefined) return undefined
@@ -115,25 +115,22 @@ export class Moves {
   }
 }
 
-// A change of the watched tree: what happened to one path, how two changes of one path within its window
-// become one, and the JSON that clients see (protocol.md#watchers). Pure.
-
 export type Op = 'create' | 'write' | 'remove' | 'rename' | 'unknown'
 
-/** Paths are as names.ts spells them. */
+/** A change of one path in the watched tree. Paths are as tree.ts spells them. */
 export interface Change {
   readonly path: string
   readonly op: Op
   readonly directory: boolean
-  /** Of a write: the file was created in the same window. */
+  /** True if the file of this write was created in the same window. */
   readonly created?: boolean
-  /** Of a create (and a write that follows it): where it was moved from, inside the tree. */
+  /** Old path, inside the tree, of a created entry (also in a write that follows). */
   readonly from?: string | undefined
-  /** Of a rename: where it was moved to, inside the tree. */
+  /** New path, inside the tree, of a renamed entry. */
   readonly to?: string | undefined
 }
 
-/** A change as clients see it. Where a path is not UTF-8 its exact bytes stand beside it in base64. */
+/** A change as clients see it. A path that is not UTF-8 has its exact bytes beside it in base64. */
 export interface ShownChange {
   path: string
   op: Op
@@ -146,20 +143,20 @@ export interface ShownChange {
   to_base64?: string
 }
 
-/** True when the path leads nowhere after it. */
+/** True if the path does not exist after the change. */
 function isGone({ op }: Change): boolean {
   return op === 'remove' || op === 'rename'
 }
 
-/** One change for both: the last operation, with what the earlier one still has to say. */
+/** Returns one change for both: the later operation, with `created` and `from` of the earlier one. */
 function merged(earlier: Change, later: Change): Change {
-  if (later.op === 'unknown') return isGone(earlier) ? later : earlier // new attributes are part of the rest
+  if (later.op === 'unknown') return isGone(earlier) ? later : earlier // the earlier change covers new attributes
   if (later.op !== 'write') return later
   const created = earlier.op === 'create' || earlier.created === true
   return { ...later, ...(created ? { created } : {}), from: earlier.from }
 }
 
-/** The ShownChange as JSON. */
+/** Returns the ShownChange as JSON. */
 export function renderChange(change: Change): string {
   const path = locate(change.path)
   const from = change.from === undefined ? undefined : locate(change.from)

@@ -1,8 +1,8 @@
-// One proxied request and its answer, both as they come: streamed in both directions at the pace of the slower side,
-// trailers included, nothing gathered, recoded or followed (protocol.md#proxy). An answer that breaks off in the middle
-// ends in a cut connection. There is no limit of time once the answer has begun: events may be hours apart, and a
-// player that has read ahead stops reading. Nor has a body one: a client that pauses holds one call of its credential
-// and what the kernel buffers, and a client that is gone is found by the system's probes.
+// Passes one request to an application and its answer to the client. Both stream at the pace of the slower side,
+// trailers included; the daemon collects, recodes and follows nothing (protocol.md#proxy). If an answer breaks off, the
+// client's connection is cut. An answer that has begun has no time limit: events may be hours apart, and a player that
+// has read ahead stops reading. A request body has none either: a client that pauses holds one call of its credential
+// and the kernel's buffers, and the kernel's probes find a client that is gone.
 
 import { type ClientRequest, type IncomingMessage, type ServerResponse, request as begin } from 'node:http'
 import { finished } from 'node:stream/promises'
@@ -16,9 +16,9 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import { giveBack } from '../../base/tally.ts'
 
 export interface ProxyWaits {
-  /** For the application to accept the connection. */
+  /** Time for the application to accept the connection. */
   readonly connectMs: number
-  /** For the head of its answer (L-07). */
+  /** Time for the head of the application's answer (L-07). */
   readonly firstByteMs: number
 }
 
@@ -43,14 +43,14 @@ export async function passExchange(exchange: Exchange, target: ProxiedTarget, wa
   }
 }
 
-/** The request's body and trailers; the head alone where it has none. */
+/** Sends the request's body and trailers; only the head if there is no body. */
 function sendBody(request: IncomingMessage, outgoing: ClientRequest): void {
   if (!hasBody(request)) {
     outgoing.end()
     return
   }
   outgoing.flushHeaders()
-  const stop = flow(request, outgoing) // both have listeners for their errors; either's end ends the exchange
+  const stop = flow(request, outgoing) // both streams have error listeners; the end of either ends the exchange
   outgoing.once('close', stop)
   request.once('end', () => {
     const trailers = keptTrailers(request.rawTrailers)
@@ -59,7 +59,7 @@ function sendBody(request: IncomingMessage, outgoing: ClientRequest): void {
   })
 }
 
-/** Throws bad_gateway where the application breaks off; a client that leaves is no failure. */
+/** Throws `bad_gateway` if the application breaks off; a client that leaves is no failure. */
 async function passReply(reply: IncomingMessage, response: ServerResponse, target: string): Promise<void> {
   const { method, httpVersionMinor } = response.req
   const status = reply.statusCode ?? 502
@@ -76,26 +76,23 @@ async function passReply(reply: IncomingMessage, response: ServerResponse, targe
     await finished(response)
   } catch (error) {
     if (response.destroyed) return
-    response.destroy() // half an answer must not pass for a whole one
+    response.destroy() // the client must not take half an answer for a whole one
     throw badGateway(target, error instanceof Error ? error : undefined)
   }
 }
 
-// Asks an application and waits for the head of its answer, under the limits that keep one that hangs or floods from
-// holding the client without end (L-05, L-07). What comes after the head has no limit of time.
-
-/** Longest head of an answer (L-05). */
+/** Bytes of the longest head of an answer (L-05). */
 const HEAD_BYTES = 64 * 1024
-/** Most 1xx answers before the real one. They are taken, not passed on. */
+/** Most 1xx answers before the real one. The daemon reads them and does not pass them on. */
 const INFORMATIONS = 64
 
 interface AnswerHead {
   readonly reply: IncomingMessage
-  /** Of an answer 101: the connection, and the bytes behind the head. */
+  /** The connection and the bytes after the head, if the answer is a 101. */
   readonly tunnel?: { readonly socket: Socket; readonly head: Buffer }
 }
 
-/** Sends the head of the request over the connection. The body is the caller's to send. */
+/** Sends the head of the request over the connection; the caller sends the body. */
 export function openRequest(
   request: IncomingMessage,
   { destination, path }: ProxiedTarget,
@@ -108,14 +105,14 @@ export function openRequest(
     createConnection: () => link.upstream,
     maxHeaderSize: HEAD_BYTES,
   })
-  outgoing.maxHeadersCount = 0 // as many as the head has room for: Node would drop those beyond 2,000 in silence
-  outgoing.on('error', () => undefined) // stays; who waits hears it too
+  outgoing.maxHeadersCount = 0 // as many as fit into the head: Node would silently drop those beyond 2,000
+  outgoing.on('error', () => undefined) // stays; firstAnswer has a listener too
   return outgoing
 }
 
 /**
- * The head of the answer; throws bad_gateway where none can be understood, timeout where it takes longer than `ms`
- * from the last byte of the request that the application could have had.
+ * Resolves with the head of the answer. Throws `bad_gateway` if it is malformed or floods, and `timeout` if it takes
+ * longer than `ms` from the last byte of the request that the application could read (L-05, L-07).
  */
 export async function firstAnswer(
   request: IncomingMessage,
@@ -127,7 +124,7 @@ export async function firstAnswer(
   const target = destination.authority
   const broken = (error?: Error): void => reject(badGateway(target, error))
   const timer = setTimeout(() => {
-    // A client that pauses in its body keeps only itself waiting.
+    // A client that pauses in its body delays only itself.
     if (!request.complete && !outgoing.writableNeedDrain && !outgoing.writableEnded) timer.refresh()
     else reject(new Fault('timeout', `${target} has not answered within ${ms / 1000} s`, { details: { target } }))
   }, ms)
@@ -164,10 +161,10 @@ export function badGateway(target: string, error?: Error): Fault {
   })
 }
 
-// Bytes from one side to the other at the pace of the slower one. The memory of each chunk is given back as soon as it
-// is written.
-
-/** Starts; `to` is left open at the end. What is returned stops it. */
+/**
+ * Copies bytes to `to` at the pace of the slower side and frees each chunk's memory once it is written. Leaves `to`
+ * open at the end. Returns the function that stops the copy.
+ */
 export function flow(from: Readable, to: Writable): () => void {
   const take = (chunk: Buffer): void => {
     if (!to.write(chunk, () => giveBack(chunk))) from.pause()
@@ -181,7 +178,7 @@ export function flow(from: Readable, to: Writable): () => void {
   }
 }
 
-/** Resolves when all of `from` has been handed over; throws when either side breaks off. */
+/** Resolves when all of `from` has been handed to `to`; throws if either side breaks off. */
 export async function carry(from: Readable, to: Writable): Promise<void> {
   const left = (): void => void from.destroy(LEFT)
   to.once('close', left)
@@ -194,22 +191,22 @@ export async function carry(from: Readable, to: Writable): Promise<void> {
   }
 }
 
-/** To be called once Node's parser has heard of a connection: it copies what it keeps, so what was read can go. */
+/** Frees the bytes read, since Node's parser copies what it keeps. Call it after the parser has the connection. */
 function giveBackWhatIsParsed(connection: Duplex): void {
   connection.on('data', giveBack)
 }
 
-/** Made once, since the stack of an error is expensive. */
+/** Created once, since the stack of an error is expensive. */
 const LEFT = new Error('the other side has left')
 
-// The way to an application: a connection to a loopback port, host and port given apart (L-06),
-// each address tried in turn. One connection serves one exchange: nothing is kept that the application
-// may have closed meanwhile, so no request fails for that (L-07).
-
-/** How long a peer may be silent before the system asks whether it is still there. */
+/** Time that a peer may be silent before the kernel probes it. */
 const KEEP_ALIVE_MS = 30_000
 
-/** Throws bad_gateway where nothing listens, timeout where no address accepts within `ms` in all. */
+/**
+ * Resolves with a connection to a loopback port, host and port given apart (L-06); tries each address in turn. Throws
+ * `bad_gateway` if no process listens, `timeout` if no address accepts within `ms` in all. A connection serves one
+ * exchange: the application may close a kept one meanwhile, and a request would fail for that (L-07).
+ */
 export async function connectTo(destination: Destination, ms: number, signal: AbortSignal): Promise<Socket> {
   const until = performance.now() + ms
   let refusal: unknown
@@ -233,10 +230,10 @@ async function connected(
   wait: { ms: number; signal: AbortSignal },
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  // Half-open: the end of one direction is passed on, it does not end the other.
+  // Half-open: the end of one direction is passed on and does not end the other.
   const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  socket.on('error', reject) // stays for the connection's life (L-08)
+  socket.on('error', reject) // the listener stays for the connection's life (L-08)
   socket.once('connect', () => resolve())
   const left = (): void => reject(new Fault('unavailable', 'the client has left'))
   const late = (): void =>
@@ -256,7 +253,7 @@ async function connected(
   }
 }
 
-/** A client that went away without a word is noticed by the system's probes. */
+/** Turns on the kernel's probes, which find a client that left without closing. */
 export function keepAlive(socket: Socket): void {
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
 }

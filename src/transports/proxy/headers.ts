@@ -1,13 +1,13 @@
-// The headers of a message that go on to the other side (protocol.md#proxy; L-03, L-05): names and values as
-// they came, repeated ones too, without what belongs to one connection, our credentials and claims about where the
-// request came from. The framing of bodies is told anew from what the parser made of it, never copied. Pure.
+// Selects the headers that the proxy passes on (protocol.md#proxy; L-03, L-05). Names and values stay as they came,
+// repeated ones too. It drops headers of one connection, our credentials, and claims about the request's origin. It
+// writes the framing of a body from the parser's result and never copies it. Pure.
 
 import type { IncomingMessage } from 'node:http'
 import { Fault } from '../../base/fault.ts'
 import { hostsOf } from '../request-head.ts'
 import { TARGET_HEADER } from './target.ts'
 
-/** Headers of one connection, not of the message (RFC 9110 7.6.1), and those of the body's framing. */
+/** Headers of one connection, not of the message (RFC 9110 7.6.1), and headers of the body's framing. */
 const CONNECTION_ONLY: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -21,10 +21,10 @@ const CONNECTION_ONLY: ReadonlySet<string> = new Set([
   'content-length',
 ])
 
-/** The header by which a client sends the application a credential. */
+/** Header with which a client sends a credential to the application. */
 const FORWARDED_CREDENTIAL = 'x-forward-authorization'
 
-/** Ours, or told by us; `x-forwarded-*` are too. `expect` is answered here, before the application is asked. */
+/** Headers that the daemon reads or sets itself, besides `x-forwarded-*`. The daemon answers `expect`. */
 const NOT_FOR_APPLICATIONS: ReadonlySet<string> = new Set([
   'authorization',
   FORWARDED_CREDENTIAL,
@@ -37,8 +37,8 @@ const NOT_FOR_APPLICATIONS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * A page served through here shares its origin with other pages and with us. These headers would not speak of one
- * answer but of that origin: what it stores, to whom its browser reports, how it is reached, what it is to be given.
+ * Headers that act on a whole origin, not on one answer: what it stores, to whom its browser reports, how it is
+ * reached, what it is sent. A page that comes through the proxy shares its origin with other pages and with the daemon.
  */
 const NOT_FOR_CLIENTS: ReadonlySet<string> = new Set([
   'service-worker-allowed',
@@ -60,15 +60,15 @@ const NOT_FOR_CLIENTS: ReadonlySet<string> = new Set([
   'sec-session-registration',
 ])
 
-/** Names of cookies that only we set, in the spellings a browser or a parser might take for one. */
+/** Names of cookies that only the daemon sets, in all spellings that a browser or parser might take for one. */
 const OUR_COOKIE = /^[\s="]*(?:__(?:host|secure|http|host-http)-)?wrt_/i
 
-/** Bodies of these methods need no announcement where there is none. */
+/** Methods whose requests need no Content-Length if there is no body. */
 const USUALLY_BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
 
 type Pairs = readonly (readonly [name: string, value: string])[]
 
-/** Headers for the application, flat; those of the body or of the upgrade included. */
+/** Returns the headers for the application, flat, including those of the body or of the upgrade. */
 export function headersToApplication(request: IncomingMessage, authority: string, upgrade: boolean): string[] {
   const host = hostsOf(request.rawHeaders, request.url ?? '')[0] ?? ''
   const kept = keptPairs(request.rawHeaders, request.headers.connection, isOurs).flatMap(([name, value]) =>
@@ -86,7 +86,7 @@ export function headersToApplication(request: IncomingMessage, authority: string
   return [['Host', authority] as const, ...kept, ...told, ...framing].flat()
 }
 
-/** Headers of the application's answer for the client, flat; `chunked`: it is sent on in chunks. */
+/** Returns the headers of the answer for the client, flat. `chunked`: the daemon sends the body in chunks. */
 export function headersToClient(reply: IncomingMessage, framing: 'upgrade' | 'chunked' | 'other'): string[] {
   const kept = keptPairs(reply.rawHeaders, reply.headers.connection, (name) => NOT_FOR_CLIENTS.has(name)).flatMap(
     ([name, value]) => (name.toLowerCase() === 'set-cookie' ? cookiePairs(name, value) : [[name, value] as const]),
@@ -99,8 +99,8 @@ export function headersToClient(reply: IncomingMessage, framing: 'upgrade' | 'ch
 }
 
 /**
- * Why the head of an answer cannot be passed on; undefined where it can. Node's parser lets through what its writer, or
- * the next server on the way, takes for something else.
+ * Returns why the head of an answer cannot be passed on; undefined if it can. Node's parser accepts heads that its
+ * writer, or the next server on the way, reads differently.
  */
 export function faultOfHead({ statusCode = 0, statusMessage = '', rawHeaders }: IncomingMessage): string | undefined {
   if (statusCode !== 101 && (statusCode < 200 || statusCode > 599)) return `its status is ${statusCode}`
@@ -116,17 +116,17 @@ export function faultOfHead({ statusCode = 0, statusMessage = '', rawHeaders }: 
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** A cookie of the application: for this host alone, and none of ours. */
+/** Limits a cookie of the application to this host; drops one that is named like ours. */
 function cookiePairs(name: string, value: string): Pairs {
   if (OUR_COOKIE.test(value)) return []
   const [pair = '', ...attributes] = value.split(';')
   return [[name, [pair, ...attributes.filter((one) => !/^\s*domain\s*(?:=|$)/i.test(one))].join(';')]]
 }
 
-/** Query fields that carry a credential of ours. */
+/** Query fields that carry a credential of the daemon. */
 const CREDENTIAL_FIELDS = /[?&](?:token|ticket|wrt_ticket)=/i
 
-/** The address of one of our own pages may hold a token, so its query stays here. */
+/** Removes the query if the address is one of our own pages: it may hold a token. */
 function refererPairs(name: string, value: string, host: string): Pairs {
   const mark = value.search(/[?#]/)
   if (mark < 0) return [[name, value]]
@@ -135,14 +135,14 @@ function refererPairs(name: string, value: string, host: string): Pairs {
   return [[name, ours ? value.slice(0, mark) : value]]
 }
 
-/** Trailers either way: fields that would mean something else at the head of a message are left out. */
+/** Returns the trailers, of either direction, without fields that have a meaning in the head of a message. */
 export function keptTrailers(raw: readonly string[]): [string, string][] {
   return keptPairs(raw, undefined, (name) => isOurs(name) || NOT_FOR_CLIENTS.has(name) || name === 'set-cookie').map(
     ([name, value]) => [name, value],
   )
 }
 
-/** The protocols without those that carry a credential, as Kubernetes' clients and others send one. */
+/** Returns the protocols without those that carry a credential, as Kubernetes' and other clients send one. */
 export function withoutBearers(protocols: readonly string[]): string[] {
   const names = protocols.flatMap((line) => line.split(',')).map((name) => name.trim())
   return names.filter((name, at) => name !== '' && !isBearer(name) && !/^bearer$/i.test(names[at - 1] ?? ''))
@@ -157,7 +157,7 @@ function protocolPairs(protocols: readonly string[]): [string, string][] {
   return kept.length === 0 ? [] : [['Sec-WebSocket-Protocol', kept.join(', ')]]
 }
 
-/** Servers that hand headers on as CGI variables take `_` for `-`: it would be a second spelling of each. */
+/** True if the daemon keeps the header. `_` counts as `-`, since servers with CGI variables read both alike. */
 function isOurs(lower: string): boolean {
   const name = lower.replaceAll('_', '-')
   return NOT_FOR_APPLICATIONS.has(name) || name.startsWith('x-forwarded-')
@@ -183,7 +183,7 @@ function ownCredential(request: IncomingMessage): [string, string][] {
   return credential === undefined ? [] : [['Authorization', credential]]
 }
 
-/** The body's framing as the parser understood it: the one place that decides where a request ends. */
+/** Returns the body's framing as the parser read it: only the parser decides where a request ends. */
 function bodyPairs({ headers, method = '' }: IncomingMessage): Pairs {
   const coding = headers['transfer-encoding']
   if (coding !== undefined) {

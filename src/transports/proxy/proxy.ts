@@ -1,6 +1,6 @@
-// The proxy to loopback ports (protocol.md#proxy): whom it admits, which ports it refuses, and the tunnels that are
-// open. An exchange or a tunnel counts against its credential's calls for as long as it lasts, and nothing is asked of
-// an application before the credential has been judged (L-04).
+// The proxy to loopback ports (protocol.md#proxy): admits callers, refuses the daemon's own ports, and keeps the open
+// tunnels. An exchange or a tunnel counts against its credential's calls for as long as it lasts. The proxy connects to
+// no application before the credential has been checked (L-04).
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -24,20 +24,20 @@ import { readTarget, TARGET_HEADER, type ProxiedTarget } from './target.ts'
 import { join, passRefusal } from './tunnel.ts'
 
 export interface Proxy extends Disposable {
-  /** One HTTP exchange. Throws a Fault while nothing has been sent. */
+  /** Passes on one HTTP exchange. Throws a Fault while nothing has been sent. */
   answer(exchange: Exchange): Promise<void>
-  /** One WebSocket. Throws a Fault while it is plain HTTP; returns the status the application answered. */
+  /** Passes on one WebSocket. Throws a Fault while it is plain HTTP; resolves with the application's status. */
   readonly upgrade: UpgradeRoute
-  /** A port that the daemon itself listens on: never a target (L-02). */
+  /** Refuses a port as a target, since the daemon itself listens on it (L-02). */
   refusePort(port: number): void
-  /** Closes every tunnel for good, those too whose handshake is on its way. */
+  /** Closes every tunnel for good, including those in their handshake. */
   closeTunnels(): void
   readonly tunnels: number
 }
 
 const USUAL_WAITS: ProxyWaits = { connectMs: 5_000, firstByteMs: 60_000 }
 
-/** How often the tunnels of expired JWTs are looked for. */
+/** Milliseconds between two checks for tunnels of expired JWTs. */
 const TICK_MS = 5_000
 
 const ADMISSION: Admission = { name: 'the proxy', scope: 'proxy' }
@@ -68,7 +68,7 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
       }
       const target = targetOf(request)
       const leave = gate.enter(ADMISSION, connection.caller)
-      const client = connection.socket as Socket // Node gives its own sockets
+      const client = connection.socket as Socket // Node's server gives a net.Socket
       const tunnel = {
         opened: () => tunnels.add(client, connection.caller),
         ended() {
@@ -93,13 +93,13 @@ export function openProxy(gate: Gate, waits: ProxyWaits = USUAL_WAITS): Proxy {
   }
 }
 
-/** The open tunnels by the client's socket. One ends with its credential, and all when the daemon stops. */
+/** The open tunnels by the client's socket. A tunnel ends with its credential; all end when the daemon stops. */
 class Tunnels implements Disposable {
   readonly #callers = new Map<Socket, Caller>()
   readonly #watch = onRevoked((revoked) => {
     for (const [socket, caller] of this.#callers) if (caller.revoked === revoked) socket.destroy()
   })
-  /** Runs while there are tunnels. */
+  /** Timer of the expiry check; runs while there are tunnels. */
   #clock: NodeJS.Timeout | undefined
   #open = true
 
@@ -121,7 +121,7 @@ class Tunnels implements Disposable {
     this.#clock = undefined
   }
 
-  /** Closes all, and from now on those whose handshake is on its way. */
+  /** Closes all tunnels, and each later one when its handshake ends. */
   close(): void {
     this.#open = false
     for (const socket of this.#callers.keys()) socket.destroy()
@@ -132,7 +132,7 @@ class Tunnels implements Disposable {
     clearInterval(this.#clock)
   }
 
-  /** By the wall clock, as JWTs are. */
+  /** Closes tunnels whose credential has expired by the wall clock, which JWTs use. */
   #closeExpired(): void {
     for (const [socket, { expiresAt = Infinity }] of this.#callers) {
       if (Date.now() > expiresAt + EXPIRY_GRACE_MS) socket.destroy()
@@ -141,8 +141,8 @@ class Tunnels implements Disposable {
 }
 
 /**
- * Returns the port of Node's inspector where an operator has opened it: it runs any code that it is sent. A start does
- * not load it.
+ * Returns the port of Node's inspector if an operator has opened it: the inspector runs any code that it is sent. A
+ * start does not load the module.
  */
 function inspectorPort(): number | undefined {
   const url = process.getBuiltinModule('node:inspector').url()
@@ -154,7 +154,7 @@ interface TunnelLife {
   ended(): void
 }
 
-/** Asks for the upgrade and passes on what comes of it. Resolves with the status; a tunnel then lives by itself. */
+/** Asks for the upgrade and passes the answer on. Resolves with the status; an open tunnel lives on after that. */
 async function passUpgrade(
   request: IncomingMessage,
   { socket: client, head }: UpgradeConnection & { readonly socket: Socket },
@@ -191,5 +191,5 @@ async function passUpgrade(
   }
 }
 
-/** Made once, as no client is there to read it. */
+/** Created once, since no client is left to read it. */
 const LEFT = new Fault('unavailable', 'the client has left')

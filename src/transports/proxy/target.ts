@@ -1,6 +1,6 @@
-// The destination of a proxied request and the target that the application sees (protocol.md#proxy): header,
-// query or path names the port, and the rest is kept byte for byte (L-01, L-06). Pure. Nothing here is
-// read by Number or URL alone: both accept spellings that mean another port or another host.
+// Reads the destination of a proxied request and the target that the application sees (protocol.md#proxy). Header,
+// query or path names the port; the rest is kept byte for byte (L-01, L-06). Pure. Number and URL never read a value
+// alone: both accept spellings that mean another port or another host.
 
 import { Fault, quote } from '../../base/fault.ts'
 
@@ -8,25 +8,25 @@ export interface Destination {
   /** Addresses to try, in this order: an application may be bound to one family only (L-07). */
   readonly hosts: readonly string[]
   readonly port: number
-  /** The Host header that the application gets. */
+  /** Host header for the application. */
   readonly authority: string
 }
 
 export interface ProxiedTarget {
   readonly destination: Destination
-  /** Path and query for the application, as they came but for our own parameters. */
+  /** Path and query for the application, as they came, without our own parameters. */
   readonly path: string
 }
 
 export const TARGET_HEADER = 'x-oblien-proxy-target'
 const TARGET_PARAMETER = 'x_oblien_target'
 
-/** Parameters of ours; no application ever sees them (protocol.md#proxy). */
+/** Parameters of the daemon; no application sees them (protocol.md#proxy). */
 const RESERVED: ReadonlySet<string> = new Set(['token', TARGET_PARAMETER])
 
 const ACCEPTED = '<port> or <host>:<port>, the host being localhost, 127.x.x.x or ::1'
 
-/** `url` is the request target as it came, `headers` the values of the target header. Throws 400 and 403. */
+/** Reads `url`, the request target as it came, and `headers`, the values of the target header. Throws 400 and 403. */
 export function readTarget(url: string, headers: readonly string[]): ProxiedTarget {
   const local = url.replace(/^https?:\/\/[^/?#]*/i, '')
   const [, path = '', query] = /^(?:\/runtimes\/[^/?]*)?\/proxy(\/[^?]*)?(?:\?(.*))?$/s.exec(local) ?? []
@@ -46,15 +46,15 @@ export function readTarget(url: string, headers: readonly string[]): ProxiedTarg
 }
 
 /**
- * The request target for the same proxy of another daemon, which reads the target itself: without the prefix and
- * without a token, which would be ours.
+ * Returns the request target for the proxy of another daemon, which reads the target itself: without the prefix and
+ * without a token, which would be a credential of this daemon.
  */
 export function targetBelow(url: string): string {
   const [, path = '', query] = /^(?:https?:\/\/[^/?#]*)?(?:\/runtimes\/[^/?]*)?([^?]*)(?:\?(.*))?$/is.exec(url) ?? []
   return path + queryWithout(query, new Set(['token']))
 }
 
-/** Returns the query with its question mark; '' where nothing is left. */
+/** Returns the query with its question mark; '' if nothing is left. */
 function queryWithout(query: string | undefined, names: ReadonlySet<string>): string {
   const kept = query?.split('&').filter((pair) => !names.has(nameOf(pair))) ?? []
   return kept.length === 0 ? '' : `?${kept.join('&')}`
@@ -65,7 +65,7 @@ function targetsIn(query = ''): string[] {
   return pairs.map((pair) => new URLSearchParams(pair).values().next().value ?? '')
 }
 
-/** `<port>` or `<host>:<port>`. Throws 400 for what is malformed, 403 for a host that is not loopback. */
+/** Reads `<port>` or `<host>:<port>`. Throws 400 if it is malformed, 403 if the host is not loopback. */
 export function parseDestination(text: string): Destination {
   const colon = text.lastIndexOf(':')
   if (colon < 0) return toPort(parsePort(text))
@@ -84,14 +84,14 @@ function toPort(port: number): Destination {
   return { hosts: ['127.0.0.1', '::1'], port, authority: `localhost:${port}` }
 }
 
-/** Decimal digits without a leading zero, 1 to 65535 (L-01). */
+/** Reads decimal digits without a leading zero, 1 to 65535 (L-01). */
 function parsePort(text: string): number {
   const port = /^[1-9][0-9]{0,4}$/.test(text) ? Number(text) : 0
   if (port === 0 || port > 65_535) throw malformed(text)
   return port
 }
 
-/** 127.0.0.0/8 in four decimal numbers without leading zeros: `127.1` and `0177.0.0.1` are other spellings. */
+/** True for 127.0.0.0/8 in four decimal numbers without leading zeros; `127.1` and `0177.0.0.1` are refused. */
 function isLoopbackQuad(host: string): boolean {
   const numbers = host.split('.')
   return (
@@ -107,7 +107,7 @@ function malformed(text: string): Fault {
   })
 }
 
-/** Read by what reads the credential too, so that no spelling of `token` means one thing here and another there. */
+/** Returns the name as the reader of credentials reads it, so that both agree on every spelling of `token`. */
 function nameOf(pair: string): string {
   return new URLSearchParams(pair).keys().next().value ?? ''
 }

@@ -1,6 +1,6 @@
-// WebSockets of applications, as bytes: the handshake goes on with its headers, the application's 101 or its refusal
-// comes back, and from then on two connections are one. Either side's end is passed on, either side's reset resets the
-// other (L-08). A tunnel may be silent without limit; the system's probes find dead peers.
+// Tunnels for WebSockets of applications, as bytes. The daemon passes on the handshake with its headers and returns the
+// application's 101 or refusal; then it joins the two connections. The end of one side ends the other, and the reset of
+// one side resets the other (L-08). A tunnel may be silent without limit; the kernel's probes find dead peers.
 
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -13,11 +13,11 @@ import { headersToClient } from './headers.ts'
 export interface Upgraded {
   readonly reply: IncomingMessage
   readonly socket: Socket
-  /** Bytes that came behind the head. */
+  /** Bytes that came after the head. */
   readonly head: Buffer
 }
 
-/** Makes one of the two connections; what came early on either goes first. `ended` is called once both are closed. */
+/** Joins the two connections; bytes that came early on either go first. Calls `ended` once both are closed. */
 export function join(client: Socket, early: Buffer, application: Upgraded, ended: () => void): void {
   const { reply, socket, head } = application
   client.write(headOf(reply, headersToClient(reply, 'upgrade')), 'latin1')
@@ -31,17 +31,17 @@ export function join(client: Socket, early: Buffer, application: Upgraded, ended
   link(socket, client, closed)
 }
 
-/** One direction, and what the end of `from` means for `to`. */
+/** Copies one direction, and passes the end or the reset of `from` on to `to`. */
 function link(from: Socket, to: Socket, closed: () => void): void {
   let reset = false
   const over = (): void => {
     if (reset) to.resetAndDestroy()
     else if (!from.readableEnded) to.destroy()
-    closed() // after a clean end `to` still has what came before it, and its end follows
+    closed() // after a clean end `to` still sends the bytes before it, then ends
   }
   if (from.closed) over()
   else from.once('close', over)
-  from.once('error', () => (reset = true)) // both have listeners of their first moment too, which stay
+  from.once('error', () => (reset = true)) // both sockets also have an error listener from their start
   from.once('end', () => {
     to.end()
     for (const socket of [from, to]) socket.setTimeout(HALF_CLOSED_MS, () => socket.destroy())
@@ -49,20 +49,20 @@ function link(from: Socket, to: Socket, closed: () => void): void {
   flow(from, to)
 }
 
-/** The application's refusal, as it is; the connection then ends. Returns its status. */
+/** Passes on the application's refusal as it is and ends the connection. Resolves with its status. */
 export async function passRefusal(reply: IncomingMessage, client: Socket): Promise<number> {
-  client.resume() // what still comes is dropped, or closing would reset the connection before the answer is read
+  client.resume() // drops later bytes, or closing would reset the connection before the client reads the answer
   client.write(headOf(reply, [...headersToClient(reply, 'other'), 'Connection', 'close']), 'latin1')
   try {
     await pipeline(reply, client, { end: false })
     closeSoon(client)
   } catch {
-    client.resetAndDestroy() // a body without a length ends with its connection: only a reset says that it is not whole
+    client.resetAndDestroy() // a body without a length ends with its connection: only a reset shows that it is cut
   }
   return reply.statusCode ?? 502
 }
 
-/** The head of the application's answer, as it stands on the wire. */
+/** Returns the head of the application's answer as it goes over the wire. */
 function headOf(reply: IncomingMessage, headers: readonly string[]): string {
   const { statusCode = 502, statusMessage } = reply
   const reason = statusMessage ?? STATUS_CODES[statusCode] ?? ''

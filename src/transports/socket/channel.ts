@@ -1,7 +1,8 @@
-// One terminal for one client: what the client gets of it, in order. First `gap` (where its offset is gone, or was
-// one of an earlier terminal with the same id) and `replay`, then the bytes, then `exit` behind the last of them. A
-// gap on the way is followed by a `replay` too. With acknowledgements the bytes on the way never exceed the window;
-// the rest stays in the terminal's ring, which bounds it.
+// Sends one terminal's output to one client, in order: first `gap` (if the ring has lost the client's offset, or the
+// offset belongs to an earlier terminal with the same id) and `replay`, then the bytes, then `exit`. A later gap is
+// followed by a `replay` too. With acknowledgements, the bytes on the way never exceed the window; the rest stays in
+// the terminal's ring, which bounds it. Also here: the pool of frame buffers, and the interfaces of terminals and
+// watchers that the socket needs.
 
 import { Fault } from '../../base/fault.ts'
 import { losses } from '../../base/tally.ts'
@@ -9,7 +10,7 @@ import { CHUNK_BYTES, exitFrame, gapFrame, outputFrame, replayFrame, type Whose 
 import type { Since } from './options.ts'
 import type { WatcherEvent } from '../../workspace/watchers/watchers.ts'
 
-/** Bytes a client may have unacknowledged per terminal: what a fast link has on its way in 20 ms, and a ring holds. */
+/** Unacknowledged bytes per client and terminal: a fast link carries as many in 20 ms, and a ring holds them. */
 export const WINDOW_BYTES = 256 * 1024
 
 export type Outgoing = string | Buffer
@@ -24,7 +25,7 @@ export class Channel implements Disposable {
   readonly terminal: LiveTerminal
   readonly #cursor: OutputCursor
   readonly #acks: boolean
-  /** Frames that go out before anything else is read. */
+  /** Frames to send before the ring is read again. */
   readonly #next: Outgoing[] = []
   #sent: number
   #acked: number
@@ -46,12 +47,12 @@ export class Channel implements Disposable {
     this.#next.push(this.#replay(position, end))
   }
 
-  /** True once `exit` has been taken; nothing follows. */
+  /** True once `exit` has been taken; no frame follows. */
   get ended(): boolean {
     return this.#ended
   }
 
-  /** The next frame, or undefined where there is none now or the window is used up. Output is put into `pool`'s. */
+  /** Returns the next frame, output in a buffer of `pool`; undefined if there is none now or the window is used up. */
   take(pool: FramePool): Outgoing | undefined {
     const first = this.#next.shift()
     if (first !== undefined || this.#ended) return first
@@ -63,7 +64,7 @@ export class Channel implements Disposable {
     const frame = outputFrame(id, piece.bytes, pool.take())
     this.#sent = piece.offset + piece.bytes.length
     if (piece.gap === 0) return frame
-    // What the ring dropped will never be acknowledged.
+    // The client never acknowledges bytes that the ring dropped.
     this.#acked += piece.gap
     this.#next.push(this.#replay(piece.offset, this.#cursor.end), frame)
     return announced(this.terminal, piece.offset - piece.gap, piece.offset)
@@ -80,7 +81,7 @@ export class Channel implements Disposable {
     return exitFrame(this.terminal.id, exitCode)
   }
 
-  /** The client has consumed everything below `offset`. */
+  /** Notes that the client has consumed everything below `offset`. */
   acknowledge(offset: number): void {
     if (!this.#acks) throw new Fault('bad_request', 'this socket was opened without flow=ack: it takes no "ack" frames')
     if (offset > this.#sent) {
@@ -94,7 +95,7 @@ export class Channel implements Disposable {
     this.#blockedTicks = 0
   }
 
-  /** How many ticks more output has waited for an acknowledgement that did not come. */
+  /** Counts a tick; returns the ticks for which output has waited for an acknowledgement. */
   tick(): number {
     const blocked = this.#acks && !this.#ended && this.#sent - this.#acked >= WINDOW_BYTES
     this.#blockedTicks = blocked && this.#cursor.end > this.#cursor.position ? this.#blockedTicks + 1 : 0
@@ -114,12 +115,13 @@ function announced(whose: Whose, from: number, to: number): string {
   return gapFrame(whose, from, to, 'ring')
 }
 
-// Buffers for output frames, used again once they are written: at 80 MB/s fresh ones would outlive the young
-// generation while a client is slow, and the daemon would grow by tens of megabytes. Shared by all clients.
-
-/** Kept for use at most: 2 MiB. Clients together may have more on the way; those are left to the collector. */
+/** Buffers kept for reuse: 2 MiB. Clients together may have more on the way; the garbage collector frees those. */
 const SPARE_LIMIT = 128
 
+/**
+ * Buffers for output frames, reused once they are written; all clients share them. At 80 MB/s new buffers would outlive
+ * the young generation while a client is slow, and the daemon would grow by tens of megabytes.
+ */
 export class FramePool {
   readonly #frameBytes: number
   readonly #spare: Buffer[] = []
@@ -128,69 +130,68 @@ export class FramePool {
     this.#frameBytes = frameBytes
   }
 
-  /** A frame's buffer, whatever is in it. */
+  /** Returns a buffer for one frame; it may hold old bytes. */
   take(): Buffer {
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#frameBytes)
   }
 
-  /** The part of a taken buffer that was sent; nobody reads it any more. */
+  /** Takes a buffer back; `frame` is the part of it that was sent and is no longer read. */
   give(frame: Buffer): void {
     if (frame.buffer.byteLength !== this.#frameBytes || this.#spare.length >= SPARE_LIMIT) return
     this.#spare.push(Buffer.from(frame.buffer))
   }
 }
 
-// What the socket needs from terminals and watchers, and nothing more: the workspace's own satisfy it, and the
-// tests of the pump have small ones. A cursor reads one terminal's ring for one client, so replay and live
-// output are one read and there is no seam between them (protocol.md#frames).
-
-/** One client's place in one terminal's output. Disposing it lets the terminal go on without that client. */
+/**
+ * One client's place in one terminal's ring. Replay and live output are one read, so there is no seam between them
+ * (protocol.md#frames). Disposing the cursor lets the terminal go on without that client.
+ */
 export interface OutputCursor extends Disposable {
   /** Absolute offset of the next byte. */
   readonly position: number
   /** Absolute offset behind the newest byte. */
   readonly end: number
   /**
-   * What comes next, at most `maxBytes`, to be copied before the turn of the loop ends; undefined where nothing
-   * is there now. `gap`: bytes lost before it.
+   * Returns the next bytes, at most `maxBytes`; undefined if there are none now. The caller must copy them before the
+   * turn of the event loop ends. `gap`: bytes lost before them.
    */
   read(maxBytes: number): { readonly offset: number; readonly bytes: Uint8Array; readonly gap: number } | undefined
-  /** Brings a fresh terminal into the state before the byte at `offset`, which is there still: its modes, no cells. */
+  /** Returns bytes that give a new terminal this one's modes, not its cells, before `offset` (still in the ring). */
   prelude(offset: number): Uint8Array
-  /** The exit code once the terminal has ended and its last byte is in the ring. */
+  /** Exit code; undefined until the terminal has ended and its last byte is in the ring. */
   readonly exitCode: number | undefined
 }
 
 export interface LiveTerminal {
   readonly id: number
-  /** Tells this terminal from any other that has or had the id, in this run of the daemon or another. */
+  /** Name that distinguishes this terminal from every other with the same id, in any run of the daemon. */
   readonly life: string
-  /** `since`: from that offset where the ring still has it. `wake` is called when there is more, or an end. */
+  /** Opens a cursor, at offset `since` if the ring still has it. Calls `wake` on new output and at the end. */
   attach(options: { readonly since: number | undefined; readonly wake: () => void }): OutputCursor
-  /** Throws a Fault where the terminal has ended or its input queue is full. */
+  /** Throws a Fault if the terminal has ended or its input queue is full. */
   input(bytes: Uint8Array): void
   resize(cols: number, rows: number): void
 }
 
 export interface LiveTerminals {
-  /** Alive and dead ones, as far as they are kept. */
+  /** Returns the terminals that are kept, running and ended ones. */
   list(): Iterable<LiveTerminal>
-  /** Ends it and forgets it; throws not_found. */
+  /** Ends the terminal and forgets it; throws `not_found`. */
   delete(id: number): Promise<unknown>
-  /** Calls back for each terminal created from now on, before its creator is answered. */
+  /** Calls `listener` for each terminal created from now on, before the daemon answers its creator. */
   onCreated(listener: (terminal: LiveTerminal) => void): Disposable
 }
 
-/** Watcher events for one client. While the client takes none the watchers wait, in bounded memory. */
+/** Watcher events for one client. While the client takes none, the watchers wait and use bounded memory. */
 export interface WatcherEvents extends Disposable {
-  /** Returns the next event; undefined: none now, and `readable` is called when there is one again. */
+  /** Returns the next event; undefined if there is none now. `readable` is called when there is one again. */
   take(): WatcherEvent | undefined
 }
 
 export interface LiveWatchers {
   /**
-   * Begins with a `ready` for each watcher; `readable` is not called for those. `limited`: for a caller who is not
-   * allowed everything.
+   * Returns events that begin with a `ready` for each watcher; `readable` is not called for those. `limited`: true if
+   * the caller may not see everything.
    */
   subscribe(readable: () => void, limited?: boolean): WatcherEvents
 }

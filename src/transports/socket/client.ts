@@ -1,6 +1,6 @@
-// One connected client: its channels (one per terminal), its watcher frames, and the pump that sends them in
-// turns while the connection takes them (protocol.md#websocket). Disposing it frees every terminal from it;
-// terminals and watchers live on (protocol.md#websocket, protocol.md#terminals).
+// One connected client: a channel for each terminal, its watcher frames, and the pump that sends both in turns while
+// the connection takes them (protocol.md#websocket). Disposing the client detaches it from every terminal; terminals
+// and watchers live on (protocol.md#websocket, protocol.md#terminals).
 
 import type { WebSocket } from 'ws'
 import { Fault } from '../../base/fault.ts'
@@ -19,27 +19,27 @@ import { openLiveness, type Liveness, openMinuteBudget, openPongs } from './live
 import { EXPIRY_GRACE_MS } from '../patience.ts'
 import { FROM_BIRTH, type SocketOptions } from './options.ts'
 
-/** Nothing more is handed to a connection that holds this much: what waits there can no longer be overtaken. */
+/** Bytes in a connection's buffer at which the pump pauses: later frames cannot overtake those in the buffer. */
 const HIGH_WATER_BYTES = 128 * 1024
-/** Sent in one go before other clients and requests have their turn. */
+/** Bytes sent in one go before other clients and requests have their turn. */
 const TURN_BYTES = 512 * 1024
-/** Watcher frames go first in each round, but only this much of them, so that a flood starves no terminal. */
+/** Bytes of watcher frames that go first in each round: limited, so that a flood of them starves no terminal. */
 const WATCH_TURN_BYTES = 16 * 1024
-/** Refused frames a minute before the socket is closed: a client that errs in a loop must not keep us answering. */
+/** Refused frames a minute before the socket is closed: a client that errs in a loop must not keep us busy. */
 const ERRORS_A_MINUTE = 100
 
 export interface ClientParts {
   readonly socket: WebSocket
   readonly options: SocketOptions
-  /** Undefined where the credential does not reach terminals. */
+  /** Undefined if the credential does not allow terminals. */
   readonly terminals: LiveTerminals | undefined
-  /** Undefined where the credential does not reach watchers. */
+  /** Undefined if the credential does not allow watchers. */
   readonly watchers: LiveWatchers | undefined
-  /** Epoch milliseconds at which the credential ends; undefined: never. */
+  /** Epoch milliseconds at which the credential expires; undefined: never. */
   readonly expiresAt: number | undefined
   readonly pool: FramePool
   readonly log: Log
-  /** Called once, when the client is no longer served. */
+  /** Called once, when the daemon no longer serves the client. */
   readonly onGone: () => void
 }
 
@@ -47,7 +47,7 @@ export class Client implements Disposable {
   readonly #socket: WebSocket
   readonly #parts: ClientParts
   readonly #channels = new Map<number, Channel>()
-  /** Terminals that took over an id whose old channel is not at its end yet. */
+  /** New terminals by id, until the channel of the id's old terminal has ended. */
   readonly #successors = new Map<number, LiveTerminal>()
   /** Channels that may have something to send, in the order of their turns. */
   readonly #ready = new Set<Channel>()
@@ -56,7 +56,7 @@ export class Client implements Disposable {
   readonly #tooManyErrors = openMinuteBudget(ERRORS_A_MINUTE)
   #watchLeft = WATCH_TURN_BYTES
   #scheduled = false
-  /** The connection holds all it may; `took` goes on. */
+  /** True while the connection's buffer is full; the next completed write schedules the pump. */
   #full = false
   #gone = false
 
@@ -66,9 +66,9 @@ export class Client implements Disposable {
     this.#parts = parts
     this.#liveness = openLiveness(socket)
     this.#watch = parts.watchers?.subscribe(() => this.#schedule())
-    this.#schedule() // it may have frames already, and calls only after it had none
+    this.#schedule() // the queue may have events already; it calls only after it was empty
     const answerPing = openPongs(socket, () => this.close(1008, 'too many pings'))
-    socket.on('error', () => undefined) // the connection's end is told by `close`
+    socket.on('error', () => undefined) // `close` follows and ends the client
     socket.on('close', () => this[Symbol.dispose]())
     socket.on('ping', (payload) => {
       this.#liveness.heard()
@@ -81,7 +81,7 @@ export class Client implements Disposable {
     })
   }
 
-  /** False from the first close frame of either side on. */
+  /** False once either side has sent a close frame. */
   get isOpen(): boolean {
     return !this.#gone && this.#socket.readyState === this.#socket.OPEN
   }
@@ -90,7 +90,7 @@ export class Client implements Disposable {
     return this.#parts.options.mode
   }
 
-  /** Sends what the terminal printed and prints, up to its exit. */
+  /** Sends the terminal's past and future output, up to its exit. */
   attach(terminal: LiveTerminal, since = this.#parts.options.since.get(terminal.id)): void {
     const old = this.#channels.get(terminal.id)
     if (old !== undefined && !old.ended) {
@@ -102,13 +102,13 @@ export class Client implements Disposable {
       this.#schedule()
     }
     const { acks } = this.#parts.options
-    // The first wake can come only after attach has returned: `channel` is set by then.
+    // `wake` runs in a microtask: `channel` is set by then.
     const channel: Channel = new Channel(terminal, { acks, since, wake: () => queueMicrotask(wake) })
     this.#channels.set(terminal.id, channel)
     wake()
   }
 
-  /** One tick of the hub's clock: what is due by now? */
+  /** Counts a tick of the hub's clock. Closes an expired, dead or stalled client. */
   tick(): void {
     const { expiresAt } = this.#parts
     if (expiresAt !== undefined && Date.now() > expiresAt + EXPIRY_GRACE_MS) this.close(4401, 'the credential expired')
@@ -117,10 +117,10 @@ export class Client implements Disposable {
     if (due === undefined) return
     const unread = this.#socket.bufferedAmount > 0
     this.close(1013, due === 'dead' ? 'no ping was answered for 45 s' : 'nothing was taken for 60 s')
-    if (due === 'dead' && !unread) this.#socket.terminate() // else the close frame waits behind what is unread
+    if (due === 'dead' && !unread) this.#socket.terminate() // otherwise the close frame waits behind unread bytes
   }
 
-  /** Says why and frees everything at once; the connection ends when the client answers, or a while later. */
+  /** Sends the reason and frees everything at once. The connection ends when the client answers, or a while later. */
   close(code: number, reason: string): void {
     if (!this.#gone) this.#parts.log.debug('socket_closed', { code, reason })
     this.#socket.close(code, reason)
@@ -155,7 +155,7 @@ export class Client implements Disposable {
     const { terminals } = this.#parts
     if (terminals === undefined) throw new Fault('forbidden', 'this credential does not allow terminals')
     if (command.type === 'close') {
-      // Whether it could be closed is told when it is known; everything else is told at once.
+      // A failed close is reported when it is known; all other failures are reported at once.
       terminals.delete(command.id).catch((error: unknown) => this.#refuseFor(error, command))
       return
     }
@@ -173,7 +173,7 @@ export class Client implements Disposable {
     else channel.terminal.resize(command.cols, command.rows)
   }
 
-  /** Error frames overtake output. They are bounded by their number a minute. */
+  /** Sends an error frame, ahead of output. Closes the socket after too many of them in a minute. */
   #refuse(fault: Named & { readonly code: string; readonly message: string }): void {
     if (this.#gone) return
     if (this.#tooManyErrors()) this.close(1008, `more than ${ERRORS_A_MINUTE} refused frames in a minute`)
@@ -211,7 +211,7 @@ export class Client implements Disposable {
     }
   }
 
-  /** Sends what is next in turn; 0 where there is nothing. */
+  /** Sends the next frame in turn and returns its size; 0 if there is none. */
   #sendNext(): number {
     if (this.#watchLeft > 0) {
       const event = this.#watch?.take()
@@ -235,7 +235,7 @@ export class Client implements Disposable {
     return event === undefined ? 0 : this.#send(watcherFrame(event))
   }
 
-  /** Until the client has seen the exit, what it sends to this id is meant for the old terminal (P-14). */
+  /** Pings the client: until it has seen the exit, its frames for this id are meant for the old terminal (P-14). */
   #confirmEnd(channel: Channel): void {
     const { id } = channel.terminal
     this.#liveness.awaitPong(id)
@@ -255,7 +255,7 @@ export class Client implements Disposable {
     return size
   }
 
-  /** Answers a command that failed, whenever that was found out, with what its frame said of itself. */
+  /** Sends the error of a failed command, now or later, with the id and request id of its frame. */
   #refuseFor(error: unknown, { id, requestId }: Command): void {
     const named = { id, ...(requestId === undefined ? {} : { requestId }) }
     if (error instanceof Fault) {

@@ -1,19 +1,19 @@
-// The frames of /ws (protocol.md#frames), both ways. Binary: one id byte, then a terminal's raw bytes. Text:
-// JSON with a `channel`. Pure: what came is read into a command or into the sentence that refuses it, and what
-// goes out is made into text or bytes.
+// The frames of /ws (protocol.md#frames) in both directions. A binary frame is one id byte and a terminal's raw bytes;
+// a text frame is JSON with a `channel`. Pure: reads a client's frame into a command or a refusal, and renders the
+// daemon's frames as text or bytes.
 
 import { quote } from '../../base/fault.ts'
 import type { WatcherEvent } from '../../workspace/watchers/watchers.ts'
 
-/** What every frame of a client may say of itself, given back with the error that answers it. */
+/** Names that every frame of a client may carry; the error that answers the frame repeats them. */
 export interface Named {
-  /** The terminal meant, where it could be read. */
+  /** Id of the terminal, if it could be read. */
   readonly id?: number
   /** The client's own name for the frame. */
   readonly requestId?: string
 }
 
-/** What a client asked for. */
+/** A client's request to a terminal. */
 export type Command = { readonly id: number; readonly requestId?: string } & (
   | { readonly type: 'input'; readonly bytes: Uint8Array }
   | { readonly type: 'resize'; readonly cols: number; readonly rows: number }
@@ -21,18 +21,18 @@ export type Command = { readonly id: number; readonly requestId?: string } & (
   | { readonly type: 'ack'; readonly offset: number }
 )
 
-/** A frame that is answered with an error frame. */
+/** Refusal of a client's frame, sent as an error frame. */
 export interface Refused extends Named {
   readonly type: 'refused'
   readonly code: 'bad_request' | 'payload_too_large'
   readonly message: string
 }
 
-/** Longest text frame that is parsed: the commands have fewer than 200 bytes. */
+/** Bytes of the longest text frame that is parsed; the commands have fewer than 200. */
 const TEXT_BYTES = 16 * 1024
-/** A request id longer than this is not given back. */
+/** Characters of the longest request id that an error frame repeats. */
 const REQUEST_ID_LENGTH = 128
-/** Columns and rows of a terminal (P-12). */
+/** Most columns, and most rows, of a terminal (P-12). */
 export const LARGEST_SIDE = 1_000
 
 export function readBinary(frame: Uint8Array): Command | Refused {
@@ -73,7 +73,7 @@ export function readText(frame: Uint8Array): Command | Refused {
   return { type, ...about, cols, rows }
 }
 
-/** Read before anything else is looked at, so that every answer has them. */
+/** Reads the frame's names, before any check, so that every answer has them. */
 function namesOf(fields: Readonly<Record<string, unknown>>): Named {
   const id = idOf(fields['id'])
   const requestId = fields['request_id']
@@ -96,7 +96,7 @@ function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** A terminal's id, as the SDK (string) or the Swift SDK (number) sends it; 0 is legal and never given out. */
+/** Reads a terminal's id: a string from the SDK, a number from the Swift SDK. 0 is legal, but no terminal has it. */
 export function idOf(value: unknown): number | undefined {
   const id = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value
   return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id <= 255 ? id : undefined
@@ -109,7 +109,7 @@ function wholeNumber(value: unknown, most: number): number | undefined {
 /** Bytes of output in one binary frame: small, so that terminals take turns quickly. */
 export const CHUNK_BYTES = 16 * 1024
 
-/** The terminal's bytes, at most CHUNK_BYTES, copied into `room` behind its id byte. */
+/** Returns a frame of a terminal's bytes, at most CHUNK_BYTES, copied into `room` after the id byte. */
 export function outputFrame(
   id: number,
   bytes: Uint8Array,
@@ -120,29 +120,29 @@ export function outputFrame(
   return room.subarray(0, 1 + bytes.length)
 }
 
-/** Of what a frame about output tells: the terminal and which one of those that had its id. */
+/** Terminal that a frame is about; `life` distinguishes it from earlier terminals with its id. */
 export interface Whose {
   readonly id: number
   readonly life: string
 }
 
-/** Why bytes are left out: `ring`: no longer kept; `restarted`: the offset was another terminal's of the same id. */
+/** Reason for missing bytes. `ring`: no longer kept; `restarted`: the offset was an earlier terminal's. */
 export type GapReason = 'ring' | 'restarted'
 
 export interface Replay {
   readonly from: number
   readonly to: number
-  /** Brings a fresh terminal into the state before `from`. */
+  /** Bytes that give a new terminal the state before `from`. */
   readonly prelude: Uint8Array
 }
 
-/** Stands before replayed bytes: what follows up to `to` was printed before the client came. */
+/** Returns the frame before a replay: the bytes that follow, up to `to`, were printed before the client came. */
 export function replayFrame({ id, life }: Whose, { from, to, prelude }: Replay): string {
   const coded = Buffer.from(prelude).toString('base64')
   return JSON.stringify({ channel: 'terminal', type: 'replay', id: String(id), life, from, to, prelude: coded })
 }
 
-/** What the client waited for at `from` will not come; what comes next begins at `to`. */
+/** Returns the frame of a gap: the bytes from `from` to `to` are lost. */
 export function gapFrame({ id, life }: Whose, from: number, to: number, reason: GapReason): string {
   return JSON.stringify({ channel: 'terminal', type: 'gap', id: String(id), life, from, to, reason })
 }
@@ -166,6 +166,6 @@ export function watcherFrame(event: WatcherEvent): string {
   const head = { channel: 'watcher', type, watcher_id: watcher }
   if (type === 'overflow') return JSON.stringify({ ...head, message: event.message })
   const { root, dirs, resync } = event
-  // Both names of the count: older clients read `dirs`, the SDK `dir_count`.
+  // The count has two names: older clients read `dirs`, the SDK reads `dir_count`.
   return JSON.stringify({ ...head, root, dirs, dir_count: dirs, ...(resync ? { resync } : {}) })
 }

@@ -1,5 +1,5 @@
-// The clients of /ws. Decides who is admitted, lets a newcomer replace older clients of its own credential, hands
-// each the terminals that exist and those that are created, and keeps the clock that finds the dead ones.
+// The clients of /ws. The hub admits clients, lets a new one replace older clients of its credential, gives each the
+// existing and the new terminals, and runs the clock that finds dead clients.
 
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
@@ -13,11 +13,11 @@ import { FROM_BIRTH, readOptions, type SocketOptions } from './options.ts'
 import type { UpgradeConnection, UpgradeRoute } from '../upgrade.ts'
 import { Replacements } from './replacements.ts'
 
-/** Largest message of a client: input is typed or pasted. */
+/** Bytes of a client's largest message: input is typed or pasted. */
 const MESSAGE_BYTES = 1024 * 1024
-/** Frames a message may come in (X-03). */
+/** Frames that one message may consist of (X-03). */
 const FRAGMENTS = 4_096
-/** How long a closing connection may take to answer, or to read what is before the close frame. */
+/** Time for a client to read up to the close frame and answer it. */
 const CLOSE_MS = 20_000
 const SOCKET_OPTIONS = {
   noServer: true,
@@ -25,12 +25,12 @@ const SOCKET_OPTIONS = {
   perMessageDeflate: false, // X-04
   maxPayload: MESSAGE_BYTES,
   maxFragments: FRAGMENTS,
-  autoPong: false, // pongs.ts
+  autoPong: false, // openPongs answers
   closeTimeout: CLOSE_MS,
 }
-/** How long clients may take to answer the close when the daemon stops. */
+/** Time for clients to answer the close frame when the daemon stops. */
 const GOING_MS = 2_000
-/** Sockets per credential, enough for a team behind one token; some 60 KiB each at rest. */
+/** Sockets per credential: enough for a team with one token. Each takes some 60 KiB at rest. */
 export const SOCKETS_PER_CREDENTIAL = 1_024
 
 export interface HubParts {
@@ -40,19 +40,19 @@ export interface HubParts {
 }
 
 export interface HubRules {
-  /** What a client that names no mode gets (protocol.md#websocket). */
+  /** Mode of a client that names none (protocol.md#websocket). */
   readonly mode: SocketOptions['mode']
   readonly socketsPerCredential: number
-  /** Length of a tick; 1,000 but in tests. */
+  /** Milliseconds of a tick; 1,000 except in tests. */
   readonly tickMs: number
 }
 
 export const USUAL_RULES: HubRules = { mode: 'replace', socketsPerCredential: SOCKETS_PER_CREDENTIAL, tickMs: 1_000 }
 
 export interface SocketHub extends AsyncDisposable {
-  /** Makes the request a client. Throws a Fault, while it is still plain HTTP, where it is not admitted. */
+  /** Turns the request into a client. Throws a Fault, while it is still plain HTTP, if it is not admitted. */
   readonly accept: UpgradeRoute
-  /** Closes every client with 1001; from now on nobody is admitted (C-01). Resolves when all have left. */
+  /** Closes every client with 1001 and admits no further one (C-01). Resolves when all have left. */
   goAway(): Promise<void>
   readonly size: number
 }
@@ -69,7 +69,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   const created = terminals.onCreated((terminal) => {
     for (const client of viewing) client.attach(terminal, FROM_BIRTH)
   })
-  /** Runs while there are clients. */
+  /** Timer of the ticks; runs while there are clients. */
   let clock: NodeJS.Timeout | undefined
   const tick = (): void => {
     for (const client of clients.keys()) client.tick()
@@ -87,7 +87,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     clock = undefined
   }
 
-  /** With the code of an expired credential (protocol.md#jwt), but at once; terminals and watchers live on. */
+  /** Closes clients of a revoked credential at once, with the code of an expired one (protocol.md#jwt). */
   const watch = onRevoked((revoked) => {
     for (const [client, caller] of clients) if (caller.revoked === revoked) client.close(4401, 'the token was changed')
   })
@@ -122,7 +122,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
       onGone: () => left(client, caller.id),
     })
     clients.set(client, caller)
-    // Now that the newcomer counts: the credential has sockets all the time.
+    // The new client counts already: the credential has a socket all the time.
     const replaces = older.length > 0 && replacements.take(caller.id, performance.now())
     if (replaces) for (const one of older) one.close(4000, 'replaced')
     clock ??= setInterval(tick, rules.tickMs)
@@ -132,7 +132,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
     for (const terminal of terminals.list()) client.attach(terminal)
   }
 
-  /** No free descriptor for a module (Z-01): the next client tries anew. */
+  /** Lets the next client load `ws` again after a failure, such as no free descriptor (Z-01). */
   const again = (error: unknown): never => {
     server = undefined
     throw error
@@ -164,7 +164,7 @@ export function openSocketHub(parts: HubParts, rules: HubRules = USUAL_RULES): S
   }
 }
 
-/** Loaded with the first client, so that a start does not pay for it. */
+/** Loads `ws` with the first client, so that a start does not pay for it. */
 async function openHandshakes(): Promise<WebSocketServer> {
   const { WebSocketServer } = await import('ws')
   return new WebSocketServer(SOCKET_OPTIONS)
@@ -176,9 +176,10 @@ async function closed(socket: WebSocket): Promise<void> {
   await promise
 }
 
-// Is this upgrade a WebSocket's of RFC 6455 (4.2.1)? Asked after the credential, before the connection is handed
-// over; what is refused here is still answered as plain HTTP (X-02).
-
+/**
+ * Throws a Fault if the upgrade is no WebSocket handshake of RFC 6455 (4.2.1). Called after the credential is checked
+ * and before the connection is handed over: the refusal is still answered as plain HTTP (X-02).
+ */
 function checkHandshake(request: Pick<IncomingMessage, 'method' | 'headers'>): void {
   const { method, headers } = request
   if (method !== 'GET') throw new Fault('bad_request', `a WebSocket is opened with GET, not with ${method ?? ''}`)

@@ -1,29 +1,29 @@
-// Is this client still there, and does it take what it is sent? Counted in ticks of the hub's clock, not in
-// time, so that a machine that slept finds its clients alive (C-04). A client that answers no ping
-// is dead after 45 s; one that is heard but takes nothing for 60 s is stalled (protocol.md#websocket, X-06).
+// Finds clients that have gone or do not read. Counts ticks of the hub's clock, not time, so that clients are still
+// alive after the machine slept (C-04). A client that answers no ping is dead after 45 s; one that answers but reads
+// nothing for 60 s is stalled (protocol.md#websocket, X-06). Also answers the pings of clients.
 
 import type { WebSocket } from 'ws'
 
-/** Of the ticks below; the hub makes one a second. */
+/** Ticks until a ping, until a silent client is dead, until it is stalled; the hub counts one a second. */
 export const PING_TICKS = 15
 export const DEAD_TICKS = 45
 export const STALL_TICKS = 60
 
 export interface Liveness {
-  /** A frame came. */
+  /** Notes that the client sent a frame. */
   heard(): void
   ponged(payload: Buffer): void
-  /** The system took that much of what was sent. */
+  /** Notes that the kernel took so many of the bytes sent. */
   took(bytes: number): void
-  /** Sends a ping whose answer proves that everything sent before it has arrived; `awaits(id)` until then. */
+  /** Sends a ping; its answer proves that all earlier frames have arrived. `awaits(id)` is true until then. */
   awaitPong(id: number): void
   awaits(id: number): boolean
-  /** `unacknowledged`: ticks for which output has waited for an acknowledgement. */
+  /** Counts a tick. `unacknowledged`: ticks for which output has waited for an acknowledgement. */
   tick(unacknowledged: number): 'dead' | 'stalled' | undefined
 }
 
 export function openLiveness(socket: WebSocket): Liveness {
-  /** Terminal id → number of the ping that must be answered. */
+  /** Number of the ping that must be answered, by terminal id. */
   const awaited = new Map<number, number>()
   let pings = 0
   let sincePing = 0
@@ -56,7 +56,7 @@ export function openLiveness(socket: WebSocket): Liveness {
     },
     awaits: (id) => awaited.has(id),
     tick(unacknowledged) {
-      // What was left at the last tick filled the system's buffers, so only a client that reads makes it less.
+      // Bytes left at the last tick mean that the kernel's buffers are full: only a client that reads makes them fewer.
       const moved = taken > takenAtTick
       if (leftAtTick > 0 && moved) silent = 0
       else silent++
@@ -71,14 +71,11 @@ export function openLiveness(socket: WebSocket): Liveness {
   }
 }
 
-// Answers to a client's pings, with a budget instead of one pong each (X-05): one pong is on its way
-// and one waits, the newest (RFC 6455 5.5.3 asks for no more); too many pings in a minute end the socket.
-
-/** Pings a minute; clients send a few. */
+/** Pings a minute that are accepted; clients send a few. */
 const PINGS_A_MINUTE = 1_000
 const MINUTE_MS = 60_000
 
-/** Counts events; true once there were more than `most` within a minute. */
+/** Returns a counter of events, which returns true once there were more than `most` within a minute. */
 export function openMinuteBudget(most: number): () => boolean {
   let began = performance.now()
   let count = 0
@@ -92,7 +89,11 @@ export function openMinuteBudget(most: number): () => boolean {
   }
 }
 
-/** Returns what to call with each ping's payload; `tooMany` is called where the budget is used up. */
+/**
+ * Returns the function that answers a client's pings, to be called with each payload. Not every ping gets a pong
+ * (X-05): one is on its way and the newest waits (RFC 6455 5.5.3 asks for no more). Calls `tooMany` above
+ * PINGS_A_MINUTE.
+ */
 export function openPongs(socket: WebSocket, tooMany: () => void): (payload: Buffer) => void {
   const overspent = openMinuteBudget(PINGS_A_MINUTE)
   let busy = false

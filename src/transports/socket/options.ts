@@ -1,27 +1,27 @@
-// What the query of /ws says besides the token: `mode` (replace or shared), `flow=ack` and `since`, the offsets
-// up to which the client has seen each terminal, each with the life of the terminal where the client knows it. Pure;
-// a value that means nothing is a 400, because a client that asked for shared and got replace would evict others.
+// Reads the query of /ws besides the token: `mode` (replace or shared), `flow=ack` and `since`, the offset up to which
+// the client has seen each terminal, with the terminal's life if the client knows it. Pure. An unknown value is a 400:
+// a client that misspelled `shared` and got `replace` would close other clients.
 
 import { Fault, quote } from '../../base/fault.ts'
 import { idOf } from './frames.ts'
 
 export interface SocketOptions {
   readonly mode: 'replace' | 'shared'
-  /** True: the client acknowledges what it has consumed, and gets no more than the window ahead of that. */
+  /** True if the client acknowledges the bytes that it consumes; the daemon sends at most a window ahead of that. */
   readonly acks: boolean
-  /** By the terminal's id. */
+  /** Places by the terminal's id. */
   readonly since: ReadonlyMap<number, Since>
 }
 
-/** Where a client wants to go on. */
+/** Place in a terminal's output from which a client wants to go on. */
 export interface Since {
-  /** Of the first byte wanted. */
+  /** Offset of the first byte wanted. */
   readonly offset: number
-  /** Of the terminal that the offset is one of; undefined: the client does not know of lives. */
+  /** Life of the terminal that the offset belongs to; undefined if the client does not know lives. */
   readonly life?: string
 }
 
-/** For a terminal that the client sees from its first byte on. */
+/** Place in a terminal whose output the client gets from the first byte. */
 export const FROM_BIRTH: Since = { offset: 0 }
 
 /** Longest `since`: 256 terminals with offsets of 16 digits and lives of 32 characters have 13,900 characters. */

@@ -1,19 +1,19 @@
-// May a newcomer in replace mode close the older sockets of its credential? A client that reconnects wants its stale
-// socket gone. Two clients that both reconnect, as the SDK does by default, would close each other for ever: a
-// newcomer that comes within 10 s of the last replacement, or would be the third within 30 s, closes no socket, and
-// neither does any after it until the credential has no socket in replace mode left. Pure: the caller has the clock.
+// Decides if a new client in replace mode may close the older sockets of its credential. A client that reconnects wants
+// its stale socket closed. Two clients that both reconnect, as the SDK does by default, would close each other without
+// end. So a client that comes within 10 s of the last replacement, or would be the third within 30 s, closes no socket;
+// nor does any later one until the credential has no socket in replace mode. Pure: the caller has the clock.
 
-/** A client that was replaced comes back in less than this. */
+/** Milliseconds within which a replaced client that reconnects is back. */
 export const COMES_BACK_MS = 10_000
-/** So many replacements of one credential within this time are one too many. */
+/** Milliseconds within which the third replacement of one credential is one too many. */
 export const SEVERAL_MS = 30_000
 const SEVERAL = 3
 
 export class Replacements {
-  /** By credential, while it has sockets in replace mode: when it replaced, newest last; undefined: it shares now. */
+  /** Times of replacements by credential, newest last, while sockets are in replace mode; undefined: it shares now. */
   readonly #times = new Map<string, readonly number[] | undefined>()
 
-  /** True where the older sockets have to go; it counts as a replacement then. `now` in milliseconds. */
+  /** Returns true, and counts a replacement, if the older sockets must close. `now` in milliseconds. */
   take(credential: string, now: number): boolean {
     if (this.#times.has(credential) && this.#times.get(credential) === undefined) return false
     const recent = (this.#times.get(credential) ?? []).filter((time) => now - time < SEVERAL_MS)
@@ -23,7 +23,7 @@ export class Replacements {
     return !shares
   }
 
-  /** The credential has no socket in replace mode any more. */
+  /** Forgets a credential that has no socket in replace mode any more. */
   forget(credential: string): void {
     this.#times.delete(credential)
   }

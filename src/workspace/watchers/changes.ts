@@ -1,28 +1,29 @@
-// The answer to a caller who polls with a cursor: the changes after it, in order, or why they cannot be told.
+// Answers a caller who polls with a cursor: the changes after the cursor, in order, or the reason why they are not
+// known any more.
 
 import { JsonText } from '../../base/json-text.ts'
 import type { ShownChange } from '../../threads/watch/windows.ts'
 import type { LiveWatcher } from './watcher.ts'
 import { isHidden } from './withheld-below.ts'
 
-/** Changes in one answer. */
+/** Most changes in one answer. */
 export const CHANGES_AT_ONCE = 1000
 
 export interface Changes {
   readonly changes: JsonText<ShownChange[]>
   readonly count: number
-  /** For the next question. */
+  /** Cursor for the next question. */
   readonly cursor: string
-  /** More is there already. */
+  /** True if there are more changes already. */
   readonly more: boolean
-  /** Why what lies between `since` and now cannot be told: look at the tree itself, and go on from `cursor`. */
+  /** Reason why the changes after `since` are not known: the caller lists the tree and goes on from `cursor`. */
   readonly resync?: 'expired' | 'restarted'
 }
 
 export interface ChangesQuestion {
   readonly since: string
   readonly waitSeconds: number
-  /** The caller is not allowed everything: what is hidden from it is not told. */
+  /** True if the caller may not see everything: hidden changes are left out. */
   readonly limited?: boolean
 }
 

@@ -1,6 +1,6 @@
-// The feed of all watchers: gives each tree to a thread, and carries what the threads tell to the watchers' logs and the
-// listeners. A thread's batch is acknowledged once every listener has room for more. A thread that stands in a file
-// system which does not answer is told of, and so is a watcher that is moved to a thread apart.
+// The feed of all watchers: gives each tree to a thread, and passes the threads' changes to the watchers' logs and to
+// the listeners. It acknowledges a thread's batch once every listener has room for more. It tells the listeners when a
+// thread is stuck in a file system that does not answer, and when a watcher moves to a separate thread.
 
 import { Fault, faultOf, quote } from '../../base/fault.ts'
 import type { Coverage, WatchJob } from '../../threads/watch/watch-job.ts'
@@ -9,7 +9,7 @@ import { apartOf, ReaderThreads } from './reader-threads.ts'
 import { Audience, type Subscription } from './subscription.ts'
 import type { LiveWatcher } from './watcher.ts'
 
-/** Seconds after which a watcher that failed is worth another try. */
+/** Seconds after which a client may try again to watch a tree that failed. */
 const RETRY_AFTER_S = 5
 /** Seconds after which a thread counts as silent (reader-thread.ts); the sentence says so. */
 const SILENT_S = 10
@@ -18,7 +18,7 @@ const MOUNTED = 'something that may not answer was mounted inside the tree; what
 const NOT_ENTERED = 'something was mounted inside the tree and is not watched: '
 const SILENT = 'a file system in the tree does not answer; changes are told again when it does'
 
-/** A batch that a thread told and that is not acknowledged yet. */
+/** A thread's batch that is not acknowledged yet. */
 interface Owed {
   readonly thread: ReaderThread
   readonly id: string
@@ -26,14 +26,14 @@ interface Owed {
   readonly bytes: number
 }
 
-/** A tree that its thread reads for the first time. */
+/** A tree that its thread is reading for the first time. */
 interface Opening extends PromiseWithResolvers<void> {
   readonly thread: ReaderThread
   readonly job: WatchJob
 }
 
 export class WatcherFeed {
-  /** Watchers whose trees a thread has, those that are being opened among them. */
+  /** Watchers whose trees a thread has, including those being opened. */
   readonly #watchers = new Map<string, LiveWatcher>()
   readonly #opening = new Map<string, Opening>()
   readonly #threads = new ReaderThreads({
@@ -70,7 +70,7 @@ export class WatcherFeed {
     }
   }
 
-  /** Gives the tree up. */
+  /** Stops watching the tree. */
   close({ id, reading }: LiveWatcher): void {
     if (reading === undefined || !this.#watchers.delete(id)) return
     this.#opening.get(id)?.reject(new Error('the watcher was deleted'))
@@ -82,7 +82,7 @@ export class WatcherFeed {
     if (this.#of(thread).length === 0 && thread.opening === 0) this.#threads.rest(thread)
   }
 
-  /** Returns a new listener, whose queue begins with a `ready` for each watcher that is active. */
+  /** Returns a new listener, whose queue begins with a `ready` for each active watcher. */
   subscribe(readable: () => void, limited: boolean): Subscription {
     const known = [...this.#watchers.values()].filter(({ ready, active }) => ready && active)
     const first = known.map((watcher) => watcher.readyFirst())
@@ -100,7 +100,7 @@ export class WatcherFeed {
     const watcher = this.#watchers.get(word.id)
     const pending = this.#opening.get(word.id)
     const opening = pending?.thread === thread ? pending : undefined
-    if (watcher === undefined || (opening ?? watcher.reading)?.thread !== thread) return // deleted or moved meanwhile
+    if (watcher === undefined || (opening ?? watcher.reading)?.thread !== thread) return // watcher deleted or moved
     if (word.type === 'told') this.#tell(watcher, thread, word)
     else if (word.type === 'remounted') this.#remounted(watcher, thread, word.places)
     else if (word.type === 'failed') {
@@ -129,7 +129,7 @@ export class WatcherFeed {
     this.#settle()
   }
 
-  /** Acknowledges what was told as soon as every listener has room for more. */
+  /** Acknowledges the threads' batches if every listener has room for more. */
   #settle(): void {
     if (this.#audience.behind) return
     const owed = this.#owed
@@ -137,7 +137,7 @@ export class WatcherFeed {
     for (const { thread, id, count, bytes } of owed) thread.say({ type: 'taken', id, count, bytes })
   }
 
-  /** Mounts have come or gone in the tree. One that may not answer moves the watcher to a thread apart. */
+  /** Handles new and ended mounts in the tree. One that may not answer moves the watcher to a separate thread. */
   #remounted(watcher: LiveWatcher, thread: ReaderThread, places: readonly string[]): void {
     const { id, realRoot, flat } = watcher
     if (!thread.apart && apartOf(realRoot, flat, id) !== undefined) {
@@ -148,7 +148,7 @@ export class WatcherFeed {
     thread.say({ type: 'judged', id, enter: true })
   }
 
-  /** The watcher goes on hearing from its thread until the other one watches the tree, and if that does not answer. */
+  /** Moves a watcher. Its old thread keeps it until the new thread watches the tree, and if the new one fails. */
   async #move(watcher: LiveWatcher, places: readonly string[]): Promise<void> {
     const { id, reading } = watcher
     if (reading === undefined) return
@@ -177,7 +177,7 @@ export class WatcherFeed {
     }
   }
 
-  /** The kernel kept the events meanwhile, or the thread finds that it did not. */
+  /** Clears the problem: the kernel kept the events meanwhile, or the thread finds that some were lost. */
   #back(thread: ReaderThread): void {
     for (const watcher of this.#of(thread)) {
       watcher.problem = undefined
@@ -185,7 +185,7 @@ export class WatcherFeed {
     }
   }
 
-  /** A watcher that cannot go on says so, and stays to be seen. */
+  /** Ends a watcher that cannot go on: tells the listeners why and keeps it in the list. */
   #broken(watcher: LiveWatcher, reason: Error): void {
     if (!watcher.active || this.#watchers.get(watcher.id) !== watcher) return
     watcher.active = false

@@ -1,6 +1,6 @@
-// Single files and directories under watch, for MCP subscriptions, which hear that one has changed and no more. Each
-// directory is watched once, without what lies below it, by a watcher engine of its own: the watchers that
-// clients create are counted and listed apart (protocol.md#watchers).
+// Watches single files and directories for MCP subscriptions, which learn only that one has changed. Each directory is
+// watched once, without the directories below it. These watchers are counted and listed apart from those that clients
+// create (protocol.md#watchers).
 
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -9,13 +9,13 @@ import { remoteCall } from '../files/mounts/remote-calls.ts'
 import { changeOf } from './subscription.ts'
 import { openWatchers, type Subscription, type Watchers } from './watchers.ts'
 
-/** Directories watched at once. */
+/** Most directories watched at once. */
 export const MOST_DIRECTORIES = 256
 
 export interface PathWatches extends AsyncDisposable {
   /**
-   * Watches those of `paths` whose directory is there and may be read; a file need not exist yet. Of a
-   * directory, what is directly in it counts. `changed` is called for each change until disposed.
+   * Watches those of `paths` whose directory exists and may be read; a file need not exist yet. For a directory, the
+   * entries directly in it count. Calls `changed` for each change until disposed.
    */
   watch(paths: readonly string[], changed: (path: string) => void, signal: AbortSignal): Promise<PathWatch>
 }
@@ -26,13 +26,13 @@ export interface PathWatch extends Disposable {
 
 interface Listener {
   readonly changed: (path: string) => void
-  /** Undefined: everything directly in the directory, which is told as the directory. */
+  /** Path to report. Undefined: every entry directly in the directory, reported as the directory. */
   readonly path: string | undefined
 }
 
 interface Directory {
   readonly root: string
-  /** Of its watcher, once that is ready. */
+  /** Resolves with the id of the directory's watcher once that is ready. */
   readonly opened: Promise<string>
   readonly listeners: Set<Listener>
 }
@@ -78,7 +78,7 @@ class WatchTable implements PathWatches {
     await this.#watchers[Symbol.asyncDispose]()
   }
 
-  /** Undefined where the directory cannot be watched. */
+  /** Resolves with the function that ends listening; undefined if the directory cannot be watched. */
   async #listen(root: string, listener: Listener): Promise<(() => void) | undefined> {
     this.#events ??= this.#watchers.subscribe(() => this.#take())
     const directory = this.#byRoot.get(root) ?? this.#open(root)
@@ -104,7 +104,7 @@ class WatchTable implements PathWatches {
 
   #open(root: string): Directory {
     const request = { root, excludes: [], defaultExcludes: false, flat: true }
-    // Not the signal of the first listener: others may be waiting for the same directory.
+    // Not the signal of the first listener: other listeners may be waiting for the same directory.
     const opened = this.#watchers.create(request, new AbortController().signal).then(({ id }) => {
       this.#byId.set(id, directory)
       return id
@@ -116,7 +116,7 @@ class WatchTable implements PathWatches {
 
   #close(id: string): void {
     this.#byId.delete(id)
-    // It is gone already where the engine itself has ended.
+    // The watcher is gone already if all watchers have ended.
     if (this.#watchers.list().some((watcher) => watcher.id === id)) this.#watchers.delete(id)
   }
 
@@ -124,7 +124,7 @@ class WatchTable implements PathWatches {
     for (let event = this.#events?.take(); event !== undefined; event = this.#events?.take()) {
       const directory = this.#byId.get(event.watcher)
       if (directory === undefined || event.type === 'ready') continue
-      // After an overflow any of them may have changed.
+      // After an overflow any entry may have changed.
       const changed = event.type === 'change' ? changeOf(event).path : directory.root
       for (const listener of directory.listeners) {
         const all = listener.path === undefined || changed === directory.root

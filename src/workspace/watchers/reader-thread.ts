@@ -1,6 +1,6 @@
-// The main thread's end of one thread that watches trees. The inotify reader is blocked in poll(2) and woken by a
-// counter; it is told to end before the process exits, or process.exit waits for it without limit. A thread may also
-// stand in a file system that does not answer: `look` finds that out, and the process then exits without joining it.
+// The main thread's side of one thread that watches trees. The inotify reader blocks in poll(2), and a counter wakes
+// it. It must be told to end before the process exits, or process.exit waits for it without limit. A thread may also be
+// stuck in a file system that does not answer: `look` detects that, and the process then exits without joining it.
 
 import { writeSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
@@ -10,17 +10,17 @@ import { closeDescriptor, openWakeup } from '../../native/inotify.ts'
 import { exitAtOnce } from '../../native/process.ts'
 import type { FromReader, ReaderStart, ToReader } from '../../threads/watch/watch-job.ts'
 
-/** How a tree is watched: the kernel tells of changes, or a thread compares the files every second. */
+/** Way to watch a tree: the kernel reports changes, or a thread compares the files every second. */
 export type Mode = 'inotify' | 'polling'
 
-/** What a reader thread says of a watcher. */
+/** Message of a reader thread about a watcher. */
 export type ReaderWord = Exclude<FromReader, { readonly type: 'here' }>
 
 export interface ReaderEvents {
   readonly heard: (word: ReaderWord, thread: ReaderThread) => void
-  /** The thread ended without being told to: a defect, or memory. */
+  /** Called when the thread ended without being told to: a defect, or no memory. */
   readonly failed: (reason: Error, thread: ReaderThread) => void
-  /** The thread answers again after it was `silent`. */
+  /** Called when the thread answers again after it was `silent`. */
   readonly back: (thread: ReaderThread) => void
 }
 
@@ -37,7 +37,7 @@ export class ReaderThread implements AsyncDisposable {
   readonly mode: Mode
   /** True if its trees hold mounts that may not answer; no other tree is given to it. */
   readonly apart: boolean
-  /** Watchers whose trees it is reading for the first time. */
+  /** Number of watchers whose trees the thread is reading for the first time. */
   opening = 0
   readonly #port: WorkerPort<ToReader, FromReader>
   readonly #wakeup: number
@@ -64,7 +64,7 @@ export class ReaderThread implements AsyncDisposable {
         failed: (reason) => events.failed(reason, this),
       })
     } catch (error) {
-      closeDescriptor(this.#wakeup) // the system gives no thread now
+      closeDescriptor(this.#wakeup) // the kernel gives no thread now
       throw error
     }
     process.on('exit', this.#atExit)
@@ -81,7 +81,7 @@ export class ReaderThread implements AsyncDisposable {
     writeSync(this.#wakeup, ONE)
   }
 
-  /** To be called once a second: asks for an answer. True if the thread has become silent with this call. */
+  /** Asks the thread for an answer; called once a second. Returns true if the thread becomes silent with this call. */
   look(): boolean {
     if (!this.#started) return false
     if (this.#asked) return ++this.#unanswered === SILENT_LOOKS
@@ -109,15 +109,17 @@ export class ReaderThread implements AsyncDisposable {
     if (message.type !== 'here') this.#events.heard(message, this)
   }
 
-  /** Node joins its threads at the exit. One that may stand in the kernel is left to it. */
+  /** Tells the thread to end. Node joins its threads at exit; the process does not wait for one that may be stuck. */
   #leave(code: number): void {
     this.say({ type: 'end' })
     if (this.apart || this.silent) exitAtOnce(code)
   }
 }
 
-/** f_type of statfs(2) of file systems whose files may be changed elsewhere (by a server, the host, another client)
- * without a word to inotify; from the kernel's magic.h and the sources of each. */
+/**
+ * File systems whose files a server, the host or another client may change without an event of inotify, by f_type of
+ * statfs(2). From the kernel's magic.h and the sources of each.
+ */
 const SILENT: ReadonlyMap<number, string> = new Map([
   [0x6969, 'nfs'],
   [0x517b, 'smb'],
@@ -138,7 +140,7 @@ const SILENT: ReadonlyMap<number, string> = new Map([
   [0x47504653, 'gpfs'],
 ])
 
-/** Resolves with whether inotify sees every change at `path`. */
+/** Resolves with true if inotify sees every change at `path`. */
 export async function notifies(path: string): Promise<boolean> {
   return !SILENT.has((await statfs(path)).type)
 }

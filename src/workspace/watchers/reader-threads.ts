@@ -1,27 +1,30 @@
 // The threads that watch trees. One reads the kernel's events of all trees on this machine's disks. A tree that lies on
-// a mount which may not answer (NFS, FUSE, 9p …), or holds one, is read apart: one call that hangs there would hold every
-// watcher of its thread. A thread that does not answer for 10 s is told of, and takes no further tree.
+// a mount which may not answer (NFS, FUSE, 9p …), or holds one, gets a separate thread (`apart`): one call that hangs
+// there blocks every watcher of its thread. A thread that does not answer for 10 s is reported and gets no other tree.
 
 import { Fault } from '../../base/fault.ts'
 import { THREAD_REST_MS } from '../../native/koffi.ts'
 import { leadsToRemote, remoteMountOf } from '../files/mounts/remote-calls.ts'
 import { ReaderThread, type Mode, type ReaderEvents } from './reader-thread.ts'
 
-/** Threads apart, and silent ones, together: each holds some megabytes, and a silent one cannot be ended. */
+/** Most threads that are apart or silent: each holds some megabytes, and a silent one cannot be ended. */
 const MOST_APART = 8
 const LOOK_MS = 1000
-/** Company of one tree that holds mounts. */
+/** Begins the company of a tree that holds mounts. */
 const ABOVE = 'above'
 const RETRY_AFTER_S = 10
-/** A thread ends in milliseconds unless it stands in a file system that does not answer. */
+/** Time for threads to end: milliseconds suffice unless one is stuck in a file system that does not answer. */
 const ENDING_MS = 1000
 
 export interface ThreadEvents extends ReaderEvents {
-  /** The thread has not answered for 10 s. */
+  /** Called when the thread has not answered for 10 s. */
   readonly silent: (thread: ReaderThread) => void
 }
 
-/** Returns the company of the tree at `root` (a real path): trees that share a thread. Undefined: all trees on this machine's disks. */
+/**
+ * Returns the company of the tree at `root` (a real path): trees of one company share a thread. Undefined: the company
+ * of all trees on this machine's disks.
+ */
 export function apartOf(root: string, flat: boolean, id: string): string | undefined {
   const mount = remoteMountOf(root)
   if (mount !== undefined) return `on ${mount}`
@@ -30,7 +33,7 @@ export function apartOf(root: string, flat: boolean, id: string): string | undef
 
 export class ReaderThreads {
   readonly #events: ThreadEvents
-  /** Threads that take trees, by mode and company. */
+  /** Threads that accept trees, by mode and company. */
   readonly #open = new Map<string, ReaderThread>()
   /** Every thread that has not ended. */
   readonly #all = new Set<ReaderThread>()
@@ -42,7 +45,7 @@ export class ReaderThreads {
     this.#events = events
   }
 
-  /** Returns the thread for a tree, whose company is what `apartOf` said. Throws `unavailable` at the limit. */
+  /** Returns the thread for a tree of a company (`apartOf`). Throws `unavailable` at the limit. */
   take(mode: Mode, company: string | undefined): ReaderThread {
     const key = `${mode} ${company ?? ''}`
     if (company === undefined && mode === 'inotify') clearTimeout(this.#resting)
@@ -53,12 +56,12 @@ export class ReaderThreads {
     return thread
   }
 
-  /** Watches over the threads that are opening trees, or may stand in a mount. */
+  /** Starts to check the threads that are opening trees or may be stuck in a mount. */
   look(): void {
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref()
   }
 
-  /** The last watcher of the thread has gone. The one that all share makes native calls and ends after a while. */
+  /** Ends a thread whose last watcher has gone. The shared inotify thread makes native calls and ends after a while. */
   rest(thread: ReaderThread): void {
     if (thread.apart || thread.mode === 'polling' || thread.silent) {
       this.end(thread)
@@ -78,7 +81,7 @@ export class ReaderThreads {
     this.#ends.set(thread, ended)
   }
 
-  /** Ends all threads; resolves after 1 s without those that stand in the kernel. */
+  /** Ends all threads; resolves after 1 s at the latest, without those that are stuck in the kernel. */
   async close(): Promise<void> {
     clearTimeout(this.#resting)
     clearInterval(this.#looking)
@@ -89,7 +92,7 @@ export class ReaderThreads {
     clearTimeout(timer)
   }
 
-  /** A new thread; at the limit one that trees above mounts share, which answers so far. */
+  /** Returns a new thread; at the limit, one of another tree that holds mounts and that answers so far. */
   #another(mode: Mode, company: string | undefined): ReaderThread {
     const apart = [...this.#all].filter((thread) => thread.apart || thread.silent)
     if (company === undefined || apart.length < MOST_APART) {
@@ -116,7 +119,7 @@ export class ReaderThreads {
     }
   }
 
-  /** The next tree of its company gets another thread. */
+  /** Gives the thread no further tree: the next one of its company gets another thread. */
   #forget(thread: ReaderThread): void {
     for (const [key, one] of this.#open) if (one === thread) this.#open.delete(key)
   }

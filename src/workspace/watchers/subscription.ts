@@ -1,17 +1,16 @@
-// The listeners of all watchers, each with a queue of events that its owner takes when it can send. Events are values;
-// a transport makes its own text of them. A queue above its mark keeps the readers' batches unacknowledged, so a
-// listener that stalls costs bounded memory: the kernel's queue fills, overflows, and what was lost is told by
-// difference (W-07).
+// The listeners of all watchers. Each has a queue of events, which its owner takes when it can send. Events are values;
+// each transport renders them as text. While a queue is above its mark, the readers' batches stay unacknowledged. So a
+// listener that stalls costs bounded memory: the kernel's queue overflows, and the reader tells the differences (W-07).
 
 import type { ShownChange } from '../../threads/watch/windows.ts'
 
-/** What listeners are told of one watcher, in order. All listeners get the same object. */
+/** Event of one watcher, in order. All listeners get the same object. */
 export type WatcherEvent =
   /** `json` is a ShownChange, rendered once by the reader thread; `changeOf` reads it. */
   | { readonly type: 'change'; readonly watcher: string; readonly json: string; readonly hidden: boolean }
-  /** Changes were lost, or cannot be told for now. */
+  /** Changes were lost, or the reader cannot tell them for now. */
   | { readonly type: 'overflow'; readonly watcher: string; readonly message: string }
-  /** The tree is watched. `resync`: again, and what was lost before has been told by difference. */
+  /** The tree is watched. `resync`: true if it is watched again, after the differences were told. */
   | {
       readonly type: 'ready'
       readonly watcher: string
@@ -29,16 +28,16 @@ export function changeOf({ json }: { readonly json: string }): ShownChange {
 /** Events and characters in one queue above which the readers get no further acknowledgement. */
 const MARK_EVENTS = 1000
 const MARK_LENGTH = 512 * 1024
-/** Characters that an event counts for besides its change or message. */
+/** Characters counted for an event in addition to its change or message. */
 const HEAD_LENGTH = 64
 
 export interface Subscription extends Disposable {
-  /** Returns the next event; undefined: none now, and `readable` is called when there is one again. */
+  /** Returns the next event; undefined if there is none now. `readable` is called when there is one again. */
   take(): WatcherEvent | undefined
 }
 
 class EventQueue implements Subscription {
-  /** True if its owner is not allowed everything: hidden changes are left out. */
+  /** True if the owner may not see everything: hidden changes are left out. */
   readonly #limited: boolean
   readonly #on: {
     readonly readable: () => void
@@ -46,10 +45,10 @@ class EventQueue implements Subscription {
     readonly gone: (queue: EventQueue) => void
   }
   #events: WatcherEvent[] = []
-  /** Index of the next event; those before it wait to be cut off together. */
+  /** Index of the next event; the events before it are cut off together, later. */
   #at = 0
   #length = 0
-  /** True once `take` found nothing: the next event is announced. */
+  /** True once `take` found no event: the next `push` calls `readable`. */
   #asked = false
 
   constructor(limited: boolean, on: { readable: () => void; drained: () => void; gone: (queue: EventQueue) => void }) {
@@ -109,7 +108,7 @@ export class Audience {
   readonly #queues = new Set<EventQueue>()
   readonly #caughtUp: () => void
 
-  /** `caughtUp` is called when a listener may have been the last that was behind. */
+  /** Calls `caughtUp` when a listener that may have been the last one behind has caught up or left. */
   constructor(caughtUp: () => void) {
     this.#caughtUp = caughtUp
   }

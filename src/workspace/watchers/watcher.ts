@@ -1,5 +1,5 @@
-// One watcher as the main thread knows it: what was asked for, what its thread says of the tree, and the changes that
-// are kept for callers who poll with a cursor.
+// One watcher in the main thread: the client's request, the state of the tree as the thread reports it, and the changes
+// that are kept for callers who poll with a cursor.
 
 import { Fault, quote } from '../../base/fault.ts'
 import { losses } from '../../base/tally.ts'
@@ -10,15 +10,15 @@ import type { WatcherEvent } from './subscription.ts'
 import { isHidden } from './withheld-below.ts'
 
 export interface WatcherRequest {
-  /** Echoed as it was given. */
+  /** Directory to watch; replies show it as it was given. */
   readonly root: string
   readonly excludes: readonly string[]
   readonly defaultExcludes: boolean
-  /** True: the entries of the directory itself are watched, and none below them. */
+  /** True if only the entries of the directory itself are watched. */
   readonly flat?: boolean
 }
 
-/** What can be known of a watcher. */
+/** State of a watcher that callers can see. */
 export interface Watcher extends WatcherRequest {
   readonly id: string
   readonly mode: Mode
@@ -38,21 +38,21 @@ export class LiveWatcher implements Watcher {
   readonly flat: boolean
   readonly createdAt = new Date()
   readonly log = new ChangeLog()
-  /** The thread that watches the tree, and what it was asked for; undefined until it is chosen. */
+  /** Thread that watches the tree, and its job; undefined until the thread is chosen. */
   reading: { readonly thread: ReaderThread; readonly job: WatchJob } | undefined
-  /** The root without links, as the list of mounts names it. */
+  /** Root without symbolic links, as the list of mounts names it. */
   realRoot: string
   /** False until the tree is watched; until then no client hears of the watcher. */
   ready = false
   active = true
-  /** Places of which callers who are not allowed everything hear nothing. */
+  /** Places whose changes are hidden from callers who may not see everything. */
   hidden: readonly string[] = []
-  /** Why the tree is not watched at present, besides what its thread says. */
+  /** Reason, besides the thread's own, why the tree is not watched at present. */
   problem: string | undefined
   #coverage: Coverage = { dirs: 0, errors: 0, unreadable: [], problem: undefined }
   readonly #life: string
 
-  /** `life` stands in the cursors. */
+  /** `life` is part of every cursor. */
   constructor(id: string, request: WatcherRequest, life: string) {
     this.id = id
     this.root = request.root
@@ -83,7 +83,7 @@ export class LiveWatcher implements Watcher {
     return cursorOf({ life: this.#life, watcher: this.id, next })
   }
 
-  /** Keeps what the thread told; returns what listeners are told of it. */
+  /** Keeps the items that the thread told; returns the events for the listeners. */
   hear(items: readonly Told[], coverage: Coverage): WatcherEvent[] {
     this.#coverage = coverage
     const events: WatcherEvent[] = []
@@ -113,24 +113,25 @@ export class LiveWatcher implements Watcher {
   }
 }
 
-// The last changes of one watcher, for callers who poll: at most 10,000 and 4 MiB (protocol.md#watchers), addressed by
-// number. What has gone from it is answered with a resync, never left out.
-
 const KEPT_CHANGES = 10_000
 const KEPT_BYTES = 4 * 1024 * 1024
-/** Of one answer, so that it fits into one message of MCP with its cursor; the rest comes with the next. */
+/** Bytes of changes in one answer, so that one MCP message holds them and the cursor; the next answer has the rest. */
 const BYTES_AT_ONCE = 256 * 1024
 
+/**
+ * The last changes of one watcher, for callers who poll: at most 10,000 and 4 MiB (protocol.md#watchers), addressed by
+ * number. A caller who asks for older ones gets a resync, never a silent gap.
+ */
 class ChangeLog {
   #texts: string[] = []
-  /** Index in #texts of the oldest that is kept; those before it wait to be cut off together. */
+  /** Index in #texts of the oldest kept change; the texts before it are cut off together, later. */
   #start = 0
   #bytes = 0
-  /** Number of the change that comes next. */
+  /** Number that the next change gets. */
   #next = 0
   readonly #waiting = new Waiters()
 
-  /** `json` is a change as JSON. */
+  /** Appends a change, given as JSON. */
   append(json: string): void {
     this.#texts.push(json)
     this.#bytes += Buffer.byteLength(json)
@@ -153,7 +154,7 @@ class ChangeLog {
     return this.#next - (this.#texts.length - this.#start)
   }
 
-  /** At most `count` changes from number `from`, which must be kept; no more than BYTES_AT_ONCE, but at least one. */
+  /** Returns at most `count` changes and BYTES_AT_ONCE, but at least one, from number `from`, which must be kept. */
   from(from: number, count: number): readonly string[] {
     const at = this.#start + from - this.first
     let bytes = 0
@@ -162,7 +163,7 @@ class ChangeLog {
     return over === -1 ? texts : texts.slice(0, over)
   }
 
-  /** Forgets all changes: what comes next is not told in full. Cursors from before are answered with a resync. */
+  /** Forgets all changes, since the next ones are incomplete. Earlier cursors are answered with a resync. */
   cut(): void {
     this.#texts = []
     this.#start = 0
@@ -171,22 +172,23 @@ class ChangeLog {
     this.wake()
   }
 
-  /** Those who wait look again. */
+  /** Wakes the callers in `grown`, who look again. */
   wake(): void {
     this.#waiting.wake()
   }
 
-  /** Until somebody calls `wake`, the time is up or the signal aborts. */
+  /** Waits until `wake` is called, the time is up or the signal aborts. */
   async grown(ms: number, signal: AbortSignal): Promise<void> {
     await this.#waiting.next(signal, ms)
   }
 }
 
-// A caller's place among the changes of one watcher (protocol.md#watchers): opaque to the caller, and so made that one
-// from before a restart is told from one that was never given out (W-08).
-
+/**
+ * A caller's place among the changes of one watcher (protocol.md#watchers). The caller gets it as an opaque cursor.
+ * `life` distinguishes a cursor from before a restart from one that was never given out (W-08).
+ */
 interface Place {
-  /** Of the daemon's life: other lives have other changes. */
+  /** Name of the daemon's run: every run numbers its own changes. */
   readonly life: string
   readonly watcher: string
   /** Number of the next change. */
@@ -199,13 +201,13 @@ export function cursorOf({ life, watcher, next }: Place): string {
   return `${life}-${watcher}-${next}`
 }
 
-/** The cursor of the same caller, so many changes earlier. */
+/** Returns the cursor that is so many changes earlier. */
 export function cursorBefore(cursor: string, changes: number): string {
   const place = parseCursor(cursor)
   return cursorOf({ ...place, next: place.next - changes })
 }
 
-/** The place a cursor means; throws `bad_request` for what is none. */
+/** Returns the place that a cursor means; throws `bad_request` if it is no cursor. */
 export function parseCursor(cursor: string): Place {
   const [, life, watcher, next] = FORM.exec(cursor) ?? []
   if (life === undefined || watcher === undefined || next === undefined) {

@@ -1,5 +1,5 @@
-// All watchers of the daemon (protocol.md#watchers): created, listed, deleted, heard by listeners event by event or
-// asked by callers who poll. The end of a listener never ends a watcher.
+// All watchers of the daemon (protocol.md#watchers): creates, lists and deletes them. Listeners get every event;
+// callers who poll ask for changes. The end of a listener never ends a watcher.
 
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
@@ -21,14 +21,14 @@ export type { Subscription, WatcherEvent } from './subscription.ts'
 export type { Watcher, WatcherRequest } from './watcher.ts'
 export { DEFAULT_EXCLUDES } from '../../threads/watch/survey.ts'
 
-/** Watchers at once unless the options say otherwise (protocol.md#watchers). */
+/** Most watchers at once by default (protocol.md#watchers). */
 const USUAL_LIMIT = 5
 export interface WatchersOptions {
-  /** Watchers at once; 5 unless given. */
+  /** Most watchers at once; 5 by default. */
   readonly limit?: number
-  /** The access of callers who are not allowed everything; needed if they listen too. */
+  /** Access of callers who may not see everything; needed if such callers listen. */
   readonly limited?: Access | undefined
-  /** Resolves with whether inotify sees every change at a path; decided by its file system unless given. */
+  /** Resolves with true if inotify sees every change at a path; by default the file system decides. */
   readonly notifies?: (path: string) => Promise<boolean>
 }
 
@@ -46,8 +46,8 @@ export interface Watchers extends AsyncDisposable {
   /** Resolves with the changes after `since`; if there is none, with the first that comes within `waitSeconds`. */
   changes(id: string, question: ChangesQuestion, signal: AbortSignal): Promise<Changes>
   /**
-   * Returns a queue of the events of all watchers, which begins with a `ready` for each. Take until there is none; then
-   * `readable` is called once there is one again. A listener that takes nothing holds the watchers up: dispose it.
+   * Returns a queue of the events of all watchers, which begins with a `ready` for each. Take until it is empty; then
+   * `readable` is called once there is an event again. A listener that takes nothing blocks the watchers: dispose it.
    */
   subscribe(readable: () => void, limited?: boolean): Subscription
 }
@@ -76,7 +76,7 @@ class WatcherTable implements Watchers {
     this.#admit()
     const hidden = access.everything && this.#limited ? await hiddenBelow(request.root, this.#limited) : []
     const globs = [...expandPatterns('excludes', request.excludes), ...(await withheldBelow(request.root, access))]
-    this.#admit() // others may have come meanwhile
+    this.#admit() // other requests may have come meanwhile
     const id = String(++this.#lastId)
     const watcher = new LiveWatcher(id, request, this.#life)
     watcher.hidden = hidden
@@ -137,7 +137,7 @@ class WatcherTable implements Watchers {
     await this.#feed[Symbol.asyncDispose]()
   }
 
-  /** Makes room: a watcher whose root has gone gives its place up, the oldest first. */
+  /** Makes room at the limit: deletes the oldest watcher that is not active. Throws `conflict` if all are active. */
   #admit(): void {
     if (this.#closed) throw stopping()
     if (this.#watchers.size < this.#limit) return

@@ -1,5 +1,5 @@
-// What a watcher leaves out for a caller that is not allowed everything: the withheld places below its root, as
-// globs that match them alone and that no glob before them takes back.
+// The withheld places below a watcher's root, which a caller who may not see everything does not watch. They become
+// globs that match these places alone and that no earlier glob undoes.
 
 import { Buffer } from 'node:buffer'
 import type { Access } from '../files/opening/access.ts'
@@ -8,7 +8,7 @@ import { kernelPath, openPath } from '../files/opening/judged-open.ts'
 import { faultOfPath } from '../files/opening/missing-path.ts'
 import { isWithin } from '../files/mounts/mount-table.ts'
 
-/** Throws `forbidden` where the root itself is withheld. */
+/** Resolves with the globs of the withheld places. Throws `forbidden` if the root itself is withheld. */
 export async function withheldBelow(root: string, access: Access): Promise<string[]> {
   if (access.everything) return []
   await using opened = await access.open(root).catch(async (error: unknown) => {
@@ -19,8 +19,8 @@ export async function withheldBelow(root: string, access: Access): Promise<strin
 }
 
 /**
- * What a watcher of someone who is allowed everything tells no other: the withheld places as it names them, the root
- * itself where that is one. `limited`: the access of those others.
+ * Resolves with the withheld places, spelled as in the events of a watcher whose creator may see everything; the root
+ * if it is withheld itself. Callers with `limited` access get no changes of these places.
  */
 export async function hiddenBelow(root: string, limited: Access): Promise<string[]> {
   try {
@@ -34,24 +34,24 @@ export async function hiddenBelow(root: string, limited: Access): Promise<string
       return [root === '/' ? `/${below}` : `${root}/${below}`]
     })
   } catch {
-    return [] // what cannot be opened is told by the watcher itself
+    return [] // the watcher itself reports a root that cannot be opened
   }
 }
 
-/** Whether a change, as the reader tells it, is of a hidden place. */
+/** True if a change, in the reader's JSON, is about a hidden place. */
 export function isHidden(change: string, hidden: readonly string[]): boolean {
   if (hidden.length === 0) return false
-  const { path, from, to } = JSON.parse(change) as ShownChange // our own reader's
+  const { path, from, to } = JSON.parse(change) as ShownChange // our reader wrote it
   return [path, from, to].some((one) => one !== undefined && hidden.some((place) => isWithin(one, place)))
 }
 
-/** Pure; latin1, one character a byte. */
+/** Returns the globs for `paths` below `root`, both latin1, one character a byte. Pure. */
 export function globsBelow(root: string, paths: readonly string[]): string[] {
   const prefix = root === '/' ? '/' : `${root}/`
   return paths.filter((path) => path.startsWith(prefix)).map((path) => `/${literal(path.slice(prefix.length))}`)
 }
 
-/** A glob of .gitignore syntax that matches `path` and nothing else. */
+/** Returns a glob of .gitignore syntax that matches only `path`. */
 function literal(path: string): string {
   return Buffer.from(path, 'latin1')
     .toString('utf8')

@@ -36,7 +36,7 @@ const tooMany = await watch(large).catch(tell)
 writeFileSync(join(small, 'still-heard'), '')
 await until('the other watcher is unharmed', () => frames.some(({ path }) => path === join(small, 'still-heard')))
 
-// Later, in a tree that is watched already: announced, shown, and made good once there is room.
+// A limit reached in a watched tree is announced and shown; the rest is watched once there is room.
 for (let i = 0; i < 150; i++) mkdirSync(join(small, String(i)))
 await until('what is not watched is announced', () => frames.some(({ type }) => type === 'overflow'))
 const announced = frames.find(({ type }) => type === 'overflow')?.message

@@ -1,4 +1,4 @@
-// Taking apart what the kernel writes, and names that lead back to their bytes.
+// Parses events as the kernel writes them, and names that lead back to their bytes.
 
 import t from 'tap'
 import { EVENT, IN } from '../../../src/native/inotify.ts'

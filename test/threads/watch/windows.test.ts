@@ -1,4 +1,4 @@
-// The windows of paths and how changes in one become one, with a clock of the test's own.
+// The windows of paths and how changes in one window are merged. The test has the clock.
 
 import t from 'tap'
 import { renderChange, type Change, type Op, WINDOW_MS, Windows } from '../../../src/threads/watch/windows.ts'

@@ -1,4 +1,4 @@
-// What of the headers goes on (L-03, L-05), without a network: raw headers in, raw headers out.
+// Which headers the proxy passes on (L-03, L-05), without a network: raw headers in, raw headers out.
 
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
@@ -11,7 +11,7 @@ import {
   withoutBearers,
 } from '../../../src/transports/proxy/headers.ts'
 
-/** A message as Node's parser would make it. */
+/** Returns a message as Node's parser would make it. */
 function message(method: string, ...raw: string[]): IncomingMessage {
   const made = new IncomingMessage(new Socket())
   made.method = method

@@ -1,5 +1,5 @@
-// HTTP through the proxy of a real daemon to real applications: who gets through, what they see, what comes back, and
-// what applications that hang, break off or lie get (guarantees.md#proxy-l).
+// HTTP through the proxy of a real daemon to real applications: which requests pass, what the application and the
+// client get, and how applications that hang, break off or lie are handled (guarantees.md#proxy-l).
 
 import { request as begin, type IncomingMessage } from 'node:http'
 import t from 'tap'
@@ -13,7 +13,7 @@ const AUTH = `Authorization: Bearer ${TOKEN}\r\n`
 const head = (line: string, headers = ''): string => `${line} HTTP/1.1\r\nHost: localhost\r\n${headers}`
 const via = (port: number): Record<string, string> => ({ 'x-oblien-proxy-target': String(port) })
 
-/** Asks through the proxy; the reply as it comes. */
+/** Sends a request through the proxy; resolves with the reply as it comes. */
 async function ask(
   daemon: Daemon,
   options: { method?: string; path?: string; headers?: Record<string, string | string[]>; body?: string | Buffer },

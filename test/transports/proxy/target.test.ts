@@ -1,10 +1,10 @@
-// Which port a proxied request goes to, and what the application sees of its request target (L-01, L-06).
+// The port of a proxied request, and the request target that the application sees (L-01, L-06).
 
 import t from 'tap'
 import { Fault } from '../../../src/base/fault.ts'
 import { parseDestination, readTarget } from '../../../src/transports/proxy/target.ts'
 
-/** The status of a refusal, or what was read. */
+/** Returns the status of a refusal, or the value that was read. */
 function outcome<T>(read: () => T): T | number {
   try {
     return read()

@@ -1,5 +1,5 @@
-// WebSockets of applications through the proxy: who is let through, what the application sees of the handshake, its
-// refusals, and how tunnels end (L-03, L-04, L-08, X-01).
+// WebSockets of applications through the proxy: which clients pass, the handshake that the application sees, its
+// refusals, and the ends of tunnels (L-03, L-04, L-08, X-01).
 
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
@@ -21,7 +21,7 @@ const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgra
 const head = (target: string, headers: string, method = 'GET'): string =>
   `${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`
 
-/** A WebSocket application that sends back what it is sent. */
+/** Opens a WebSocket application that echoes its messages. */
 async function openEcho(t: Test): Promise<Application> {
   const server = new WebSocketServer({ noServer: true, handleProtocols: (offered) => [...offered].at(-1) ?? false })
   server.on('connection', (socket) => socket.on('message', (text, binary) => socket.send(text, { binary })))
@@ -31,7 +31,7 @@ async function openEcho(t: Test): Promise<Application> {
   })
 }
 
-/** An application that switches, and whose connections are then the test's. */
+/** Opens an application that answers 101 and leaves its connections to the test. */
 async function openRaw(t: Test): Promise<{ port: number; sockets: Socket[] }> {
   const sockets: Socket[] = []
   const port = await openBytes(t, (socket) => {
@@ -44,7 +44,7 @@ async function openRaw(t: Test): Promise<{ port: number; sockets: Socket[] }> {
   return { port, sockets }
 }
 
-/** A tunnel by bytes: resolves once the 101 is there. */
+/** Opens a tunnel of raw bytes; resolves once the 101 is there. */
 async function openTunnel(t: Test, daemon: Daemon, port: number, early = ''): Promise<Socket> {
   const socket = connect({ port: daemon.port, host: '127.0.0.1', allowHalfOpen: true })
   socket.on('error', () => socket.destroy())
@@ -184,7 +184,7 @@ t.test('L-08 a reset on either side closes both, 500 times; nothing stays open',
   const before = descriptors(daemon)
   let closed = 0
   for (let round = 0; round < 500; round += 10) {
-    // One after the other: of ten at once the application may see them in another order than they were asked for.
+    // One after the other: the application may see ten at once in another order than the clients opened them.
     const clients: Socket[] = []
     for (let at = 0; at < 10; at++) {
       clients.push(await openTunnel(t, daemon, port))

@@ -1,4 +1,4 @@
-// Much passes through the proxy, both ways, at the pace of the slower side, and nothing of it stays.
+// Large bodies pass through the proxy both ways at the pace of the slower side, and memory stays flat.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import { openApplication } from '../../support/application.ts'
 import { startDaemon, TOKEN } from '../../support/daemon.ts'
 import { anonymousRise, MIB } from '../../support/growth.ts'
 
-/** Writes at the reader's pace; the digest of all. */
+/** Writes at the reader's pace; resolves with the digest of all bytes. */
 async function pour(to: Writable, chunk: Buffer, count: number): Promise<string> {
   const sum = createHash('sha256')
   for (let at = 0; at < count; at++) {
@@ -22,7 +22,7 @@ async function pour(to: Writable, chunk: Buffer, count: number): Promise<string>
   return sum.digest('hex')
 }
 
-/** The digest of all that comes; the first `slow` pieces are waited for. */
+/** Resolves with the digest of all bytes; pauses after each of the first `slow` pieces. */
 async function drink(from: AsyncIterable<Buffer>, slow = 0): Promise<string> {
   const sum = createHash('sha256')
   for await (const part of from) {

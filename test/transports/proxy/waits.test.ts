@@ -1,5 +1,5 @@
-// How long an application is waited for (L-07), with waits that a test can wait for, and the end of a
-// credential whose tunnel is open. The proxy alone, behind a server of the test's.
+// The proxy's waits for an application (L-07), short enough for a test, and the end of a credential whose tunnel is
+// open. The test has a server with the proxy alone.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -12,20 +12,20 @@ import { openProxy, type Proxy } from '../../../src/transports/proxy/proxy.ts'
 import { openBytes } from '../../support/application.ts'
 import { until } from '../../support/until.ts'
 
-/** Where they shall pass. */
+/** Waits that shall pass. */
 const SHORT = { connectMs: 300, firstByteMs: 300 }
-/** Where they must not pass, however busy the machine is. */
+/** Waits that must not pass, even on a busy machine. */
 const LONG = { connectMs: 60_000, firstByteMs: 2_000 }
 const FORM = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'
 
-// They only wait: beside each other.
+// The tests only wait, so they run in parallel.
 t.jobs = 6
 
 interface Behind {
   readonly port: number
   readonly proxy: Proxy
-  /** Calls inside the gate. */
+  /** Returns the number of calls inside the gate. */
   readonly inside: () => number
 }
 
@@ -36,7 +36,7 @@ async function openServer(t: Test, waits = SHORT, expiresAt?: number): Promise<B
       inside++
       return () => void inside--
     },
-  } as unknown as Parameters<typeof openProxy>[0] // the proxy asks nothing else of it
+  } as unknown as Parameters<typeof openProxy>[0] // the proxy uses no other part
   const proxy = openProxy(gate, waits)
   const caller: Caller = { id: 'x', scopes: 'all', expiresAt }
   const server = createServer((request, response) => {

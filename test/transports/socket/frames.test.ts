@@ -1,4 +1,4 @@
-// The frames of /ws, both ways, without a socket.
+// The frames of /ws in both directions, without a socket.
 
 import t from 'tap'
 import {

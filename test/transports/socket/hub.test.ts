@@ -1,4 +1,4 @@
-// What clients of /ws are sent and what they may send, with terminals and watchers that the test plays.
+// Frames that clients of /ws get and may send, with terminals and watchers that the test plays.
 
 import t, { type Test } from 'tap'
 import { HS256, jwtOf } from '../../support/jwt.ts'
@@ -9,7 +9,7 @@ import { refusedUpgrade, view, type Viewer } from '../../support/viewer.ts'
 
 const ready = (watcher: string) => ({ type: 'ready', watcher, root: '/r', dirs: 1, resync: false }) as const
 
-/** Frames in short: `replay 1 0-5`, `output 1`, `exit 1 0`. Pieces of output that follow each other are one. */
+/** Returns the frames in short: `replay 1 0-5`, `output 1`, `exit 1 0`. Adjacent pieces of output are one. */
 function story(viewer: Viewer): string[] {
   const lines = viewer.frames.map((frame) => {
     if (!('channel' in frame)) return `output ${frame.output}`
@@ -90,7 +90,7 @@ t.test('input, resize and close reach the terminal; what cannot is answered', as
 t.test('P-14 frames that are empty, short, unknown or late are never delivered elsewhere', async (t) => {
   const { url, terminals } = await openSocketServer(t)
   const old = terminals.create(5)
-  // It answers no ping: it has not confirmed to have seen the exit.
+  // The client answers no ping, so it has not confirmed that it saw the exit.
   const viewer = await view(t, url, '', { autoPong: false })
   viewer.socket.send(Buffer.alloc(0))
   viewer.socket.send(Buffer.of(5))
@@ -257,7 +257,7 @@ t.test('a client that acknowledges is not closed, however slow', async (t) => {
   const viewer = await view(t, url, '&flow=ack')
   for (let offset = 1; offset <= 20; offset++) {
     viewer.say({ channel: 'terminal', type: 'ack', id: 1, offset })
-    // 20 of the 60 ticks after which it would be stalled
+    // 20 of the 60 ticks after which the client would be stalled
     const pings = offset
     await until('time passes', () => viewer.output(1).length >= 256 * 1024 && pings > 0)
     await viewer.settled()

@@ -42,7 +42,7 @@ t.test('P-04 a client that stops reading and then leaves freezes nothing', async
   const { url, run } = await liveTerminals(t)
   const done = join(t.testdir(), 'done')
   const viewer = await view(t, url)
-  // More than the system keeps for a connection that nobody reads.
+  // More than the kernel buffers for a connection whose client does not read.
   const terminal = run(`head -c 25000000 /dev/zero | tr "\\0" x; touch ${done}`)
   viewer.socket.pause()
   let head = -1

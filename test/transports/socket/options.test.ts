@@ -1,4 +1,4 @@
-// The query of /ws.
+// Reads the query of /ws.
 
 import t from 'tap'
 import { readOptions } from '../../../src/transports/socket/options.ts'

@@ -1,4 +1,4 @@
-// Who may replace, with a clock that the test has.
+// Which clients may replace older ones. The test has the clock.
 
 import t from 'tap'
 import { COMES_BACK_MS, Replacements, SEVERAL_MS } from '../../../src/transports/socket/replacements.ts'

@@ -1,5 +1,5 @@
-// The watcher's account against the disk, with another process as the writer: random changes, floods, deep
-// trees that appear at once, moves of large directories.
+// Compares the watcher's account with the disk while another process writes: random changes, floods, deep trees that
+// appear at once, moves of large directories.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -45,7 +45,7 @@ t.test('W-03 1,000 times ten directories at once with a file in each: all are to
   await write('deep', root, 1000)
   await account.settled()
   t.equal(account.paths.size, 20_000)
-  // Where the machine was too slow for its queue, the tree is still being watched anew.
+  // If the machine was too slow for its queue, the reader is still watching the tree again.
   await until('all are watched', () => watchers.list()[0]?.coverage.dirs === 10_001)
 })
 

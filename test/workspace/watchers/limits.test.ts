@@ -1,5 +1,5 @@
-// The system's limits on watching: refused with the name of the sysctl, others unharmed, never partial in
-// silence. The limits are lowered in a user namespace, so that nobody else meets them.
+// The system's limits on watching: the refusal names the sysctl, other watchers go on, and a partly watched tree is
+// announced. The test lowers the limits in a user namespace, so that no other process meets them.
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'

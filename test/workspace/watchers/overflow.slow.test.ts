@@ -1,5 +1,5 @@
-// What happens when more happens than can be carried: the kernel's queue overflows, the main loop is blocked,
-// a listener takes nothing. It is announced, memory stays bounded, and the account ends equal to the disk.
+// More changes than the watcher can carry: the kernel's queue overflows, the main loop is blocked, a listener takes
+// nothing. The overflow is announced, memory stays bounded, and the account ends equal to the disk.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,13 +7,13 @@ import t, { type Test } from 'tap'
 import { Account, scratch, watch, watchersOf, write, writeBlocking } from '../../support/account.ts'
 import { NO_SYSCTL, withShortQueue } from '../../support/short-queue.ts'
 
-/** `queue` surrounds the making of the watcher. */
+/** Creates a watcher and its account. `queue` wraps the creation of the watcher. */
 async function account(t: Test, root: string, queue: typeof withShortQueue = (work) => work()): Promise<Account> {
   const watchers = watchersOf(t)
   return new Account(t, watchers, await queue(() => watch(watchers, root)))
 }
 
-/** An overflow, its differences, and a ready that ends them. */
+/** Checks that an overflow was announced and that a `ready` ends its differences. */
 function announced(t: Test, { frames, overflows }: Account): void {
   t.ok(overflows.length > 0, 'overflow is announced')
   t.match(

@@ -1,4 +1,4 @@
-// Single paths under watch: files that are there or not yet, directories, and what cannot be watched.
+// Watches single paths: files that exist or not yet, directories, and paths that cannot be watched.
 
 import { mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// A listener that takes nothing while a million events happen: memory is bounded, it is announced, and the account ends
-// equal to the disk.
+// A listener that takes nothing while a million events happen: memory is bounded, the overflow is announced, and the
+// account ends equal to the disk.
 
 import t from 'tap'
 import { Account, scratch, watch, watchersOf, write } from '../../support/account.ts'

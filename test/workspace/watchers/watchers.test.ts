@@ -1,5 +1,5 @@
-// Watchers as protocol.md#watchers has them: each kind of change, what is left out, moves, names that are
-// not UTF-8, the end of the root, and the polling twin with its cursors.
+// Watchers as in protocol.md#watchers: each kind of change, excluded entries, moves, names that are not UTF-8, the end
+// of the root, and the polling operation with its cursors.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
