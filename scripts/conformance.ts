@@ -1,7 +1,7 @@
-// npm run conformance: the public MCP suite, in two versions, against the protocol engine with the fixture and
-// against the product itself. The fixture passes every scenario; the product passes every scenario that names
-// no part of the fixture, and the others are listed. Beside it go the Inspector's command line and a command of
-// 70 s through each public client. The last line is `N passed, N failed`.
+// npm run conformance: the public MCP suite, in two versions, against the protocol engine with the fixture and against
+// the product itself. The fixture passes every scenario; the product passes every scenario that names no part of the
+// fixture, and the others are listed. The Inspector's command line and a command of 70 s through each public client run
+// beside it. The last line is `N passed, N failed`.
 
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { failedChecks, PACKAGE, runSet, SETS, type Run } from './conformance/sui
 import { startConformanceServer } from '../test/support/conformance-server.ts'
 import { startDaemon, TOKEN } from '../test/support/daemon.ts'
 
-/** What the lock file names must be what is installed. */
+/** Checks that the installed packages are those that the lock file names. */
 async function install(): Promise<void> {
   const installed = join(PACKAGE, 'node_modules/.package-lock.json')
   if (existsSync(installed) && sameVersions(installed, join(PACKAGE, 'package-lock.json'))) return
@@ -43,7 +43,7 @@ function judge(what: string, ok: boolean, detail = ''): void {
   else failures.push(`${what}${detail === '' ? '' : `\n${detail.replaceAll(/^/gm, '    ')}`}`)
 }
 
-/** What the suite said of one scenario. */
+/** Returns the line of one scenario's result. */
 function told(run: Run, scenario: string): string {
   const begin = run.output.indexOf(`=== Running scenario: ${scenario} ===`)
   const end = run.output.indexOf('=== Running scenario:', begin + 1)

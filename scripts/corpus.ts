@@ -1,5 +1,6 @@
-// Asks the executable the whole corpus and says what differs from the snapshots of test/corpus. With --record the shapes
-// (status, codes, fields, values) are stored anew, with --words the sentences too. Exit code 1: something differs.
+// Asks the executable the whole corpus and says what differs from the snapshots of test/corpus. With --record the
+// shapes (status, codes, fields, values) are stored anew, with --words the sentences too. Exit code 1: something
+// differs.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

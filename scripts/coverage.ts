@@ -1,6 +1,6 @@
-// npm run coverage: all tests (or the files given) with the daemon run from its sources, then what share of the lines
-// and branches of src they ran, file by file, the least covered first. What a process did that was killed, or a thread
-// that was terminated, is not counted: it writes nothing down. The verdict on the tests is `npm test`.
+// npm run coverage: all tests (or the given files) with the daemon run from its sources, then the share of the lines
+// and branches of src that they ran, file by file, the least covered first. A killed process, or a terminated thread,
+// is not counted: it writes nothing down. The verdict on the tests is `npm test`.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** Of c8's `json-summary`. */
+/** Share in c8's `json-summary`. */
 interface Share {
   readonly total: number
   readonly covered: number
@@ -36,7 +36,7 @@ async function summaries(files: readonly string[]): Promise<Readonly<Record<stri
     const wanted = ['--all', '--src', 'src', '--include', 'src/**', '--reporter', 'json-summary', '--merge-async']
     const places = ['--temp-directory', raw, '--reports-dir', directory]
     await run(['node_modules/c8/bin/c8.js', 'report', ...wanted, ...places], process.env)
-    // what c8 has just written
+    // c8 has just written it
     return JSON.parse(readFileSync(join(directory, 'coverage-summary.json'), 'utf8')) as Record<string, Summary>
   } finally {
     rmSync(directory, { recursive: true, force: true })

@@ -1,7 +1,7 @@
-// npm run faults: twenty clients work with one daemon while clients and daemon are killed, the daemon is stopped,
-// its clock moved, its disk filled and its descriptors taken. What was asked and answered goes into a history, and
-// an offline checker proves the promises from that alone. The last line says `violations: N`; the exit code is
-// 0 only if N is 0. A seed repeats the decisions, not their moments: it repeats the kind of run, not the run.
+// npm run faults: twenty clients work with one daemon while clients and daemon are killed, the daemon is stopped, its
+// clock moved, its disk filled and its descriptors taken. A history records requests and answers, and an offline
+// checker proves the promises from that alone. The last line says `violations: N`; the exit code is 0 only if N is 0. A
+// seed repeats the decisions, not their moments: it repeats the kind of run, not the run.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

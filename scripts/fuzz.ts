@@ -1,7 +1,7 @@
-// npm run fuzz: a million cases of each kind against a daemon that must go on answering (H-15): HTTP
-// requests, WebSocket frames, JSON-RPC bodies, tar headers, query strings. Each case is made from the seed and its
-// number. `--only http,tar` runs some of them, `--count N` as many of each, `--seed N` others, `--at I` one case
-// alone, shown with its answer; `--json` prints for machines. Exit code 1 where anything did not hold.
+// npm run fuzz: a million cases of each kind against a daemon that must go on answering (H-15): HTTP requests,
+// WebSocket frames, JSON-RPC bodies, tar headers, query strings. Each case is made from the seed and its number.
+// `--only http,tar` runs some of them, `--count N` as many of each, `--seed N` others, `--at I` one case alone, shown
+// with its answer; `--json` prints for machines. Exit code 1 if a check failed.
 
 import { parseArgs } from 'node:util'
 import { replay } from './fuzz/replay.ts'
@@ -59,7 +59,7 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
-// What was begun is ended at the exit (subject.ts).
+// subject.ts ends its processes at the exit.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 process.exitCode = await main()

@@ -1,5 +1,5 @@
-// How much slower this machine is now than a quiet one. Limits of the tests and of their runner are times of a quiet
-// machine, and grow with the load. They end what hangs; no test passes or fails by its speed.
+// Tells how much slower this machine is now than a quiet one. Limits of the tests and of their runner are times of a
+// quiet machine, and grow with the load. They end tests that hang; no test passes or fails by its speed.
 
 import { availableParallelism, loadavg } from 'node:os'
 

@@ -10,14 +10,14 @@ import { join, normalize } from 'node:path'
 export interface Suite {
   readonly name: 'quick' | 'slow'
   readonly files: readonly string[]
-  /** How many files run at a time. Two: the machines this runs on have two cores. */
+  /** Number of files that run at a time; at most two, as the machines this runs on have two cores. */
   readonly jobs: 1 | 2
 }
 
 const TEST = '.test.ts'
 const SLOW = '.slow.test.ts'
 
-/** Every test file, by its path from the project's root, in order. */
+/** Returns every test file, by its path from the project's root, in order. */
 export function testFiles(root: string): string[] {
   return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith(TEST) && !/(^|\/)(node_modules|tap-testdir[^/]*)\//.test(path))
@@ -26,8 +26,8 @@ export function testFiles(root: string): string[] {
 }
 
 /**
- * The suites that `args` ask for: `--slow` the slow one, `--all` one after the other, files and folders those of
- * either, nothing the quick one. Throws if an argument names no test file.
+ * Returns the suites that `args` ask for: `--slow` the slow one, `--all` one after the other, files and folders those
+ * of either, nothing the quick one. Throws if an argument names no test file.
  */
 export function suitesFor(args: readonly string[], files: readonly string[]): Suite[] {
   const flags = args.filter((arg) => arg.startsWith('--'))
@@ -45,7 +45,7 @@ export function suitesFor(args: readonly string[], files: readonly string[]): Su
   return suites.filter((suite) => suite.files.length > 0)
 }
 
-/** The files that an argument names: itself, or what is below it. */
+/** Returns the files that an argument names: itself, or all below it. */
 function filesNamed(arg: string, files: readonly string[]): string[] {
   const path = normalize(arg).replace(/\/$/, '')
   const found = files.filter((file) => file === path || file.startsWith(`${path}/`))

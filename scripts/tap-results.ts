@@ -1,6 +1,6 @@
-// Reads TAP as node-tap prints it (one subtest per file, named tests inside) and keeps what a summary needs:
-// each named test with its outcome, the files that failed as a whole, and the text that explains a failure.
-// Pure: text in, values out.
+// Reads TAP as node-tap prints it (one subtest per file, named tests inside) and keeps the facts of a summary: each
+// named test with its outcome, the files that failed as a whole, and the text that explains a failure. Pure: text in,
+// values out.
 
 export interface TestResult {
   readonly file: string
@@ -14,7 +14,7 @@ export interface FileResult {
   readonly file: string
   readonly ok: boolean
   readonly tests: readonly TestResult[]
-  /** Milliseconds. */
+  /** Duration in milliseconds. */
   readonly time: number
   readonly diagnosis: string
 }
@@ -51,10 +51,10 @@ interface OpenTest extends Omit<TestResult, 'file' | 'detail'> {
   readonly failures: readonly Failure[]
 }
 
-/** The assertion, skipped with its reason, with which a test says that it found out inside that it cannot run. */
+/** Assertion, skipped with its reason, by which a test says that it found out inside that it cannot run. */
 const LACKING = 'needs a capability'
 
-/** Takes TAP line by line; `onFile` hears of each file when its last line has come. */
+/** Takes TAP line by line; calls `onFile` for each file when its last line has come. */
 export class TapResults {
   readonly #onFile: (file: FileResult) => void
   /** Finished tests of the file being read. */
@@ -62,7 +62,7 @@ export class TapResults {
   /** Failures and skips inside the test being read. */
   #failures: Failure[] = []
   #skips: OpenTest[] = []
-  /** What the next diagnosis belongs to, and how far it is indented. */
+  /** Point that the next diagnosis belongs to, and its indent. */
   #last: { failure: Failure; indent: string } | undefined
   #yaml: string[] | undefined
   #file: { point: Point; failure: Failure } | undefined
@@ -100,7 +100,7 @@ export class TapResults {
       this.#file = { point, failure }
       return
     }
-    // What is still to do has not passed.
+    // A test that is still to do has not passed.
     const failed = !point.ok || point.directive === 'TODO'
     const outcome = point.directive === 'SKIP' ? 'skipped' : failed ? 'failed' : 'passed'
     if (depth > 1) {
@@ -136,7 +136,7 @@ export class TapResults {
   }
 }
 
-/** The catalogue rows that a test's name begins with: "E-01, E-14 …" gives both. */
+/** Returns the catalogue rows that a test's name begins with: "E-01, E-14 …" gives both. */
 export function rowsOf(name: string): string[] {
   const list = /^(?:[A-Z]{1,2}-\d{2}[a-z]?(?:\s*(?:,|\+|and|&|\/)\s*|\s+|:\s*|$))+/.exec(name)?.[0] ?? ''
   return list.match(/[A-Z]{1,2}-\d{2}/g) ?? []

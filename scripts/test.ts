@@ -24,10 +24,10 @@ const LOOK_MS = 5_000
 /** Time, on a quiet machine, until processes that the tests started must be gone. */
 const GONE_MS = 5_000
 
-/** The compiled code of tap and of the sources is kept: most of a short file's time is their compilation. */
+/** Keeps the compiled code of tap and of the sources: most of a short file's time is their compilation. */
 const COMPILED = coverage ? {} : { NODE_COMPILE_CACHE: join(ROOT, '.tap/compile-cache') }
 
-/** Variable in the environment of every process of this run, by which those that are left are found. */
+/** Variable in the environment of every process of this run, by which survivors are found. */
 const MARK = `WORKSPACE_TESTS_RUN=${randomUUID()}`
 
 function allowedSkips(): Readonly<Record<string, string>> {

@@ -1,5 +1,5 @@
-// The built-in operations, tools first and in the order of protocol.md#tools. Transports project them together with those
-// of other shelves (shelf.ts); none of them names an operation.
+// The built-in operations, tools first and in the order of protocol.md#tools. Transports project them together with
+// those of other shelves (shelf.ts); none of them names an operation.
 
 import { DEFAULT_SET, setOf, type Operation } from './operation.ts'
 import { desktopStatus } from './operations/desktop.ts'
@@ -28,7 +28,7 @@ import {
 import { terminalInput, terminalResize } from './operations/terminal-typing.ts'
 import { watcherCreate, watcherDelete, watcherGet, watcherList } from './operations/watchers.ts'
 
-/** Everything, whatever is switched on. */
+/** Every built-in operation, including those of toolsets that are off. */
 export const catalog = [
   fileList,
   fileRead,
@@ -78,7 +78,7 @@ export const catalog = [
   desktopStatus,
 ] as unknown as readonly Operation[] // each is an Operation of its own schemas; the gate types the input by them
 
-/** What MCP hands out by address. */
+/** The resource kinds that MCP serves by URI. */
 export { resourceKinds } from './operations/resources.ts'
 
 /** Every toolset that a start, or a client, may name. */

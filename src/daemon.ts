@@ -1,6 +1,6 @@
-// What the process as a whole knows of itself and tells in /metrics and /health/detail: counts of calls, readings of its
-// parts, its event loop, its conditions. Opened by serve, handed to calls by the gate. Readings are taken when a client
-// asks, so that a daemon at rest does nothing for them.
+// Facts about the process as a whole for /metrics and /health/detail: counts of calls, readings of its parts, its event
+// loop, its conditions. Opened by serve, handed to calls by the gate. Readings are taken when a client asks, so that a
+// daemon at rest does nothing for them.
 
 import { monitorEventLoopDelay, type EventLoopUtilization } from 'node:perf_hooks'
 import type { Conditions } from './base/conditions.ts'
@@ -32,7 +32,7 @@ export interface Daemon extends DaemonOptions, Disposable {
   readonly loop: LoopMonitor
   /** Times that the wall clock was set by more than 2 s, since the start. */
   clockJumps: number
-  /** Reads `gauges` from now on, until the result is disposed of: called by what opens the front door. */
+  /** Reads `gauges` from now on, until the result is disposed of; the owner of the front door calls it. */
   measure(gauges: DoorGauges): Disposable
 }
 
@@ -74,16 +74,17 @@ interface LoopWindow {
   readonly began: EventLoopUtilization
 }
 
-/** The delay is measured every 20 ms while readings are asked for. */
+/** Interval of the measurement in ms, while clients ask for readings. */
 const RESOLUTION_MS = 20
 const WINDOW_MS = 60_000
-/** After so many windows without a reading, measuring ends until the next one. */
+/** Windows without a reading after which measuring stops until the next one. */
 const FORGOTTEN_WINDOWS = 5
 
 /**
- * Two windows are open, the younger since half the time of the older. A reading is what the older one has measured and
- * changes nothing, so several scrapers take nothing from each other. Fifty wake-ups a second are cheap for a daemon that is
- * scraped and too much for one that is not: measuring begins at the first reading, which has no delays to tell.
+ * Measures delays of the event loop. Two windows are open, the younger since half the time of the older. A reading
+ * tells the older one's measurements and changes nothing, so several scrapers take nothing from each other. Fifty
+ * wake-ups a second are cheap for a daemon that is scraped, too many for others: measuring begins at the first reading,
+ * which has no delays to tell.
  */
 export class LoopMonitor implements Disposable {
   #older: LoopWindow | undefined
@@ -97,7 +98,7 @@ export class LoopMonitor implements Disposable {
     this.#older ??= openWindow()
     this.#timer ??= setInterval(() => this.#turn(), WINDOW_MS).unref()
     const { delays, began } = this.#older
-    // Node records the whole interval in nanoseconds; the delay is what goes beyond the resolution.
+    // Node records the whole interval in nanoseconds; the delay is the part beyond the resolution.
     const beyond = (ns: number): number => (delays.count === 0 ? 0 : Math.max(0, ns / 1e9 - RESOLUTION_MS / 1000))
     return {
       p50: beyond(delays.percentile(50)),

@@ -1,4 +1,4 @@
-// The command line, to one call each. Composes nothing, decides nothing.
+// Maps the command line to one call each. It composes and decides nothing.
 
 import { resolve } from 'node:path'
 import { isSea } from 'node:sea'
@@ -85,7 +85,7 @@ async function start(line: CommandLine): Promise<void> {
   return await serve(config, assets)
 }
 
-/** The configuration, once every place that it needs has answered. */
+/** Returns the configuration, once every place that it needs has answered. */
 async function configured(line: CommandLine, needed: (config: Config) => readonly NamedPlace[] = neededPlaces) {
   chooseFileThreads()
   await mustAnswer(configPlace(configFileOf(line)))
@@ -99,7 +99,7 @@ async function mustAnswer(places: readonly NamedPlace[]): Promise<void> {
   if (silent !== undefined) throw new StartError(`${silent.says}; ${silent.todo}`)
 }
 
-/** A command that is told where the daemon is, and with which token, reads no file of it. */
+/** Returns no places for a command that is given the daemon's address and token: it reads no file of the daemon. */
 const asClient =
   ({ flags }: CommandLine) =>
   (config: Config): readonly NamedPlace[] =>
@@ -130,7 +130,7 @@ async function doctor(line: CommandLine): Promise<void> {
   process.exitCode = await examine({ setup: await setupOf(line), json: line.flags['json'] === true, print })
 }
 
-/** A configuration that cannot be used is a finding too. */
+/** Returns the setup, or the StartError of a configuration that cannot be used: for `doctor` that is a finding. */
 async function setupOf(line: CommandLine): Promise<Setup | StartError> {
   try {
     const config = await configured(line, () => [])
@@ -147,7 +147,7 @@ async function setupOf(line: CommandLine): Promise<Setup | StartError> {
   }
 }
 
-/** The executable, by the path it was started from; else Node and this file. */
+/** Returns the executable, by the path it was started from; else Node and this file. */
 function ownProgram(): readonly [string, ...string[]] {
   return isSea() ? [process.execPath] : [process.execPath, resolve(process.argv[1] ?? '')]
 }
@@ -156,7 +156,7 @@ async function tokenOf(config: Config): Promise<string> {
   return config.clientToken ?? (await loadToken(tokenSources(config))).token
 }
 
-/** The endpoint that `--url` names, else that of the daemon of this machine. */
+/** Returns the endpoint that `--url` names, else that of the daemon of this machine. */
 async function endpointOn(line: CommandLine, config: Config): Promise<string> {
   const { endpointOf, endpointUrl } = await import('./commands/connect.ts')
   const { url } = line.flags
@@ -170,7 +170,7 @@ async function endpointOn(line: CommandLine, config: Config): Promise<string> {
   return endpointUrl(host, port)
 }
 
-/** The token is read again when the one in use is refused. */
+/** Runs the bridge, which reads the token again when the daemon refuses the current one. */
 async function stdio(line: CommandLine): Promise<void> {
   const { stdio: bridge } = await import('./commands/stdio.ts')
   const config = await configured(line, asClient(line))
@@ -178,7 +178,7 @@ async function stdio(line: CommandLine): Promise<void> {
   return await bridge({ url: await endpointOn(line, config), token: await reload(), reload })
 }
 
-/** The snippet alone goes to stdout, so that it can be piped into a file. */
+/** Prints the snippet alone to stdout, so that it can be piped into a file. */
 async function connect(client: string, line: CommandLine): Promise<void> {
   const { CLIENT_NAMES, snippetFor, stdioCommand, TOKEN_VARIABLE } = await import('./commands/connect.ts')
   const unknown = new StartError(`there is no client ${JSON.stringify(client)}; there are: ${CLIENT_NAMES.join(', ')}`)
@@ -216,6 +216,6 @@ async function refuse(error: unknown): Promise<void> {
 }
 
 run(process.argv.slice(2))
-  // A look that stands would keep the process.
+  // A look that does not return would keep the process alive.
   .then(() => (aLookStands() ? leave(Number(process.exitCode ?? 0)) : undefined))
   .catch(refuse)

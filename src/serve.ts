@@ -29,7 +29,9 @@ import { openWorkspace } from './workspace/workspace.ts'
 
 /** Time that running calls get to finish after the first signal (C-01: exit within 15 s). */
 const GRACE_MS = 10_000
-/** After that everything is closed by force; what still hangs then is left behind, except commands and terminals: they are killed. */
+/**
+ * Time to close the rest by force; then the process ends without what still hangs, and kills commands and terminals.
+ */
 const FORCE_MS = 4_000
 
 /** Serves until a signal; ends the process. Throws StartError for what the operator must change. */
@@ -43,8 +45,8 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const log = openLog(config.logLevel, outlet)
   endOnDefects(log)
   stack.use(holdRandom(fillRandom))
-  // Node cannot start a thread in a directory that has been removed, and people remove and clone projects anew. This one
-  // stays, and no mount is kept busy; commands and relative paths begin in the configured directory.
+  // Node cannot start a thread in a directory that has been removed, and people remove and clone projects anew. This
+  // one stays, and no mount is kept busy; commands and relative paths begin in the configured directory.
   process.chdir('/')
   const service = stack.use(openService(config.environment, log))
   const conditions = new Conditions(log)
@@ -70,7 +72,7 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   stack.use(openHeapTrim())
   const first = await signal
   exitAtNextSignal(first)
-  // Also where a second signal, or the force below, leaves no time to end them in order.
+  // Needed if a second signal, or the force below, leaves no time to end them in order.
   process.on('exit', () => workspace.children.killSessions())
   process.on('exit', leaveStandingThreads)
   log.info('stopping', { signal: first })
@@ -82,7 +84,9 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   process.exit(0)
 }
 
-/** Looks at a working directory on a remote file system, with a limit of time: the daemon starts without an answer too. */
+/**
+ * Looks at a working directory on a remote file system, with a limit of time: the daemon starts without an answer too.
+ */
 async function lookAtWorkdir({ workdir, workdirChosen }: Config, conditions: Conditions): Promise<void> {
   if (!mayNotAnswer(workdir)) return
   const usable = await canBeEntered(workdir)
@@ -98,8 +102,8 @@ function reachedAt({ address }: FrontDoor): string {
 }
 
 /**
- * Node joins its threads when it exits. One that stands in a file system which does not answer would keep the process for
- * as long as that takes, so it is left standing: the kernel ends it with the process.
+ * Node joins its threads when it exits. One that stands in a file system which does not answer would keep the process
+ * for as long as that takes, so it is left standing: the kernel ends it with the process.
  */
 function leaveStandingThreads(code: number): void {
   if (process.getActiveResourcesInfo().some((one) => one.startsWith('FSReq'))) exitAtOnce(code)
@@ -110,7 +114,7 @@ function urlOf({ address }: FrontDoor): string {
   return `http://${host}:${address.port}`
 }
 
-/** One line with address, token file and working directory; the token itself only for a person at a terminal. */
+/** Returns one line with address, token file and working directory; the token only for a person at a terminal. */
 function readyLine({ workdir }: Config, door: FrontDoor, token: LoadedToken): string {
   const where = token.path ?? (token.source === 'environment' ? 'the environment' : 'none')
   const shown = isatty(2) && token.created ? `, token ${token.token}` : ''

@@ -1,5 +1,5 @@
-// The tree of figure 10: 10,000 small files of source text, and eight large ones of which every other is noise,
-// as media and packages are, and the rest text. Together 1 GiB, the same bytes in every run.
+// The tree of figure 10: 10,000 small files of source text, and eight large ones, alternately noise, as media and
+// packages are, and text. Together 1 GiB, the same bytes in every run.
 
 import { createCipheriv } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
@@ -8,12 +8,12 @@ import { join } from 'node:path'
 const SMALL_FILES = 10_000
 const SMALL_BYTES = 4000
 const LARGE_FILES = 8
-/** Far more than the window of gzip and of zstd's level 3, which so cannot tell that it comes again. */
+/** Bytes of a block: far more than the window of gzip and of zstd's level 3, which so cannot notice its repetition. */
 const BLOCK_BYTES = 16 * 1024 ** 2
 const WORDS =
   'const await return export import path bytes value length string number promise of the and to is a in'.split(' ')
 
-/** `bytes` in all, or a little less. */
+/** Makes the tree, of `bytes` in all, or a little less. */
 export function makeArchiveTree(path: string, bytes: number): number {
   const noise = noiseOf(BLOCK_BYTES)
   const text = textOf(noise)
@@ -39,7 +39,7 @@ export function noiseOf(bytes: number): Buffer {
   return createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16)).update(Buffer.alloc(bytes))
 }
 
-/** Words in the order that the noise says, with a number now and then; gzip makes about a third of it. */
+/** Returns words in the order that the noise says, with a number now and then; gzip makes about a third of it. */
 function textOf(noise: Buffer): Buffer {
   const text = Buffer.alloc(noise.length)
   for (let at = 0, i = 0; at < text.length; i = (i + 1) % noise.length) {

@@ -1,4 +1,4 @@
-// A floor written in C, compiled for the run where the machine has a compiler.
+// A floor written in C, compiled for the run if the machine has a compiler.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,11 +6,11 @@ import { basename, join } from 'node:path'
 import { output, programPath } from './processes.ts'
 
 export interface CProgram extends Disposable {
-  /** Undefined where there is no compiler. */
+  /** Path of the program; undefined if there is no compiler. */
   readonly path: string | undefined
 }
 
-/** `source` is a file of scripts/bench/programs. */
+/** Compiles `source`, a file of scripts/bench/programs. */
 export async function compile(source: string): Promise<CProgram> {
   const directory = mkdtempSync(join(tmpdir(), 'workspace-runtime-bench-'))
   const program = join(directory, basename(source, '.c'))

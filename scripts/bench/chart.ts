@@ -1,6 +1,6 @@
-// The picture of a run, as SVG, from the same numbers as its tables. Figures: a bar for each measure as a part of what
-// it may be, so that a bar that ends left of the line at 1 holds. Alternatives: a bar for each, times our own, on a
-// scale of powers of ten. Colours suit a light and a dark page.
+// The picture of a run, as SVG, from the same numbers as its tables. Figures: a bar for each measure as a part of its
+// limit, so that a bar that ends left of the line at 1 holds. Alternatives: a bar for each, as a multiple of our own,
+// on a scale of powers of ten. Colours suit a light and a dark page.
 
 import type { Comparison } from './comparing.ts'
 import { held, valueOf, type Row } from './figure.ts'
@@ -12,7 +12,7 @@ const LEFT = 430
 const PLOT = 330
 const LINE = 20
 const TITLE = 34
-/** Bars that go further are cut there and end in an arrow. */
+/** Longest bar; longer ones are cut there and end in an arrow. */
 const MOST_PART = 2
 const MOST_DECADES = 3
 
@@ -27,7 +27,7 @@ const STYLE = `
 
 interface Bar {
   readonly label: string
-  /** Of the plot's width, 0 to 1. */
+  /** Share of the plot's width, 0 to 1. */
   readonly length: number
   readonly cut: boolean
   readonly kind: 'held' | 'missed' | 'other' | 'ours'
@@ -74,7 +74,7 @@ function figureBar(row: Row): Bar {
   }
 }
 
-/** 1 is what it may be at most; where more is better, what it must be at least over what it is. */
+/** Returns the measure as a part of its limit; if more is better, the limit as a part of the measure. */
 function partOf(row: Row): number {
   if ('atLeast' in row.hold) return row.hold.atLeast / valueOf(row)
   const { atMost, plus = 0 } = row.hold
@@ -82,7 +82,7 @@ function partOf(row: Row): number {
   return most === 0 ? Number(row.ours > 0) * MOST_PART : Math.max(0, row.ours / most)
 }
 
-/** A tenth of our time begins the plot. */
+/** Returns the bar of a peer; a tenth of our time begins the plot. */
 function peerBar({ peer, ms, ratio, failed }: Comparison, i: number): Bar[] {
   if (failed !== undefined || ms === undefined) return []
   const decades = ratio === undefined ? 0 : Math.log10(ratio)

@@ -1,6 +1,6 @@
 // Runs the daemon beside programs that a user could pick instead: each installed one does each thing in turn, A B C A B
-// C, on the same tree. Missing ones are named. Those of the npm registry are installed for the run if that is asked
-// for, outside the project and without their install scripts.
+// C, on the same tree. Missing ones are named. Those of the npm registry are installed for the run if a flag asks for
+// it, outside the project and without their install scripts.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,29 +14,29 @@ import { output } from './processes.ts'
 export interface Comparison {
   readonly ask: string
   readonly peer: string
-  /** Median milliseconds; absent where it failed. */
+  /** Median milliseconds; absent if it failed. */
   readonly ms?: number
   readonly spread?: number
   readonly range?: Range
-  /** To the daemon's own, measured in the same rounds: above 1 it takes longer. */
+  /** Ratio to the daemon's own time, measured in the same rounds: above 1 it takes longer. */
   readonly ratio?: number
   readonly failed?: string
 }
 
 export interface Comparing {
   readonly rows: readonly Comparison[]
-  /** Names of peers, with why. */
+  /** Names of skipped peers, with the reason. */
   readonly skipped: Readonly<Record<string, string>>
 }
 
 const ROUNDS = 7
-/** A peer that has taken so long for one thing is not asked for it again. */
+/** Milliseconds of one thing after which a peer is not asked for it again. */
 const BUDGET_MS = 15_000
 const LARGE_BYTES = 512 * 1024 ** 2
 
 export interface CompareOptions {
   readonly install: boolean
-  /** Where installed packages stay; they are gone after the run unless given. */
+  /** Folder of installed packages; removed after the run unless given. */
   readonly directory?: string | undefined
 }
 
@@ -75,7 +75,7 @@ export async function compare(bench: Bench, options: CompareOptions): Promise<Co
   }
 }
 
-/** The running peer, or why there is none. */
+/** Resolves with the running peer, or the reason why there is none. */
 async function openPeer(peer: Peer, place: Omit<Place, 'installed'>, options: CompareOptions) {
   try {
     const packages = peer.packages ?? []
@@ -87,7 +87,7 @@ async function openPeer(peer: Peer, place: Omit<Place, 'installed'>, options: Co
   }
 }
 
-/** Each peer's packages by themselves, so that one that cannot be had leaves the others. */
+/** Installs each peer's packages separately, so that a missing one leaves the others. */
 async function install(packages: readonly string[], options: CompareOptions): Promise<string | undefined> {
   if (packages.length === 0) return undefined
   const directory = join(options.directory ?? tmpdir(), packages.join('-').replaceAll(/[^a-z-]/g, '-'))

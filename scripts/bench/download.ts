@@ -1,5 +1,5 @@
-// One GET or POST whose answer is read from a raw socket into one buffer and only counted: the client costs
-// next to nothing. What must stand at the answer's end is checked, so that half an answer is no measure.
+// Sends one GET or POST and reads the answer from a raw socket into one buffer, only counting: the client costs next to
+// nothing. It checks the answer's end, so that half an answer is no measure.
 
 import { connect } from 'node:net'
 import { requestText } from './load.ts'
@@ -15,7 +15,7 @@ export interface DownloadOptions {
   readonly method?: string
   readonly path: string
   readonly body?: string
-  /** Must occur in the last bytes of the answer. */
+  /** Text that must occur in the last bytes of the answer. */
   readonly ending: string
 }
 

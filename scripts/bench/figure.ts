@@ -1,33 +1,33 @@
-// A figure of the design: a measure, its floor in the same run, and what must hold. Medians over interleaved
-// rounds, so that a change of the machine's speed meets both alike.
+// A figure: a measure, its floor in the same run, and the limit. Medians over interleaved rounds, so that a change of
+// the machine's speed meets both alike.
 
 import type { Tree } from './tree.ts'
 
 export type Range = readonly [least: number, most: number]
 
 export interface Row {
-  /** Number in the design's table. */
+  /** Number of the figure, as in docs/bench.md. */
   readonly figure: string
   readonly measure: string
   readonly ours: number
-  /** Half the distance of the quartiles, as a part of the median; absent where one figure is read once. */
+  /** Half the distance of the quartiles, as a part of the median; absent for a figure that is read once. */
   readonly spread?: number
-  /** The least and the most of the samples. */
+  /** Least and most of the samples. */
   readonly range?: Range
-  /** What the measure is compared with; absent where the limit is absolute. */
+  /** Floor that the measure is compared with; absent if the limit is absolute. */
   readonly floor?: { readonly name: string; readonly value: number; readonly range?: Range }
   readonly unit: string
-  /** `ours / floor` (or `ours`) must be at most, or at least, the limit. `plus` is in the row's unit. */
+  /** Limit: `ours / floor` (or `ours`) must be at most, or at least, so much. `plus` is in the row's unit. */
   readonly hold: { readonly atMost: number; readonly plus?: number } | { readonly atLeast: number }
 }
 
-/** What a figure is given. */
+/** Means that a figure gets. */
 export interface Bench {
-  /** A line of progress. */
+  /** Prints a line of progress. */
   readonly print: (line: string) => void
-  /** Made at the first call, shared by the figures of a run. */
+  /** Returns the tree, made at the first call and shared by the figures of a run. */
   readonly tree: () => Tree
-  /** Sizes and counts are a tenth of what the figures say: to see that everything runs, not to measure. */
+  /** True if sizes and counts are a tenth of the figures': to see that everything runs, not to measure. */
   readonly quick: boolean
 }
 
@@ -40,7 +40,7 @@ export function held(row: Row): boolean {
   return row.floor === undefined ? value <= atMost : row.ours <= row.floor.value * atMost + plus
 }
 
-/** The ratio to the floor, or the figure itself. */
+/** Returns the ratio to the floor, or the figure itself. */
 export function valueOf(row: Row): number {
   return row.floor === undefined ? row.ours : row.ours / row.floor.value
 }
@@ -52,7 +52,7 @@ export function quantile(samples: readonly number[], q: number): number {
 
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5)
 
-/** A measure of a row from its samples. */
+/** Returns the measure of a row from its samples. */
 export function measured(samples: readonly number[]): { ours: number; spread: number; range: Range } {
   const ours = median(samples)
   return { ours, spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2 / ours, range: rangeOf(samples) }
@@ -60,14 +60,14 @@ export function measured(samples: readonly number[]): { ours: number; spread: nu
 
 const rangeOf = (samples: readonly number[]): Range => [Math.min(...samples), Math.max(...samples)]
 
-/** A floor of a row from its samples. */
+/** Returns the floor of a row from its samples. */
 export const floorOf = (name: string, samples: readonly number[]) => ({
   name,
   value: median(samples),
   range: rangeOf(samples),
 })
 
-/** Milliseconds that `act` takes. */
+/** Resolves with the milliseconds that `act` takes. */
 export async function timed(act: () => Promise<unknown>): Promise<number> {
   const began = performance.now()
   await act()
@@ -76,7 +76,7 @@ export async function timed(act: () => Promise<unknown>): Promise<number> {
 
 type Acts = Readonly<Record<string, () => Promise<number>>>
 
-/** Runs the acts in turn, A B A B …, after `warmUp` uncounted rounds; the samples of each. */
+/** Runs the acts in turn, A B A B …, after `warmUp` uncounted rounds; resolves with the samples of each. */
 export async function interleaved<A extends Acts>(
   rounds: number,
   acts: A,

@@ -14,15 +14,15 @@ export interface Room {
   readonly files: number
 }
 
-/** linux/magic.h */
+/** Magic number of tmpfs (linux/magic.h). */
 const TMPFS_MAGIC = 0x01021994
 const MEMORY = '/dev/shm'
-/** What a file takes besides its content: its inode and name. */
+/** Bytes of a file besides its content: its inode and name. */
 const FILE_BYTES = 2048
-/** What is left to the system. */
+/** Bytes that stay free for the system. */
 const SPARE_BYTES = 2 * 1024 ** 3
 
-/** A directory of the run's own. */
+/** Makes a directory for this run alone. */
 export function openGround(name: string, room: Room): Ground {
   const path = mkdtempSync(join(place(room), `workspace-runtime-${name}-`))
   const remove = (): void => rmSync(path, { recursive: true, force: true })

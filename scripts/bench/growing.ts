@@ -1,5 +1,5 @@
-// How cost grows: each thing at several sizes, and the slope of cost over size with both as logarithms. A slope of 1
-// is proportional; a row is superlinear where its slope over the upper half of the sizes is above the limit.
+// Measures how cost grows: each thing at several sizes, and the slope of cost over size with both as logarithms. A
+// slope of 1 is proportional; a row is superlinear if its slope over the upper half of the sizes is above the limit.
 
 import type { Bench } from './figure.ts'
 import type { Growing, Growth } from './growth/cost.ts'
@@ -15,7 +15,7 @@ export interface GrowthRow extends Growth {
   readonly superlinear: boolean
 }
 
-/** What caches and the sizes of tables do to a proportional cost between 1,000 and 1,000,000 files. */
+/** Slope that passes at most: caches and tables make up the excess between 1,000 and 1,000,000 files. */
 export const MOST_SLOPE = 1.15
 
 const ALL: Readonly<Record<string, Growing>> = {
@@ -47,8 +47,8 @@ function judged(growth: Growth): GrowthRow {
 }
 
 /**
- * The exponent k of cost ~ size^k over the upper half of the sizes, by least squares: at the lower half a constant
- * part (a request, a worker's start) hides it.
+ * Returns the exponent k of cost ~ size^k over the upper half of the sizes, by least squares: at the lower half a
+ * constant part (a request, a worker's start) hides it.
  */
 export function slopeOf(points: Growth['points']): number {
   const upper = points.slice(Math.min(Math.floor(points.length / 2), points.length - 2))

@@ -14,13 +14,13 @@ export interface LoadOptions {
   readonly request: string
   readonly connections: number
   readonly ms: number
-  /** Milliseconds from one request of a connection to the next, or more where it answers later; 0 unless given. */
+  /** Milliseconds from one request of a connection to the next, or more if the answer comes later; 0 unless given. */
   readonly paceMs?: number
-  /** The client never sleeps, which takes a core: for figures that count requests a second. */
+  /** True if the client never sleeps, which takes a core: for figures that count requests a second. */
   readonly awake?: boolean
 }
 
-/** The bytes of a request over a kept connection. */
+/** Returns the bytes of a request over a kept connection. */
 export function requestText(
   method: string,
   path: string,
@@ -32,7 +32,7 @@ export function requestText(
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}${length}\r\n${body}`
 }
 
-/** Keeps every connection busy for `ms`. Throws where an answer is not 200. */
+/** Keeps every connection busy for `ms`. Throws if an answer is not 200. */
 export async function load(options: LoadOptions): Promise<Load> {
   const latencies: number[] = []
   const began = performance.now()

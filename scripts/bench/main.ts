@@ -1,6 +1,6 @@
-// `npm run bench`: the figures of the design, each beside a floor measured in the same run, as a table whose rows say
-// held or missed, and what a user could pick instead, where the machine has it. A missed row is a result; the exit
-// code is 1 only where something could not be measured. `--help` tells the options.
+// `npm run bench`: the figures, each beside a floor measured in the same run, as a table whose rows say held or missed,
+// and the alternatives for a user that the machine has. A missed row is a result; the exit code is 1 only if a part
+// could not be measured. `--help` tells the options.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
@@ -39,7 +39,7 @@ const { values } = parseArgs({
 })
 
 const PARTS = { ...FIGURES, ...ON_DEMAND }
-/** What else --only may name. */
+/** Further words that --only may name. */
 const OTHERS = ['peers', 'growth', 'none']
 const named = values.only?.split(',').map((name) => name.trim())
 const wanted = named ?? [...Object.keys(FIGURES), 'peers']

@@ -1,10 +1,10 @@
-// What an act adds to the anonymous memory of a process at its peak: its RssAnon, read while it works.
+// Measures the anonymous memory that an act adds to a process at its peak: its RssAnon, read during the act.
 
 import { memoryOf } from './subject.ts'
 
 const LOOK_MS = 20
 
-/** MiB over what there was before. */
+/** Resolves with the MiB above the memory before. */
 export async function anonymousGrowth(pid: number, act: () => Promise<unknown>): Promise<number> {
   const look = (): number => memoryOf(pid, 'status', 'RssAnon')
   const before = look()

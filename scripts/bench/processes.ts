@@ -30,7 +30,7 @@ export async function end(child: ChildProcess): Promise<void> {
   await once(child, 'exit')
 }
 
-/** Runs a program to its end; its stdout. Throws unless the exit code is one of `codes`. */
+/** Runs a program to its end; resolves with its stdout. Throws unless the exit code is one of `codes`. */
 export async function output(command: string, args: readonly string[], codes = [0]): Promise<string> {
   const child = start(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
@@ -40,7 +40,7 @@ export async function output(command: string, args: readonly string[], codes = [
   return text
 }
 
-/** Milliseconds until a program's stdout has been read to its end, or until it has given `lines` lines. */
+/** Resolves with the milliseconds until a program's stdout has ended, or until it has printed `lines` lines. */
 export async function timeToRead(command: string, args: readonly string[], lines = Infinity): Promise<number> {
   const began = performance.now()
   const child = start(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -54,7 +54,7 @@ export async function timeToRead(command: string, args: readonly string[], lines
   return performance.now() - began
 }
 
-/** The path of a program of this machine's PATH; undefined where there is none. */
+/** Returns the path of a program of this machine's PATH; undefined if there is none. */
 export function programOf(...names: readonly string[]): string | undefined {
   const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'].filter((directory) => directory !== '')
   return names.flatMap((name) => directories.map((directory) => join(directory, name))).find(isExecutable)
@@ -69,10 +69,10 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A program of scripts/bench/programs, run by this Node. */
+/** Returns the path of a program of scripts/bench/programs, which this Node runs. */
 export const programPath = (name: string): string => fileURLToPath(new URL(`./programs/${name}`, import.meta.url))
 
-/** The first line that a started program writes to stdout. */
+/** Resolves with the first line that a started program writes to stdout. */
 export async function firstLine(child: ChildProcess): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   let text = ''

@@ -1,4 +1,4 @@
-// All that one run measured, as one value: printed as text or JSON, drawn by chart.ts, written into docs/bench.md.
+// All measurements of one run, as one value: printed as text or JSON, drawn by chart.ts, written into docs/bench.md.
 
 import type { Comparing, Comparison } from './comparing.ts'
 import { held, valueOf, type Range, type Row } from './figure.ts'
@@ -9,7 +9,7 @@ export interface Report {
   readonly machine: string
   readonly date: string
   readonly command: string
-  /** Parts that could not be measured. */
+  /** Number of parts that could not be measured. */
   readonly failures: number
   readonly rows: readonly Row[]
   readonly comparing?: Comparing
@@ -30,7 +30,7 @@ export function asText({ machine, failures, rows, comparing, growth }: Report): 
   return parts.join('\n\n')
 }
 
-/** A page of Markdown; `chart` is the name of the picture beside it. */
+/** Returns a page of Markdown; `chart` is the name of the picture beside it. */
 export function asPage(report: Report, chart: string): string {
   const { machine, date, command, failures, rows, comparing, growth } = report
   const parts = [
@@ -92,7 +92,7 @@ function growthCells(rows: readonly GrowthRow[]): string[][] {
   return [['Cost of', 'by size', 'unit', 'slope', ''], ...cells]
 }
 
-/** Slope: the exponent over the upper half of the sizes; 1 is proportional. */
+/** Returns the rows as Markdown. Slope: the exponent over the upper half of the sizes; 1 is proportional. */
 function superlinear(rows: readonly GrowthRow[]): string {
   const above = rows.filter((row) => row.superlinear).map(({ what }) => what)
   return `superlinear: ${above.length === 0 ? 'none' : above.join('; ')}`
@@ -101,7 +101,7 @@ function superlinear(rows: readonly GrowthRow[]): string {
 const rangeText = (range: Range | undefined): string =>
   range === undefined ? '' : `${amount(range[0])}–${amount(range[1])}`
 
-/** First row: heads. */
+/** Returns a table; the first row has the heads. */
 function markdown([head = [], ...rows]: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`

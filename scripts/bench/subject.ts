@@ -1,5 +1,5 @@
-// What is measured: a daemon of the built executable (or of the sources, where Node flags are needed), on a
-// free port with a fresh state directory and a cache directory shared by the run.
+// The measured subject: a daemon of the built executable (or of the sources, if Node flags are needed), on a free port
+// with a fresh state directory and a cache directory shared by the run.
 
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { end, start } from './processes.ts'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-/** WORKSPACE_RUNTIME_EXECUTABLE names another build, to compare two. */
+/** Path of the executable; WORKSPACE_RUNTIME_EXECUTABLE names another build, to compare two. */
 export const EXECUTABLE = process.env['WORKSPACE_RUNTIME_EXECUTABLE'] ?? join(ROOT, 'dist/workspace-runtime')
 export const RIPGREP = join(ROOT, `node_modules/@vscode/ripgrep-linux-${process.arch}/bin/rg`)
 export const TOKEN = 'bench-token-0123456789abcdef0123456789abcdef'
@@ -18,7 +18,7 @@ export const AUTHORIZATION = { authorization: `Bearer ${TOKEN}` } as const
 export interface Subject extends AsyncDisposable {
   readonly port: number
   readonly pid: number
-  /** One request; the whole body as text. Throws unless it succeeds. */
+  /** Sends one request; resolves with the whole body as text. Throws unless it succeeds. */
   call(method: string, path: string, body?: object): Promise<string>
 }
 
@@ -55,7 +55,7 @@ export async function openSubject(
   }
 }
 
-/** The port of the line that says so; what the daemon says afterwards is read to nothing. */
+/** Returns the port of the ready line; later output of the daemon is read and dropped. */
 async function readyPort(child: ChildProcess): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   let text = ''
@@ -79,7 +79,7 @@ async function call(port: number, method: string, path: string, body?: object): 
   return text
 }
 
-/** A line of /proc/<pid>/<file>, in MiB. */
+/** Returns a line of /proc/<pid>/<file>, in MiB. */
 export function memoryOf(pid: number, file: 'status' | 'smaps_rollup', key: string): number {
   const line = new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))
   return Number(line?.[1] ?? 0) / 1024

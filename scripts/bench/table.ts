@@ -18,7 +18,7 @@ export function table(rows: readonly Row[]): string {
   return lines.join('\n')
 }
 
-/** "N held, N missed". */
+/** Returns "N held, N missed". */
 export function verdict(rows: readonly Row[]): string {
   const holding = rows.filter(held).length
   return `${holding} held, ${rows.length - holding} missed`
@@ -44,7 +44,7 @@ export function limit({ hold, unit, floor }: Row): string {
   return `<= ${hold.atMost.toFixed(2)}${hold.plus === undefined ? '' : ` + ${hold.plus} ${unit}`}`
 }
 
-/** Three digits that count. */
+/** Returns a number with three significant digits. */
 export function amount(value: number): string {
   if (value >= 1000) return String(Math.round(value))
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)

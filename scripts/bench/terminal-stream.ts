@@ -1,5 +1,5 @@
-// A client of /ws that reads from a raw socket into one buffer and only counts: `ws` and Node's own client take
-// their part of the machine. Frames of a server are not masked (RFC 6455).
+// A client of /ws that reads from a raw socket into one buffer and only counts: `ws` and Node's own client would use
+// much of the machine. Frames of a server are not masked (RFC 6455).
 
 import { connect, type Socket } from 'node:net'
 import { requestText } from './load.ts'
@@ -10,11 +10,11 @@ const BUFFER_BYTES = 256 * 1024
 const TEXT = 1
 const BINARY = 2
 const PING = 9
-/** A pong, final and masked: its length, then a mask that changes nothing. */
+/** Returns a pong, final and masked: its length, then a mask that changes nothing. */
 const pong = (payload: Buffer): Buffer => Buffer.concat([Buffer.of(0x8a, 0x80 | payload.length, 0, 0, 0, 0), payload])
 
 export interface TerminalStream extends Disposable {
-  /** Bytes of terminals so far. */
+  /** Returns the bytes of terminals so far. */
   readonly bytes: () => number
   /** Resolves when the terminal has ended, with its exit code. */
   exit(id: string): Promise<number>
@@ -27,7 +27,7 @@ export async function openTerminalStream(port: number): Promise<TerminalStream> 
   let bytes = 0
   let failed = reject
   const frames = frameReader({
-    onBinary: (length) => (bytes += length - 1), // one is the id
+    onBinary: (length) => (bytes += length - 1), // one byte is the id
     onOther: (opcode, payload) => {
       if (opcode === PING) socket.write(pong(payload))
       if (opcode !== TEXT) return
@@ -80,7 +80,7 @@ export async function openTerminalStream(port: number): Promise<TerminalStream> 
 }
 
 interface FrameListener {
-  /** Given its length; what is in it is passed over. */
+  /** Called with a frame's length; its content is passed over. */
   readonly onBinary: (length: number) => void
   readonly onOther: (opcode: number, payload: Buffer) => void
 }
@@ -88,7 +88,7 @@ interface FrameListener {
 /** Takes the stream in pieces of any length; frames come whole, in one fragment each. */
 function frameReader({ onBinary, onOther }: FrameListener): (bytes: Uint8Array) => void {
   let header = Buffer.alloc(0)
-  /** Of a binary frame: how much of it is still to come. */
+  /** Bytes of a binary frame that are still to come. */
   let left = 0
   let other: { readonly opcode: number; readonly payload: Buffer; filled: number } | undefined
   const begin = (): void => {
@@ -123,7 +123,7 @@ function frameReader({ onBinary, onOther }: FrameListener): (bytes: Uint8Array) 
   }
 }
 
-/** How long the header is, as far as can be told by now. */
+/** Returns the length of the header, as far as it is known by now. */
 function headerBytes(header: Buffer): number {
   const length = header[1]
   if (length === undefined || length < 126) return 2

@@ -1,6 +1,6 @@
-// The tree of the design's measured facts: 10,421 directories, 100,000 files of a few lines, rules of
-// .gitignore here and there. Made once per run, in memory where the system has a place for that: 100,000
-// small files take a busy disk over a minute. For how cost grows, trees of the same shape and other sizes.
+// The tree of the figures: 10,421 directories, 100,000 files of a few lines, rules of .gitignore here and there. Made
+// once per run, in memory if the system has a place for that: 100,000 small files take a busy disk over a minute. For
+// how cost grows, trees of the same shape and other sizes.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,9 +15,9 @@ export interface Tree extends Disposable {
 /** Files for each directory. */
 const FILES_EACH = 100_000 / 10_421
 const FILES = 100_000
-/** A small file and a directory's share, rounded up to pages. */
+/** Bytes of a small file and a directory's share, rounded up to pages. */
 const BYTES_EACH = 4096 + 512
-/** Files that hold the rare word. */
+/** Number of files that hold the rare word. */
 export const RARE_FILES = 20
 
 export function makeTree(files = FILES): Tree {

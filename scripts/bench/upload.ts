@@ -1,4 +1,4 @@
-// One request whose body is a file, over a raw socket. The answer must be 2xx; its text is given back.
+// Sends one request whose body is a file, over a raw socket. The answer must be 2xx; resolves with its text.
 
 import { createReadStream, statSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -8,7 +8,7 @@ export interface UploadOptions {
   readonly port: number
   readonly method: 'POST' | 'PUT'
   readonly path: string
-  /** Its bytes are the body. */
+  /** Path of the file that is the body. */
   readonly file: string
 }
 

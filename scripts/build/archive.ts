@@ -1,5 +1,5 @@
-// workspace-runtime-VERSION-linux-ARCH.tar.zst: what a stranger needs to install the daemon. The same commit,
-// packages and tools give the same bytes: nothing in it tells when or where it was made.
+// workspace-runtime-VERSION-linux-ARCH.tar.zst: everything that a stranger needs to install the daemon. The same
+// commit, packages and tools give the same bytes: the archive tells no time and place of its making.
 
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { type Stamp } from './stamp.ts'
 import { type Entry, tarball } from './tarball.ts'
 import { licencesText, thirdParty } from './third-party.ts'
 
-/** Files of the repository that go in as they are, by their own names. */
+/** Files of the repository that go in unchanged, by their own names. */
 const FILES: readonly { path: string; mode: number }[] = [
   { path: 'LICENSE', mode: 0o644 },
   { path: 'runtime.service', mode: 0o644 },
@@ -21,7 +21,7 @@ const FILES: readonly { path: string; mode: number }[] = [
   { path: 'scripts/install.sh', mode: 0o755 },
 ]
 
-/** Of zstd: 9 takes 2 s; 19 takes 47 s and saves an eighth (measured on 113 MiB). */
+/** Level of zstd: 9 takes 2 s; 19 takes 47 s and saves an eighth (measured on 113 MiB). */
 const LEVEL = 9
 
 interface Archiving {
@@ -85,7 +85,7 @@ ${facts.commit}, that needs glibc 2.28 or newer and libstdc++6 (Debian 10, Ubunt
 `
 }
 
-/** When the source was made: SOURCE_DATE_EPOCH, else the commit's time, else 1980. */
+/** Returns the time of the source: SOURCE_DATE_EPOCH, else the commit's time, else 1980. */
 function commitTime(): Date {
   const seconds = process.env['SOURCE_DATE_EPOCH'] ?? output('git', ['log', '-1', '--format=%ct'])
   if (seconds !== undefined && /^\d+$/.test(seconds)) return new Date(Number(seconds) * 1000)

@@ -6,13 +6,13 @@ import { basename } from 'node:path'
 import { WORKERS } from '../../src/base/assets.ts'
 import { ROOT, say } from './paths.ts'
 
-/** What the bundles are told about the build that they are part of; see src/base/assets.ts and src/launch.ts. */
+/** Facts that the bundles get about their build; see src/base/assets.ts and src/launch.ts. */
 export interface Built {
   readonly facts: { readonly version: string; readonly commit: string; readonly ripgrep: string }
   readonly parts: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[]
 }
 
-/** Bundles into `outdir`; the packages that are inside, as places in package-lock.json. */
+/** Bundles into `outdir`; returns the packages that are inside, as places in package-lock.json. */
 export async function bundle(outdir: string, built: Built, compiled: boolean): Promise<string[]> {
   const result = await build({
     absWorkingDir: ROOT,
@@ -25,7 +25,7 @@ export async function bundle(outdir: string, built: Built, compiled: boolean): P
     minifySyntax: true,
     minifyWhitespace: true,
     keepNames: false,
-    // Their texts go into the archive as they are (third-party.ts).
+    // Licence texts go into the archive unchanged (third-party.ts).
     legalComments: 'none',
     define: {
       BUILT: JSON.stringify(built),
@@ -46,7 +46,7 @@ export async function bundle(outdir: string, built: Built, compiled: boolean): P
   return [...new Set(inputs.flatMap((path) => placeOf(path) ?? []))].toSorted()
 }
 
-/** "node_modules/ws/lib/sender.js" is of "node_modules/ws"; what is not below node_modules is ours. */
+/** Returns "node_modules/ws" for "node_modules/ws/lib/sender.js"; undefined for a file of ours. */
 function placeOf(path: string): string | undefined {
   return /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]
 }

@@ -1,9 +1,9 @@
-// Programs that the build starts: each ends with its output or with an error that holds what it said.
+// Programs that the build starts: each ends with its output or with an error that holds its messages.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { ROOT } from './paths.ts'
 
-/** The trimmed output, or undefined where the program is not there or fails. */
+/** Returns the trimmed output, or undefined if the program is missing or fails. */
 export function output(command: string, args: readonly string[]): string | undefined {
   try {
     return execFileSync(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).trim()

@@ -1,15 +1,15 @@
-// What a Linux binary asks of the machine it runs on, read from the file itself: its architecture, the shared
-// libraries it names, and the symbol versions it wants of each. Only 64-bit little-endian ELF, which x64 and
-// arm64 are. Layouts and numbers: the ELF specification, and for versions the Linux Standard Base ("verneed").
+// The demands of a Linux binary on its machine, read from the file itself: its architecture, the shared libraries it
+// names, and the symbol versions it needs of each. Only 64-bit little-endian ELF, which x64 and arm64 are. Layouts and
+// numbers: the ELF specification, and for versions the Linux Standard Base ("verneed").
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { Arch } from './paths.ts'
 
 export interface Elf {
   readonly arch: Arch | undefined
-  /** DT_NEEDED, in their order; none in a static binary. */
+  /** DT_NEEDED entries, in their order; none in a static binary. */
   readonly libraries: readonly string[]
-  /** Such as { library: "libc.so.6", name: "GLIBC_2.28" }. */
+  /** Versions, such as { library: "libc.so.6", name: "GLIBC_2.28" }. */
   readonly versions: readonly { readonly library: string; readonly name: string }[]
 }
 
@@ -43,14 +43,14 @@ export function readElf(path: string): Elf {
   }
 }
 
-/** The highest version of a family such as "GLIBC" among `elfs`, as "2.28"; undefined where none is wanted. */
+/** Returns the highest version of a family such as "GLIBC" among `elfs`, as "2.28"; undefined if none is needed. */
 export function highestVersion(family: string, elfs: readonly Elf[]): string | undefined {
   const wanted = elfs.flatMap(({ versions }) => versions.map(({ name }) => name))
   const numbers = wanted.filter((name) => name.startsWith(`${family}_`)).map((name) => name.slice(family.length + 1))
   return numbers.toSorted(compareVersions).at(-1)
 }
 
-/** Number by number: 2.9 is below 2.28. */
+/** Compares number by number: 2.9 is below 2.28. */
 export function compareVersions(left: string, right: string): number {
   const [a, b] = [left, right].map((text) => text.split('.').map(Number)) as [number[], number[]] // two in, two out
   for (let at = 0; at < Math.max(a.length, b.length); at++) {
@@ -99,7 +99,7 @@ function entriesOf(dynamic: Buffer): [tag: number, value: number][] {
   ])
 }
 
-/** Where in the file an address of the running program lies. */
+/** Returns the offset in the file of an address of the running program. */
 function offsetOf(address: number, segments: readonly Segment[]): number {
   const inside = ({ type, address: start, size }: Segment): boolean =>
     type === PT_LOAD && address >= start && address < start + size
@@ -108,7 +108,7 @@ function offsetOf(address: number, segments: readonly Segment[]): number {
   return segment.offset + address - segment.address
 }
 
-/** A chain of libraries, each with a chain of the versions wanted of it. */
+/** Reads a chain of libraries, each with a chain of the versions needed of it. */
 function versionsAt(
   start: number,
   count: number,

@@ -1,7 +1,7 @@
-// One executable out of Node, the bundles and the native parts. The daemon is started once so that its
-// compiled code can be kept; Node makes the blob out of all that; postject puts it into a copy of Node.
-// For another architecture nothing can be started, so that build has no compiled code and keeps its symbols.
-// The same inputs give the same bytes: nothing in it names a folder or depends on chance.
+// Makes one executable out of Node, the bundles and the native parts. The daemon is started once so that its compiled
+// code can be kept; Node makes the blob out of all that; postject puts it into a copy of Node. For another architecture
+// nothing can be started, so that build has no compiled code and keeps its symbols. The same inputs give the same
+// bytes: nothing in it names a folder or depends on chance.
 
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -13,21 +13,21 @@ import { compareVersions, highestVersion, readElf } from './elf.ts'
 import { type Parts } from './parts.ts'
 import { mib, ROOT, say, type Target } from './paths.ts'
 
-/** Where Node looks for the blob inside its own binary, and the switch beside it (Node's documentation). */
+/** Name under which Node looks for the blob in its binary, and the switch beside it (Node's documentation). */
 const RESOURCE = 'NODE_SEA_BLOB'
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
 /**
- * Flags of the executable. NODE_OPTIONS of the workspace has no say in it (execArgvExtension below). Left alone, V8
- * lets 128 MiB of short-lived objects gather under load before it looks; with 16 no figure of the benchmark is slower.
+ * Flags of the executable. NODE_OPTIONS of the workspace does not count (execArgvExtension below). By default V8 lets
+ * 128 MiB of short-lived objects gather under load before it collects; with 16 no figure of the benchmark is slower.
  * SIGUSR1 opens no inspector: on its port any local user, and any credential for the proxy, could run code as us.
  */
 export const FLAGS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', '--max-semi-space-size=8']
 
-/** V8 seeds its hash tables with it, and their order is in what it compiles. It need not be set to use that. */
+/** Seed of V8's hash tables, whose order is in the compiled code. A daemon that uses that code need not set it. */
 const SAME_EACH_TIME = '--random-seed=1'
 
-/** The promise to machines: this glibc or newer, libstdc++, and what comes with these two. */
+/** Promise to machines: this glibc or newer, libstdc++, and the libraries that come with these two. */
 const GLIBC = '2.28'
 const LIBRARIES = /^(libstdc\+\+\.so\.6|libgcc_s\.so\.1|lib(c|m|dl|pthread)\.so\.\d|ld-linux-(x86-64|aarch64)\.so\.\d)$/
 
@@ -35,11 +35,11 @@ export interface Making {
   readonly target: Target
   readonly work: string
   readonly parts: Parts
-  /** The Node that runs here, of the same version as the one that goes into the executable. */
+  /** Path of the Node that runs here, of the same version as the one in the executable. */
   readonly node: string
 }
 
-/** Makes the executable out of the bundles in `work`; its path there. */
+/** Makes the executable out of the bundles in `work`; returns its path there. */
 export async function makeExecutable(making: Making): Promise<string> {
   const { target, work, parts } = making
   if (target.native) say(`compiled code of one start: ${((await warmUp(making)) / 1024).toFixed(0)} KiB`)
@@ -55,7 +55,7 @@ export async function makeExecutable(making: Making): Promise<string> {
   return copy
 }
 
-/** What the executable finds by name, as names in `work` or paths of the parts. */
+/** Returns the assets that the executable finds by name, as names in `work` or paths of the parts. */
 function assetsIn({ target, parts }: Making): Record<string, string> {
   return {
     'koffi.node': parts['koffi.node'].file,
@@ -66,13 +66,13 @@ function assetsIn({ target, parts }: Making): Record<string, string> {
   }
 }
 
-/** src/launch.ts runs main's bundle as a function of its one need. */
+/** Makes main's bundle a function with one parameter, which src/launch.ts calls. */
 export function wrapMain(work: string): void {
   const text = join(work, 'main.js')
   writeFileSync(text, `(function(require){${readFileSync(text, 'latin1')}\n})`)
 }
 
-/** Starts the bundle, asks for its health, stops it: what ran by then is compiled, and kept in `main.cache`. */
+/** Starts the bundle, asks for its health, stops it: code that ran is compiled, and kept in `main.cache`. */
 async function warmUp(making: Making): Promise<number> {
   const { work, node } = making
   const cache = join(work, 'main.cache')
@@ -102,7 +102,7 @@ async function warmUp(making: Making): Promise<number> {
   return statSync(cache).size
 }
 
-/** Names in the configuration are relative to `work`: the blob holds the one of its main script. */
+/** Makes the blob. Names in the configuration are relative to `work`: the blob holds the one of its main script. */
 function makeBlob(making: Making): Buffer {
   const { target, work, node } = making
   const fixed = { disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: target.native }
@@ -122,7 +122,7 @@ function isStripped(copy: string): boolean {
   return true
 }
 
-/** postject takes hold of console.warn when it starts; what it always says of Node's notes is left out. */
+/** Injects the blob. postject takes hold of console.warn at its start; its usual warning of Node's notes is dropped. */
 async function injectInto(executable: string, blob: Buffer): Promise<void> {
   const { warn } = console
   console.warn = (text: unknown, ...more: unknown[]) => {
@@ -136,7 +136,7 @@ async function injectInto(executable: string, blob: Buffer): Promise<void> {
   }
 }
 
-/** One sentence; an Error where it is more than was promised. */
+/** Returns one sentence about the needs; throws an Error if they exceed the promise. */
 function needsOf(executable: string, parts: Parts): string {
   const elfs = [executable, parts.rg.file, parts['koffi.node'].file].map(readElf)
   const glibc = highestVersion('GLIBC', elfs) ?? '0'

@@ -1,5 +1,5 @@
-// package-lock.json: which version of a package goes into a build, with which hash, and what it needs.
-// A package is named by its place in the lock file, such as "node_modules/ws".
+// package-lock.json: the version of a package in a build, its hash, and its dependencies. A package is named by its
+// place in the lock file, such as "node_modules/ws".
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,14 +23,14 @@ export function locked(place: string): Locked {
   return found
 }
 
-/** The version that node_modules has at that place, undefined where it has none. */
+/** Returns the version that node_modules has at that place, undefined if it has none. */
 export function installedVersion(place: string): string | undefined {
   const path = join(ROOT, place, 'package.json')
   if (!existsSync(path)) return undefined
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version // npm's format
 }
 
-/** These packages and all that they depend on, in order of their names. */
+/** Returns these packages and all that they depend on, in order of their names. */
 export function withDependencies(places: readonly string[]): string[] {
   const found = new Set<string>()
   const queue = [...places]
@@ -42,7 +42,7 @@ export function withDependencies(places: readonly string[]): string[] {
   return [...found].toSorted()
 }
 
-/** As Node resolves: below the package that asks, then below each one around it. */
+/** Finds a package as Node resolves: below the package that asks, then below each one around it. */
 function resolved(name: string, from: string): string {
   for (let around = from; ; around = around.slice(0, around.lastIndexOf('/node_modules/'))) {
     if (file.packages[`${around}/node_modules/${name}`] !== undefined) return `${around}/node_modules/${name}`

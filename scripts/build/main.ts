@@ -1,6 +1,6 @@
-// `npm run build`: the executable for this machine's architecture, or with --arch for another; with --archive
-// also what is handed to others. A build whose inputs are those of the last one is skipped; --force builds
-// anyway. Two builds at once do each other no harm: each works in a fresh folder and renames what it made.
+// `npm run build`: the executable for this machine's architecture, or with --arch for another; with --archive also the
+// files for others. A build whose inputs are those of the last one is skipped; --force builds anyway. Two builds at
+// once do each other no harm: each works in a fresh folder and renames its result.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -36,7 +36,7 @@ const OPTIONS = {
   help: { type: 'boolean', default: false, short: 'h' },
 } as const
 
-/** The exit code. */
+/** Resolves with the exit code. */
 export async function main(args: string[]): Promise<number> {
   const options = readOptions(args)
   if (typeof options === 'number') return options
@@ -79,7 +79,7 @@ function readOptions(args: string[]) {
 interface Build {
   readonly target: Target
   readonly work: string
-  /** Asked for only where something must be made: they may have to be fetched. */
+  /** Returns the parts; called only if a build is needed: they may have to be fetched. */
   readonly parts: () => Promise<Parts>
 }
 
@@ -104,7 +104,7 @@ async function executable({ target, work, parts: partsOf }: Build, force: boolea
   return place(target, made, { inputs, facts, packages })
 }
 
-/** ripgrep's version is that of this machine's: both architectures' packages are of one release. */
+/** Returns the facts. ripgrep's version is that of this machine's: both architectures' packages are of one release. */
 function factsOf(own: Parts): Built['facts'] {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string } // npm's format
   return {
@@ -114,7 +114,7 @@ function factsOf(own: Parts): Built['facts'] {
   }
 }
 
-/** The parts that must be files where the executable runs. */
+/** Describes the parts that must be files when the executable runs. */
 function describe(parts: Parts): Built['parts'] {
   return (['koffi.node', 'rg'] as const).map((name) => {
     const bytes = readFileSync(parts[name].file)

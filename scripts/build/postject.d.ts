@@ -1,4 +1,4 @@
-// postject comes without types; this is what its documentation says of the one function used here.
+// postject has no types; this follows its documentation of the one function that is used here.
 
 declare module 'postject' {
   export function inject(

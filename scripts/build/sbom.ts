@@ -1,5 +1,5 @@
-// The software bill of materials: CycloneDX 1.6 as JSON, made of what the build knows. It has no serial
-// number and the time of its commit, so that the same build gives the same bytes. Pure: values in, text out.
+// The software bill of materials: CycloneDX 1.6 as JSON, made of the build's facts. It has no serial number and the
+// time of its commit, so that the same build gives the same bytes. Pure: values in, text out.
 
 import { type Built } from './bundle.ts'
 import { type Component, type Inside } from './third-party.ts'
@@ -8,7 +8,7 @@ export interface Subject {
   readonly facts: Built['facts']
   readonly arch: string
   readonly licence: string
-  /** Of the executable, in hex. */
+  /** SHA-256 of the executable, in hex. */
   readonly sha256: string
   readonly time: Date
 }
@@ -86,7 +86,7 @@ function licences(spdx: string): object[] {
   return spdx.includes(' ') ? [{ expression: spdx }] : [{ license: { id: spdx } }]
 }
 
-/** "sha512-" and Base64, as in package-lock.json, to hex. */
+/** Converts "sha512-" and Base64, as in package-lock.json, to hex. */
 function hexOf(integrity: string): string {
   return Buffer.from(integrity.slice(integrity.indexOf('-') + 1), 'base64').toString('hex')
 }

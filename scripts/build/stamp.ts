@@ -1,6 +1,6 @@
-// Notes what the last build was made of, so that a build with the same inputs is skipped. The stamp names its
-// executable by size and time: of two builds at once each may replace the other's executable, but a stamp never
-// describes another one.
+// Notes the inputs of the last build, so that a build with the same inputs is skipped. The stamp names its executable
+// by size and time: of two builds at once each may replace the other's executable, but a stamp never describes another
+// one.
 
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -15,11 +15,11 @@ export interface Stamp {
   /** Size and time of the executable. */
   readonly made: string
   readonly facts: Built['facts']
-  /** What is bundled, as places in package-lock.json. */
+  /** Bundled packages, as places in package-lock.json. */
   readonly packages: readonly string[]
 }
 
-/** Whether strip is there is an input too: it decides over the bytes. */
+/** Returns the inputs. The presence of strip is an input too: it changes the bytes. */
 export function inputsOf(target: Target, facts: Built['facts'], strips: boolean): string {
   const hash = createHash('sha256').update(
     JSON.stringify({ facts, FLAGS, strips, arch: target.arch, node: process.version }),
@@ -37,18 +37,18 @@ export function inputsOf(target: Target, facts: Built['facts'], strips: boolean)
   return hash.digest('hex')
 }
 
-/** The stamp of the executable that is there; undefined where none is, or one that another build has made. */
+/** Returns the stamp of the present executable; undefined if there is none, or if another build has made it. */
 export function readStamp(target: Target): Stamp | undefined {
   if (!existsSync(target.output) || !existsSync(target.stamp)) return undefined
   try {
     const stamp = JSON.parse(readFileSync(target.stamp, 'utf8')) as Stamp // written below, whole or not at all
     return stamp.made === identityOf(target.output) ? stamp : undefined
   } catch {
-    return undefined // of a build before there was JSON in it
+    return undefined // from a build before the stamp was JSON
   }
 }
 
-/** Puts the executable and its stamp in their places. */
+/** Moves the executable and its stamp to their places. */
 export function place(target: Target, executable: string, stamp: Omit<Stamp, 'made'>): Stamp {
   const whole = { ...stamp, made: identityOf(executable) }
   writeFileSync(`${executable}.stamp`, JSON.stringify(whole))
@@ -57,7 +57,7 @@ export function place(target: Target, executable: string, stamp: Omit<Stamp, 'ma
   return whole
 }
 
-/** A file keeps both when it is renamed. */
+/** Returns size and time, which a file keeps when it is renamed. */
 function identityOf(file: string): string {
   const { size, mtimeNs } = statSync(file, { bigint: true })
   return `${size} ${mtimeNs}`

@@ -1,4 +1,4 @@
-// A tar archive that depends on its contents alone: entries in order of their names, of root, all of one time.
+// A tar archive that depends on its contents alone: entries in order of their names, owned by root, all of one time.
 // Pure: values in, bytes out.
 
 import { Header } from 'tar'
@@ -9,7 +9,7 @@ export interface Entry {
   readonly content: Buffer
 }
 
-/** ustar stores names up to this length in one field, enough here. */
+/** Bytes of a name that ustar stores in one field, enough here. */
 const LONGEST_NAME = 100
 const BLOCK = 512
 

@@ -1,6 +1,6 @@
-// What is inside the executable besides our own code, with version, licence and the licence's text: the bundled
-// npm packages with all they depend on (some carry their dependencies inside their own bundle), Node with its
-// parts, ripgrep with the libraries in it, koffi. A package without a licence text stops the build.
+// Lists all foreign code in the executable, with version, licence and the licence's text: the bundled npm packages with
+// all they depend on (some carry their dependencies inside their own bundle), Node with its parts, ripgrep with the
+// libraries in it, koffi. A package without a licence text stops the build.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,16 +14,16 @@ export interface Component {
   readonly version: string
   /** SPDX identifier or expression. */
   readonly licence: string
-  /** Package URL; its own type is told from it. */
+  /** Package URL; the component's type is told from it. */
   readonly purl: string
   /** Subresource integrity of the npm package. */
   readonly integrity?: string
-  /** The texts, one after another. */
+  /** Licence texts, one after another. */
   readonly text: string
   readonly inside: readonly Inside[]
 }
 
-/** Something linked into a component. Its licence is in that component's text. */
+/** A library linked into a component. Its licence is in that component's text. */
 export interface Inside {
   readonly name: string
   readonly version?: string
@@ -34,7 +34,7 @@ export interface Inside {
 const TEXTS = join(ROOT, 'scripts/build/licences')
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)([-.].*)?$/i
 
-/** What Node's process.versions names besides libraries. */
+/** Entries of Node's process.versions that are no libraries. */
 const NOT_SOFTWARE = new Set(['node', 'modules', 'napi'])
 
 export function thirdParty(parts: Parts, packages: readonly string[], node: string): Component[] {
@@ -42,7 +42,7 @@ export function thirdParty(parts: Parts, packages: readonly string[], node: stri
   return [nodeOf(parts.node, node), ripgrepOf(parts.rg), koffiOf(parts['koffi.node']), ...bundled]
 }
 
-/** One text of all: a heading for each component, its licence below. */
+/** Returns one text of all: a heading for each component, its licence below. */
 export function licencesText(components: readonly Component[]): string {
   const line = '='.repeat(100)
   const sections = components.map(({ name, version, licence, text }) => {
@@ -71,7 +71,7 @@ function nodeOf(part: Part, node: string): Component {
   return { ...ofPart(part, 'MIT'), text: textsIn(part.directory), inside }
 }
 
-/** The texts were collected for one version of ripgrep: another needs them anew. */
+/** Returns ripgrep. The texts were collected for one version: another needs them anew. */
 function ripgrepOf(part: Part): Component {
   interface List {
     package: string
@@ -93,7 +93,7 @@ function ripgrepOf(part: Part): Component {
   return { ...ofPart(part, 'MIT'), text, inside: [itself, ...inside] }
 }
 
-/** The package of the native part has no licence text; the one of koffi has. */
+/** Returns koffi. The package of the native part has no licence text; koffi's own package has. */
 function koffiOf(part: Part): Component {
   return { ...ofPart(part, 'MIT'), text: textsIn(join(MODULES, 'koffi')), inside: [] }
 }

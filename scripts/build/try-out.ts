@@ -1,6 +1,6 @@
-// `--check`: starts what was built and asks it a few things. For another architecture it runs under qemu-user,
-// with that architecture's C and C++ libraries; where the machine lacks either, that is said and nothing is
-// checked. Debian's cross packages of the libraries are taken from /usr, else fetched with apt into the cache.
+// `--check`: starts the built executable and asks it a few things. For another architecture it runs under qemu-user,
+// with that architecture's C and C++ libraries; if the machine lacks either, the build says so and checks nothing.
+// Debian's cross packages of the libraries are taken from /usr, else fetched with apt into the cache.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import { isInstalled, run } from './command.ts'
 import { type Parts } from './parts.ts'
 import { CACHE, ROOT, say, type Target } from './paths.ts'
 
-/** Emulated, `--version` takes 2.3 s instead of 0.1 s, measured on a machine with other work to do. */
+/** Time limit. Emulated, `--version` takes 2.3 s instead of 0.1 s, measured on a busy machine. */
 const LIMIT_MS = 120_000
 const TRIPLET = 'aarch64-linux-gnu'
 const PACKAGES = ['libc6-arm64-cross', 'libgcc-s1-arm64-cross', 'libstdc++6-arm64-cross']
@@ -29,7 +29,7 @@ interface Trial {
   readonly work: string
 }
 
-/** Throws where something answers other than it should. */
+/** Throws if an answer is wrong. */
 export async function tryOut({ target, facts, parts, work }: Trial): Promise<void> {
   const before = target.native ? [] : emulator(target)
   if (before === undefined) return
@@ -63,7 +63,7 @@ function commandOf(file: string, [emulating, ...options]: readonly string[]): [s
   return emulating === undefined ? [file] : [emulating, ...options, file]
 }
 
-/** The build has told the version of this machine's ripgrep. */
+/** Checks ripgrep. The build has told the version of this machine's ripgrep. */
 function sameRipgrep([program, ...args]: [string, ...string[]], version: string): void {
   const said = run(program, [...args, '--version'], ROOT).split('\n', 1)[0] ?? ''
   if (!`${said} `.startsWith(`ripgrep ${version} `)) throw new Error(`ripgrep ${version} was told, inside is ${said}`)
@@ -79,7 +79,7 @@ async function readyUrl(stderr: AsyncIterable<string>): Promise<string> {
   throw new Error(`it ended before it was ready:\n${said}`)
 }
 
-/** Leaving the loop must not close the pipe that the daemon writes to. */
+/** Returns chunks whose loop, when left, does not close the pipe that the daemon writes to. */
 function unclosed(chunks: AsyncIterable<string>): AsyncIterator<string> {
   const iterator = chunks[Symbol.asyncIterator]()
   return { next: () => iterator.next() }
@@ -101,7 +101,7 @@ async function ask(url: string, home: string): Promise<void> {
   expect('GET /files', await call('GET', `/files?path=${encodeURIComponent(home)}`), '"success":true')
 }
 
-/** What stands before the executable; undefined, and said, where it cannot be run here. */
+/** Returns the words before the executable; undefined, with a message, if it cannot run here. */
 function emulator(target: Target): string[] | undefined {
   const qemu = 'qemu-aarch64'
   const libraries = target.arch === 'arm64' && isInstalled(qemu) ? librariesFor() : undefined

@@ -1,14 +1,14 @@
-// The suite cannot send a credential. This adds one to what goes through, and changes nothing else: the suite
-// relies on Host and Origin arriving as it wrote them.
+// Adds a credential to requests, since the suite cannot send one, and changes nothing else: the suite relies on Host
+// and Origin arriving as it wrote them.
 
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface BearerProxy extends AsyncDisposable {
   readonly url: string
-  /** Under which pages of it are known. */
+  /** Origins of its pages. */
   readonly origins: readonly string[]
-  /** Where everything goes from now on. */
+  /** Sends all requests to this port from now on. */
   target(port: number): void
 }
 

@@ -1,5 +1,5 @@
-// Scenarios of the public suite that the product cannot pass, because they call something by a name that only
-// the suite's own fixture has. A scenario that is listed here and passes is a mistake in this list.
+// Scenarios of the public suite that the product cannot pass, because they use a name that only the suite's own fixture
+// has. A scenario that is listed here and passes is a mistake in this list.
 
 const tool = (name: string) => `calls the tool ${name}`
 const prompt = (name: string) => `asks for the prompt ${name}`
@@ -41,7 +41,7 @@ export const FIXTURE_ONLY: Readonly<Record<string, string>> = {
   'input-required-result-capability-check': tool('test_input_required_result_capabilities'),
 }
 
-/** Of server-stateless only the checks that call those tools; the product passes all the others. */
+/** Checks of server-stateless that call those tools; the product passes all the others. */
 export const STATELESS_FIXTURE_CHECKS: readonly string[] = [
   'sep-2575-server-rejects-undeclared-capability',
   'sep-2575-missing-capability-http-400',

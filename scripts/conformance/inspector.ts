@@ -1,17 +1,17 @@
-// The Inspector's command line against the product, with the bearer and in each era: what the public suite
-// cannot do, since it knows no credentials.
+// Runs the Inspector's command line against the product, with the bearer and in each era: the public suite cannot do
+// that, since it knows no credentials.
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { PACKAGE } from './suite.ts'
 
 const INSPECTOR = join(PACKAGE, 'node_modules/.bin/mcp-inspector')
-/** A call takes two seconds; one that hangs must not hang CI. */
+/** Time limit of a call: one takes two seconds; one that hangs must not hang CI. */
 const LIMIT_MS = 60_000
 
 export interface Inspected {
   readonly what: string
-  /** Undefined: as it should be. */
+  /** Undefined: the result is as expected. */
   readonly problem: string | undefined
 }
 
@@ -22,7 +22,7 @@ interface Expectation {
   readonly output: RegExp
 }
 
-/** Exit codes as its README has them: 0 fine, 3 authentication, 5 a tool's error. */
+/** Expected exit codes, from its README: 0 fine, 3 authentication, 5 a tool's error. */
 const EXPECTED: readonly Expectation[] = [
   { what: 'lists the tools', options: ['--method', 'tools/list'], exitCode: 0, output: /"exec_delete_all"/ },
   {
@@ -39,7 +39,7 @@ const EXPECTED: readonly Expectation[] = [
   },
 ]
 
-/** Every call in every era, one after the other; then one with a wrong token. */
+/** Makes every call in every era, one after the other; then one with a wrong token. */
 export async function inspect(url: URL, token: string): Promise<Inspected[]> {
   const results: Inspected[] = []
   for (const era of ['legacy', 'modern', 'auto']) {

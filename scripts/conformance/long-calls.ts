@@ -1,18 +1,18 @@
-// A command of 70 seconds through each public client, whose patience for one answer is 60: the progress that
-// arrives meanwhile prolongs it.
+// Runs a command of 70 seconds through each public client, which waits 60 for one answer: the progress that arrives
+// meanwhile prolongs the wait.
 
 import { Client as SecondClient, StreamableHTTPClientTransport as SecondTransport } from '@modelcontextprotocol/client'
 import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 
 const SECONDS = 70
-/** The clients' own default. */
+/** Default wait of the clients. */
 const PATIENCE_MS = 60_000
 const NAME = { name: 'long-calls', version: '0.0.0' }
 
 export interface LongCall {
   readonly client: string
-  /** Undefined: it went as it must. */
+  /** Undefined: the call went as it must. */
   readonly problem: string | undefined
   readonly notifications: number
 }

@@ -1,21 +1,21 @@
-// One run of the public suite against one address: which scenarios it holds, and how each ended.
+// One run of the public suite against one address: the scenarios that it has, and the result of each.
 
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The suite's own package, installed apart from the project's. */
+/** Path of the suite's own package, installed apart from the project's. */
 export const PACKAGE = fileURLToPath(new URL('../../test/conformance', import.meta.url))
-/** A run takes a few seconds; one that hangs must not hang CI. */
+/** Time limit of a run: one takes a few seconds; one that hangs must not hang CI. */
 const LIMIT_MS = 5 * 60_000
 
 export interface ScenarioSet {
   readonly title: string
-  /** Folder in node_modules: the suite in this version. */
+  /** Folder in node_modules that has the suite in this version. */
   readonly alias: 'conformance-stable' | 'conformance-next'
   readonly options: readonly string[]
-  /** The revision whose frozen list says which scenarios count; undefined: all that run. */
+  /** Revision whose frozen list says which scenarios count; undefined: all that run. */
   readonly revision?: string
 }
 
@@ -30,7 +30,7 @@ export const SETS: readonly ScenarioSet[] = [
 ]
 
 export interface Run {
-  /** By scenario; true: every check of it passed. */
+  /** Results by scenario; true: every check of it passed. */
   readonly scenarios: ReadonlyMap<string, boolean>
   readonly checks: number
   readonly exitCode: number
@@ -51,7 +51,7 @@ export async function runSet(set: ScenarioSet, url: string): Promise<Run> {
   return { scenarios, checks, exitCode, output }
 }
 
-/** The frozen list: names below `server:`, a line each. */
+/** Returns the names below `server:` in the frozen list, a line each. */
 function required(revision: string): string[] {
   const text = readFileSync(join(PACKAGE, `node_modules/conformance-next/requirements/${revision}.yaml`), 'utf8')
   const list = /^server:\n((?:  - .*\n)+)/m.exec(text)?.[1] ?? ''
@@ -77,7 +77,7 @@ async function runSuite({ alias, options }: ScenarioSet, url: string): Promise<{
   return { exitCode, output }
 }
 
-/** The checks of one scenario that failed, by id. */
+/** Returns the ids of one scenario's failed checks. */
 export async function failedChecks(scenario: string, revision: string, url: string): Promise<readonly string[]> {
   const options = ['--scenario', scenario, '--spec-version', revision]
   const { output } = await runSuite({ title: scenario, alias: 'conformance-next', options }, url)

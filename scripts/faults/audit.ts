@@ -1,16 +1,16 @@
-// Compares what watchers told with the disk while no client writes: in the middle of a run, and at its end. Only there
-// can a change that was not told be seen: a watcher that starts anew has looked for itself.
+// Compares the watchers' reports with the disk while no client writes: in the middle of a run, and at its end. Only
+// there can a lost change be seen: a watcher that starts anew has looked for itself.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Account } from './clients/watchers.ts'
 import type { Gate } from './gate.ts'
 
-/** Within which clients come to rest; commands are not waited for. */
+/** Time in which clients come to rest; commands are not waited for. */
 const REST_MS = 10_000
-/** Within which what was told last arrives. */
+/** Time in which the last reports arrive. */
 const QUIET_MS = 10_000
 
-/** Notes the accounts as soon as all equal the disk, or as they are at the deadline. */
+/** Notes the accounts as soon as all equal the disk, or at the deadline. */
 export async function audit(accounts: readonly Account[]): Promise<void> {
   const deadline = performance.now() + QUIET_MS
   for (;;) {
@@ -20,7 +20,7 @@ export async function audit(accounts: readonly Account[]): Promise<void> {
   }
 }
 
-/** The same with the gate closed meanwhile; `writers` is how many it holds. False where they did not come to rest. */
+/** Does the same with the gate closed, which holds `writers` clients. False if they did not come to rest. */
 export async function auditAtRest(accounts: readonly Account[], gate: Gate, writers: number): Promise<boolean> {
   gate.close()
   try {

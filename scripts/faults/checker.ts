@@ -1,5 +1,5 @@
-// Every promise against a history, without the daemon. A history that lacks what the checks rest on is itself
-// a violation: a run that broke off proves nothing.
+// Checks every promise against a history, without the daemon. A history that lacks the facts for a check is itself a
+// violation: a run that broke off proves nothing.
 
 import { checkDaemon } from './checks/daemon.ts'
 import { checkExecs } from './checks/execs.ts'

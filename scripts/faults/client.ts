@@ -1,6 +1,5 @@
-// One client: keeps its connections, can be killed at any moment (all of them are cut, with a reset or without),
-// and then goes on as a new one would. What it is answered is known by what came: an answer, a cut, or nothing
-// since no process listens.
+// One client: it keeps its connections, can be killed at any moment (all of them are cut, with a reset or without), and
+// then continues as a new one would. The result of a request is an answer, a cut, or nothing since no process listens.
 
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -24,13 +23,13 @@ export interface Answer {
   readonly bytes: Buffer
   // oxlint-disable-next-line typescript/no-explicit-any -- replies are of any shape; the checker judges what was kept of them
   readonly body: any
-  /** Which start of the daemon answered; undefined where that cannot be said. */
+  /** Number of the daemon's start that answered; undefined if that is not known. */
   readonly epoch: number | undefined
 }
 
 export interface Sending {
   readonly json?: object
-  /** Raw bytes, in so many pieces, with pauses between them. */
+  /** Raw bytes, sent in this many pieces, with pauses between them. */
   readonly raw?: { readonly bytes: Buffer; readonly pieces: number }
 }
 
@@ -39,11 +38,11 @@ export class Client {
   readonly random: Random
   readonly subject: Subject
   readonly history: Recorder
-  /** What clients that change files wait at. */
+  /** Gate at which clients that change files wait. */
   readonly gate: Gate
   /** Ends the client's loop. */
   readonly signal: AbortSignal
-  /** Longest that an answer may take, stops of the daemon included. */
+  /** Longest time for an answer, stops of the daemon included. */
   readonly patience: number
   readonly #sockets = new Set<Socket>()
   readonly #channels = new Set<WebSocket>()
@@ -91,7 +90,7 @@ export class Client {
     return { outcome, begin, end, status, bytes, body, epoch: epoch === this.subject.epoch ? epoch : undefined }
   }
 
-  /** The head of an answer; its body is the caller's to read. Rejects where there is none. */
+  /** Returns the head of an answer; the caller reads its body. Rejects if there is no answer. */
   async open(method: string, path: string, sending: Sending = {}): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
     const asked = request({
@@ -138,7 +137,7 @@ export class Client {
     return true
   }
 
-  /** A socket of /ws that is open, whose frames go to `take`; undefined where it could not be had. */
+  /** Opens a socket of /ws, whose frames go to `take`; undefined if that fails. */
   async channel(query: string, take: (message: Buffer, binary: boolean) => void): Promise<WebSocket | undefined> {
     const channel = new WebSocket(`ws://127.0.0.1:${this.subject.port}/ws?${query}`, {
       headers: AUTHORIZATION,
@@ -160,7 +159,7 @@ export class Client {
     this.history.add({ type: 'wrong', what, client: this.name, at: performance.now(), detail })
   }
 
-  /** Some time to think, as clients have. */
+  /** Waits for some time, as clients do. */
   async think(ms: number): Promise<void> {
     await pause(this.random.next() * ms)
   }

@@ -1,24 +1,24 @@
-// What is written and printed, made from its name alone, so that driver and checker agree on every byte without
-// passing any: contents of files, records of logs, and numbered lines of commands and terminals.
+// Makes contents from their names alone, so that driver and checker agree on every byte without passing any: contents
+// of files, records of logs, and numbered lines of commands and terminals.
 
 import { createHash } from 'node:crypto'
 import type { Segment } from './history.ts'
 
 export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
 
-/** The content of one write: no two writes share a line. */
+/** Returns the content of one write: no two writes share a line. */
 export function fileContent(tag: string, bytes: number): string {
   const line = `${tag} of ${bytes} bytes\n`
   return line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes)
 }
 
-/** One record of a log; what stands between `<` and `>` has neither. */
+/** Returns one record of a log; the text between `<` and `>` has neither. */
 export function logRecord(client: string, number: number, bytes: number): string {
   const head = `<${client} ${number} ${bytes} `
   return `${head}${'.'.repeat(Math.max(0, bytes - head.length - 2))}>\n`
 }
 
-/** Tags have seven characters and numbers eight, so that the place of a line is known from its number. */
+/** Characters of a tag; a number has eight, so the place of a line is known from its number. */
 const TAG = 7
 const DIGITS = 8
 
@@ -26,12 +26,12 @@ export function tagOf(kind: string, number: number): string {
   return `${kind}${String(number).padStart(TAG - 1, '0')}`
 }
 
-/** stdout and stderr end their lines with LF, terminals with CR LF. */
+/** End of a line: LF on stdout and stderr, CR LF on terminals. */
 export type Ending = '\n' | '\r\n'
 
 export const lengthOf = (lines: number, ending: Ending): number => lines * (TAG + 1 + DIGITS + ending.length)
 
-/** The bytes from `from` of the output of `lines` numbered lines. */
+/** Returns the bytes from `from` of the output of `lines` numbered lines. */
 export function outputPart(
   tag: string,
   { from, bytes, ending }: { from: number; bytes: number; ending: Ending },
@@ -44,11 +44,11 @@ export function outputPart(
   return text.slice(from - first * width, from - first * width + bytes)
 }
 
-/** A shell command that prints lines `first` to `last`. */
+/** Returns a shell command that prints lines `first` to `last`. */
 export const printing = (tag: string, first: number, last: number): string =>
   `seq -f '${tag} %0${DIGITS}.0f' ${first} ${last}`
 
-/** Puts together what comes piece by piece, without keeping it. */
+/** Puts together the pieces of a stream, without keeping them. */
 export class Segments {
   readonly #done: Segment[] = []
   #from = 0
@@ -65,14 +65,14 @@ export class Segments {
     this.#bytes += piece.byteLength
   }
 
-  /** What follows begins at `position`. */
+  /** Moves to `position`, where the next piece begins. */
   moveTo(position: number): void {
     if (position === this.position) return
     this.#close()
     this.#from = position
   }
 
-  /** All of them; nothing may be added afterwards. */
+  /** Returns all segments; no piece may be added afterwards. */
   end(): Segment[] {
     this.#close()
     return this.#done

@@ -1,5 +1,5 @@
-// Lets clients that change files pass, or holds them before their next step, so that in the middle of a run there
-// are moments at which the disk stands still and what watchers told of it can be compared.
+// Lets clients that change files pass, or holds them before their next step, so that at some moments of a run the disk
+// does not change and the watchers' reports can be compared with it.
 
 export class Gate {
   #closed: PromiseWithResolvers<void> | undefined
@@ -22,7 +22,7 @@ export class Gate {
     this.#closed = undefined
   }
 
-  /** How many wait. */
+  /** Number of waiting clients. */
   get held(): number {
     return this.#held.size
   }

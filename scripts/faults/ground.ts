@@ -6,22 +6,22 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Bytes of the disk: what a run writes is a few MiB. */
+/** Bytes of the disk: a run writes a few MiB. */
 const DISK = 64 * 1024 * 1024
 const FAKETIME = ['x86_64', 'aarch64'].map((arch) => `/usr/lib/${arch}-linux-gnu/faketime/libfaketimeMT.so.1`)
 
 export interface Ground extends Disposable {
   readonly directory: string
-  /** On the small disk, where there is one. */
+  /** Folder for files, on the small disk if there is one. */
   readonly files: string
   readonly state: string
-  /** Where commands write down that they ran: no fault touches it. */
+  /** Folder where commands note that they ran: no fault touches it. */
   readonly runs: string
-  /** What the clock of the daemon is moved by; undefined without libfaketime. */
+  /** Library and file that move the clock of the daemon; undefined without libfaketime. */
   readonly clock: { readonly library: string; readonly file: string } | undefined
   readonly hasDisk: boolean
   readonly hasPrlimit: boolean
-  /** Faults that cannot be done here, with their reasons. */
+  /** Faults that are not possible here, with their reasons. */
   readonly skipped: readonly string[]
 }
 

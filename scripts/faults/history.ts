@@ -1,6 +1,5 @@
-// What a run writes down, one JSON object a line: what was asked, what was answered, what was found, and what was
-// done to the daemon. The checker reads nothing else. Times are milliseconds of the driver's monotonic clock,
-// which no fault moves.
+// The record of a run, one JSON object a line: requests, answers, observations, and faults. The checker reads nothing
+// else. Times are milliseconds of the driver's monotonic clock, which no fault moves.
 
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 
@@ -15,14 +14,14 @@ export interface Asked {
   readonly status?: number
 }
 
-/** Bytes that came together: where they begin, how many, and their SHA-256. */
+/** Bytes that came together: their offset, their number, and their SHA-256. */
 export interface Segment {
   readonly from: number
   readonly bytes: number
   readonly sha256: string
 }
 
-/** Bytes that were said to be missing. */
+/** Bytes that the daemon announced as missing. */
 export interface Gap {
   readonly from: number
   readonly to: number
@@ -34,7 +33,7 @@ export type WriteEvent = Asked & {
   readonly door: 'write' | 'raw'
   readonly sha256: string
   readonly bytes: number
-  /** As the answer has it. */
+  /** Size in the answer. */
   readonly size?: number
 }
 
@@ -70,7 +69,7 @@ export type ExecEvent = Asked & {
   readonly err: number
   readonly code: number
   readonly id?: string
-  /** Which start of the daemon it was; not given where it was killed meanwhile. */
+  /** Number of the daemon's start; absent if the daemon was killed meanwhile. */
   readonly epoch?: number
 }
 
@@ -79,20 +78,20 @@ export interface ExecSeen {
   readonly tag: string
   readonly via: 'reply' | 'get' | 'range' | 'stream' | 'attach'
   readonly at: number
-  /** Exit codes told, in order; a state that has none yet adds none. */
+  /** Exit codes that answers told, in order; a state without one adds none. */
   readonly codes: readonly number[]
   readonly out: readonly Segment[]
   readonly err: readonly Segment[]
   readonly gaps: { readonly out: readonly Gap[]; readonly err: readonly Gap[] }
-  /** The answer ended as HTTP has it, not by a cut. */
+  /** True if the answer ended as HTTP requires, not by a cut. */
   readonly clean: boolean
   /** Events after `exit`. */
   readonly late: number
-  /** 404 from the very daemon that had given the id. */
+  /** True for 404 from the same daemon that had given the id. */
   readonly missing?: boolean
 }
 
-/** The tags that commands themselves wrote down when they ran. */
+/** Tags that commands themselves wrote when they ran. */
 export interface RanEvent {
   readonly type: 'ran'
   readonly tags: readonly string[]
@@ -111,11 +110,11 @@ export interface TerminalSeen {
   readonly type: 'terminal-seen'
   readonly tag: string
   readonly at: number
-  /** The offset that was asked for, where one was. */
+  /** Offset in the request, if it had one. */
   readonly since?: number
   readonly segments: readonly Segment[]
   readonly gaps: readonly Gap[]
-  /** Each with the offset behind the last byte before it. */
+  /** Exits, each with the offset behind the last byte before it. */
   readonly exits: readonly { readonly code: number; readonly offset: number }[]
 }
 
@@ -145,7 +144,7 @@ export interface StartEvent {
   readonly pid: number
   readonly at: number
   readonly ready_ms: number
-  /** Temporary files before this start, and those of them that are still there when it is ready. */
+  /** Temporary files before this start, and those of them that still exist when it is ready. */
   readonly strays: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
 
@@ -153,11 +152,11 @@ export interface EndEvent {
   readonly type: 'end'
   readonly epoch: number
   readonly at: number
-  /** What was done to end it; null: it ended by itself. */
+  /** Signal that ended it; null: it ended by itself. */
   readonly by: 'SIGKILL' | 'SIGTERM' | null
   readonly code: number | null
   readonly signal: string | null
-  /** Processes it had started that outlived it. */
+  /** Processes of the daemon that outlived it. */
   readonly left: readonly string[]
   readonly stderr: string
 }
@@ -170,7 +169,7 @@ export interface SaidEvent {
   readonly line: string
 }
 
-/** What must never come: an internal error, no answer at all, a daemon that does not recover. */
+/** An event that must never happen: an internal error, no answer at all, a daemon that does not recover. */
 export interface WrongEvent {
   readonly type: 'wrong'
   readonly what: 'internal error' | 'no answer' | 'not recovered' | 'driver'
@@ -179,7 +178,7 @@ export interface WrongEvent {
   readonly detail: string
 }
 
-/** What is on the disk after the last, orderly end, and should not be. */
+/** Remains on the disk after the last, orderly end. */
 export interface RestEvent {
   readonly type: 'rest'
   readonly temporary: readonly string[]

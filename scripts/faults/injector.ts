@@ -1,4 +1,4 @@
-// What is done to the daemon and its clients, and when: all decided by the seed. Each kind comes once, in an
+// Injects faults into the daemon and its clients: the seed decides all kinds and times. Each kind comes once, in an
 // order of the seed, and then by its weight until the time is over.
 
 import { execFileSync } from 'node:child_process'
@@ -18,12 +18,12 @@ export interface Arena {
   readonly random: Random
   /** Longest stop of the daemon (ms). */
   readonly longestStop: number
-  /** Compares what watchers told with the disk; false where the clients did not come to rest. */
+  /** Compares the watchers' reports with the disk; false if the clients did not come to rest. */
   readonly audit: () => Promise<boolean>
   readonly signal: AbortSignal
 }
 
-/** No fault, but noted among them: the accounts are compared after one fault in so many. */
+/** Name of the comparison, which is no fault but noted among them; one fault in so many is followed by it. */
 const AUDIT = 'none, accounts compared'
 const AUDITED = 3
 
@@ -90,10 +90,10 @@ async function act(arena: Arena, kind: Kind | typeof AUDIT): Promise<void> {
   arena.history.add({ type: 'fault', fault: kind, begin, end: performance.now(), detail })
 }
 
-/** A watcher that comes back looks for itself, and what it was not told before that can no longer be seen: one kill in so many. */
+/** One kill in this many includes watchers: one that starts anew looks for itself, which hides earlier losses. */
 const WATCHERS_SPARED = 6
 
-/** Clients die all the time, some of them at once. */
+/** Kills clients, which die all the time, some of them at once. */
 export async function killClients({ clients, random, history, signal }: Arena): Promise<void> {
   while (!signal.aborted) {
     await pause(between(random, 100, 900), undefined, { signal }).catch(() => undefined)
@@ -108,7 +108,7 @@ export async function killClients({ clients, random, history, signal }: Arena): 
   }
 }
 
-/** What is on the disk between two lives counts as read: an acknowledged write is there already. */
+/** Restarts the daemon. The disk's content between two lives counts as read: acknowledged writes are there already. */
 async function restart({ subject, history }: Arena, by: 'SIGKILL' | 'SIGTERM'): Promise<string> {
   await subject.end(by)
   snapshot(subject.ground, history)
@@ -151,7 +151,7 @@ async function fillDisk({ subject, random }: Arena): Promise<string> {
   const file = openSync(filler, 'w')
   let bytes = 0
   const until = performance.now() + between(random, 1000, 3000)
-  // Again and again: what is removed meanwhile makes room.
+  // Repeated, since files removed meanwhile make room.
   while (performance.now() < until) {
     for (const step of FILL) bytes += fill(file, step)
     await pause(5)
@@ -172,7 +172,7 @@ function fill(file: number, step: number): number {
   }
 }
 
-/** How long it may take to serve again once there are descriptors again. */
+/** Time in which the daemon must serve again once there are descriptors again. */
 const RECOVERY_MS = 5000
 
 async function takeDescriptors(arena: Arena): Promise<string> {
@@ -183,7 +183,7 @@ async function takeDescriptors(arena: Arena): Promise<string> {
   const limit = open + random.below(6)
   setSoftLimit(pid, String(limit))
   await pause(between(random, 1000, 3000))
-  // The daemon sets its own for a moment whenever it starts a command, and may just have put the low one back.
+  // The daemon changes its own limit for a moment at each start of a command, and may just have restored the low one.
   for (let turn = 0; turn < 100 && softLimit(pid) !== before; turn++) setSoftLimit(pid, before)
   await recovered(arena)
   return `${limit} with ${open} open`

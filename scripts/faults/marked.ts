@@ -1,4 +1,4 @@
-// The processes of one start of the daemon, found by a mark in their environment: nothing else is ever signalled.
+// Finds the processes of one start of the daemon by a mark in their environment: the run signals no others.
 
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -7,7 +7,7 @@ export interface Marked {
   readonly command: string
 }
 
-/** Those that carry `mark` (NAME=value) and live; `except` is not among them. */
+/** Returns the living processes that carry `mark` (NAME=value), without `except`. */
 export function marked(mark: string, except: number): Marked[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)

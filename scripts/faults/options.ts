@@ -6,9 +6,9 @@ export interface Options {
   readonly minutes: number
   readonly seed: number
   readonly json: boolean
-  /** A history to check again, instead of a run. */
+  /** Path of a history to check again, instead of a run. */
   readonly check: string | undefined
-  /** Where the history is kept; a temporary file that goes unless something was wrong. */
+  /** Path of the history; a temporary file, removed unless a check failed, if absent. */
   readonly history: string | undefined
 }
 

@@ -1,5 +1,5 @@
-// One run: twenty clients at work while the injector does its worst, then quiet, then an orderly end. Everything
-// goes into the history; what it means is the checker's to say.
+// One run: twenty clients at work while the injector causes faults, then quiet, then an orderly end. The history
+// records everything, and the checker judges it.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { COMMAND } from '../../test/support/daemon.ts'
@@ -22,7 +22,7 @@ type Work = (client: Client) => Promise<void>
 const several = (name: string, count: number, work: Work) =>
   Array.from({ length: count }, (_, number) => ({ name: `${name}-${number}`, work }))
 
-/** Twenty with the two watchers. */
+/** Clients of the run: twenty with the two watchers. */
 const CREW = [
   ...several('writer', 5, write),
   ...several('appender', 2, append),
@@ -33,12 +33,12 @@ const CREW = [
   ...several('terminal', 2, useTerminals),
 ]
 
-/** Those whom the gate holds. */
+/** Clients that the gate holds. */
 const FILE_WRITERS = CREW.filter(({ work }) => work === write || work === append).length
 
 /** Runs of up to two minutes stop the daemon for a moment only. */
 const LONGEST_STOP = { short: 3000, long: 30_000, shortMinutes: 2 }
-/** Within which every client has its last answer, commands with a timeout included. */
+/** Time within which every client has its last answer, commands with a timeout included. */
 const SETTLE_MS = 30_000
 
 export interface RunOptions {

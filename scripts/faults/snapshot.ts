@@ -1,4 +1,4 @@
-// Reads from the disk, not through the daemon, what the files hold while no client writes.
+// Reads the content of the files from the disk, not through the daemon, while no client writes.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ export function snapshot(ground: Ground, history: Recorder): void {
   }
 }
 
-/** What stands in the end: the log, and the commands that ran. */
+/** Notes the final content of the log, and the commands that ran. */
 export function remains(ground: Ground, history: Recorder): void {
   const text = (path: string): string => (existsSync(path) ? readFileSync(path, 'latin1') : '')
   history.add({ type: 'log', log: LOG, content: text(join(ground.files, LOG)) })

@@ -1,6 +1,6 @@
-// The daemon under faults: started, killed and started again on the same port and state directory. Each start is
-// an epoch: its commands, terminals and watchers are its own. Between two starts the disk is looked at, for what
-// the dead one left and what the new one has not removed.
+// The daemon under faults: started, killed and started again on the same port and state directory. Each start is an
+// epoch with separate commands, terminals and watchers. Between two starts the runner looks at the disk for remains of
+// the dead daemon, and for those that the new one has not removed.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,14 +13,14 @@ import type { Ground } from './ground.ts'
 import type { Recorder } from './history.ts'
 import { endMarked, marked, type Marked } from './marked.ts'
 
-/** As protocol.md#files-write has it: `.<name>.<16 hexadecimal digits>~`. */
+/** Names of temporary files, as in protocol.md#files-write: `.<name>.<16 hexadecimal digits>~`. */
 const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/
 const STDERR_KEPT = 4000
 /** Longest start: 2 s are promised; a machine that does other work too needs more. */
 const START_MS = 30_000
-/** C-01: from SIGTERM to the end. */
+/** Time from SIGTERM to the end (C-01). */
 const STOP_MS = 15_000
-/** How long what a daemon ends may take to be gone after it. */
+/** Time after the daemon's end until the processes that it ends must be gone. */
 const GONE_MS = 3000
 
 export class Subject implements AsyncDisposable {
@@ -51,7 +51,7 @@ export class Subject implements AsyncDisposable {
     return this.#child?.pid ?? 0
   }
 
-  /** What moves its clock. Every other start goes without: what is proven must hold for the daemon alone. */
+  /** Library and file that move its clock. Every other start has none: the promises must hold for the daemon alone. */
   get clock(): Ground['clock'] {
     return this.#epoch % 2 === 1 ? this.ground.clock : undefined
   }
@@ -126,7 +126,7 @@ export class Subject implements AsyncDisposable {
     }
   }
 
-  /** Ends it by a signal, notes what is left of its commands, and ends those. */
+  /** Ends it by a signal, notes the processes that its commands left, and ends those. */
   async end(by: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#child
     if (child === undefined) return
@@ -160,7 +160,7 @@ export class Subject implements AsyncDisposable {
     return marked(this.#mark, process.pid)
   }
 
-  /** What libfaketime keeps for a process that was killed. */
+  /** Removes the files that libfaketime leaves for killed processes. */
   #cleanSharedMemory(pids: readonly number[]): void {
     if (this.ground.clock === undefined) return
     for (const pid of pids) {
@@ -172,7 +172,7 @@ export class Subject implements AsyncDisposable {
     this.#child?.kill(name)
   }
 
-  /** Temporary files of writes, below the files and in the state directory. */
+  /** Returns temporary files of writes, below the files and in the state directory. */
   temporary(): string[] {
     return [this.ground.files, this.ground.state].flatMap((root) =>
       readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -181,7 +181,7 @@ export class Subject implements AsyncDisposable {
     )
   }
 
-  /** What is in the state directory and is about something in flight. */
+  /** Returns files of the state directory that are about work in progress. */
   inFlight(): string[] {
     return readdirSync(this.ground.state, { recursive: true, encoding: 'utf8' }).filter((path) =>
       /\.journal/.test(path),
@@ -195,8 +195,8 @@ export class Subject implements AsyncDisposable {
 }
 
 /**
- * A port below those that the kernel gives to connecting sockets: a client that connects to a port of that range while
- * no process listens there may be connected to itself.
+ * Returns a port below those that the kernel gives to connecting sockets: a client that connects to a port of that
+ * range while no process listens there may be connected to itself.
  */
 export async function freePort(): Promise<number> {
   for (let port = 20_000 + (process.pid % 10_000); ; port++) {

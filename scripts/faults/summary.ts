@@ -1,4 +1,4 @@
-// What a run comes to: what was asked and what came of it, what was done to the daemon, what was broken.
+// Summary of a run: requests and their outcomes, faults, and broken promises.
 
 import type { Violation } from './checks/violation.ts'
 import { RULES } from './checks/violation.ts'
@@ -17,7 +17,7 @@ export interface Summary {
   readonly clients: number
   readonly operations: Readonly<Record<string, Count>>
   readonly total: Count
-  /** What was looked at, by kind. */
+  /** Numbers of observations, by kind. */
   readonly observations: Readonly<Record<string, number>>
   readonly faults: Readonly<Record<string, number>>
   readonly skipped: readonly string[]
@@ -26,7 +26,7 @@ export interface Summary {
   readonly temporary_files_swept: number
   /** Processes that outlived a kill -9 of the daemon. Without a control group nothing ends them. */
   readonly outlived_kills: number
-  /** Errors in its log, the first of them. */
+  /** First errors in its log. */
   readonly log_errors: readonly string[]
   readonly violations: Readonly<Record<string, number>>
 }
@@ -90,7 +90,7 @@ function counted(names: readonly string[], all: readonly string[] = []): Record<
   return counts
 }
 
-/** Of each rule. */
+/** Violations of each rule that are shown. */
 const SHOWN = 10
 
 export function report(summary: Summary, violations: readonly Violation[]): string {

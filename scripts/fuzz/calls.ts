@@ -1,6 +1,6 @@
-// Calls of operations with inputs between right and absurd, made from the catalogue. What could do harm is kept
-// in bounds by construction: what changes something is told a path in the fuzzer's folder, what walks is told to
-// walk that, and all that is ever started is `true`. Each call names the fields that must stay as they are.
+// Calls of operations with inputs between right and absurd, made from the catalogue. Harm is kept in bounds by
+// construction: a call that changes something gets a path in the fuzzer's folder, a walk walks that folder, and the
+// only program ever started is `true`. Each call names the fields that must stay unchanged.
 
 import { catalog } from '../../src/catalog.ts'
 import type { Operation, Route } from '../../src/operation.ts'
@@ -15,7 +15,7 @@ export interface Call {
   readonly fixed: readonly string[]
 }
 
-/** Fields that name a place, and the operations for which it must be one of ours. */
+/** Fields that name a place, and the operations for which it must be in our folder. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
   file_write: ['path'],
   file_mkdir: ['path'],
@@ -33,7 +33,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   watcher_create: ['path'],
 }
 
-/** Operations that start a process or a thread, which costs a hundred times what the others do. */
+/** Operations that start a process or a thread, which costs a hundred times as much as the others. */
 const DEAR: Readonly<Record<string, number>> = {
   exec_run: 0.3,
   terminal_create: 0.05,
@@ -41,15 +41,15 @@ const DEAR: Readonly<Record<string, number>> = {
   search_content: 0.15,
   transfer_download: 0.05,
   transfer_upload: 0.1,
-  // It takes nothing, and reads a table that is as long as the connections are many which the fuzzer leaves.
+  // Weight 0: it takes no input, and reads a table that is as long as the fuzzer leaves connections.
   port_list: 0,
   metrics: 0.2,
 }
 
-/** The other names of `command`; they would win over it, or be taken for it. */
+/** Other names of `command`; they would win over it, or be taken for it. */
 const COMMAND_NAMES = ['cmd', 'shell']
 
-/** Values of fields that mean time: as short as they can be, or nonsense. */
+/** Values of fields that mean time: as short as possible, or nonsense. */
 const SECONDS: Readonly<Record<string, readonly unknown[]>> = {
   wait_seconds: [0, 0.05, '0.01', -1, 'soon'],
   timeout: [1, '1', 0, -5, 'never'],
@@ -60,7 +60,7 @@ const SECONDS: Readonly<Record<string, readonly unknown[]>> = {
 const OPERATIONS = catalog.map((op) => [DEAR[op.name] ?? 1, op] as const)
 
 export interface Ground {
-  /** The folder in which anything may be changed; it ends without a slash. */
+  /** Folder in which anything may be changed; it ends without a slash. */
   readonly ground: string
 }
 
@@ -118,7 +118,7 @@ interface PlainSchema {
   readonly enum?: readonly unknown[]
 }
 
-/** As the body of a request, and what of it is kept. */
+/** Returns the call as the body of a request, and the parts that are kept. */
 export function asJson(call: Call): { text: string; kept: string[] } {
   const kept = call.fixed.map((name) => {
     const field = `${JSON.stringify(name)}:${JSON.stringify(call.fields[name])}`
@@ -127,7 +127,7 @@ export function asJson(call: Call): { text: string; kept: string[] } {
   return { text: JSON.stringify(call.fields), kept }
 }
 
-/** As a query, and what of it is kept. */
+/** Returns the call as a query, and the parts that are kept. */
 export function asQuery(call: Call): { text: string; kept: string[] } {
   const pairs = Object.entries(call.fields).flatMap(([key, value]): [string, string][] =>
     (Array.isArray(value) ? value : [value]).map((one) => [
@@ -138,7 +138,7 @@ export function asQuery(call: Call): { text: string; kept: string[] } {
   const kept = call.fixed.map((name) => {
     const value = call.fields[name]
     const text = encodeURIComponent(String(Array.isArray(value) ? value[0] : value).toWellFormed())
-    // With what stands before it: another key's text would be its end otherwise.
+    // Kept with the characters before it: otherwise another key's text could be its end.
     return `&${name}=${name === 'command' ? text : text.slice(0, text.lastIndexOf('%2F') + 3)}`
   })
   return { text: pairs.map(([key, value]) => `&${key}=${encodeURIComponent(value)}`).join(''), kept }

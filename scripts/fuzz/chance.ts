@@ -1,11 +1,11 @@
-// The randomness of one case: made from the seed, the fuzzer's name and the case's number alone, so that each
-// case can be made again without those before it (`--at`).
+// The randomness of one case, made from the seed, the fuzzer's name and the case's number alone, so that each case can
+// be repeated without those before it (`--at`).
 
 import { seeded, type Random } from '../../test/support/random.ts'
 
 export type { Random }
 
-/** FNV-1a's prime and offset (32 bits), to mix what the case is named by. */
+/** Prime and offset of FNV-1a (32 bits), to mix the case's names. */
 const PRIME = 0x01000193
 const OFFSET = 0x811c9dc5
 

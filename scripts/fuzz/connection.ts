@@ -1,32 +1,32 @@
-// One connection to the daemon, kept as long as it is answered on: sends a case and says what came back. Whole
-// requests are read answer by answer, as HTTP/1.1 has it; after anything else the sending half is closed and
-// all that comes is taken.
+// One connection to the daemon, kept as long as the daemon answers on it: sends a case and returns the answer. Whole
+// requests are read answer by answer, as HTTP/1.1 has it; after other bytes it closes the sending half and takes
+// everything that comes.
 
 import { connect, type Socket } from 'node:net'
 import type { HttpCase } from './request.ts'
 
 export interface Answer {
-  /** Empty where the connection ended without one. */
+  /** Statuses of the answers; empty if the connection ended without one. */
   readonly statuses: readonly number[]
-  /** Head and body, as far as KEPT_BYTES. */
+  /** Head and body, up to KEPT_BYTES. */
   readonly text: string
-  /** From the last byte sent to the answer's last byte. */
+  /** Milliseconds from the last byte sent to the answer's last byte. */
   readonly ms: number
-  /** Nothing came and nothing ended for LIMIT_MS. */
+  /** True if nothing came and nothing ended for LIMIT_MS. */
   readonly hung: boolean
 }
 
 const KEPT_BYTES = 64 * 1024
-/** A case is given up then. */
+/** Milliseconds after which a case is given up. */
 const LIMIT_MS = 20_000
-/** An event stream that has begun is an answer; its end is not waited for. */
+/** Milliseconds of an event stream: once begun it is an answer; its end is not waited for. */
 const STREAM_MS = 100
 
 const STATUS = /^HTTP\/1\.1 (\d{3})/gm
 
 export class Connection {
   readonly #port: number
-  /** Each lane has an address of its own: ports and refusals are counted by address. */
+  /** Address of this lane alone: ports and refusals are counted by address. */
   readonly #address: string
   #socket: Socket | undefined
 
@@ -90,7 +90,7 @@ function staysOpen(text: string): boolean {
   return !/\r\nconnection: close\r\n/i.test(text)
 }
 
-/** Whether one whole answer is there. */
+/** True if one whole answer is there. */
 function isComplete(bytes: Buffer, head: boolean): boolean {
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) return false
@@ -103,7 +103,7 @@ function isComplete(bytes: Buffer, head: boolean): boolean {
   return /\r\ntransfer-encoding: chunked\r\n/i.test(headers) && hasLastChunk(bytes, end + 4)
 }
 
-/** Whether the chunks that begin at `at` have come to their end, trailers included. */
+/** True if the chunks that begin at `at` have come to their end, trailers included. */
 function hasLastChunk(bytes: Buffer, at: number): boolean {
   for (;;) {
     const line = bytes.indexOf('\r\n', at)

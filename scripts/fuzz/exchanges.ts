@@ -1,5 +1,5 @@
-// Runs the cases of a fuzzer that speaks HTTP: several lanes, each with a connection, take the next number as
-// they come free. A case fails where its answer is a failure of ours, takes too long, or is none.
+// Runs the cases of a fuzzer that speaks HTTP: several lanes, each with a connection, take the next number when they
+// are free. A case fails if its answer is a failure of ours, takes too long, or is missing.
 
 import { chanceOf, type Random } from './chance.ts'
 import { Connection, type Answer } from './connection.ts'
@@ -19,7 +19,7 @@ export interface Stage {
   readonly subject: Subject
   readonly tally: Tally
   readonly application: number
-  /** Hears how many cases are done. */
+  /** Called with the number of cases that are done. */
   readonly done: (this: void, cases: number) => void
 }
 
@@ -28,9 +28,9 @@ export interface HttpFuzzer {
   readonly make: (random: Random, place: Place) => HttpCase
 }
 
-/** The ground is emptied whenever so many cases are done: what they leave would make each listing longer. */
+/** Cases after which the ground is emptied: their files would make each listing longer. */
 const SWEEP = 2_000
-/** A daemon that has ended answers nothing; so many cases without an answer and it is looked after. */
+/** Cases without an answer after which the fuzzer checks if the daemon has ended. */
 const GIVE_UP_FAILURES = 50
 
 export async function runExchanges(fuzzer: HttpFuzzer, plan: Plan, stage: Stage): Promise<void> {
@@ -55,10 +55,10 @@ export async function runExchanges(fuzzer: HttpFuzzer, plan: Plan, stage: Stage)
   await swept
 }
 
-/** The only reasons for 500 (protocol.md#exec): a command that cannot be started. */
+/** Only reasons for 500 (protocol.md#exec): a command that cannot be started. */
 const STARTS = /"code":"(command_not_found|not_executable|spawn_failed)"/
 
-/** True where it was slow and is to be tried again. */
+/** Returns true if the case was slow and must be tried again. */
 function judge(tally: Tally, index: number, one: HttpCase, { statuses, text, ms, hung }: Answer): boolean {
   if (one.authenticated) tally.authenticated++
   const [first] = statuses

@@ -1,5 +1,5 @@
-// Frames of a WebSocket client, byte by byte: our own channel frames with absurd contents, and frames that break
-// the protocol. What breaks it ends the connection, so such a frame is the last that is sent on one.
+// Frames of a WebSocket client, byte by byte: our own channel frames with absurd contents, and frames that break the
+// protocol. A frame that breaks it ends the connection, so it is the last one of a connection.
 
 import { weighted, type Random } from './chance.ts'
 import { anyValue, mutated, WORDS } from './mutation.ts'
@@ -7,18 +7,18 @@ import { FIRST_IDS } from './terminals.ts'
 
 export interface FrameCase {
   readonly bytes: Buffer
-  /** Nothing can be sent behind it: the connection is closed by one side or the other. */
+  /** True if no frame can follow: the daemon or the client closes the connection. */
   readonly last: boolean
 }
 
 interface Frame {
   readonly fin?: boolean
-  /** The three reserved bits. */
+  /** Value of the three reserved bits. */
   readonly reserved?: number
   readonly opcode: number
   readonly masked?: boolean
   readonly payload: Buffer
-  /** Announced instead of the payload's. */
+  /** Length that the head announces instead of the payload's. */
   readonly length?: bigint
 }
 
@@ -29,7 +29,7 @@ const CLOSE = 8
 const PING = 9
 const PONG = 10
 
-/** Any mask does; this one is as good as another. */
+/** Mask of every frame; its value does not matter. */
 const MASK = Buffer.from([0x37, 0xfa, 0x21, 0x3d])
 
 export function frameOf({ fin = true, reserved = 0, opcode, masked = true, payload, length }: Frame): Buffer {
@@ -46,7 +46,7 @@ export function frameOf({ fin = true, reserved = 0, opcode, masked = true, paylo
 
 export const pingOf = (payload: string): Buffer => frameOf({ opcode: PING, payload: Buffer.from(payload) })
 
-/** `ids` are those of the terminals that are there; nothing that is drawn depends on them. */
+/** Makes a case. `ids` are those of existing terminals; no random decision depends on them. */
 export function frameCase(random: Random, ids: readonly number[]): FrameCase {
   const make = weighted<(random: Random, ids: readonly number[]) => FrameCase>(random, [
     [26, command],
@@ -60,7 +60,7 @@ export function frameCase(random: Random, ids: readonly number[]): FrameCase {
   return make(random, ids)
 }
 
-/** A terminal's id: mostly one that is there. */
+/** Returns a terminal's id: mostly an existing one. */
 function someId(random: Random, ids: readonly number[]): number {
   const other = random.below(256)
   const place = random.below(FIRST_IDS.length)
@@ -87,14 +87,14 @@ function command(random: Random, ids: readonly number[]): FrameCase {
   return { bytes: frameOf({ opcode: TEXT, payload: commandText(random, ids) }), last: false }
 }
 
-/** Valid UTF-8, or the protocol would be broken already. */
+/** Returns valid UTF-8; other bytes would break the protocol. */
 function anyText(random: Random, ids: readonly number[]): FrameCase {
   const text = mutated(random, commandText(random, ids)).toString('utf8')
   const payload = Buffer.from(random.next() < 0.02 ? text.repeat(300) : text)
   return { bytes: frameOf({ opcode: TEXT, payload }), last: false }
 }
 
-/** What the terminals run is `cat`: it takes anything. */
+/** Returns input for a terminal, which runs `cat`: it takes anything. */
 function input(random: Random, ids: readonly number[]): FrameCase {
   const text = Buffer.from(random.pick(WORDS) + String(random.below(1000)))
   const payload = Buffer.concat([Buffer.from([someId(random, ids)]), mutated(random, text)])
@@ -104,7 +104,7 @@ function input(random: Random, ids: readonly number[]): FrameCase {
   }
 }
 
-/** One message in several frames, a ping between them. */
+/** Returns one message in several frames, a ping between them. */
 function fragments(random: Random, ids: readonly number[]): FrameCase {
   const payload =
     random.next() < 0.5
@@ -149,7 +149,7 @@ function broken(random: Random, ids: readonly number[]): FrameCase {
   return { bytes: Buffer.concat([...twice, frameOf(frame)]), last: true }
 }
 
-/** A right frame with wrong bytes in it, its head included. */
+/** Returns a right frame with wrong bytes in it, its head included. */
 function anyBytes(random: Random, ids: readonly number[]): FrameCase {
   return { bytes: mutated(random, command(random, ids).bytes), last: true }
 }

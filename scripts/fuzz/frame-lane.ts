@@ -1,5 +1,5 @@
-// A WebSocket client as bytes on a connection: the handshake, what it is sent read frame by frame, and a ping
-// behind what it sends, so that it knows when that was taken.
+// A WebSocket client as bytes on a connection: it sends the handshake, reads the daemon's frames one by one, and sends
+// a ping behind its frames, so that the pong tells when they were taken.
 
 import { connect, type Socket } from 'node:net'
 import { TOKEN } from '../../test/support/daemon.ts'
@@ -11,9 +11,9 @@ const HEAD_BYTES = 16 * 1024
 export interface Heard {
   /** Codes of error frames, in order. */
   readonly errors: readonly string[]
-  /** Terminals' output, watchers' changes and all else. */
+  /** Number of other frames: terminals' output, watchers' changes and all else. */
   readonly others: number
-  /** Close code, `cut` where the connection ended without one, undefined where it goes on. */
+  /** Close code, `cut` if the connection ended without one, undefined while it goes on. */
   readonly closed: string | undefined
   readonly ms: number
   readonly hung: boolean
@@ -50,7 +50,7 @@ export class FrameLane {
       })
   }
 
-  /** Resolves once the handshake is answered: true where frames can be sent. */
+  /** Resolves once the handshake is answered: true if frames can be sent. */
   async opened(): Promise<boolean> {
     await this.#until(() => this.status !== 0)
     return this.status === 101
@@ -79,7 +79,7 @@ export class FrameLane {
     this.#socket.destroy()
   }
 
-  /** False where it took too long; the end of the connection counts as an answer. */
+  /** Resolves with false after too long a wait; the end of the connection counts as an answer. */
   async #until(condition: () => boolean): Promise<boolean> {
     const deadline = performance.now() + LIMIT_MS
     while (!condition() && this.#closed !== 'cut' && !this.#socket.destroyed) {
@@ -108,7 +108,7 @@ export class FrameLane {
     this.#bytes = this.#bytes.subarray(end + 4)
   }
 
-  /** Takes one frame off the front; false where none is whole. */
+  /** Takes one frame off the front; false if none is whole. */
   #frame(): boolean {
     const short = (this.#bytes[1] ?? 0) & 0x7f
     const head = short === 127 ? 10 : short === 126 ? 4 : 2

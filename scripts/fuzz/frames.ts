@@ -10,13 +10,13 @@ import { openTerminals, type Terminals } from './terminals.ts'
 
 export const FRAMES = 'frames'
 
-/** At most so many frames before their answers are awaited. */
+/** Frames at most before their answers are awaited. */
 const BATCH = 16
-/** Fewer than the errors a minute that end a socket (protocol.md#frames). */
+/** Frames of one connection: fewer than the errors a minute that end a socket (protocol.md#frames). */
 const FRAMES_OF_ONE = 90
 const GIVE_UP_FAILURES = 50
 
-/** Numbers of the cases that are still to be run, given out one by one. */
+/** Returns the numbers of the cases that remain, one by one. */
 type Take = () => number | undefined
 
 export async function runFrames(plan: Plan, stage: Stage): Promise<void> {
@@ -46,7 +46,7 @@ interface Supply {
   readonly terminals: Pick<Terminals, 'ids'>
 }
 
-/** Sends batch after batch, until one ends the connection or it has had its share. */
+/** Sends batch after batch, until one ends the connection or the connection has had its share. */
 async function talk(client: FrameLane, supply: Supply, { tally, done }: Stage): Promise<void> {
   let index: number | undefined = supply.first
   for (let sent = 0; index !== undefined;) {
@@ -56,7 +56,7 @@ async function talk(client: FrameLane, supply: Supply, { tally, done }: Stage): 
     const heard = await client.send(bytes, last)
     judge(tally, batch.indexes, heard)
     if (!heard.hung && tally.took(index, heard.ms)) {
-      await tally.again(index, () => sentAgain(bytes, last, client.port)) // by a client of its own
+      await tally.again(index, () => sentAgain(bytes, last, client.port)) // by another client
     }
     done((tally.cases += batch.indexes.length))
     sent += batch.indexes.length
@@ -100,7 +100,7 @@ function judge(tally: Tally, batch: readonly number[], { errors, closed, hung }:
   if (hung) tally.fail(first, `${batch.length} frames were not answered`)
 }
 
-/** The codes that are free to be used come back as they were sent: one name for all but those of ours. */
+/** Returns one name for all codes but ours: the daemon echoes codes that are free for use. */
 function nameOf(code: string): string {
   return /^[34]\d{3}$/.test(code) && code !== '4000' ? '3000 to 4999' : code
 }

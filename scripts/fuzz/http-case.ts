@@ -1,12 +1,12 @@
-// HTTP requests as bytes: right ones for every route, the same with other headers, with any bytes changed, cut
-// off, several in one write, upgrades, and forms of request target that no client sends.
+// HTTP requests as bytes: right ones for every route, the same with other headers, with any bytes changed, cut off,
+// several in one write, upgrades, and request targets that no client sends.
 
 import { asJson, asQuery, someCall } from './calls.ts'
 import { weighted, type Random } from './chance.ts'
 import { anyValue, mutated, WORDS } from './mutation.ts'
 import { credential, isAuthenticated, requestOf, type HttpCase, type Parts, type Place, whole } from './request.ts'
 
-/** Headers that have made servers and proxies disagree, or that mean something here (H-03, H-04). */
+/** Headers about which servers and proxies have disagreed, or that mean something here (H-03, H-04). */
 const HEADERS: readonly string[] = [
   'Transfer-Encoding: chunked',
   'Transfer-Encoding: chunked, identity',
@@ -73,7 +73,7 @@ interface Request extends Parts {
   readonly kept: readonly string[]
 }
 
-/** A request that could be one of a client's. */
+/** Returns a request that a client could send. */
 function request(random: Random, place: Place): Request {
   const call = someCall(random, place)
   const path = call.route.path.replace(/:\w+/, String(random.below(20)))
@@ -99,7 +99,7 @@ function framed(random: Random, place: Place): HttpCase {
   return whole({ ...parts, body })
 }
 
-/** Whether such a request has an end, and one end only, is for the server to say. */
+/** Returns bytes of which the server must decide if they have an end, and only one. */
 function loose(random: Random, bytes: Buffer, kept: readonly string[]): HttpCase {
   const result = random.next() < 0.02 ? Buffer.concat([bytes, Buffer.from(random.pick(WORDS))]) : bytes
   const harmless = kept.every((one) => result.includes(one))
@@ -116,7 +116,7 @@ function anyBytes(random: Random, place: Place): HttpCase {
   const { kept, ...parts } = request(random, place)
   const bytes = requestOf(parts)
   const end = bytes.indexOf('\r\n\r\n')
-  // Mostly with the credential as it is, or nothing behind it would be reached.
+  // Mostly with the unchanged credential, or no code behind it would be reached.
   const also = random.next() < 0.8 ? [...parts.headers, `${parts.method} `] : []
   if (random.next() < 0.5) return loose(random, mutated(random, bytes, [...kept, ...also]), kept)
   const head = mutated(random, bytes.subarray(0, end), [
@@ -166,7 +166,7 @@ function oddTarget(random: Random): HttpCase {
   return loose(random, bytes, [])
 }
 
-/** Only to the application of ours: the request line stays whole, or another's port could be reached. */
+/** Requests to our own application only: the request line stays whole, or another port could be reached. */
 function proxied(random: Random, { application }: Place): HttpCase {
   const method = random.pick(['GET', 'POST', 'PUT', 'DELETE'])
   const line = `${method} /proxy/${application}/${random.pick(['', 'a?b=c', 'stream'])} HTTP/1.1\r\n`

@@ -1,6 +1,5 @@
-// What is done to bytes and to single values. Pure. What a case names as kept is in it after any mutation, byte
-// for byte: that is how a mutated request goes on changing nothing outside the fuzzer's folder and starting
-// nothing but `true`.
+// Mutations of bytes and of single values. Pure. The parts that a case names as kept survive any mutation, byte for
+// byte: so a mutated request changes nothing outside the fuzzer's folder and starts only `true`.
 
 import type { Random } from './chance.ts'
 
@@ -79,10 +78,10 @@ const cut: Step = (random, bytes) => bytes.subarray(0, random.below(bytes.length
 
 const STEPS: readonly Step[] = [change, change, flip, insert, insert, remove, repeat, cut]
 
-/** Tries before the bytes stay as they are. */
+/** Tries before the bytes stay unchanged. */
 const TRIES = 4
 
-/** One to three things done to the bytes; all of `kept` is still there. */
+/** Returns the bytes after one to three mutations; all of `kept` is still there. */
 export function mutated(random: Random, bytes: Buffer, kept: readonly string[] = []): Buffer {
   if (bytes.length === 0) return bytes
   for (let attempt = 0; attempt < TRIES; attempt++) {
@@ -93,7 +92,7 @@ export function mutated(random: Random, bytes: Buffer, kept: readonly string[] =
   return bytes
 }
 
-/** Any value of JSON, small. */
+/** Returns any value of JSON, small. */
 export function anyValue(random: Random, depth = 0): unknown {
   const simple: unknown[] = [
     random.pick(WORDS),

@@ -18,7 +18,7 @@ export function queryCase(random: Random, place: Place): HttpCase {
   return whole({ method, target, headers: credential(random), body: Buffer.alloc(0) })
 }
 
-/** What a request line cannot hold is encoded, so that the query is read and not only refused. */
+/** Encodes characters that a request line cannot hold, so that the query is read and not only refused. */
 function fit(text: string): string {
   return text
     .replaceAll(/[^\x21-\x7e]|#/g, (one) => `%${one.charCodeAt(0).toString(16).padStart(2, '0')}`)

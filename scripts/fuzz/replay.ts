@@ -1,4 +1,4 @@
-// Runs one case alone on a fresh daemon, and shows what is sent and answered.
+// Runs one case alone on a fresh daemon, and shows the request and the answer.
 
 import { chanceOf } from './chance.ts'
 import { frameCase } from './frame-case.ts'

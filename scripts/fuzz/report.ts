@@ -1,4 +1,4 @@
-// What a run says: for a reader, and as JSON.
+// Prints the result of a run: for a reader, and as JSON.
 
 import { HANG_MS, NOISE_MIB, PEAK_MIB, SLOPE_MIB, type Memory, type Outcome, type Tally } from './tally.ts'
 

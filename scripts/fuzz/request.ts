@@ -1,4 +1,4 @@
-// Requests as bytes: the head from its parts, and what a case of the fuzzers that speak HTTP is.
+// Requests as bytes: makes the head from its parts, and defines a case of the fuzzers that speak HTTP.
 
 import { TOKEN } from '../../test/support/daemon.ts'
 import type { Random } from './chance.ts'
@@ -7,20 +7,20 @@ import type { Random } from './chance.ts'
 export interface HttpCase {
   readonly bytes: Buffer
   /**
-   * Answers that must come, where the bytes are whole requests; undefined where they may be anything: then the
-   * sending half is closed behind them, and all that comes until the other half closes is the answer.
+   * Number of answers that must come to whole requests; undefined for arbitrary bytes: then the client closes its
+   * sending half behind them, and everything until the daemon closes is the answer.
    */
   readonly answers: number | undefined
-  /** Its answers have no body. */
+  /** True if its answers have no body. */
   readonly head: boolean
   readonly authenticated: boolean
 }
 
-/** What a fuzzer makes its cases for. */
+/** Place for which a fuzzer makes its cases. */
 export interface Place {
-  /** The folder in which anything may be changed. */
+  /** Folder in which anything may be changed. */
   readonly ground: string
-  /** A port of 127.0.0.1 at which an application of ours answers, for the proxy. */
+  /** Port of 127.0.0.1 at which an application of ours answers, for the proxy. */
   readonly application: number
 }
 
@@ -33,7 +33,7 @@ export interface Parts {
 
 export const AUTHORIZATION = `Authorization: Bearer ${TOKEN}`
 
-/** Eight of ten with the token; the others with none, a wrong one or a broken header. */
+/** Returns the token in eight of ten cases; in the others none, a wrong one or a broken header. */
 export function credential(random: Random): readonly string[] {
   if (random.next() < 0.8) return [AUTHORIZATION]
   return random.pick([[], [], [`Authorization: Bearer ${TOKEN}x`], ['Authorization: Basic eDp5'], ['Authorization: ']])
@@ -49,7 +49,7 @@ export function requestOf({ method, target, headers, body }: Parts): Buffer {
   return Buffer.concat([Buffer.from(`${head}\r\n\r\n`, 'latin1'), body])
 }
 
-/** A whole request that is answered once. */
+/** Returns a whole request that is answered once. */
 export function whole(parts: Parts): HttpCase {
   const bytes = requestOf(parts)
   return { bytes, answers: 1, head: parts.method === 'HEAD', authenticated: isAuthenticated(bytes) }

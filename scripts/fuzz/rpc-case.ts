@@ -30,7 +30,7 @@ const MODERN = '2026-07-28'
 type Dialect = 'bare' | 'legacy' | 'modern'
 
 interface Message {
-  /** The members of the message but `params`, which is text, since part of it is kept. */
+  /** Members of the message without `params`, which is text, since part of it is kept. */
   readonly method: string
   readonly name: string | undefined
   readonly params: string
@@ -74,7 +74,7 @@ function otherMethod(random: Random, dialect: Dialect): Message {
   return { method, name, params: `${text.slice(0, -1)}${text === '{}' ? more.slice(1) : more}}`, kept: [] }
 }
 
-/** `,"_meta":…` of the dialect, right or nearly. */
+/** Returns `,"_meta":…` of the dialect, right or nearly. */
 function envelope(random: Random, dialect: Dialect): string {
   const token = random.next() < 0.2 ? { progressToken: anyValue(random) } : {}
   const modern = {

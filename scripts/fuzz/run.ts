@@ -30,19 +30,19 @@ export interface Order {
   readonly count: number
 }
 
-/** Share of the cases that come before the slope of memory is judged. */
+/** Share of the cases before the slope of memory is judged. */
 const WARM_UP = 0.5
 /**
- * Fewer cases say nothing about a slope, and the highest alone is judged. HTTP takes the longest to settle: V8's heap
- * and glibc's go up to some 160 MiB within 75,000 to 150,000 requests, the later the busier the machine; of the 250,000
- * after that each part has the same lowest.
+ * Cases of the least run whose slope is judged; of shorter ones only the peak is. HTTP takes the longest to settle:
+ * V8's heap and glibc's go up to some 160 MiB within 75,000 to 150,000 requests, the later the busier the machine; of
+ * the 250,000 after that each part has the same lowest.
  */
 const LEAST_FOR_SLOPE = 300_000
 
-/** For two cores: the daemon has one of them. */
+/** Lanes of each fuzzer, for two cores: the daemon has one of them. */
 const LANES = { http: 12, frames: 8, upload: 3 }
 
-/** The outcomes of one fuzzer: two where some of its cases go another way. */
+/** Returns the outcomes of one fuzzer: two if some of its cases go another way. */
 export async function runFuzzer(name: FuzzerName, order: Order, sandbox: Sandbox): Promise<Outcome[]> {
   if (name === TAR) {
     const uploaded = { ...order, count: Math.max(1, Math.round(order.count * UPLOAD_SHARE)) }
@@ -97,7 +97,7 @@ async function timed(name: string, order: Order, work: (tally: Tally) => Promise
   return { name, tally, seconds, watched, memory, problems }
 }
 
-/** What the daemon itself has to say. */
+/** Notes the daemon's own signs of trouble. */
 function inspect(subject: Subject, tally: Tally, index: number): void {
   if (!subject.alive) tally.fail(index, `the daemon has ended: ${subject.log().slice(-2000)}`)
   const [first, ...others] = subject
@@ -107,7 +107,7 @@ function inspect(subject: Subject, tally: Tally, index: number): void {
   if (first !== undefined) tally.fail(index, `the daemon logged ${1 + others.length} errors: ${first.slice(0, 2000)}`)
 }
 
-/** What the proxy leads to. */
+/** Opens the application that the proxy leads to. */
 async function openApplication(): Promise<{ readonly port: number } & AsyncDisposable> {
   const server = createServer((request, response) => {
     request.on('error', () => undefined).resume()

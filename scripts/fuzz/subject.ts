@@ -12,18 +12,18 @@ import { COMMAND, TOKEN } from '../../test/support/daemon.ts'
 export const NOBODY = 65534
 
 export const isRoot = process.geteuid?.() === 0
-/** For starting processes. */
+/** Options for starting processes. */
 export const UNPRIVILEGED = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
 
 const READY_MS = 20_000
 const STOP_MS = 15_000
 
-/** Everything of a run, removed at its end. */
+/** Files and processes of a run, removed at its end. */
 export interface Sandbox extends AsyncDisposable {
   readonly directory: string
-  /** Where anything may be changed. */
+  /** Folder in which requests may change everything. */
   readonly ground: string
-  /** Starts it anew each time: an executable is copied, for its folder may be closed to others. */
+  /** Command that starts it: an executable is copied, for its folder may be closed to others. */
   readonly command: readonly string[]
   /** Empties the ground, as the user who filled it. */
   sweep(): Promise<void>
@@ -69,11 +69,11 @@ export interface Subject extends AsyncDisposable {
   readonly sandbox: Sandbox
   /** False once it has ended. */
   readonly alive: boolean
-  /** Everything it wrote to stderr, up to LOG_BYTES. */
+  /** Returns its output on stderr, up to LOG_BYTES. */
   log(): string
 }
 
-/** Errors alone are logged, so this much is far too much. */
+/** Most bytes of the log; only errors are logged, so a right run never comes near. */
 const LOG_BYTES = 4 * 1024 * 1024
 
 const CONFIG = {

@@ -1,13 +1,13 @@
-// What came of a run: answers by kind, how many were authenticated, the slowest, and what went wrong, each with
-// the number under which it can be replayed. And the verdict over it.
+// Result of a run: answers by kind, authenticated ones, the slowest, and failures, each with the number under which it
+// can be replayed; and the verdict over it.
 
 import type { Sample, Watched } from './watchdog.ts'
 
-/** Nothing may hang for longer. */
+/** Longest time of a case, in ms. */
 export const HANG_MS = 1_000
-/** How often a slow case is tried again. */
+/** Number of times that a slow case is tried again. */
 const TRIES = 3
-/** Failures that are kept; the others are counted. */
+/** Failures that are kept; further ones are counted. */
 const KEPT = 20
 /** MiB that anonymous memory may grow in 100,000 cases. */
 export const SLOPE_MIB = 1
@@ -17,8 +17,8 @@ export const SLOPE_MIB = 1
  */
 export const NOISE_MIB = 10
 /**
- * MiB of anonymous memory that are never reached: what V8 takes under such load (172), and half of it again. Of
- * 100,000 cases each would have to lose 900 bytes for it.
+ * MiB of anonymous memory that the daemon never reaches: V8's use under such load (172), and half of it again. Each of
+ * 100,000 cases would have to lose 900 bytes for it.
  */
 export const PEAK_MIB = 256
 
@@ -28,7 +28,7 @@ export class Tally {
   authenticated = 0
   cases = 0
   failed = 0
-  /** Cases above HANG_MS at first. */
+  /** Cases above HANG_MS at the first try. */
   slow = 0
   slowest = { ms: 0, index: -1 }
 
@@ -37,8 +37,8 @@ export class Tally {
   }
 
   /**
-   * True where that was too long, which is no failure yet: on a machine that is busy with something else it happens to
-   * any case. It is one where it happens each time that the case is tried again.
+   * Returns true if that was too long, which is no failure yet: on a busy machine it happens to any case. It is one if
+   * it happens at each further try of the case.
    */
   took(index: number, ms: number): boolean {
     if (ms > this.slowest.ms) this.slowest = { ms, index }
@@ -46,7 +46,7 @@ export class Tally {
     return ms > HANG_MS
   }
 
-  /** `retry` resolves to the milliseconds that the case takes now. */
+  /** Tries a case again; `retry` resolves with the milliseconds that it takes now. */
   async again(index: number, retry: () => Promise<number>): Promise<void> {
     let least = Infinity
     for (let attempt = 0; attempt < TRIES && least > HANG_MS; attempt++) least = Math.min(least, await retry())
@@ -65,24 +65,24 @@ export interface Outcome {
   readonly tally: Tally
   readonly seconds: number
   readonly watched: Watched
-  /** Sentences of what must not be; empty where all holds. */
+  /** Sentences about broken rules; empty if all hold. */
   readonly problems: readonly string[]
   readonly memory: Memory
 }
 
 export interface Memory {
-  /** The lowest of each part after the warm-up, in MiB. */
+  /** Lowest memory of each part after the warm-up, in MiB. */
   readonly lowest: readonly number[]
-  /** The highest of all. */
+  /** Highest memory of all, in MiB. */
   readonly peak: number
-  /** MiB in 100,000 cases. */
+  /** Growth in MiB for 100,000 cases. */
   readonly slope: number
 }
 
-/** Parts into which the run behind its warm-up is divided; the lowest of each is what collecting cannot free. */
+/** Parts of the run behind its warm-up; the lowest value of each is memory that collecting cannot free. */
 const PARTS = 10
 
-/** Least squares over the lowest of each part: between two collections memory goes up and down by more. */
+/** Returns the least squares over the lowest of each part: between two collections memory goes up and down by more. */
 export function memoryOf(samples: readonly Sample[], cases: number, warmUp: number): Memory {
   const after = samples.filter((one) => one.cases >= warmUp)
   const lowest = Array.from({ length: PARTS }, (_, part) => {

@@ -1,6 +1,6 @@
-// Archives with mutated headers: members of every kind, with fields that are absurd but sums that are right, so
-// that what reads them gets beyond the sum; PAX records and long names of any form; cut, repeated and swapped
-// blocks; some compressed, of those some damaged. Absolute names lead to a folder that is watched.
+// Archives with mutated headers: members of every kind, with absurd fields but right sums, so that the unpacker gets
+// beyond the sum; PAX records and long names of any form; cut, repeated and swapped blocks; some compressed, of those
+// some damaged. Absolute names lead to a folder that is watched.
 
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { END, gnuLong, header, member, pax, padded, summed, type RawHeader } from '../../test/support/tar-writer.ts'
@@ -14,7 +14,7 @@ export interface TarCase {
   readonly compressed: boolean
 }
 
-/** Fields of a header: where they begin, and how long they are. */
+/** Fields of a header: offset and length. */
 const FIELDS: readonly (readonly [at: number, length: number])[] = [
   [0, 100],
   [100, 8],
@@ -62,7 +62,7 @@ export function tarCase(random: Random, outside: string): TarCase {
   return { bytes: random.next() < 0.5 ? mutated(random, packed) : packed, compressed: true }
 }
 
-/** No name of the one is above or below one of the other, so that most members find their place. */
+/** Names of files; none is above or below one of a directory, so that most members find their place. */
 const FILES = ['a', 'b', 'd/a', 'd/f/a', 'h/b', './a', 'é', 'n'.repeat(100), '.gitignore', 'a~']
 const DIRECTORIES = ['d', 'd/', 'd/f', 'h/', './h']
 const ODD_NAMES = ['n'.repeat(101)].concat([
@@ -87,7 +87,7 @@ function nameIn(random: Random, outside: string, usual: readonly string[] = FILE
 }
 
 const TYPES = ['0', '0', '0', '0', '7', '\0', '5', '5', '1', '2', '2']
-/** Devices, FIFOs, what other programs have invented, and headers about members where a member belongs. */
+/** Types of devices, FIFOs, inventions of other programs, and headers about members in the place of a member. */
 const ODD_TYPES = ['3', '4', '6', 'S', 'V', 'x', 'g', 'L', 'K', 'N', 'D', 'M', 'Z']
 
 function someMember(random: Random, outside: string): Buffer[] {
@@ -108,7 +108,7 @@ function someMember(random: Random, outside: string): Buffer[] {
   return [...about(random, outside), member(raw)]
 }
 
-/** Headers about the next member. */
+/** Returns headers about the next member. */
 function about(random: Random, outside: string): Buffer[] {
   if (random.next() < 0.8) return []
   const value = (): string =>
@@ -135,14 +135,14 @@ function about(random: Random, outside: string): Buffer[] {
   return Array.from({ length: random.next() < 0.03 ? 18 : 1 }, make)
 }
 
-/** The records changed, the header's size the one they have then. */
+/** Changes the records; the header's size is the one that they have then. */
 function paxMess(random: Random, bytes: Buffer): Buffer {
   const end = bytes.indexOf(0, BLOCK)
   const records = mutated(random, bytes.subarray(BLOCK, end < 0 ? undefined : end))
   return Buffer.concat([header({ type: 'x', name: 'PaxHeaders/x', size: records.length }), padded(records)])
 }
 
-/** Fields of headers overwritten, the sums right again, or not. */
+/** Overwrites fields of headers; the sums are right again, or not. */
 function headerFields(random: Random, whole: Buffer): Buffer {
   const copy = Buffer.from(whole)
   for (let i = 0; i <= random.below(3); i++) {

@@ -17,11 +17,11 @@ export interface TarOrders {
   readonly seed: number
   readonly from: number
   readonly count: number
-  /** Empty, and writable for the user `nobody`. */
+  /** Empty folder, writable for the user `nobody`. */
   readonly directory: string
 }
 
-/** What the process says: how far it is, now and then, and at the end. */
+/** Messages of the process: its progress, now and then, and the result at the end. */
 export interface TarNews {
   readonly cases: number
   readonly failed: number
@@ -34,7 +34,7 @@ export interface TarNews {
 
 export const TAR = 'tar'
 
-/** Cases after which what they left is removed, or every name would be taken, and the outside looked at. */
+/** Cases after which the process removes their files, or every name would be taken, and looks at the outside. */
 const ROUND = 25
 /** Rounds between two pieces of news. */
 const NEWS = 10 * ROUND
@@ -121,7 +121,7 @@ function empty(dest: string): void {
     }
     rmSync(dest, { recursive: true, force: true })
   } catch {
-    // A directory without permissions: the next time, or the end of the run, may find it open.
+    // A directory without permissions: the next time, or the end of the run, may be able to open it.
   }
 }
 

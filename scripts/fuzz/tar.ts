@@ -15,9 +15,9 @@ import { openWatchdog, type Watched } from './watchdog.ts'
 
 /** Uploads for each hundred archives in process. */
 export const UPLOAD_SHARE = 0.01
-/** Memory that waits to be collected shall not look like memory that is lost: no more heap than is needed. */
+/** Limits of the heap, so that memory that waits for the collector does not look like a leak. */
 const HEAP = ['--max-old-space-size=64', '--max-semi-space-size=1']
-/** Without news for so long the process hangs. */
+/** Time without news after which the process counts as hanging. */
 const SILENT_MS = 30_000
 
 export async function runTar(plan: Plan, sandbox: Sandbox, tally: Tally): Promise<Watched> {
@@ -26,7 +26,7 @@ export async function runTar(plan: Plan, sandbox: Sandbox, tally: Tally): Promis
   const child = fork(join(import.meta.dirname, 'tar-process.ts'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: HEAP,
-    // Where the hook of the test runner notes a process at its end: a folder of the user `nobody`.
+    // Folder of the user `nobody`, where the hook of the test runner notes a process at its end.
     env: { ...process.env, _TAPJS_PROCESSINFO_CWD_: directory },
   })
   const watchdog = openWatchdog(child.pid ?? 0, 0)
@@ -67,7 +67,7 @@ function take(tally: Tally, news: TarNews | undefined): void {
 export const uploads: HttpFuzzer = { name: TAR, make: uploadCase }
 
 function uploadCase(random: Random, { ground }: Place): HttpCase {
-  // The same archives as in process: nothing is drawn before.
+  // The same archives as in process: no random number is drawn before.
   const { bytes } = tarCase(random, `${ground}/outside`)
   const target = `/files/transfer/upload?dest=${encodeURIComponent(`${ground}/dest${random.below(4)}`)}`
   const headers = [AUTHORIZATION, 'Content-Type: application/gzip']

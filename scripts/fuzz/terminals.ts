@@ -1,18 +1,18 @@
-// Keeps a few terminals alive for the frames, also while cases close them. The program in each takes any byte as it is
-// and gives it back.
+// Keeps a few terminals alive for the frames, also while cases close them. The program in each takes any byte unchanged
+// and returns it.
 
 import { TOKEN } from '../../test/support/daemon.ts'
 
-/** The ids that a daemon gives first: those of a case that is replayed. */
+/** Ids that a daemon gives first: those of a case that is replayed. */
 export const FIRST_IDS: readonly number[] = [1, 2, 3]
 const LOOK_MS = 200
 
 export interface Terminals extends AsyncDisposable {
-  /** Of those alive when last looked; never fewer than one after the beginning, but perhaps closed by now. */
+  /** Ids that were alive at the last look; never empty after the first, but any may be closed by now. */
   readonly ids: readonly number[]
 }
 
-/** Resolves once they are there. */
+/** Resolves once they exist. */
 export async function openTerminals(port: number): Promise<Terminals> {
   const stop = new AbortController()
   const { signal } = stop
@@ -21,7 +21,7 @@ export async function openTerminals(port: number): Promise<Terminals> {
     for (;;) {
       await pause(signal)
       if (signal.aborted) return
-      // A daemon that has ended is found elsewhere.
+      // Other code notices a daemon that has ended.
       const now = await filled(port, signal).catch(() => [])
       if (now.length > 0) ids = now
     }
@@ -40,8 +40,8 @@ export async function openTerminals(port: number): Promise<Terminals> {
 async function filled(port: number, signal: AbortSignal): Promise<number[]> {
   const url = `http://127.0.0.1:${port}/terminals`
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
-  // Raw: a byte that stops or ends the terminal's program would leave none to talk to. The ring alone has 256 KiB;
-  // what each new client is sent of it is a little.
+  // Raw mode: a byte that stops or ends the terminal's program would leave none to talk to. The ring alone has 256 KiB;
+  // each new client gets little of it.
   const body = JSON.stringify({ command: ['sh', '-c', 'stty raw -echo; exec cat'], scrollback_size: 512 })
   const reply = await fetch(url, { headers, signal })
   const { terminals } = (await reply.json()) as { terminals: { id: string; alive: boolean }[] } // protocol.md#terminals
@@ -49,7 +49,7 @@ async function filled(port: number, signal: AbortSignal): Promise<number[]> {
   while (ids.length < FIRST_IDS.length) {
     const made = await fetch(url, { method: 'POST', headers, body, signal })
     const { id } = (await made.json()) as { id?: string } // protocol.md#terminals
-    if (id === undefined) break // as many as there may be: the dead ones go before long
+    if (id === undefined) break // as many as are allowed: the dead ones go before long
     ids.push(Number(id))
   }
   return ids

@@ -1,6 +1,6 @@
-// Looks at the daemon while it is fuzzed, from a separate thread, so that a busy fuzzer is not taken for a hanging
-// daemon: a /health probe every 250 ms, and its anonymous memory every 100 ms with the number of cases
-// done by then. Run as a worker it is the thread; imported it starts one.
+// Watches the fuzzed daemon from a separate thread, so that a busy fuzzer does not look like a hanging daemon: a
+// /health probe every 250 ms, and its anonymous memory every 100 ms with the number of cases done by then. Run as a
+// worker it is the thread; imported it starts one.
 
 import { request } from 'node:http'
 import { readFileSync } from 'node:fs'
@@ -9,11 +9,11 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 const PROBE_MS = 250
 const SAMPLE_MS = 100
 const TURN_MS = 20
-/** A probe without an answer is given up then; it hung long before. */
+/** Milliseconds after which a probe without an answer is given up; it hung long before. */
 const PROBE_LIMIT_MS = 20_000
 
 export interface Watched {
-  /** Milliseconds of the slowest answer, less those in which the machine gave the watching thread or the daemon no turn. */
+  /** Milliseconds of the slowest answer, less those in which the machine gave watcher or daemon no turn. */
   readonly slowest: number
   readonly probes: number
   /** Probes that got no 200, by reason. */
@@ -28,14 +28,14 @@ export interface Sample {
 }
 
 export interface Watchdog {
-  /** Says how many cases are done. */
+  /** Tells how many cases are done. */
   done(cases: number): void
   finish(): Promise<Watched>
 }
 
 interface Orders {
   readonly pid: number
-  /** 0: nothing is probed. */
+  /** Port of the daemon; 0: nothing is probed. */
   readonly port: number
   readonly counter: SharedArrayBuffer
 }
@@ -63,7 +63,7 @@ export function anonymousMiB(pid: number | 'self'): number {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024
 }
 
-/** Milliseconds that the process's main thread could have run and another did; 0 where the kernel does not count. */
+/** Returns milliseconds that the process's main thread waited for a core; 0 if the kernel does not count. */
 function queuedMs(pid: number): number {
   try {
     const [, nanoseconds = '0'] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')
@@ -79,7 +79,7 @@ function watch({ pid, port, counter }: Orders): () => Watched {
   const failures: string[] = []
   let slowest = 0
   let probes = 0
-  /** How much later than due this thread had its turn since the last probe: the machine's doing, not the daemon's. */
+  /** Delay of this thread's turns since the last probe: caused by the machine, not by the daemon. */
   let late = 0
   let due = performance.now() + TURN_MS
   const turn = (): void => {
@@ -91,7 +91,7 @@ function watch({ pid, port, counter }: Orders): () => Watched {
     try {
       memory.push({ cases: Atomics.load(cases, 0), mib: anonymousMiB(pid) })
     } catch {
-      // it has ended, which is found elsewhere
+      // it has ended, which other code notices
     }
   }
   const probe = (): void => {

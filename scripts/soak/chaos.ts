@@ -1,5 +1,5 @@
-// Fills the disk of the daemon for a moment, and moves its clock, now and then. Both are undone. Connections are cut by
-// the clients themselves (client.ts).
+// Fills the disk of the daemon for a moment, and moves its clock, now and then. It undoes both. The clients themselves
+// cut connections (client.ts).
 
 import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

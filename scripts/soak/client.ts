@@ -1,5 +1,5 @@
 // One client of the soak: it keeps a connection and now and then cuts it in the middle of an answer, as a killed client
-// does. It counts the answers, and keeps those that no client should see for the report.
+// does. It counts the answers, and keeps wrong ones for the report.
 
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -9,28 +9,28 @@ import type { Random } from '../../test/support/random.ts'
 import type { Subject } from './subject.ts'
 
 const AUTHORIZATION = { authorization: `Bearer ${TOKEN}` }
-/** One request in so many is given up by its client. */
+/** Number of requests of which the client gives up one. */
 const CUT_ONE_IN = 25
 const LATEST_CUT_MS = 40
-/** Longest that an answer may take. */
+/** Longest time for an answer. */
 const PATIENCE_MS = 60_000
 const MOST_KEPT = 50
-/** A request that makes no sense to the daemon tests nothing. */
+/** Statuses of requests that the daemon cannot understand: such a request tests nothing. */
 const MEANINGLESS: ReadonlySet<number> = new Set([400, 401, 403, 405, 415])
 
 export interface Answer {
-  /** 0 where the client cut it. */
+  /** Status; 0 if the client cut the answer. */
   readonly status: number
   readonly bytes: Buffer
   // oxlint-disable-next-line typescript/no-explicit-any -- replies are of any shape; the work knows what it asked for
   readonly body: any
 }
 
-/** What all clients have seen. */
+/** Counts of all clients. */
 export class Tally {
   requests = 0
   cut = 0
-  /** 503 and 507: refusals that chaos brings about. */
+  /** Number of 503 and 507: refusals that chaos brings about. */
   refused = 0
   readonly wrong: string[] = []
   wrongs = 0
@@ -57,12 +57,12 @@ export class Client implements Disposable {
     this.signal = parts.signal
   }
 
-  /** A request that may be cut. Never rejects. */
+  /** Sends a request that may be cut. Never rejects. */
   async ask(method: string, path: string, body?: object | Buffer): Promise<Answer> {
     return await this.#ask(method, path, body, this.random.below(CUT_ONE_IN) === 0)
   }
 
-  /** One that is never cut: what was made by it is known and can be removed. */
+  /** Sends a request that is never cut: the caller knows what it made and can remove it. */
   async make(method: string, path: string, body?: object | Buffer): Promise<Answer> {
     return await this.#ask(method, path, body, false)
   }
@@ -104,7 +104,7 @@ export class Client implements Disposable {
     return await promise
   }
 
-  /** An open socket of /ws, or undefined where it could not be had. */
+  /** Opens a socket of /ws, or returns undefined if that fails. */
   async socket(take: (message: Buffer, binary: boolean) => void): Promise<WebSocket | undefined> {
     this.tally.requests++
     const url = `ws://127.0.0.1:${this.subject.port}/ws?mode=shared`
@@ -118,12 +118,12 @@ export class Client implements Disposable {
     return undefined
   }
 
-  /** Told what should be so; one more for the report where it is not. */
+  /** Notes a report line if `so` is false. */
   expect(so: boolean, what: string): void {
     if (!so) this.tally.note(`${this.name}: ${what}`)
   }
 
-  /** Some time to think, as clients have. */
+  /** Waits for some time, as clients do. */
   async think(ms: number): Promise<void> {
     await pause(this.random.next() * ms, undefined, { signal: this.signal }).catch(() => undefined)
   }

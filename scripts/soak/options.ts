@@ -5,12 +5,12 @@ import { parseArgs } from 'node:util'
 export interface Options {
   readonly minutes: number
   readonly seed: number
-  /** Whether the disk is filled and the clock moved, where this machine can do so. */
+  /** True if the run fills the disk and moves the clock, on a machine that allows it. */
   readonly chaos: boolean
 }
 
 export const USAGE = 'npm run soak [-- --minutes 60] [--seed N] [--calm]'
-/** An hour, as Z-07 says. */
+/** Minutes of the usual run: an hour, as Z-07 says. */
 const USUAL_MINUTES = '60'
 const MOST_MINUTES = 7 * 24 * 60
 

@@ -9,21 +9,21 @@ import { COMMAND, TOKEN } from '../../test/support/daemon.ts'
 import type { Ground } from '../faults/ground.ts'
 
 const START_MS = 30_000
-/** Lines kept of each kind, so that a defect in every request does not fill the memory of the soak. */
+/** Lines of each kind that are kept, so that a defect in every request does not fill the memory of the soak. */
 const MOST_ERRORS = 100
 
-/** Terminals are typed into over REST. What moves the daemon's clock is none of its commands' business. */
+/** Configuration of the daemon: terminals are typed into over REST; commands do not inherit the clock's library. */
 const CONFIG = { toolsets: ['default', 'terminal'], exec: { env: { LD_PRELOAD: '' } } }
 
 export interface Subject {
   readonly pid: number
   readonly port: number
   readonly ground: Ground
-  /** Lines of level error. */
+  /** Log lines of level error. */
   readonly errors: readonly string[]
-  /** Settles when it has ended by itself. */
+  /** Settles when the daemon has ended by itself. */
   readonly died: Promise<string>
-  /** Ends it in order; its exit code, or the signal it died of. */
+  /** Ends it in order; resolves with its exit code, or with the signal that ended it. */
   stop(): Promise<number | string>
   kill(): void
 }
@@ -57,7 +57,7 @@ export async function startSubject(ground: Ground, chaos: boolean): Promise<Subj
     },
     kill() {
       child.kill('SIGKILL')
-      // What libfaketime keeps for a process that was killed.
+      // Files that libfaketime leaves for a killed process.
       for (const name of [`faketime_shm_${child.pid}`, `sem.faketime_sem_${child.pid}`]) {
         rmSync(join('/dev/shm', name), { force: true })
       }

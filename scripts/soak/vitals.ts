@@ -10,13 +10,13 @@ export interface Vitals {
   readonly descriptors: number
   readonly threads: number
   readonly terminals: number
-  /** Of inotify. */
+  /** Watches of inotify. */
   readonly watches: number
   readonly children: number
   readonly zombies: number
 }
 
-/** What must be back where it was at the end. */
+/** Counts that must be back at their value at the end. */
 export const COUNTS = ['descriptors', 'threads', 'terminals', 'watches', 'children', 'zombies'] as const
 
 export function vitalsOf(pid: number): Vitals {
@@ -47,7 +47,7 @@ function watchesIn(path: string): number {
   return textOf(path).match(/^inotify wd:/gm)?.length ?? 0
 }
 
-/** Their states. */
+/** Returns the states of the child processes. */
 function childrenOf(pid: number): string[] {
   return readdirSync('/proc').flatMap((name) => {
     const entry = /^\d+$/.test(name) ? parseStat(textOf(`/proc/${name}/stat`)) : undefined

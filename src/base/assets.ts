@@ -1,7 +1,7 @@
-// Where the parts that are not bundled JavaScript come from: worker code, ripgrep, the native library, and
-// the facts of the build. From source they are files in the tree; in the executable they are assets inside
-// it, and the two that must be files (rg, koffi's library) are unpacked once into a private directory.
-// Worker threads learn the unpacked paths through Node's environment data, so this module works in both.
+// Finds the parts that are not bundled JavaScript: worker code, ripgrep, the native library, and the facts of the
+// build. From source they are files in the tree; in the executable they are assets inside it, and the two that must be
+// files (rg, koffi's library) are unpacked once into a private directory. Worker threads learn the unpacked paths
+// through Node's environment data, so this module works in both.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -33,10 +33,10 @@ export type WorkerName = (typeof WORKERS)[number]
 
 export interface BuildFacts {
   readonly version: string
-  /** Short hash, with "-dirty" where the tree had changes; "unknown" from source or where the build had no git. */
+  /** Short hash, with "-dirty" if the tree had changes; "unknown" from source or if the build had no git. */
   readonly commit: string
   readonly node: string
-  /** The ripgrep that is embedded ("15.0.0"); from source the package it comes from. */
+  /** Version of the embedded ripgrep ("15.0.0"); from source the package it comes from. */
   readonly ripgrep: string
 }
 
@@ -56,7 +56,7 @@ const PATHS = 'workspace-runtime unpacked paths'
 
 export interface AssetPlaces {
   readonly directory: string | undefined
-  /** The system's temporary directory unless given. */
+  /** Directory to use instead of the system's temporary one. */
   readonly temporary?: string | undefined
 }
 
@@ -67,14 +67,14 @@ export const NOT_UNPACKED: ConditionKind = {
 }
 
 export interface Assets extends Disposable {
-  /** Parts that could not be unpacked anywhere, one sentence each; what needs them fails or does without. */
+  /** Parts that could not be unpacked anywhere, one sentence each; a feature that needs one fails or does without. */
   readonly problems: readonly string[]
 }
 
 /**
- * Makes the unpacked parts available; main calls it before anything else starts. `directory` is the private
- * cache; where there is none or it cannot be used, one is made in `temporary` and removed at the end.
- * Without ripgrep we serve (search has its own engine), without the native library nothing can be started.
+ * Makes the unpacked parts available; main calls it before anything else starts. `directory` is the private cache; if
+ * there is none or it cannot be used, one is made in `temporary` and removed at the end. Without ripgrep the daemon
+ * serves, without the native library it can start nothing.
  */
 export function openAssets(options: AssetPlaces): Assets {
   if (built === undefined) return { problems: [], [Symbol.dispose]: () => {} }
@@ -96,13 +96,13 @@ function packedOf(part: Built['parts'][number]): Packed {
   return { ...part, read, ...(part.name === 'rg' && { provenLater: true as const }) }
 }
 
-/** Asked before the first use of a program: where it is one that we unpacked, it holds what it must from here on. */
+/** Compares a program's content before its first use, if we unpacked it; writes it again if it differs. */
 export function proveProgram(path: string): void {
   const part = built?.parts.find(({ name }) => name === 'rg')
   if (part !== undefined && path === unpackedPaths().rg) prove(path, packedOf(part))
 }
 
-/** Unpacks into `directory`, and what fails there into a temporary one. Exported for its test. */
+/** Unpacks into `directory`; parts that fail there go into a temporary one. Exported for its test. */
 export function unpackAll(
   directory: string | undefined,
   packed: readonly Packed[],
@@ -141,7 +141,7 @@ export function startWorker(
     : new Worker(getAsset(`threads/${name}.js`, 'utf8'), { ...options, eval: true })
 }
 
-/** The ripgrep that came with us, or undefined where there is none for this machine. */
+/** Returns the path of the ripgrep that came with us, or undefined if there is none for this machine. */
 export function ripgrepPath(): string | undefined {
   if (built !== undefined) return unpackedPaths().rg
   try {
@@ -151,12 +151,12 @@ export function ripgrepPath(): string | undefined {
   }
 }
 
-/** Paths of the parts that this start has unpacked; none if it runs from source. */
+/** Returns the directories of the parts that this start has unpacked; none if it runs from source. */
 export function unpackedDirectories(): string[] {
   return [...new Set(Object.values(built === undefined ? {} : unpackedPaths()).map((path) => dirname(path)))]
 }
 
-/** koffi's native part as unpacked; undefined from source, where koffi finds it by itself. */
+/** Returns the path of koffi's unpacked native part; undefined from source: then koffi finds it by itself. */
 export function nativeLibraryPath(): string | undefined {
   if (built === undefined) return undefined
   const path = unpackedPaths()['koffi.node']
@@ -176,7 +176,7 @@ export function buildFacts(): BuildFacts {
   }
 }
 
-/** `version` of a package.json, by its path from here. */
+/** Returns `version` of a package.json, by its path from here. */
 function versionIn(path: string): string {
   const description = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string } // npm's format
   return description.version

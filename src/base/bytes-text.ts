@@ -1,14 +1,14 @@
 // Text that may hold bytes which are no UTF-8, as environments and paths do: such a byte is the lone half character
 // U+DC80 to U+DCFF, one each, which no valid text has. So the text has its bytes and no others, and texts are compared,
-// joined and cut at "/" like any. What callers send is refused if it holds half characters, and none leaves the daemon.
+// joined and cut at "/" like any. A client's text is refused if it holds half characters, and none leaves the daemon.
 
 const ESCAPE = 0xdc00
 
-/** The text of the bytes; nothing is lost. */
+/** Returns the text of the bytes; nothing is lost. */
 export function textOfBytes(bytes: Uint8Array): string {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const text = whole.toString('utf8')
-  // U+FFFD itself may be in the bytes, so only a text that gives them back is taken as it is.
+  // U+FFFD itself may be in the bytes, so a text is taken only if it encodes to the same bytes.
   if (!text.includes('\ufffd') || Buffer.from(text).equals(whole)) return text
   let escaped = ''
   for (let at = 0; at < whole.length;) {
@@ -19,7 +19,7 @@ export function textOfBytes(bytes: Uint8Array): string {
   return escaped
 }
 
-/** Bytes of the valid character at `at`; 0 where there is none. */
+/** Returns the bytes of the valid character at `at`; 0 if there is none. */
 function characterAt(bytes: Buffer, at: number): number {
   for (const length of [1, 2, 3, 4]) {
     const part = bytes.subarray(at, at + length)
@@ -28,7 +28,7 @@ function characterAt(bytes: Buffer, at: number): number {
   return 0
 }
 
-/** The bytes again. */
+/** Returns the bytes that the text stands for. */
 export function bytesOfText(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text)
   const parts = text.split(/([\udc80-\udcff])/u)
@@ -39,7 +39,7 @@ function escapedByte(half: string): Buffer {
   return Buffer.of(half.charCodeAt(0) - ESCAPE)
 }
 
-/** The text for people: U+FFFD stands for what is not UTF-8. */
+/** Returns the text for people: U+FFFD stands for what is not UTF-8. */
 export function shownText(text: string): string {
   return text.isWellFormed() ? text : bytesOfText(text).toString()
 }

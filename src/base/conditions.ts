@@ -1,13 +1,13 @@
-// Health conditions: what is wrong with the daemon or its surroundings now, each under a name. A room declares the kind
+// Health conditions: present troubles of the daemon or its surroundings, each under a name. A room declares the kind
 // beside the code that notices the trouble, and calls `set(KIND, 'message')` and `clear(KIND)`; or it gives a look,
-// which is taken when a client reads the list, so that a daemon at rest does nothing. The log, GET /health/detail and
-// `doctor` tell a condition in the same words. There are never more conditions than kinds, and a kind is declared in the
-// source: where several things share one trouble, the message names the first of them.
+// which runs when a client reads the list, so that a daemon at rest does nothing. The log, GET /health/detail and
+// `doctor` tell a condition in the same words. There are never more conditions than kinds, and a kind is declared in
+// the source: if several things share one trouble, the message names the first of them.
 
 import type { Log } from './log.ts'
 
 export interface ConditionKind {
-  /** In the log, the name of the event. */
+  /** Name of the condition; in the log, the name of the event. */
   readonly id: string
   /** `error`: something that clients rely on does not work; `warning`: it works with less. */
   readonly severity: 'warning' | 'error'
@@ -16,7 +16,7 @@ export interface ConditionKind {
 }
 
 export interface Condition extends ConditionKind {
-  /** When the daemon noticed it, in ISO 8601; a trouble that a look finds may be older. */
+  /** Time at which the daemon noticed it, in ISO 8601; a trouble that a look finds may be older. */
   readonly since: string
   /** One sentence of at most 500 characters. */
   readonly message: string
@@ -28,13 +28,13 @@ export type Look = () => string | undefined | Promise<string | undefined>
 /** Kinds of one daemon; the source has about ten. More is a defect: kinds made at run time. */
 const MOST_KINDS = 64
 const MOST_CHARACTERS = 500
-/** A look that takes longer changes the list when it ends: a file system that does not answer must not hold the reader. */
+/** Milliseconds that a reader waits for a look; a slower one changes the list later. A file system may not answer. */
 const PATIENCE_MS = 1000
 
 export class Conditions {
   readonly #log: Log
   readonly #now = new Map<string, Condition>()
-  /** By id; those that are under way are joined. */
+  /** Looks by id; a reader joins those that are running. */
   readonly #looks = new Map<string, () => Promise<void>>()
 
   constructor(log: Log) {
@@ -79,7 +79,7 @@ export class Conditions {
       if (message === undefined) this.clear(kind)
       else if (this.#now.get(kind.id)?.message !== message) this.set(kind, message)
     } catch (error) {
-      // Whether the trouble lasts is not known: the list stays as it was.
+      // It is not known if the trouble lasts: the list stays unchanged.
       this.#log.debug('condition_not_known', { condition: kind.id, reason: String(error) })
     }
   }

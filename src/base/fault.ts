@@ -1,5 +1,5 @@
-// Every refusal and failure a caller can see is a Fault: one code out of a closed list, one sentence that
-// names the field, what came and what is accepted. The list carries the HTTP status of each code
+// Every refusal and failure that a caller can see is a Fault: one code out of a closed list, one sentence that names
+// the field, the value that came and the values that are accepted. The list carries the HTTP status of each code
 // (protocol.md#errors); the JSON-RPC forms are derived in transports/mcp.
 
 import { bytesOfText, shownText } from './bytes-text.ts'
@@ -74,7 +74,7 @@ export class Fault extends Error {
 /** A byte that is no UTF-8, as paths hold it (bytes-text.ts). */
 const BYTE = /[\udc80-\udcff]/u
 
-/** Returns the details as an answer may have them: a path that is not UTF-8 as text for people, its bytes beside it. */
+/** Returns the details for an answer: a path that is not UTF-8 as text for people, with its bytes beside it. */
 function told(details: FaultDetails): FaultDetails {
   const fields = Object.entries(details)
   if (fields.every(([, value]) => isWhole(value))) return details
@@ -92,7 +92,7 @@ function isWhole(value: unknown): boolean {
 }
 
 /**
- * Returns the `bad_request` of a field: `sentence` says what came and what is accepted, `got` is what came, cut to 200
+ * Returns the `bad_request` of a field: `sentence` says what came and what is accepted, `got` is the value, cut to 200
  * characters. Usage: `throw refuse('mode', 'mode is "9"; accepted are …', '9')`.
  */
 export function refuse(field: string, sentence: string, got?: unknown): Fault {
@@ -101,7 +101,7 @@ export function refuse(field: string, sentence: string, got?: unknown): Fault {
   })
 }
 
-/** Characters of a client's value that an error repeats at most: an answer does not echo megabytes. */
+/** Characters of a client's value that an error repeats at most, so that an answer does not echo megabytes. */
 const ECHOED = 200
 
 function gist(got: unknown): unknown {
@@ -109,13 +109,13 @@ function gist(got: unknown): unknown {
   return typeof got === 'object' && got !== null ? quote(got) : got
 }
 
-/** A Fault as it crosses the boundary of a thread, where an Error would lose its own fields. */
+/** A Fault in the form that crosses a thread's boundary, where an Error would lose its own fields. */
 export interface FaultNotice {
   readonly code: FaultCode
   readonly sentence: string
   readonly details: FaultDetails | undefined
   readonly retryAfter?: number | undefined
-  /** The stack of a defect, for the log. */
+  /** Stack of a defect, for the log. */
   readonly stack?: string | undefined
 }
 
@@ -138,7 +138,7 @@ export function faultOf({ code, sentence, details, retryAfter, stack }: FaultNot
   })
 }
 
-/** Returns the stack of a failure for the log; of a Fault the stack of what caused it, if that has one. */
+/** Returns the stack of a failure for the log; for a Fault the stack of its cause, if that has one. */
 export function stackOf(error: unknown): string {
   const cause = error instanceof Fault ? error.cause : undefined
   if (cause instanceof Error) return stackOf(cause)
@@ -146,7 +146,7 @@ export function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-/** The codes of system calls that say something about the caller's request rather than about us. */
+/** Codes of system calls that are about the caller's request rather than about us. */
 const SYSTEM_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ENOENT: ['not_found', 'does not exist'],
   ENOTDIR: ['bad_request', 'has a parent that is not a directory'],
@@ -173,12 +173,12 @@ const SYSTEM_FAULTS: Readonly<Record<string, readonly [FaultCode, string]>> = {
   ETIMEDOUT: ['unavailable', 'cannot be reached: its server does not answer'],
 }
 
-/** The errno name of a Node system error ("ENOENT"), or undefined for anything else. */
+/** Returns the errno name of a Node system error ("ENOENT"), or undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** Turns the failure of a file system call on `path` into a Fault; anything unknown stays what it is. */
+/** Returns the failure of a file system call on `path` as a Fault; an unknown error unchanged. */
 export function faultOfSystem(error: unknown, path: string): unknown {
   const code = errnoOf(error)
   const known = code === undefined ? undefined : SYSTEM_FAULTS[code]
@@ -191,7 +191,7 @@ export function faultOfSystem(error: unknown, path: string): unknown {
   })
 }
 
-/** When it is worth asking again for what the system has run out of. */
+/** Seconds after which to ask again when the system has run out of a resource. */
 const RETRY_AFTER_S = 1
 
 const EXHAUSTED: Readonly<Record<string, string>> = {
@@ -202,8 +202,8 @@ const EXHAUSTED: Readonly<Record<string, string>> = {
 }
 
 /**
- * A failure that says what the system has run out of for the moment, as a refusal (Z-01); undefined for
- * anything else. Loaders of modules and libraries tell it in words only.
+ * Returns a refusal for an error that means that the system has run out of a resource for the moment (Z-01); undefined
+ * for anything else. Loaders of modules and libraries tell it in words only.
  */
 export function faultOfExhaustion(error: unknown): Fault | undefined {
   const said = error instanceof Error && /\btoo many open files\b/i.test(error.message) ? 'EMFILE' : errnoOf(error)
@@ -219,17 +219,17 @@ export function faultOfExhaustion(error: unknown): Fault | undefined {
 /** Characters of a value that a sentence shows at most. */
 const SHOWN = 120
 
-/** A value as it appears in an error sentence: JSON, cut at 120 characters. */
+/** Returns a value as an error sentence shows it: JSON, cut at 120 characters. */
 export function quote(value: unknown): string {
   const text = sketch(value, SHOWN)
   return text.length <= SHOWN ? text : `${text.slice(0, SHOWN - 3)}…`
 }
 
-/** The JSON of `value`, given up once it is longer than `room`: what came may be megabytes, or very deep. */
+/** Returns the JSON of `value`; stops once it is longer than `room`: the value may be megabytes, or very deep. */
 function sketch(value: unknown, room: number): string {
   if (typeof value === 'string') return JSON.stringify(shownText(value.slice(0, Math.max(room, 0) + 1)))
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
-  // No JSON has a function: the value says itself how it is shown (long-text.ts).
+  // No JSON has a function: such a value defines how it is shown (long-text.ts).
   if ('toJSON' in value && typeof value.toJSON === 'function') return JSON.stringify(value)
   const [begin, end] = Array.isArray(value) ? '[]' : '{}'
   let text = begin ?? ''

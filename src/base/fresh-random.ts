@@ -1,8 +1,8 @@
-// Random bytes from the kernel itself, for secrets and for names that must be unique. node:crypto keeps a
-// generator of its own in the process: two machines resumed from one snapshot would go on with the same one until
-// it next reseeds, and make the same "secrets" (C-05). The kernel's is renewed when a snapshot is
-// resumed, or at least not shared. The daemon holds the device open, so that nothing is refused for want of
-// a descriptor (Z-01); where there is no device it asks by a system call.
+// Random bytes from the kernel, for secrets and for names that must be unique. node:crypto keeps a generator in the
+// process: two machines resumed from one snapshot would both continue it until it next reseeds, and make the same
+// "secrets" (C-05). The kernel's generator is renewed when a snapshot is resumed, or at least not shared. The daemon
+// holds the device open, so that no call fails for want of a descriptor (Z-01); if there is no device, it uses a system
+// call.
 
 import { closeSync, openSync, readSync } from 'node:fs'
 
@@ -12,14 +12,14 @@ const DEVICE = '/dev/urandom'
 
 let source: Source = openingTheDevice
 
-/** `size` bytes that no other call has got, here or in a copy of this process. */
+/** Returns `size` bytes that no other call has got, here or in a copy of this process. */
 export function freshRandom(size: number): Buffer {
   const bytes = Buffer.allocUnsafe(size) // filled to its end, or thrown away
   source(bytes)
   return bytes
 }
 
-/** From now on no call needs a descriptor. `systemCall` is the source where there is no device; it is tried here. */
+/** Holds the device open: from then on no call needs a descriptor. Without a device it tries and uses `systemCall`. */
 export function holdRandom(systemCall: Source): Disposable {
   const held = openedDevice()
   if (held === undefined) systemCall(Buffer.alloc(1))
@@ -40,7 +40,7 @@ function openedDevice(): number | undefined {
   }
 }
 
-/** Before the daemon holds it, and in commands. Those are new processes, whose own generator is new as well. */
+/** Fills the bytes before the daemon holds the device, and in commands: new processes with a new generator. */
 function openingTheDevice(bytes: Buffer): void {
   const device = openedDevice()
   if (device === undefined) return void process.getBuiltinModule('node:crypto').randomFillSync(bytes)

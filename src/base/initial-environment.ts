@@ -1,15 +1,15 @@
-// The environment that this process was started with, as the kernel keeps it and shows it in /proc/<pid>/environ
-// for as long as the process lives: deleting a variable from process.env does not take it from there. A secret is
-// overwritten where it lies, so that neither a file call nor another process of the user finds it later.
+// The environment that this process was started with: the kernel shows it in /proc/<pid>/environ for as long as the
+// process lives, and deleting a variable from process.env does not remove it there. A secret is overwritten in that
+// memory, so that neither a file call nor another process of the user finds it later.
 
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 
 /** Field of /proc/<pid>/stat (proc(5)), counted from 1, that has the address of the environment. */
 const ENV_START = 50
-/** The first field behind the program's name, which may hold blanks and brackets. */
+/** First field behind the program's name, which may hold blanks and brackets. */
 const AFTER_NAME = 3
 
-/** Overwrites the value of `name` wherever it stands. True: it is not there, or not any more. */
+/** Overwrites the value of `name` wherever it stands. True: the memory does not hold it, or no longer. */
 export function eraseInitialVariable(name: string): boolean {
   try {
     const found = valuesOf(name, readFileSync('/proc/self/environ'))
@@ -27,7 +27,7 @@ export function eraseInitialVariable(name: string): boolean {
   }
 }
 
-/** Exported for its test. Where values of `name` that are not empty stand in the bytes of an environment. */
+/** Returns the places of non-empty values of `name` in the bytes of an environment. Exported for its test. */
 export function valuesOf(name: string, environment: Buffer): { at: number; length: number }[] {
   const found: { at: number; length: number }[] = []
   const head = Buffer.from(`${name}=`)
@@ -41,7 +41,7 @@ export function valuesOf(name: string, environment: Buffer): { at: number; lengt
   return found
 }
 
-/** Exported for its test. */
+/** Returns the address of the environment. Exported for its test. */
 export function startOfEnvironment(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return Number(fields[ENV_START - AFTER_NAME])

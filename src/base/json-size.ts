@@ -1,4 +1,4 @@
-// What values take as JSON, in bytes of UTF-8, and the parts of them that fit in so many. Pure.
+// Sizes of values as JSON, in bytes of UTF-8, and the parts of values that fit into a number of bytes. Pure.
 
 import { jsonOf } from './json-text.ts'
 
@@ -6,7 +6,7 @@ export function jsonBytes(value: unknown): number {
   return Buffer.byteLength(jsonOf(value))
 }
 
-/** The longest beginning of `text` whose JSON, with its quotes, has at most `room` bytes. */
+/** Returns the longest beginning of `text` whose JSON, with its quotes, has at most `room` bytes. */
 export function headOf(text: string, room: number): string {
   let free = room - 2
   let end = 0
@@ -19,7 +19,7 @@ export function headOf(text: string, room: number): string {
   return text.slice(0, end)
 }
 
-/** The longest end of `text` whose JSON, with its quotes, has at most `room` bytes. */
+/** Returns the longest end of `text` whose JSON, with its quotes, has at most `room` bytes. */
 export function tailOf(text: string, room: number): string {
   let free = room - 2
   let start = text.length
@@ -32,7 +32,7 @@ export function tailOf(text: string, room: number): string {
   return text.slice(start)
 }
 
-/** Bytes of a character inside a JSON string as jsonOf writes it. */
+/** Returns the bytes of a character inside a JSON string as jsonOf writes it. */
 function bytesOf(code: number): number {
   if (code === 0x22 || code === 0x5c) return 2
   if (code < 0x20) return code === 8 || code === 9 || code === 10 || code === 12 || code === 13 ? 2 : 6
@@ -42,7 +42,7 @@ function bytesOf(code: number): number {
   return code > 0xffff ? 4 : 3
 }
 
-/** How many of the first items fit in `room` bytes, commas included. */
+/** Returns how many of the first items fit into `room` bytes, commas included. */
 export function fittingItems(items: readonly unknown[], room: number): number {
   let free = room - 2
   const over = items.findIndex((item) => (free -= jsonBytes(item) + 1) < 0)

@@ -1,7 +1,9 @@
-// JSON on its way out. A reply may hold parts that a worker thread has rendered already (JsonText); the
-// rest is rendered here in slices, so that no reply, however long, holds the main loop (protocol.md#limits).
+// Renders JSON that leaves the daemon. A reply may hold parts that a worker thread has rendered already (JsonText); the
+// rest is rendered here in slices, so that no reply, however long, blocks the main loop (protocol.md#limits). U+2028
+// and U+2029 are escaped: they are no line breaks in an event stream, but several clients take them for some
+// (modelcontextprotocol/typescript-sdk#1926) and lose the event. The value is the same. Pure.
 
-/** The JSON text of a T, rendered elsewhere, as UTF-8. Stands in an operation's output where a T belongs. */
+/** JSON text of a T as UTF-8, rendered elsewhere. It stands in an operation's output in place of a T. */
 export class JsonText<T> {
   readonly chunks: readonly Uint8Array[]
   declare readonly value: T // never set: keeps T in the type
@@ -15,16 +17,15 @@ export class JsonText<T> {
   }
 }
 
-/** Elements of an array or object that are rendered in one go; above it they are rendered one by one. */
+/** Elements of an array or object that are rendered in one go; larger ones are rendered element by element. */
 const AT_ONCE = 64
 
 /** Characters of a string that are rendered in one go: some 0.3 ms. */
 const STRING_AT_ONCE = 64 * 1024
 
 /**
- * The JSON of `value` in pieces: strings, and bytes where a JsonText stood. Joined they equal
- * `jsonOf(value)`. Objects and long arrays are opened down to their leaves and long strings cut, so
- * each piece is small.
+ * Returns the JSON of `value` in pieces: strings, and bytes for a JsonText. Joined they equal `jsonOf(value)`. Objects
+ * and long arrays are opened down to their leaves and long strings cut, so each piece is small.
  */
 export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   if (value instanceof JsonText) {
@@ -52,7 +53,7 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   }
 }
 
-/** True for what is rendered in one go: leaves, and short arrays and objects of leaves. */
+/** True for a value that is rendered in one go: a leaf, or a short array or object of leaves. */
 function isFlat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true
   const parts: unknown[] = Array.isArray(value) ? value : Object.values(value)
@@ -63,7 +64,7 @@ function isShort(part: unknown): boolean {
   return typeof part === 'string' ? part.length <= STRING_AT_ONCE : typeof part !== 'object' || part === null
 }
 
-/** The halves of a surrogate pair stay in one piece: alone each would be escaped. */
+/** Returns pieces of a JSON string. The halves of a surrogate pair stay in one piece: alone each would be escaped. */
 function* stringPieces(text: string): Generator<string> {
   yield '"'
   let start = 0
@@ -76,13 +77,9 @@ function* stringPieces(text: string): Generator<string> {
   yield '"'
 }
 
-// JSON that is fit for a line of an event stream: U+2028 and U+2029 stand as escapes. They are no line breaks there,
-// but several clients take them for some (modelcontextprotocol/typescript-sdk#1926) and lose the event. The value is
-// the same, so all JSON that leaves is made here. Pure.
-
 const SEPARATORS = /[\u2028\u2029]/g
 
-/** JSON.stringify for a value that is not undefined. */
+/** Returns JSON.stringify of a value that is not undefined, with the two separators escaped. */
 export function jsonOf(value: unknown): string {
   const text = JSON.stringify(value) ?? 'null'
   return text.search(SEPARATORS) === -1
@@ -90,7 +87,7 @@ export function jsonOf(value: unknown): string {
     : text.replace(SEPARATORS, (one) => (one === '\u2028' ? '\\u2028' : '\\u2029'))
 }
 
-/** The inside of a JSON string, to be put together with more of it. */
+/** Returns the inside of a JSON string, to be joined with more of it. */
 export function jsonInside(text: string): string {
   return jsonOf(text).slice(1, -1)
 }

@@ -1,19 +1,20 @@
-// Whether an opened directory is the one that was made a moment ago, rather than one that another user has put in its
-// place: only then does it get other permissions. Pure.
+// Tells if an opened directory is the one that we made a moment ago, rather than one that another user has put in its
+// place: only then does the caller change its permissions. Pure.
 
 export interface Making {
   /** Permission bits that it was made with, before the umask. */
   readonly mode: number
-  /** Milliseconds since 1970, before it was made. */
+  /** Time before it was made, in milliseconds since 1970. */
   readonly began: number
 }
 
-/** How far the clock of a file system may be behind: it ticks every few milliseconds. */
+/** Milliseconds that the clock of a file system may be behind: it ticks every few milliseconds. */
 const TICK_MS = 2000
 
 /**
- * 'no': it is of another user (file systems without owners keep the permissions that they gave), or allows what was not
- * asked for. 'empty': only if nothing is in it, since it is older or the file system does not keep when it was born.
+ * Returns 'no' if the directory has another owner (file systems without owners keep the permissions that they gave), or
+ * permissions that we did not ask for. 'empty': only if it is empty: it is older, or the file system keeps no time of
+ * birth.
  */
 export function isJustMade(
   found: { readonly uid: number; readonly mode: number; readonly birthtimeMs: number },

@@ -1,6 +1,6 @@
-// Logs: one JSON object a line on stderr, or a readable line where stderr is a terminal. Never a credential,
-// never a request's content. Floods of one warning are cut, and the cut is announced; so is what a reader that is
-// stuck or gone has cost (C-07).
+// Logs: one JSON object a line on stderr, or a readable line if stderr is a terminal. Never a credential, never a
+// request's content. Floods of one warning are cut, and the cut is announced; so are lines lost because a reader is
+// stuck or gone (C-07).
 
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -19,20 +19,20 @@ export interface Log {
   readonly lost?: number
 }
 
-/** Warnings and errors of one kind a second; a flood of refusals must not fill a journal. */
+/** Warnings and errors of one kind a second at most; a flood of refusals must not fill a journal. */
 const SAME_PER_SECOND = 10
 
-/** The way of the lines to their reader. */
+/** Passes lines to their reader. */
 export interface Outlet {
-  /** Takes the line, or says that it cannot. Never waits for the reader. */
+  /** Takes the line, or returns false. Never waits for the reader. */
   offer(line: string): boolean
-  /** Lines that it had taken and could not pass on, since the start. */
+  /** Lines that it took and could not pass on, since the start. */
   readonly lost: number
-  /** Called once lines flow again after they could not. */
+  /** Called once lines flow again after a stop. */
   flowing?: (() => void) | undefined
 }
 
-/** Writes straight to stderr: for commands that end before a slow reader matters. */
+/** Writes directly to stderr: for commands that end before a slow reader matters. */
 const STRAIGHT: Outlet = {
   lost: 0,
   offer(line) {
@@ -101,7 +101,7 @@ function readable(level: LogLevel, event: string, facts: Facts): string {
     .replace(CONTROLS, (char) => JSON.stringify(char).slice(1, -1))
 }
 
-/** Hours, minutes and seconds where the reader is. */
+/** Returns hours, minutes and seconds in the local time zone. */
 function clockTime(at: Date): string {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
 }

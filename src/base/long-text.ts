@@ -3,7 +3,7 @@
 // bytes (intake.ts); any other field takes `String(value)`, and an error sentence shows its `toJSON`.
 
 export class LongText {
-  /** UTF-8 without lone surrogates; memory that is shared with nothing. */
+  /** Bytes of UTF-8 without lone surrogates; the memory is shared with nothing. */
   readonly bytes: Uint8Array
 
   constructor(bytes: Uint8Array) {

@@ -1,19 +1,19 @@
-// The mounts that /proc/self/mountinfo lists (proc(5)), oldest first: `parseMounts(text)`. Pure. A field has the form of
-// the text that it came in: latin1 (one character a byte), or text of ours (bytes-text.ts).
+// The mounts that /proc/self/mountinfo lists (proc(5)), oldest first: `parseMounts(text)`. Pure. A field has the form
+// of the text that it came in: latin1 (one character a byte), or text of ours (bytes-text.ts).
 
 export interface Mount {
-  /** The kernel's number of this mount, as /proc/self/fdinfo/<n> tells it too. */
+  /** The kernel's number of this mount, also in /proc/self/fdinfo/<n>. */
   readonly id: string
   /** `major:minor` of the file system. */
   readonly device: string
-  /** The part of the file system that is mounted: "/" unless it is a bind mount of a directory. */
+  /** Part of the file system that is mounted: "/" unless it is a bind mount of a directory. */
   readonly root: string
   readonly point: string
-  /** "ext4", "proc" …; empty if the line has none. */
+  /** Type of the file system: "ext4", "proc" …; empty if the line has none. */
   readonly type: string
-  /** A device, `server:/path` …, as the file system names it. */
+  /** Source as the file system names it: a device, `server:/path` … */
   readonly source: string
-  /** The options of the file system, comma-separated, escapes included. */
+  /** Options of the file system, comma-separated, escapes included. */
   readonly options: string
 }
 

@@ -1,6 +1,6 @@
-// "Did you mean": the known word closest to what came, for error sentences.
+// "Did you mean": finds the known word closest to a given one, for error sentences.
 
-/** The candidate within edit distance 3 (and less than half the word) of `word`, or undefined. Words above 64 characters have none. */
+/** Returns the candidate within edit distance 3, less than half of `word`; undefined also above 64 characters. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > 64) return undefined
   let best: string | undefined
@@ -12,7 +12,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
-/** Levenshtein distance, row by row. */
+/** Returns the Levenshtein distance, computed row by row. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {

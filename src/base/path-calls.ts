@@ -1,6 +1,6 @@
 // The one door from paths to the calls of the system: a path is text that may hold bytes which are no UTF-8 (see
-// bytes-text.ts), and Node writes such text with U+FFFD, which is another name. Here it goes out as its bytes, and the
-// paths that the system answers come back in the same form. Nothing else is different from node:fs.
+// bytes-text.ts), and Node would write such text with U+FFFD, which is another name. This module passes the path's
+// bytes to the system, and returns the system's paths in the same form. Nothing else differs from node:fs.
 
 import * as sync from 'node:fs'
 import * as files from 'node:fs/promises'
@@ -45,7 +45,7 @@ export const statSync = byBytes(sync.statSync)
 
 type Path = string | Buffer
 
-/** Opens in Node's file threads; resolves with a bare descriptor, for which no file handle is made. */
+/** Opens a file in Node's file threads; resolves with a bare descriptor, for which no file handle is made. */
 export const openElsewhere = (path: Path, flags: number): Promise<number> =>
   new Promise((resolve, reject) => {
     sync.open(exactPath(path), flags, (error, fd) => (error === null ? resolve(fd) : reject(error)))
@@ -63,7 +63,7 @@ export function readlinkSync(path: Path): string {
   return textOfBytes(sync.readlinkSync(exactPath(path), 'buffer'))
 }
 
-/** Resolves links as the C library does: Node's own goes through text, also if it is given bytes. */
+/** Resolves links by the C library: Node's own function goes through text, even if it is given bytes. */
 export function realpathSync(path: Path): string {
   return textOfBytes(sync.realpathSync.native(exactPath(path), 'buffer'))
 }

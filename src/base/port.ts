@@ -41,7 +41,7 @@ export class WorkerPort<To, From> {
     return this.#isOver
   }
 
-  /** Replaces who hears the worker, for one that does several jobs one after the other. */
+  /** Replaces the listener of the worker, for a worker that does several jobs one after the other. */
   serve(events: WorkerEvents<From>): void {
     this.#events = events
   }
@@ -51,18 +51,18 @@ export class WorkerPort<To, From> {
     this.#worker.postMessage(message, transfer)
   }
 
-  /** The worker has work: it keeps the process alive and does not end. */
+  /** Tells that the worker has work: it keeps the process alive and does not end. */
   hold(): void {
     clearTimeout(this.#idle)
     this.#worker.ref()
   }
 
-  /** The worker no longer keeps the process alive. */
+  /** Tells that the worker no longer keeps the process alive. */
   release(): void {
     this.#worker.unref()
   }
 
-  /** The worker has no work. After `ms` without `hold` it is ended, and `ended` is called. */
+  /** Tells that the worker has no work. After `ms` without `hold` the port ends it and calls `ended`. */
   rest(ms: number, ended: () => void): void {
     this.release()
     clearTimeout(this.#idle)
@@ -98,7 +98,7 @@ export class WorkerPort<To, From> {
   }
 }
 
-/** The worker's end. */
+/** The worker's end of the port. */
 export interface MainPort<To, From> {
   /** Sends a message; memory listed in `transfer` is the main thread's from now on. */
   say(message: From, transfer?: readonly Transferable[]): void
@@ -106,7 +106,7 @@ export interface MainPort<To, From> {
   hear(heard: (message: To) => void): void
   /** Takes the next message that has come; undefined: there is none. */
   next(): To | undefined
-  /** Hears nothing more; the thread ends when it has nothing else to do. */
+  /** Closes the port; the thread ends when it has nothing else to do. */
   close(): void
 }
 

@@ -1,6 +1,6 @@
-// Small files that are read or written whole: secrets, and what is kept in the state directory. Only regular
-// files of bearable size are read; what is written is there with its whole content or not at all, for its owner
-// alone. What the operator must change is a StartError of one line that never repeats what was read.
+// Small files that are read or written whole: secrets, and records in the state directory. Only regular files of
+// limited size are read; a written file has its whole content or does not appear, and its owner alone can read it. An
+// error that the operator must correct is a StartError of one line that never repeats the file's content.
 
 import { constants } from 'node:fs'
 import { chmod, link, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { StartError } from './signals.ts'
 /** Largest secret or key set file; the same cap as for a fetched key set (A-07). */
 const FILE_MAXIMUM_BYTES = 256 * 1024
 
-/** A configured file; that there is none is a StartError too. `name`: what it is to people. */
+/** Reads a configured file; a missing one is a StartError too. `name`: the file's name for people. */
 export async function readSmallFile(path: string, name: string): Promise<Buffer> {
   await using file = await openRegular(path, 0, name)
   if (file === undefined) throw new StartError(`${name} ${path} cannot be read: ENOENT`)
@@ -22,7 +22,7 @@ export async function readSmallFile(path: string, name: string): Promise<Buffer>
   return bytes
 }
 
-/** Undefined: there is none. Non-blocking, so that a FIFO cannot hang the start. */
+/** Opens a regular file; undefined: there is none. Non-blocking, so that a FIFO cannot hang the start. */
 export async function openRegular(path: string, flags: number, name: string): Promise<FileHandle | undefined> {
   const [file, failure] = await attempt(async () => await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags))
   if (failure === 'ENOENT') return undefined
@@ -34,7 +34,7 @@ export async function openRegular(path: string, flags: number, name: string): Pr
   throw new StartError(`${name} ${path} ${what}`)
 }
 
-/** Makes the state directory; the errno name where it cannot be. Refuses one in which another user could replace a file. */
+/** Makes the state directory; returns the errno name on failure. Refuses one whose files other users could replace. */
 export async function ownDirectory(directory: string): Promise<string | undefined> {
   const [facts, failure] = await attempt(async () => {
     makeWithParents(directory, 0o700)
@@ -48,27 +48,27 @@ export async function ownDirectory(directory: string): Promise<string | undefine
   return undefined
 }
 
-/** Takes everyone else's rights away, as they should never have had them. */
+/** Removes the rights of all other users, who should never have had them. */
 export async function narrow(path: string, change: () => Promise<void>): Promise<void> {
   const [, failure] = await attempt(change)
   if (failure !== undefined)
     throw new StartError(`${path} is open to other users and cannot be closed to them: ${failure}`)
 }
 
-/** `made`, or `there` where it exists already (two makers at once agree), else the errno name. */
+/** Returns `made`, or `there` if the file exists already (two makers at once agree), else the errno name. */
 export async function createWhole(path: string, content: string): Promise<string> {
   const [draft, failure] = await attempt(async () => await writeDraft(path, content))
   if (draft === undefined) return failure
   const [, refused] = await attempt(async () => await link(draft, path))
   await unlink(draft)
   if (refused === undefined || refused === 'EEXIST') return refused === undefined ? 'made' : 'there'
-  // No hard links here (FAT, some FUSE): exclusive creation is next best, though a reader may see it empty.
+  // No hard links here (FAT, some FUSE): exclusive creation is next best, though a reader may see an empty file.
   const [, again] = await attempt(async () => await writeNew(path, content))
   if (again === undefined) return 'made'
   return again === 'EEXIST' ? 'there' : again
 }
 
-/** Undefined once it has this content for good, power failures included; else the errno name. */
+/** Returns undefined once the file has this content durably, power failures included; else the errno name. */
 export async function replaceWhole(path: string, content: string): Promise<string | undefined> {
   const [draft, failure] = await attempt(async () => await writeDraft(path, content))
   if (draft === undefined) return failure
@@ -102,7 +102,7 @@ export function ourselves(): number {
   return process.geteuid?.() ?? 0
 }
 
-/** The value, or the errno name of the system's refusal; anything else is a defect and is thrown on. */
+/** Resolves with the value, or the errno name of the system's refusal; throws any other error, which is a defect. */
 export async function attempt<T>(act: () => Promise<T>): Promise<[T, undefined] | [undefined, string]> {
   try {
     return [await act(), undefined]

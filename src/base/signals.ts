@@ -1,9 +1,9 @@
-// The signals of the process: which ones end it, in order at the first and at once at the second, which one asks
-// for the token to be read anew, and which one does nothing; and StartError, the reason not to start.
+// The signals of the process: SIGTERM and SIGINT end it, in order at the first and at once at the second, SIGHUP asks
+// for the token to be read anew, and SIGUSR1 does nothing; and StartError, the reason not to start.
 
 import { isatty } from 'node:tty'
 
-/** npm passes a Ctrl-C on within some 10 ms; no person presses it twice in this time. */
+/** Time in which a second Ctrl-C is the same one: npm passes it on within some 10 ms; no person is so fast. */
 const SAME_CTRL_C_MS = 150
 
 /** SIGHUP asks for the token to be read anew, unless it means that the terminal the daemon runs at has gone. */
@@ -12,14 +12,14 @@ export function nextSignal(reload: () => void): Promise<string> {
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
   process.on('SIGTERM', () => resolve('SIGTERM'))
   process.on('SIGINT', () => resolve('SIGINT'))
-  // Left to Node, it opens an inspector, on whose port any local user can run code as us; npm start and the
-  // executable have a flag against that too, which holds from the first moment on.
+  // By default Node opens an inspector, on whose port any local user can run code as us; npm start and the executable
+  // have a flag against that too, which holds from the first moment on.
   process.on('SIGUSR1', () => {})
   process.on('SIGHUP', () => (terminals.every((descriptor) => isatty(descriptor)) ? reload() : resolve('SIGHUP')))
   return promise
 }
 
-/** A second signal ends at once. Under npm one Ctrl-C arrives twice: from the terminal, and passed on by npm. */
+/** Ends the process at a second signal. Under npm one Ctrl-C arrives twice: from the terminal, and passed on by npm. */
 export function exitAtNextSignal(first: string): void {
   const heard = performance.now()
   process.once('SIGTERM', () => process.exit(1))

@@ -1,31 +1,31 @@
-// What is counted of calls and of losses, in plain numbers: counting costs a call less than a microsecond, and
-// nothing is made of the numbers until a client asks (operations/metrics.ts). Families of operations and closed lists
-// are the only keys, and families beyond a limit are counted as one, so what is kept is bounded.
+// Counts of calls and of losses, in plain numbers: a count costs less than a microsecond, and the daemon renders the
+// numbers only when a client asks (operations/metrics.ts). Families of operations and closed lists are the only keys,
+// and families beyond a limit count as one, so memory is bounded. Also frees the memory of chunks.
 
 export const VIAS = ['rest', 'mcp'] as const
 export type Via = (typeof VIAS)[number]
 
-/** How a call ended. `left`: its caller had gone. */
+/** Outcomes of a call. `left`: its caller had gone. */
 export const OUTCOMES = ['2xx', '4xx', '5xx', 'left'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** Upper bounds in seconds; half a millisecond is what most calls take, 60 s what gateways wait (protocol.md#proxy). */
+/** Upper bounds in seconds; most calls take half a millisecond, gateways wait 60 s (protocol.md#proxy). */
 export const LATENCY_BOUNDS: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ]
 
 /** Families counted apart, four times what the product has; the calls of further ones are counted together. */
 export const MOST_FAMILIES = 200
-/** The family of all further ones. */
+/** Name of the family that counts all further ones. */
 const OTHERS = 'other'
 
 /** The calls of one family of operations, which for a built-in one is that operation. */
 export interface CallCounts {
-  /** By way in, then by outcome. */
+  /** Number of ended calls by way in, then by outcome. */
   readonly ended: Readonly<Record<Via, Record<Outcome, number>>>
-  /** Calls at or below each bound and above the one before; the last is what was longer than all. */
+  /** Calls at or below each bound and above the one before; the last counts calls longer than all bounds. */
   readonly latencies: number[]
-  /** Seconds, of all calls together. */
+  /** Seconds of all calls together. */
   seconds: number
 }
 
@@ -41,7 +41,7 @@ export class CallTally {
     counts.seconds += seconds
   }
 
-  /** Families that have been called. */
+  /** Returns the families that have been called. */
   entries(): IterableIterator<[string, CallCounts]> {
     return this.#counts.entries()
   }
@@ -72,8 +72,8 @@ export function responseClass(status: number): keyof ResponseTally {
 }
 
 /**
- * Losses since the start of the process, each counted where it is announced to a client. They belong to the process and not
- * to a daemon: their owners lie four levels below what serve opens, and a process has one daemon.
+ * Losses since the start of the process, each counted where it is announced to a client. They belong to the process and
+ * not to a daemon: their owners lie four levels below what serve opens, and a process has one daemon.
  */
 export const losses = {
   /** Gaps in the output of terminals, and the bytes that clients missed in them. */
@@ -87,10 +87,10 @@ export const losses = {
   execGaps: 0,
 }
 
-// A chunk's memory is given back as soon as the chunk is used up: the collector sees only its small object, and would let
-// some 80 MB of bodies gather before it collects.
-
-/** Frees the memory of a chunk that shares it with nothing else; leaves any other alone. */
+/**
+ * Frees the memory of a used chunk that shares it with nothing else; leaves any other alone. The collector sees only
+ * its small object, and would let some 80 MB of bodies gather before it collects.
+ */
 export function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (byteLength > 0 && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

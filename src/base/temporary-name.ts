@@ -1,7 +1,7 @@
-// The names of our temporary files: `.<name>.<16 hexadecimal digits>~`, hidden, and ending in "~" so that watchers never
-// show them (protocol.md#files-write). Pure. Names are latin1 text, one character a byte: they need not be UTF-8.
+// The names of our temporary files: `.<name>.<16 hexadecimal digits>~`, hidden, and ending in "~" so that watchers
+// never show them (protocol.md#files-write). Pure. Names are latin1 text, one character a byte: they need not be UTF-8.
 
-/** Bytes of the name beside which it stands that its own repeats, for a person who finds one; NAME_MAX is 255. */
+/** Bytes that a temporary name repeats of the name beside it, for a person who finds one; NAME_MAX is 255. */
 const REPEATED_BYTES = 64
 
 const TEMPORARY = /^\.[^]*\.[0-9a-f]{16}~$/

@@ -1,8 +1,8 @@
-// Puts a file that is carried inside the executable onto the disk, once, and finds it there at later starts.
-// The place is private: a directory of our own that no other user may write to, below directories in which
-// no other user could put another in its place. A file's name carries the hash of its content, it appears under
-// that name complete or not at all (written aside, synced, renamed), and what is found is used only with the right
-// owner, mode and content: it is code that runs as us. Two starts at once do no harm.
+// Puts a file that is carried inside the executable onto the disk, once; later starts find it there. The place is
+// private: a directory of our own that no other user may write to, below directories in which no other user could
+// replace it. A file's name carries the hash of its content, it appears under that name complete or not at all (written
+// aside, synced, renamed), and a file that exists is used only with the right owner, mode and content: it is code that
+// runs as us. Two starts at once do no harm.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -27,24 +27,24 @@ import { makeWithParents } from './make-directories.ts'
 
 /** A file to be unpacked. */
 export interface Packed {
-  /** Its last name: `rg`, `koffi.node`. */
+  /** Last component of its name: `rg`, `koffi.node`. */
   readonly name: string
   /** SHA-256 of the content, in hex. */
   readonly sha256: string
   readonly bytes: number
-  /** The content that the file must have; a file that is found is compared with it. */
+  /** Returns the content that the file must have; an existing file is compared with it. */
   readonly read: () => Uint8Array
-  /** Its content is compared by `prove`, before its first use: it is large, and a start need not have it. */
+  /** True if `prove` compares the content before its first use: the file is large, and a start may not need it. */
   readonly provenLater?: true
 }
 
-/** Files of other versions that no start has used for so long are removed. */
+/** Age since the last use at which files of other versions are removed. */
 const UNUSED_MS = 30 * 24 * 3600 * 1000
-/** A used file is marked as used at most this often. */
+/** Time between two marks of a file as used, at least. */
 const MARK_MS = 24 * 3600 * 1000
-/** A file whose content is compared. */
+/** Bytes that are compared at a time. */
 const PIECE_BYTES = 256 * 1024
-/** Names that this module writes, and so all that it may remove: `<16 hex>-<name>`, aside with `.<hex>.part`. */
+/** Names that this module writes, the only ones that it may remove: `<16 hex>-<name>`, aside with `.<hex>.part`. */
 const OURS = /^[0-9a-f]{16}-[\w.-]+$/
 
 /**
@@ -67,18 +67,18 @@ export function privateDirectory(directory: string): string {
 }
 
 /**
- * Whoever owns `directory`, or may write to it where no sticky bit protects the entries of others, can replace
- * what is in it. A group's right to write is accepted: the group is often the owner's own.
+ * Refuses a directory whose owner is not trusted, or that others may write to without a sticky bit to protect entries:
+ * they could replace what is in it. A group's right to write is accepted: the group is often the owner's own.
  */
 function refuseReplaceable(directory: string): void {
   const { uid, mode } = lstatSync(directory)
-  // In a user namespace root may be unknown, and `/` then shows whom it is taken for.
+  // In a user namespace root may be unmapped; the owner of `/` then shows the uid that stands for root.
   const trusted = [process.getuid?.(), 0, lstatSync('/').uid]
   if (!trusted.includes(uid)) throw new Error(`${directory} belongs to another user`)
   if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) throw new Error(`${directory} may be written by everybody`)
 }
 
-/** The path of `packed` in the private directory, written there unless it is there already. */
+/** Returns the path of `packed` in the private directory; writes the file unless it exists already. */
 export function unpack(directory: string, packed: Packed): string {
   const target = join(directory, `${packed.sha256.slice(0, 16)}-${packed.name}`)
   const found = lstatSync(target, { throwIfNoEntry: false })
@@ -88,7 +88,7 @@ export function unpack(directory: string, packed: Packed): string {
     write(target, packed.read())
     sweep(directory)
   }
-  // Refused on a file system mounted without exec, where the file would be of no use.
+  // access(2) fails on a file system mounted without exec, where the file would be of no use.
   accessSync(target, constants.X_OK)
   return target
 }
@@ -99,12 +99,12 @@ function isSound(found: Stats, packed: Packed): boolean {
   )
 }
 
-/** Writes the file that `unpack` has found anew where it does not hold what it must. */
+/** Writes the file that `unpack` has found again if its content is wrong. */
 export function prove(target: string, packed: Packed): void {
   if (!holds(target, packed)) write(target, packed.read())
 }
 
-/** Read in pieces: at 1 GB a second and more, without the memory of the whole. */
+/** True if the file has the content. Reads it in pieces, at 1 GB a second and more, without the memory of the whole. */
 function holds(target: string, packed: Packed): boolean {
   const content = packed.read()
   const piece = Buffer.allocUnsafe(PIECE_BYTES)
@@ -143,7 +143,7 @@ function write(target: string, content: Uint8Array): void {
   }
 }
 
-/** The mark is a courtesy to `sweep`; a read-only file system refuses it and may. */
+/** Marks the file as used, for `sweep` only; a read-only file system refuses the mark, which does no harm. */
 function markUsed(target: string): void {
   try {
     utimesSync(target, new Date(), new Date())
@@ -152,7 +152,7 @@ function markUsed(target: string): void {
   }
 }
 
-/** Removes what other versions, or starts that were cut short, have left. What cannot be removed stays. */
+/** Removes files of other versions and of starts that were cut short. A file that cannot be removed stays. */
 function sweep(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (!OURS.test(name)) continue

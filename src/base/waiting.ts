@@ -1,6 +1,6 @@
-// Waits that something else ends: an event, the signal of the caller, or the time, whichever comes first. However it
-// ends, the listener on the signal and the timer are taken back in the same moment: a signal may live for hours and a
-// wait on it be repeated ten thousand times. `takeTurns` is for long work on the main thread, which gives the loop back.
+// Waits for an event, for the signal of the caller, or for a time, whichever comes first. Whichever ends it, the
+// listener on the signal and the timer are removed in the same moment: a signal may live for hours, and ten thousand
+// waits may use it. `takeTurns` is for long work on the main thread: it lets the event loop run in between.
 
 import { setImmediate } from 'node:timers/promises'
 
@@ -8,9 +8,9 @@ import { setImmediate } from 'node:timers/promises'
 export type End<T> = (value: T) => void
 
 /**
- * Calls `begin`, which arranges for `end` to be called and returns what takes that back; it is taken back at the wait's
- * end, in the same turn. Resolves with the value, or tells that the signal came first, or that `ms` have passed.
- * `begin` is not called where the signal has aborted before.
+ * Calls `begin`, which arranges for `end` to be called and returns a function that undoes this; the function is called
+ * at the wait's end, in the same turn. Resolves with the value, or tells that the signal came first, or that `ms` have
+ * passed. `begin` is not called if the signal has aborted before.
  */
 export function waitFor<T>(
   begin: (end: End<T>) => () => void,
@@ -51,16 +51,16 @@ export function whenDone(
   return waitFor(begin, signal, ms)
 }
 
-/** Those who wait for the same thing. Each is woken and looks for itself; as many as there are calls in progress. */
+/** Callers that wait for the same thing. Each is woken and looks for itself; as many as there are calls in progress. */
 export class Waiters {
   readonly #waiting = new Set<() => void>()
 
-  /** Something has happened. */
+  /** Wakes all waiters: something has happened. */
   wake(): void {
     for (const end of this.#waiting) end()
   }
 
-  /** Until the next `wake`, until `signal` aborts, or for `ms`. */
+  /** Resolves at the next `wake`, when `signal` aborts, or after `ms`. */
   async next(signal: AbortSignal, ms?: number): Promise<void> {
     const begin = (end: End<'woken'>) => {
       const woken = (): void => end('woken')
@@ -70,16 +70,16 @@ export class Waiters {
     await waitFor(begin, signal, ms)
   }
 
-  /** Until `done` says so, which is asked at once and after each `wake`, or `signal` aborts. */
+  /** Resolves once `done` returns true, which is called at once and after each `wake`, or when `signal` aborts. */
   async until(done: () => boolean, signal: AbortSignal): Promise<void> {
     while (!done() && !signal.aborted) await this.next(signal)
   }
 }
 
-/** Work goes on this long before the loop gets its turn, and a step may take as long again: protocol.md#limits allows 50 ms. */
+/** Milliseconds of work before the loop gets its turn; a step may take as long again (protocol.md#limits: 50 ms). */
 const TURN_MS = 8
 
-/** Returns a function to be awaited between steps: it lets the loop run once where a turn is over. */
+/** Returns a function to be awaited between steps: it lets the loop run once if a turn is over. */
 export function takeTurns(): () => Promise<void> {
   let began = performance.now()
   return async () => {

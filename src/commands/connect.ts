@@ -1,16 +1,16 @@
-// `connect <client>`: what to put where, so that an MCP client reaches this daemon. No file that it writes of holds the
-// token, since such files are committed and shared: a client that knows variables reads it from one, and a client that
-// starts programs starts `stdio`, which reads the token where the daemon keeps it. Pure.
+// `connect <client>`: shows the configuration by which an MCP client reaches this daemon. No file of a snippet holds
+// the token, since such files are committed and shared: a client that knows variables reads it from one, and a client
+// that starts programs starts `stdio`, which reads the daemon's token file. Pure.
 
 import { resolve } from 'node:path'
 import { reachable } from '../transports/origin.ts'
 
 export interface Place {
-  /** The endpoint with its query. */
+  /** Address of the endpoint, with its query. */
   readonly url: string
-  /** The command that starts `stdio` for this daemon. */
+  /** Command that starts `stdio` for this daemon. */
   readonly stdio: readonly [string, ...string[]]
-  /** Given: it is put into the text itself, for a client on a machine where no variable can be set. */
+  /** If given, the snippet itself has the token, for a client on a machine where no variable can be set. */
   readonly token: string | undefined
 }
 
@@ -21,9 +21,9 @@ export interface Snippet {
   readonly file: string
   readonly language: 'json' | 'toml'
   readonly text: string
-  /** The client's own command that does the same, for a POSIX shell; absent where it has none. */
+  /** Command of the client that does the same, for a POSIX shell; absent if it has none. */
   readonly command?: string
-  /** The client reads the token from the variable TOKEN_VARIABLE. */
+  /** True if the client reads the token from the variable TOKEN_VARIABLE. */
   readonly needsVariable: boolean
 }
 
@@ -32,13 +32,13 @@ const NAME = 'workspace'
 /** Variable from which clients and our commands read the token. */
 export const TOKEN_VARIABLE = 'WORKSPACE_RUNTIME_TOKEN'
 
-/** Models read text better than JSON, and some clients drop one of the two. */
+/** Path of the endpoint. It asks for text: models read it better than JSON, and some clients drop one of the two. */
 export const ENDPOINT = '/mcp?format=text'
 
 interface Entry {
   readonly title: string
   readonly file: string
-  /** The variable as the client's file has it; absent: it takes programs alone. */
+  /** Reference to the variable in the client's file; absent: the client only starts programs. */
   readonly variable?: string
   readonly value: (place: Place, headers: object) => object
   readonly command?: (place: Place) => string
@@ -92,7 +92,7 @@ const CLIENTS: Readonly<Record<string, Entry>> = {
   },
 }
 
-/** TOML, with a key for the variable's name. */
+/** Returns TOML, with a key for the variable's name. */
 function codex({ url, token }: Place): Snippet {
   const secret =
     token === undefined
@@ -110,7 +110,7 @@ function codex({ url, token }: Place): Snippet {
 
 export const CLIENT_NAMES: readonly string[] = ['claude-code', 'claude-desktop', 'cursor', 'vscode', 'codex', 'gemini']
 
-/** Undefined for a client that is not known here. */
+/** Returns undefined for a client that is not known here. */
 export function snippetFor(client: string, place: Place): Snippet | undefined {
   if (client === 'codex') return codex(place)
   const entry = Object.hasOwn(CLIENTS, client) ? CLIENTS[client] : undefined
@@ -127,12 +127,12 @@ export function snippetFor(client: string, place: Place): Snippet | undefined {
   }
 }
 
-/** The endpoint of a daemon bound to `host`; every address of the machine is reached over loopback. */
+/** Returns the endpoint of a daemon bound to `host`; every address of the machine is reached over loopback. */
 export function endpointUrl(host: string, port: number): string {
   return `http://${reachable(host)}:${port}${ENDPOINT}`
 }
 
-/** `--url` as the endpoint: `/mcp` where it has no path, and text unless it asks for another format. */
+/** Returns `--url` as the endpoint: `/mcp` if it has no path, and text unless it asks for another format. */
 export function endpointOf(text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined
@@ -143,12 +143,12 @@ export function endpointOf(text: string): string | undefined {
 
 /** Flags that lead `stdio` to the same daemon; those that name a file are made absolute. */
 const LEADING = { url: false, host: false, port: false, 'token-file': true, config: true } as const
-/** Variables that do so, and that a client which starts programs does not have. */
+/** Variables that lead to the same daemon, and that a client which starts programs does not pass on. */
 const LEADING_VARIABLES = ['STATE_DIRECTORY', 'XDG_STATE_HOME']
 
 /**
- * The command line that starts `stdio` for the daemon that the flags mean. `program`: how this process was started, by
- * absolute paths.
+ * Returns the command line that starts `stdio` for the daemon that the flags mean. `program`: the start of this
+ * process, by absolute paths.
  */
 export function stdioCommand(
   flags: Readonly<Record<string, string | boolean | undefined>>,
@@ -164,7 +164,7 @@ export function stdioCommand(
   return set.length === 0 ? [first, ...rest, 'stdio', ...args] : ['env', ...set, ...program, 'stdio', ...args]
 }
 
-/** Words as a POSIX shell takes them. */
+/** Quotes words for a POSIX shell. */
 function shellWords(words: readonly string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')
 }

@@ -1,5 +1,5 @@
-// `doctor`: looks at everything that the daemon needs, without starting it and without changing anything, and says
-// for each what is so and, where it is not well, what to do. Exit code 1 where something would keep it from serving.
+// `doctor`: checks everything that the daemon needs, without starting it and without changing anything, and says for
+// each item its state and, if that is bad, what to do. Exit code 1 if an item would keep the daemon from serving.
 
 import { NOT_UNPACKED, openAssets } from '../base/assets.ts'
 import { StartError } from '../base/signals.ts'
@@ -15,16 +15,16 @@ import { openJwtVerifier, type JwtOptions } from '../transports/credentials/jwt.
 
 export interface Setup extends WorkingPlaces, Address, JwtSetup {
   readonly cacheDirectory: string
-  /** Places of it that do not answer: the checks leave them alone. */
+  /** Places of the configuration that do not answer: the checks skip them. */
   readonly silent: readonly SilentPlace[]
   readonly addressGiven: boolean
-  /** On this command line. */
+  /** True if the command line names the working directory. */
   readonly workdirGiven: boolean
   readonly environment: Readonly<Record<string, string>>
 }
 
 export interface DoctorOptions {
-  /** The configuration, or why it cannot be used. */
+  /** The configuration, or the reason why it cannot be used. */
   readonly setup: Setup | StartError
   readonly json: boolean
   readonly print: (text: string) => void
@@ -119,11 +119,13 @@ function unpacked(
 }
 
 interface JwtSetup {
-  /** Undefined: no JWT is accepted. Throws StartError where a key file cannot be used. */
+  /** Undefined: the daemon accepts no JWT. Throws StartError if a key file cannot be used. */
   readonly jwt: () => Promise<JwtOptions | undefined>
 }
 
-/** Checks that the keys can be used, and that no more is accepted than should be. A key set behind a URL is not fetched. */
+/**
+ * Checks that the keys can be used, and that no more is accepted than should be. A key set behind a URL is not fetched.
+ */
 async function jwtFindings({ jwt }: JwtSetup): Promise<readonly Finding[]> {
   try {
     const options = await jwt()

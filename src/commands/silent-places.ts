@@ -18,16 +18,16 @@ export interface Configured {
 }
 
 export interface NamedPlace {
-  /** For people: `the state directory`. */
+  /** Name for people: `the state directory`. */
   readonly what: string
   readonly path: string
   /** Advice if it does not answer. */
   readonly todo: string
 }
 
-/** One that has not answered in time. */
+/** A place that has not answered in time. */
 export interface SilentPlace extends NamedPlace {
-  /** A sentence without what to do. */
+  /** Sentence that tells the trouble, without advice. */
   readonly says: string
 }
 
@@ -67,7 +67,7 @@ function place(what: string, path: string | undefined, todo: string): readonly N
   return path === undefined ? [] : [{ what, path, todo }]
 }
 
-/** All are asked at once, so this takes as long as the slowest of them, and no longer than the limit. */
+/** Asks all places at once, so this takes as long as the slowest of them, and no longer than the limit. */
 export async function silentAmong(places: readonly NamedPlace[]): Promise<readonly SilentPlace[]> {
   const asked = places.map(async (one) => {
     const mount = await silentMount(one.path)
@@ -79,7 +79,7 @@ export async function silentAmong(places: readonly NamedPlace[]): Promise<readon
   return (await Promise.all(asked)).flat()
 }
 
-/** A directory for temporary files that is on this machine; undefined: there is none. */
+/** Returns a directory for temporary files on a local disk; undefined: there is none. */
 export function localTemporary(): string | undefined {
   return [tmpdir(), '/tmp', '/var/tmp', '/dev/shm'].find((path) => !mayNotAnswer(path))
 }

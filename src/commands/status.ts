@@ -1,5 +1,6 @@
-// `status`: one line for people about the running daemon, or the whole of GET /health/detail as JSON. Exit code 0
-// where it serves, 3 where nothing does (as systemctl has it), 1 where what answers is not this daemon.
+// `status`: one line for people about the running daemon, or the whole of GET /health/detail as JSON; and the look at
+// that daemon that other commands share. It is asked over HTTP as any client would ask. Exit code 0 if it serves, 3 if
+// nothing serves (as in systemctl), 1 if another program answers.
 
 import { connect } from 'node:net'
 import type { Condition } from '../base/conditions.ts'
@@ -14,7 +15,7 @@ export interface StatusOptions {
   readonly print: (text: string) => void
 }
 
-/** The exit code. */
+/** Resolves with the exit code. */
 export async function status({ address, token, json, print }: StatusOptions): Promise<number> {
   const answer = await askDaemon(address, token)
   const url = urlOf(address)
@@ -34,7 +35,7 @@ export async function status({ address, token, json, print }: StatusOptions): Pr
   return code
 }
 
-/** Exported for its test. */
+/** Returns the line. Exported for its test. */
 export function statusLine(url: string, detail: Detail): string {
   const { version, pid, counts, memory, event_loop: loop, problems } = detail
   const parts = [
@@ -53,7 +54,7 @@ function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`
 }
 
-/** The two largest units: "3 d 4 h", "12 s". */
+/** Returns the two largest units: "3 d 4 h", "12 s". */
 function duration(seconds: number): string {
   const units = [
     ['d', 86_400],
@@ -72,14 +73,11 @@ function duration(seconds: number): string {
   return first === -1 ? '0 s' : shown.map(({ name, count }) => `${count} ${name}`).join(' ')
 }
 
-// The daemon that the configuration means: where it is, whether something answers there, and what it tells a client that
-// has its token. It is asked over HTTP as any client would ask.
-
 /** The kind of program that answers at the address. */
 export type Answering =
   | { readonly kind: 'nothing'; readonly reason: string }
   | { readonly kind: 'other' }
-  /** A workspace runtime, which knows another token; undefined: its detail was not asked for. */
+  /** A workspace runtime that refuses our token; undefined: its detail was not asked for. */
   | { readonly kind: 'stranger' }
   | { readonly kind: 'ours'; readonly detail: Detail }
 
@@ -105,8 +103,8 @@ export interface Address {
 }
 
 /**
- * Where the command line says; else where the daemon of this state directory said that it serves, if one still does;
- * else where the configuration says.
+ * Returns the address on the command line; else the one that the daemon of this state directory wrote, if it still
+ * serves; else the configuration's.
  */
 export async function findDaemon(config: {
   readonly host: string
@@ -125,7 +123,7 @@ export async function findDaemon(config: {
 
 export const urlOf = ({ host, port }: Address): string => `http://${reachable(host)}:${port}`
 
-/** `token` is asked for only once something answers that takes one. */
+/** Asks the daemon. Calls `token` only once a daemon that takes one answers. */
 export async function askDaemon(address: Address, token: () => Promise<string | undefined>): Promise<Answering> {
   const refused = await refusal(address)
   if (refused !== undefined) return { kind: 'nothing', reason: refused }
@@ -151,7 +149,7 @@ export async function workdirAt(address: Address, token: string | undefined): Pr
   }
 }
 
-/** The JSON of a success; undefined where it is none. */
+/** Returns the JSON of a success; undefined for anything else. */
 async function get(address: Address, path: string, token?: string): Promise<unknown> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const response = await fetch(urlOf(address) + path, { headers, signal: AbortSignal.timeout(ANSWER_MS) })
@@ -159,7 +157,7 @@ async function get(address: Address, path: string, token?: string): Promise<unkn
   return response.ok ? JSON.parse(text) : undefined
 }
 
-/** Why nothing can be reached there; undefined: something accepts connections. */
+/** Returns why the address cannot be reached; undefined: a program accepts connections. */
 async function refusal({ host, port }: Address): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
   const socket = connect({ host: reachable(host).replace(/^\[|\]$/g, ''), port, timeout: ANSWER_MS })

@@ -1,6 +1,7 @@
-// `stdio`: a bridge for clients that only start programs. Each line of stdin is one message and goes to the
-// daemon by POST; each message of the answer, JSON or event stream, is one line of stdout. It keeps nothing
-// but the revision that the handshake agreed on. stdout carries the protocol alone.
+// `stdio`: a bridge for clients that only start programs. Each line of stdin is one message and goes to the daemon by
+// POST; each message of the answer, JSON or event stream, is one line of stdout. It keeps nothing but the revision that
+// the handshake agreed on. stdout carries the protocol alone. A line that is too long is skipped and told with the id
+// of its message, so that memory stays bounded and its sender gets an answer.
 
 import { once } from 'node:events'
 import { isObject, type RequestId, type Params } from '../transports/mcp/protocol/json-rpc.ts'
@@ -10,20 +11,20 @@ import { TopLevelId } from './top-level-id.ts'
 export interface Bridge {
   readonly url: string
   readonly token: string
-  /** The token as it is now: asked for when the one in use is refused, since it may have been rotated. */
+  /** Returns the current token; called when the daemon refuses the one in use, since it may have been rotated. */
   readonly reload?: () => Promise<string>
   readonly input: AsyncIterable<Uint8Array>
   /** Writes one line; resolves when more may come. Rejects when the client has gone. */
   readonly write: (line: string) => Promise<void>
 }
 
-/** A little above what the daemon takes over /mcp, whose refusal says what to do instead. */
+/** Bytes of a message: a little above the limit of /mcp, whose refusal says what to do instead. */
 const LONGEST_MESSAGE = 5 * 1024 * 1024
 const TOO_LONG = 'the message is longer than /mcp takes; larger content goes to POST /files/write'
-/** A file of 10 MiB, escaped twice, as text and as structured content. */
+/** Bytes of an event: a file of 10 MiB, escaped twice, as text and as structured content. */
 const LONGEST_EVENT = 64 * 1024 * 1024
 
-/** The bridge of this process, until its client has gone. */
+/** Runs the bridge of this process, until its client has gone. */
 export async function stdio(place: Pick<Bridge, 'url' | 'token' | 'reload'>): Promise<void> {
   const leave = (): never => process.exit(0) // connections close with the process, which cancels modern calls
   process.once('SIGTERM', leave).once('SIGINT', leave)
@@ -42,10 +43,10 @@ export async function runBridge(bridge: Bridge): Promise<void> {
 
 class Session {
   readonly #bridge: Bridge
-  /** What is under way. As many as the client asks at once; the daemon limits them per credential. */
+  /** Requests in progress, as many as the client asks at once; the daemon limits them per credential. */
   readonly #running = new Set<Promise<void>>()
   readonly #byId = new Map<RequestId, AbortController>()
-  /** Aborted at the end of the input: streams that would stay open end. */
+  /** Aborted at the end of the input: it ends streams that would stay open. */
   readonly #over = new AbortController()
   #agreed: string | undefined
   #token: string
@@ -72,7 +73,7 @@ class Session {
     const message = outgoing(text)
     const cancelled = message?.method === 'notifications/cancelled' ? message.params['requestId'] : undefined
     const known = typeof cancelled === 'string' || typeof cancelled === 'number' ? this.#byId.get(cancelled) : undefined
-    // In the modern era the closed response is the cancellation; before, the message is, and goes its way.
+    // In the modern era closing the response cancels the call; before, a message does, which is sent on.
     if (known !== undefined) known.abort()
     else this.#track(this.#exchange(text, message))
   }
@@ -98,7 +99,7 @@ class Session {
     }
   }
 
-  /** Again where another token is in use by now: what is refused for its token has done nothing. */
+  /** Asks again if the token has changed meanwhile: a request that is refused for its token has done nothing. */
   async #ask(body: string, message: Outgoing | undefined, signal: AbortSignal): Promise<Response> {
     const { url, reload } = this.#bridge
     const token = this.#token
@@ -165,19 +166,19 @@ function unreachable(url: string, error: unknown): string {
 }
 
 /**
- * One message on its way from stdio to HTTP: which headers its body asks for, in the era it speaks, and what a
- * failure on the way is in JSON-RPC. Pure.
+ * One message on its way from stdio to HTTP: the headers that its body asks for, in the era it speaks, and the JSON-RPC
+ * form of a failure on the way. Pure.
  */
 interface Outgoing {
-  /** Undefined for notifications and responses. */
+  /** Id of a request; undefined for notifications and responses. */
   readonly id: RequestId | undefined
   readonly method: string
   readonly params: Params
-  /** The revision that the message itself names: the modern era. */
+  /** Revision that the message names, in the modern era. */
   readonly claim: string | undefined
 }
 
-/** Returns what the message says of itself; undefined: it is no message, and the daemon's refusal says why. */
+/** Reads the message's own fields; undefined: it is no message, and the daemon's refusal tells the reason. */
 function outgoing(text: string): Outgoing | undefined {
   let value: unknown
   try {
@@ -197,7 +198,7 @@ function outgoing(text: string): Outgoing | undefined {
   }
 }
 
-/** The messages of a line: most have one; clients of 2025-03-26 may send several as a batch, which go one by one. */
+/** Returns the messages of a line: most have one; clients of 2025-03-26 may send a batch, which is sent one by one. */
 function messagesIn(text: string): readonly string[] {
   if (!text.startsWith('[')) return [text]
   try {
@@ -208,23 +209,23 @@ function messagesIn(text: string): readonly string[] {
   }
 }
 
-/** The reply with the id of what it answers: the daemon leaves it out where it refused before it had read the id. */
+/** Returns the reply with the id of its request: the daemon leaves it out if it refused before it had read the id. */
 function withId(text: string, id: RequestId | undefined): string {
   if (id === undefined || !text.startsWith('{"jsonrpc":"2.0","id":null,')) return text
   return JSON.stringify({ ...(JSON.parse(text) as object), id })
 }
 
-/** True for what ends an exchange; notifications and questions go ahead of it. */
+/** True for a message that ends an exchange; notifications and questions come before it. */
 function isReply(text: string): boolean {
   return /^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"/.test(text)
 }
 
-/** `agreed`: the revision of the handshake, once there was one. */
+/** Returns the headers of a message. `agreed`: the revision of the handshake, once there was one. */
 function headersFor(message: Outgoing | undefined, agreed: string | undefined): Record<string, string> {
   const base = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
-    // A client of stdio that quits has no other way to end what it has started.
+    // A client of stdio that quits has no other way to end the commands that it has started.
     'x-mcp-cancel-on-close': '1',
   }
   if (message?.claim === undefined) {
@@ -240,19 +241,16 @@ function headersFor(message: Outgoing | undefined, agreed: string | undefined): 
   }
 }
 
-/** Values that are not plain ASCII travel as base64 (2026-07-28, streamable HTTP). */
+/** Encodes a header's value: one that is not plain ASCII is sent as base64 (2026-07-28, streamable HTTP). */
 function headerValue(value: string): string {
   const plain = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value) && !value.startsWith('=?base64?')
   return plain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
 }
 
-/** Error that the client gets if no answer came. */
+/** Returns the error that the client gets if no answer came. */
 function failureLine(id: RequestId | null, message: string): string {
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32603, message } })
 }
-
-// Newline-delimited messages out of a stream of bytes (MCP's stdio transport). A line that is too long is
-// skipped and told with the id of its message, so that memory stays bounded and its sender gets an answer. Pure.
 
 const LINE_FEED = 10
 
@@ -262,10 +260,10 @@ class LineSplitter {
   readonly #longest: number
   #parts: Uint8Array[] = []
   #length = 0
-  /** Of a line that is being skipped. */
+  /** Finds the id of a line that is being skipped. */
   #skipping: TopLevelId | undefined
 
-  /** `longest`: bytes of a line. */
+  /** `longest`: bytes of a line at most. */
   constructor(longest: number) {
     this.#longest = longest
   }
@@ -280,7 +278,7 @@ class LineSplitter {
     this.#keep(rest)
   }
 
-  /** What came after the last line feed. */
+  /** Returns the rest after the last line feed. */
   *end(): Generator<Line> {
     yield* this.#line()
   }

@@ -1,6 +1,6 @@
-// `token show|rotate|verify`. What is asked for goes to stdout and nothing else does, so that it can be piped; a
-// token to verify comes by stdin, never as an argument, which every user of the machine can read. All three look
-// at files only: a running daemon notices what they change.
+// `token show|rotate|verify`. The result alone goes to stdout, so that it can be piped; a token to verify comes by
+// stdin, never as an argument, which every user of the machine can read. All three use files only: a running daemon
+// notices their changes.
 
 import { existsSync, constants } from 'node:fs'
 import type { Readable } from 'node:stream'
@@ -22,22 +22,22 @@ import { attempt, openRegular, ourselves } from '../base/private-file.ts'
 
 /** Path of the unit's StateDirectory= (runtime.service): a shell does not have it in its environment. */
 const SERVICE_STATE = '/var/lib/workspace-runtime'
-/** No credential is longer (transports/credentials). */
+/** Characters of the longest credential (transports/credentials). */
 const LONGEST = 16 * 1024
 
 export interface Console {
   readonly input: Readable
   readonly print: (text: string) => void
-  /** For people: to stderr. */
+  /** Writes a text for people to stderr. */
   readonly tell: (text: string) => void
 }
 
-/** The exit code. */
+/** Resolves with the exit code. */
 export async function tokenCommand(words: readonly string[], sources: TokenSources, console: Console): Promise<number> {
   const [verb] = words
   const known = verb === 'show' || verb === 'rotate' || verb === 'verify'
   if (!known || words.length > 1) {
-    const asked = ['token', ...words].slice(0, 2).join(' ') // what follows a verb may be a token
+    const asked = ['token', ...words].slice(0, 2).join(' ') // the word after a verb may be a token
     throw new StartError(
       known
         ? `${asked} takes no argument${verb === 'verify' ? '; it reads the token from stdin' : ''}`
@@ -58,14 +58,14 @@ export async function tokenCommand(words: readonly string[], sources: TokenSourc
   return 0
 }
 
-/** Another token than the service's is the likeliest mistake there is here. */
+/** Tells of the service's token: the likeliest mistake here is to take another token for it. */
 function tellOfService({ stateDirectory, fromEnvironment, file }: TokenSources, { tell }: Console): void {
   const own = fromEnvironment === undefined && file === undefined
   if (!own || stateDirectory === SERVICE_STATE || !existsSync(`${SERVICE_STATE}/token`)) return
   tell(`this is about ${stateDirectory}; for the token of the service set STATE_DIRECTORY=${SERVICE_STATE}`)
 }
 
-/** 0: it is the token; 1: it is not, or there is none. */
+/** Resolves with 0 if it is the token; 1 if it is not, or there is none. */
 async function verify(sources: TokenSources, { input, print, tell }: Console): Promise<number> {
   if ('fd' in input && input.fd === 0 && isatty(0)) tell('type or paste the token, then press Enter')
   const candidate = await firstLine(input)
@@ -89,13 +89,13 @@ async function firstLine(input: Readable): Promise<string> {
 }
 
 /**
- * The token that a daemon would serve now, and what is wrong with the files it stands in: who else could read or
- * replace them. Looks only; a start would close them to others by itself, or refuse them.
+ * The token that a daemon would serve now, and the faults of its files: the other users that could read or replace
+ * them. The check changes nothing; a start would close them to others by itself, or refuse them.
  */
 export interface TokenCheck {
-  /** Undefined: a daemon would not start, or make one first. */
+  /** Undefined: a daemon would not start, or would make one first. */
   readonly token: string | undefined
-  /** Each a sentence for people, with what to do. */
+  /** Sentences for people, each with advice. */
   readonly problems: readonly string[]
 }
 
@@ -128,7 +128,7 @@ async function tokenNow(sources: TokenSources, problems: string[]): Promise<stri
   return seed?.token
 }
 
-/** The mounter of a seed may open it to a group, but not to all users. */
+/** Returns the faults of a seed's permissions: the mounter may open it to a group, but not to all users. */
 async function openSeed({ path }: Seed): Promise<readonly string[]> {
   return openTo(path, (await stat(path)).mode, 0o027, 'chmod 600')
 }

@@ -1,5 +1,5 @@
-// The id of a JSON-RPC message that is too long to be kept: found in its bytes as they pass, wherever it stands among
-// the message's own fields, without parsing what it carries. Pure, and linear in what passes.
+// The id of a JSON-RPC message that is too long to be kept: found in its bytes as they pass, anywhere among the
+// message's own fields, without parsing their values. Pure; its time is linear in the bytes.
 
 import type { RequestId } from '../transports/mcp/protocol/json-rpc.ts'
 
@@ -21,11 +21,11 @@ export class TopLevelId {
   #escaped = false
   #isName = false
   #name = ''
-  /** Bytes of the name or value that is being read; undefined where none is wanted. */
+  /** Bytes of the name or value that is being read; undefined if it is not needed. */
   #kept: number[] | undefined
   #id: RequestId | undefined
 
-  /** Undefined where the message has none, as notifications do. */
+  /** Returns the id; undefined if the message has none, as notifications. */
   get id(): RequestId | undefined {
     return this.#id
   }
@@ -61,7 +61,7 @@ export class TopLevelId {
     else this.#kept = undefined
   }
 
-  /** After a colon: the name is known, its value begins. */
+  /** Begins a value: a colon has come, so the name is known. */
   #begin(): void {
     this.#name = String(this.#parsed())
     this.#isName = false

@@ -1,5 +1,5 @@
-// The configuration file as a schema (configuration.md), from which it is checked, and which is published: what
-// each key means and what holds where it is left out.
+// The configuration file as a schema (configuration.md): the daemon checks the file by it and publishes it. It says
+// what each key means and which value holds if the key is left out.
 
 import { Type, type Static } from 'typebox'
 import { LOG_LEVELS } from '../base/log.ts'

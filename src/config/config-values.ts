@@ -3,7 +3,7 @@
 
 import type { ConfigFile } from './config-schema.ts'
 
-/** The first value that cannot be used, as `<key> <why>`; undefined: all can. Never quotes a token. */
+/** Returns the first value that cannot be used, as `<key> <why>`; undefined: all can. Never quotes a token. */
 export function wrongValue(file: ConfigFile): string | undefined {
   return [
     ...Object.entries(file.targets ?? {}).flatMap(([id, target]) => [
@@ -17,7 +17,7 @@ export function wrongValue(file: ConfigFile): string | undefined {
   ].find((wrong) => wrong !== undefined)
 }
 
-/** The path form /runtimes/<id> takes no other. */
+/** Checks an id: the path form /runtimes/<id> takes no other characters. */
 function wrongId(id: string): string | undefined {
   if (/^[a-z][a-z0-9_-]{0,63}$/.test(id) && id !== 'local' && id !== 'default') return undefined
   const accepted = 'a lower-case letter, then up to 63 of a-z, 0-9, "_" and "-", and not "local" or "default"'
@@ -30,12 +30,12 @@ function wrongUrl(key: string, text: string): string | undefined {
   return `${key} is not accepted: it must be an http or https URL without user and password`
 }
 
-/** It goes out as a header. */
+/** Checks a token, which is sent as a header. */
 function wrongToken(key: string, token: string): string | undefined {
   return /^[\x21-\x7e]+$/.test(token) ? undefined : `${key} is not accepted: it must be visible ASCII without spaces`
 }
 
-/** A browser sends an origin without path and in lower case; another spelling would never match. */
+/** Checks an origin: a browser sends it without path and in lower case; another spelling would never match. */
 function wrongOrigin(origin: string): string | undefined {
   if (origin === '*') return undefined
   const url = URL.parse(origin)
@@ -51,7 +51,7 @@ function wrongHost(host: string): string | undefined {
   return `allowed_hosts has ${JSON.stringify(host)}; accepted is a host name or address without a port`
 }
 
-/** A variable as execve(2) takes it: `NAME=value`, ended by NUL. */
+/** Checks a variable as execve(2) takes it: `NAME=value`, ended by NUL. */
 function wrongVariable(name: string, value: string): string | undefined {
   if (name === '' || /[=\0]/.test(name)) {
     return `exec.env has the name ${JSON.stringify(name)}; accepted is a name without "=" and NUL`

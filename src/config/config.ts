@@ -17,31 +17,31 @@ import { StartError } from '../base/signals.ts'
 export interface Config {
   readonly host: string
   readonly port: number
-  /** Host or port is on the command line: a command looks there, and nowhere else, for the daemon. */
+  /** True if host or port is on the command line: a command then looks only there for the daemon. */
   readonly addressGiven: boolean
   readonly tokenFile: string | undefined
   /** Path at which the service manager may have put a first token (LoadCredential); often there is no such file. */
   readonly tokenSeed: string | undefined
-  /** From RUNTIME_TOKEN, which is then removed from the environment. */
+  /** Token from RUNTIME_TOKEN, which is then removed from the environment. */
   readonly token: string | undefined
-  /** From WORKSPACE_RUNTIME_TOKEN: what a command shows to a daemon; no daemon takes it for its own. */
+  /** Token from WORKSPACE_RUNTIME_TOKEN: a command shows it to a daemon; no daemon takes it for its own. */
   readonly clientToken: string | undefined
   readonly workdir: string
-  /** The operator named it. */
+  /** True if the operator named the working directory. */
   readonly workdirChosen: boolean
-  /** Port of the listener that the public MCP suite is run against; undefined: there is none. */
+  /** Level of the least severe lines that are logged. */
   readonly logLevel: LogLevel
-  /** Whether every request is logged. */
+  /** True if every request is logged. */
   readonly accessLog: boolean
-  /** The file that was read; undefined: there is none. */
+  /** Path of the file that was read; undefined: there is none. */
   readonly configFile: string | undefined
   readonly stateDirectory: string
   readonly cacheDirectory: string
   /** The daemon's own environment, before it is cleaned for children. */
   readonly environment: Readonly<Record<string, string>>
-  /** Variables RUNTIME_… that mean nothing, and what each may be meant for. */
+  /** Variables RUNTIME_… that have no effect, each with the name that it may be meant for. */
   readonly misspelt: readonly { readonly name: string; readonly meant: string }[]
-  /** The configuration file: settings without a flag. */
+  /** Settings of the configuration file, which have no flag. */
   readonly file: ConfigFile
 }
 
@@ -88,10 +88,10 @@ export function readCommandLine(args: readonly string[]): CommandLine {
 /** Threads of Node's file calls: four, its default, are soon all taken by one slow disk (Z-06). */
 const FILE_THREADS = '16'
 
-/** Variable that says that we chose the number of threads; commands get neither. */
+/** True if we chose the number of threads: then commands do not inherit the variable. */
 let threadsAreOurs = false
 
-/** To be called before the first file call that is made on one of those threads. */
+/** Sets the number of those threads. Call it before the first file call that is made on one of them. */
 export function chooseFileThreads(): void {
   if (process.env['UV_THREADPOOL_SIZE'] !== undefined) return
   process.env['UV_THREADPOOL_SIZE'] = FILE_THREADS
@@ -104,10 +104,10 @@ export function configFileOf({ flags }: CommandLine): string | undefined {
   return typeof path === 'string' && path !== '' ? resolve(path) : undefined
 }
 
-/** True of a path whose file system may never answer: it is taken as it is, since a look would keep this thread. */
+/** True of a path whose file system may never answer: it stays unresolved, since a look would block this thread. */
 export type Unseen = (path: string) => boolean
 
-/** Composes the configuration. Removes RUNTIME_TOKEN from the environment: no child shall find it (A-11). */
+/** Composes the configuration. Removes RUNTIME_TOKEN from the environment: no child may find it (A-11). */
 export function loadConfig(line: CommandLine, unseen: Unseen = () => false): Config {
   const env = process.env
   const token = env['RUNTIME_TOKEN']
@@ -118,7 +118,7 @@ export function loadConfig(line: CommandLine, unseen: Unseen = () => false): Con
   const environment = threadsAreOurs || threads === undefined ? others : { ...others, UV_THREADPOOL_SIZE: threads }
   const given = (flag: string, variable: string): string | undefined => {
     const [value, name] = flag in line.flags ? [line.flags[flag], `--${flag}`] : [env[variable], variable]
-    // An empty address would be every address, an empty folder the one the daemon happens to be started in.
+    // An empty address would mean every address, an empty folder the one that the daemon happens to be started in.
     if (value === '') throw new StartError(`${name} is empty; give it a value or leave it out`)
     return typeof value === 'string' ? value : undefined
   }
@@ -154,7 +154,7 @@ function credentialOf(directory: string | undefined): string | undefined {
   return directory === undefined || !isAbsolute(directory) ? undefined : join(directory, 'token')
 }
 
-/** The daemon leaves the directory that it was started in, and files named from there are read again later. */
+/** Makes a path absolute: the daemon leaves its first directory, and reads files named from there again later. */
 function absolute(path: string | undefined): string | undefined {
   return path === undefined ? undefined : resolve(path)
 }
@@ -169,7 +169,7 @@ function withAbsoluteKeys(file: ConfigFile): ConfigFile {
   }
 }
 
-/** systemd's directory as it is, else ours below the user's. */
+/** Returns systemd's directory unchanged, else ours below the user's. */
 function directoryOf(systemd: string | undefined, xdg: string | undefined, fallback: string): string {
   if (systemd !== undefined && systemd !== '') return resolve(systemd.split(':')[0] ?? systemd)
   return join(xdg !== undefined && isAbsolute(xdg) ? xdg : fallback, 'workspace-runtime')
@@ -188,19 +188,19 @@ function readConfigFile(path: string): ConfigFile {
   throw new StartError(`the configuration file ${path} is wrong: ${problem}`)
 }
 
-/** The parser quotes the text around the fault, over several lines, and a token of `targets` may be in it. */
+/** Removes quoted text: the parser quotes several lines around the fault, and a token of `targets` may be in them. */
 function unquoted(error: unknown): string {
   return String(error)
     .replace(/^SyntaxError: /, '')
     .replace(/, (\.\.\.)?"[^]*$/, '')
 }
 
-/** Keys that an earlier version took, and why there is nothing to choose any more. */
+/** Keys that an earlier version took, and why the setting is gone. */
 const GONE: ReadonlyMap<string, string> = new Map([
   ['search', 'search.engine chose between two engines of content search, and ripgrep is the only one now; remove it'],
 ])
 
-/** TypeBox says of a key that the schema does not know only that its "schema is false". */
+/** Describes the first problem: TypeBox says of an unknown key only that its "schema is false". */
 function firstProblem(problems: readonly { instancePath: string; message: string }[]): string {
   const unknown = problems.find(({ message }) => message === 'schema is false')
   if (unknown !== undefined) {
@@ -213,7 +213,7 @@ function firstProblem(problems: readonly { instancePath: string; message: string
   return `${where === '' ? 'its root' : where} ${first?.message ?? 'does not fit'}`
 }
 
-/** The nearest of the keys that stand beside an unknown one. */
+/** Returns the nearest of the keys that the schema has beside an unknown one. */
 function meant(pointer: string): string {
   const path = pointer.slice(1).split('/')
   const name = path.pop() ?? ''
@@ -223,7 +223,7 @@ function meant(pointer: string): string {
   return close === undefined ? '' : `; did you mean ${[...path, close].join('.')}?`
 }
 
-/** Variables that one of ours is meant by, as it seems, each with that one. */
+/** Returns variables that look like a misspelling of one of ours, each with that one. */
 function misspelt(environment: Readonly<Record<string, string>>): readonly { name: string; meant: string }[] {
   return Object.keys(environment).flatMap((name) => {
     if (!name.startsWith('RUNTIME_') || name === SYSTEMD_OWN || VARIABLES.includes(name)) return []
@@ -232,7 +232,7 @@ function misspelt(environment: Readonly<Record<string, string>>): readonly { nam
   })
 }
 
-/** The directory of RuntimeDirectory= in a unit. */
+/** Variable that has the directory of RuntimeDirectory= in a unit. */
 const SYSTEMD_OWN = 'RUNTIME_DIRECTORY'
 
 const VARIABLES = ['TOKEN', 'CONFIG', 'HOST', 'PORT', 'TOKEN_FILE', 'WORKDIR', 'LOG_LEVEL', 'ACCESS_LOG'].map(
@@ -247,7 +247,7 @@ function readPort(text: string | undefined): number | undefined {
   return Number(text)
 }
 
-/** A variable that is on or off; an empty one is as good as none. */
+/** Reads a variable that is on or off; an empty one counts as absent. */
 function readSwitch(name: string, env: NodeJS.ProcessEnv): boolean | undefined {
   const text = env[name] ?? ''
   if (text === '') return undefined
@@ -264,14 +264,17 @@ function readLevel(text: string | undefined): LogLevel | undefined {
   return level
 }
 
-/** Returns the directory where the daemon was started, unless that is `/`: then `/root` if it can be entered, else the home directory. */
+/**
+ * Returns the directory where the daemon was started, unless that is `/`: then `/root` if it can be entered, else the
+ * home directory.
+ */
 function defaultWorkdir(home: string, unseen: Unseen): string {
   const started = startedIn()
   const found = [started === '/' ? '' : started, '/root', home, accountHome()]
   return found.find((path) => isAbsolute(path) && (unseen(path) || usable(path))) ?? '/'
 }
 
-/** Empty where that folder is gone. */
+/** Returns the directory where this process was started; empty if that folder is gone. */
 function startedIn(): string {
   try {
     return process.cwd()
@@ -280,7 +283,7 @@ function startedIn(): string {
   }
 }
 
-/** The home directory as the system knows it; a user of a container often has no account, and none. */
+/** Returns the home directory as the system knows it; empty if the user has no account, as in many containers. */
 function accountHome(): string {
   try {
     return userInfo().homedir

@@ -1,8 +1,8 @@
-// The raw token (configuration.md#tokens). What comes by environment is what it is. Otherwise the live token is a file of
-// the state directory, for its owner alone: made there, or taken from a seed, which is a configured file or the
-// service manager's credential. A seed is taken over whenever its content is new, told by a mark that is kept of
-// the one taken last; until then the live token stands, as `rotate` may have left it. Every failure is a
-// StartError of one line that never repeats what was read.
+// The raw token (configuration.md#tokens). A token from the environment is used unchanged. Otherwise the live token is
+// a file of the state directory that its owner alone may read: made there, or taken from a seed, which is a configured
+// file or the service manager's credential. A mark of the seed that was taken last is kept: a seed with another content
+// is taken over; until then the live token stays, as `rotate` may have left it. Every failure is a StartError of one
+// line that never repeats the content of a file.
 
 import { hash } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -19,20 +19,20 @@ import {
 } from '../base/private-file.ts'
 import { StartError } from '../base/signals.ts'
 
-/** A shorter token ends the start. */
+/** Characters of a token at least; a shorter one ends the start. */
 const TOKEN_MINIMUM = 32
 /** Node takes 16 KiB of request headers in all, so a longer token could never be presented. */
 const TOKEN_MAXIMUM = 8 * 1024
-/** 256 bits. */
+/** Random bytes of a new token: 256 bits. */
 const TOKEN_BYTES = 32
-/** Advice if no token can be kept. */
+/** Advice if no token can be stored. */
 const WAYS = 'give one with --token-file or RUNTIME_TOKEN, or a writable XDG_STATE_HOME'
 
 export interface TokenSources {
   readonly fromEnvironment?: string | undefined
-  /** The seed that is configured. */
+  /** Path of the configured seed. */
   readonly file?: string | undefined
-  /** A seed that may be there, read where none is configured. */
+  /** Path of a seed that may exist; read if no seed is configured. */
   readonly credential?: string | undefined
   readonly stateDirectory: string
 }
@@ -50,10 +50,10 @@ export function tokenSources(config: {
 
 export interface LoadedToken {
   readonly token: string
-  /** `seed`: it is served as the seed has it, since nothing can be kept in the state directory. */
+  /** `seed`: the token is served from the seed, since nothing can be written to the state directory. */
   readonly source: 'environment' | 'state' | 'seed'
   readonly path: string | undefined
-  /** True where this call made the token. */
+  /** True if this call made the token. */
   readonly created: boolean
 }
 
@@ -71,20 +71,20 @@ export interface Seed {
 }
 
 /**
- * A configured seed has a live token of its own: daemons of one user that are given different files must not take
- * each other's token over. By the path as given, as files of Kubernetes are links that change.
+ * Returns the paths. Each configured seed has a separate live token: daemons of one user that are given different files
+ * must not take each other's token. Told apart by the path as given, since files of Kubernetes are links that change.
  */
 export function placeOf({ file, stateDirectory: directory }: TokenSources): TokenPlace {
   const name = file === undefined ? 'token' : `token-${hash('sha256', resolve(file)).slice(0, 16)}`
   return { directory, token: join(directory, name), mark: join(directory, `${name}.seed`) }
 }
 
-/** The environment wins over a file; a caller that wants the file leaves the environment out. */
+/** Loads the token. The environment wins over a file; a caller that wants the file leaves the environment out. */
 export async function loadToken(sources: TokenSources): Promise<LoadedToken> {
   return await settle(sources, 'start')
 }
 
-/** The token as it is now, for a daemon that serves: where the live one is gone, neither a new nor an old one comes back. */
+/** Returns the current token for a serving daemon; if the live file is gone, it makes and restores none. */
 export async function reloadToken(sources: TokenSources): Promise<LoadedToken> {
   return await settle(sources, 'reload')
 }
@@ -103,7 +103,7 @@ async function settle(sources: TokenSources, occasion: 'start' | 'reload'): Prom
   return seed === undefined ? await makeToken(place) : await takeOver(place, seed, kept)
 }
 
-/** Replaces the live token by a fresh one, which it returns; from then on no other is good. */
+/** Replaces the live token by a new one and returns it; from then on no other token is valid. */
 export async function rotateToken(sources: TokenSources): Promise<{ readonly token: string; readonly path: string }> {
   if (sources.fromEnvironment !== undefined) {
     throw new StartError(
@@ -117,7 +117,7 @@ export async function rotateToken(sources: TokenSources): Promise<{ readonly tok
     )
   }
   const unkept = (why: string) => new StartError(`the token cannot be changed, as none can be kept in ${why}`)
-  // What a seed has to say is settled first: it would win over the new token at the next start.
+  // A new seed is taken over first: otherwise it would win over the new token at the next start.
   if ((await loadToken(sources)).source === 'seed') throw unkept(directory)
   const token = freshToken()
   const failure = await replaceWhole(path, `${token}\n`)
@@ -125,7 +125,7 @@ export async function rotateToken(sources: TokenSources): Promise<{ readonly tok
   return { token, path }
 }
 
-/** The configured seed, which must be there, or the credential, if there is one. */
+/** Reads the configured seed, which must exist, or the credential, if there is one. */
 export async function readSeed({ file, credential }: TokenSources): Promise<Seed | undefined> {
   const path = file ?? credential
   if (path === undefined) return undefined
@@ -138,14 +138,14 @@ export async function readSeed({ file, credential }: TokenSources): Promise<Seed
   return { token, path, mark: hash('sha256', token) }
 }
 
-/** Whether the live token, which there is, counts: the seed has nothing new to say. */
+/** True if the existing live token is valid: the seed has not changed. */
 export async function stands({ mark }: TokenPlace, seed: Seed | undefined): Promise<boolean> {
   if (seed === undefined) return true
   await using file = await openRegular(mark, constants.O_NOFOLLOW, 'the file')
   return file !== undefined && (await file.readFile('latin1')).trim() === seed.mark
 }
 
-/** Token first: where that is all that gets written, the next start does the same again. */
+/** Writes the token first, then the mark: if only the token gets written, the next start does the same again. */
 async function takeOver(place: TokenPlace, seed: Seed, kept: string | undefined): Promise<LoadedToken> {
   const failure =
     (kept === seed.token ? undefined : await replaceWhole(place.token, `${seed.token}\n`)) ??
@@ -158,7 +158,7 @@ async function makeToken(place: TokenPlace): Promise<LoadedToken> {
   const outcome = await createWhole(place.token, `${token}\n`)
   if (outcome === 'made') return { ...keptToken(place, token), created: true }
   if (outcome !== 'there') return noPlace(place, outcome)
-  // Another start was quicker: both serve the token it made.
+  // Another start was quicker: both serve the token that it made.
   const theirs = await readKept(place.token)
   if (theirs !== undefined) return keptToken(place, theirs)
   throw new StartError(`the token file ${place.token} vanished while the daemon started; start it again`)
@@ -173,7 +173,7 @@ function keptToken({ token: path }: TokenPlace, token: string): LoadedToken {
   return { token, source: 'state', path, created: false }
 }
 
-/** A read-only root with the token mounted is no reason not to serve; only rotation needs a place. */
+/** Serves the seed's token: on a read-only root a mounted token is enough; only rotation needs a place. */
 function servedAsItIs({ token, path }: Seed): LoadedToken {
   return { token, source: 'seed', path, created: false }
 }
@@ -186,7 +186,7 @@ function freshToken(): string {
   return freshRandom(TOKEN_BYTES).toString('hex')
 }
 
-/** The live token; undefined: there is none. A link is not followed: it could name anything. */
+/** Returns the live token; undefined: there is none. Follows no link: it could name any file. */
 async function readKept(path: string): Promise<string | undefined> {
   await using file = await openRegular(path, constants.O_NOFOLLOW, 'the token file')
   if (file === undefined) return undefined
@@ -198,7 +198,7 @@ async function readKept(path: string): Promise<string | undefined> {
   return acceptToken((await file.readFile()).toString('latin1'), `the token file ${path}`)
 }
 
-/** The token that a file or variable holds. `name`: where it stands. */
+/** Returns the token that a file or variable holds. `name`: the file or variable, for people. */
 export function acceptToken(text: string, name: string): string {
   const token = text.slice(0, endWithoutNewline(text))
   if (token.trim() === '') throw new StartError(`${name} is empty; accepted are ${TOKEN_MINIMUM} characters or more`)
@@ -213,7 +213,7 @@ export function acceptToken(text: string, name: string): string {
   return token
 }
 
-/** Editors and `echo` end a file with a newline; exactly one is dropped. */
+/** Returns the length without one newline at the end, which editors and `echo` add. */
 export function endWithoutNewline(text: string): number {
   if (text.endsWith('\r\n')) return text.length - 2
   return text.endsWith('\n') ? text.length - 1 : text.length

@@ -1,7 +1,7 @@
-// Takes over a token that changes while the daemon serves, without a restart: on request (SIGHUP), and when the
-// live file or its seed is another one than a moment ago. Asked by stat, which works on every file system and for
-// the links that Kubernetes swaps; in the thread pool, so that a slow disk holds up nothing. A file that is no
-// token changes nothing: the one before stays, and the log says why.
+// Takes over a token that changes while the daemon serves, without a restart: on SIGHUP, and when the live file or its
+// seed has changed. Asks by stat, which works on every file system and for the links that Kubernetes swaps, and in the
+// thread pool, so that a slow disk blocks nothing. A file that holds no valid token changes nothing: the daemon keeps
+// the token that it has, and the log says why.
 
 import { stat } from 'node:fs/promises'
 import { attempt } from '../base/private-file.ts'
@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts'
 import { StartError } from '../base/signals.ts'
 import { placeOf, reloadToken, type TokenSources } from './token-store.ts'
 
-/** `rotate` promises 2 s. */
+/** Time between two looks: `rotate` promises 2 s. */
 const LOOK_MS = 1_000
 
 export interface TokenWatch extends AsyncDisposable {
@@ -20,7 +20,7 @@ export interface TokenWatch extends AsyncDisposable {
 
 export interface TokenWatchOptions {
   readonly sources: TokenSources
-  /** Takes the token; false where it is the one in use. */
+  /** Takes the token; returns false if it is the one in use. */
   readonly take: (token: string) => boolean
   readonly conditions: Conditions
   readonly log: Log
@@ -35,7 +35,7 @@ const NOT_RELOADED: ConditionKind = {
 export function openTokenWatch({ sources, take, conditions, log }: TokenWatchOptions): TokenWatch {
   const fixed = sources.fromEnvironment !== undefined
   const paths = [placeOf(sources).token, sources.file ?? sources.credential].filter((path) => path !== undefined)
-  // Unknown at first: what changed between the start's reading and now is found by the first look.
+  // Empty at first, so that the first look finds a change between the start's reading and now.
   let seen = ''
   let asked = false
   let looking: Promise<void> | undefined
@@ -66,7 +66,7 @@ export function openTokenWatch({ sources, take, conditions, log }: TokenWatchOpt
     reload() {
       asked = true
       if (fixed) log.info('token_unchanged', { source: 'RUNTIME_TOKEN' })
-      else begin() // where a look is under way, the next one answers
+      else begin() // where a look is under way: the next one answers
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
@@ -75,7 +75,7 @@ export function openTokenWatch({ sources, take, conditions, log }: TokenWatchOpt
   }
 }
 
-/** Changes with every write, replacement and change of rights. */
+/** Returns a text that changes with every write, replacement and change of rights. */
 async function identityOf(path: string): Promise<string> {
   const [facts, failure] = await attempt(async () => await stat(path, { bigint: true }))
   return facts === undefined ? failure : `${facts.dev}:${facts.ino}:${facts.size}:${facts.mtimeNs}:${facts.ctimeNs}`

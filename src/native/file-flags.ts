@@ -1,5 +1,5 @@
-// Flags of a file that keep even root from removing it (statx(2), chattr(1)): Node's stat leaves them out. By number,
-// since older C libraries lack the function. struct statx is the same on every architecture.
+// Flags of a file that keep even root from removing it (statx(2), chattr(1)): Node's stat leaves them out. Called by
+// number, since older C libraries lack the function. struct statx is the same on every architecture.
 
 import { bytesOfText } from '../base/bytes-text.ts'
 import { libc } from './libc.ts'
@@ -8,7 +8,7 @@ const SYS_STATX: Readonly<Record<string, number>> = { x64: 332, arm64: 291 }
 
 const AT_FDCWD = -100
 const AT_SYMLINK_NOFOLLOW = 0x100
-/** struct statx (linux/stat.h): its size, and the offset of stx_attributes, of which the low half has both flags. */
+/** struct statx (linux/stat.h): its size, and the offset of stx_attributes, whose low half has both flags. */
 const STATX = { bytes: 256, attributes: 8 } as const
 const STATX_ATTR_IMMUTABLE = 0x10
 const STATX_ATTR_APPEND = 0x20
@@ -20,7 +20,7 @@ const answer = Buffer.alloc(STATX.bytes)
 
 export type FileFlag = 'immutable' | 'append-only'
 
-/** Undefined: neither flag, or the file system does not tell. A last link is not followed. The call is synchronous. */
+/** Returns the flag; undefined: neither, or the file system does not tell. Follows no last link. Synchronous. */
 export function fileFlag(path: Buffer | string): FileFlag | undefined {
   const number = SYS_STATX[process.arch]
   if (number === undefined) return undefined

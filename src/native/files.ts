@@ -13,7 +13,7 @@ const fsetxattr = libc.func('int fsetxattr(int fd, const char *name, const void 
 const LIST_BYTES = 65_536
 const VALUE_BYTES = 65_536
 
-/** Never carried over: file capabilities are dropped with set-id bits, labels are the system's to give. */
+/** Attributes that are never copied: the kernel drops file capabilities, and labels are the system's to give. */
 const DROPPED = /^(security|trusted)\./
 
 let names: Buffer | undefined
@@ -40,7 +40,7 @@ export function copyAttributes(from: string, fd: number): void {
   }
 }
 
-/** The text of one attribute; undefined where there is none, or where it may not be read. */
+/** Returns the text of one attribute; undefined if there is none, or if it may not be read. */
 export function attributeOf(path: string, name: string): string | undefined {
   value ??= Buffer.alloc(VALUE_BYTES)
   const length = Number(getxattr(ended(path), name, value, VALUE_BYTES))
@@ -52,8 +52,8 @@ function ended(path: string): Buffer {
 }
 
 /**
- * renameat2(2) with RENAME_NOREPLACE: the kernel looks and acts in one step, so a name that another program makes meanwhile
- * stays. By number, since older C libraries lack the function.
+ * renameat2(2) with RENAME_NOREPLACE: the kernel checks and renames in one step, so a name that another program makes
+ * meanwhile stays. Called by number, since older C libraries lack the function.
  */
 const SYS_RENAMEAT2: Readonly<Record<string, number>> = { x64: 316, arm64: 276 }
 
@@ -63,10 +63,10 @@ const RENAME_NOREPLACE = 1
 // syscall() is variadic in C; see process.ts.
 const syscall5 = libc.func('long syscall(long number, long a, const void *b, long c, const void *d, long e)')
 
-/** EINVAL: the file system has no such flag; or a directory goes into itself, which a plain rename refuses too. */
+/** Errors for "not possible here". EINVAL: no such flag; or a directory moves into itself, which fails anyway. */
 const WITHOUT = new Set(['EINVAL', 'ENOSYS', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP'])
 
-/** True: done. False: not possible in this way here, and nothing has changed. EEXIST and the rest are thrown. */
+/** Returns true if done, false if it is not possible here and nothing has changed. Throws EEXIST and all others. */
 export function renameNoReplace(from: string, to: string): boolean {
   const number = SYS_RENAMEAT2[process.arch]
   if (number === undefined) return false
@@ -84,14 +84,14 @@ const SEEK_DATA = 3
 
 const lseek = libc.func('long lseek(int fd, long offset, int whence)')
 
-/** The first byte at or behind `at` that is no hole; undefined: only a hole is left. */
+/** Returns the first byte at or behind `at` that is not in a hole; undefined: only a hole is left. */
 export function nextData(fd: number, at: number): number | undefined {
   const found = Number(lseek(fd, at, SEEK_DATA))
   if (found >= 0) return found
   return errnoName(lastErrno()) === 'ENXIO' ? undefined : at // a file system that cannot tell has data everywhere
 }
 
-/** One call for a whole file system; it may take seconds, so it does not run on the thread that asks. */
+/** Flushes a whole file system; it may take seconds, so it does not run on the calling thread. */
 const syncfs = libc.waiting('int syncfs(int fd)')
 
 /** Writes the file system in which `fd` is open to its disk. */
@@ -100,8 +100,8 @@ export async function flushFileSystem(fd: number): Promise<void> {
 }
 
 /**
- * Times to the nanosecond: Node takes them as floating point, which at today's dates keeps some 240 ns. struct timespec is
- * two 64-bit numbers on 64-bit Linux.
+ * Sets times to the nanosecond: Node takes them as floating point, which at today's dates keeps some 240 ns. struct
+ * timespec is two 64-bit numbers on 64-bit Linux.
  */
 const FUTIMENS = 'int futimens(int fd, const void *times)'
 const UTIMENSAT = 'int utimensat(int directory, const void *path, const void *times, int flags)'
@@ -111,20 +111,20 @@ const utimensat = libc.func(UTIMENSAT)
 const futimensElsewhere = libc.waiting(FUTIMENS)
 const utimensatElsewhere = libc.waiting(UTIMENSAT)
 
-/** The access time stays as it is (bits/stat.h). */
+/** Leaves the access time unchanged (bits/stat.h). */
 const UTIME_OMIT = 0x3ffffffen
 const AT_SYMLINK_NOFOLLOW = 0x100
 
 const SECOND = 1_000_000_000n
 
-/** Nanoseconds since 1970. */
+/** Times in nanoseconds since 1970. */
 interface FileTimes {
   readonly mtimeNs: bigint
-  /** Not given: it stays. */
+  /** Access time; if absent, it does not change. */
   readonly atimeNs?: bigint
 }
 
-/** struct timespec[2]: access, change. */
+/** Returns struct timespec[2]: access, change. */
 function timesOf({ atimeNs, mtimeNs }: FileTimes): Buffer {
   const times = Buffer.alloc(32)
   if (atimeNs === undefined) times.writeBigInt64LE(UTIME_OMIT, 8)
@@ -133,7 +133,7 @@ function timesOf({ atimeNs, mtimeNs }: FileTimes): Buffer {
   return times
 }
 
-/** Nanoseconds count forward from the second, before 1970 too. */
+/** Writes a time as seconds and nanoseconds; nanoseconds count forward from the second, before 1970 too. */
 function writeTime(into: Buffer, time: bigint, at: number): void {
   const nanoseconds = ((time % SECOND) + SECOND) % SECOND
   into.writeBigInt64LE((time - nanoseconds) / SECOND, at)
@@ -145,12 +145,12 @@ export function setFileTimes(fd: number, times: FileTimes): void {
   checked('futimens', futimens(fd, timesOf(times)))
 }
 
-/** The same by path, which is followed only where `follow` says so. */
+/** Sets the times by path; a last link is followed only if `follow` is true. */
 export function setPathTimes(path: Buffer, times: FileTimes, follow: boolean): void {
   checked('utimensat', utimensat(AT_FDCWD, endedBytes(path), timesOf(times), follow ? 0 : AT_SYMLINK_NOFOLLOW))
 }
 
-/** The same in seconds and nanoseconds, of the time of change alone. */
+/** Sets the time of change alone, in seconds and nanoseconds. */
 export function setFileTime(fd: number, seconds: number, nanoseconds: number): void {
   setFileTimes(fd, { mtimeNs: BigInt(seconds) * SECOND + BigInt(nanoseconds) })
 }
@@ -162,13 +162,13 @@ export function setPathTime(
   setPathTimes(path, { mtimeNs: BigInt(seconds) * SECOND + BigInt(nanoseconds) }, follow)
 }
 
-/** `setFileTimes` for a file system that may not answer. False: it failed, and the errno is not known. */
+/** Does `setFileTimes` for a file system that may not answer. False: it failed, and the errno is not known. */
 export async function setFileTimesElsewhere(fd: number, times: FileTimes): Promise<boolean> {
   const bytes = timesOf(times)
   return (await futimensElsewhere(fd, bytes)) === 0 && bytes.byteLength > 0 // kept until the call is over
 }
 
-/** `setPathTimes` for a file system that may not answer. A last link is not followed. */
+/** Does `setPathTimes` for a file system that may not answer. A last link is not followed. */
 export async function setLinkTimesElsewhere(path: Buffer, times: FileTimes): Promise<boolean> {
   const [way, bytes] = [endedBytes(path), timesOf(times)]
   const result = await utimensatElsewhere(AT_FDCWD, way, bytes, AT_SYMLINK_NOFOLLOW)
@@ -180,8 +180,8 @@ function endedBytes(path: Buffer): Buffer {
 }
 
 /**
- * memfd_create(2): a file in memory needs no directory, and is gone when its last descriptor is closed. By number, since
- * older C libraries lack the function.
+ * memfd_create(2): a file in memory needs no directory, and is gone when its last descriptor is closed. Called by
+ * number, since older C libraries lack the function.
  */
 const SYS_MEMFD_CREATE: Readonly<Record<string, number>> = { x64: 319, arm64: 279 }
 const MFD_CLOEXEC = 1
@@ -189,7 +189,7 @@ const MFD_CLOEXEC = 1
 // syscall() is variadic in C; see process.ts.
 const syscall2 = libc.func('long syscall(long number, const char *name, long flags)')
 
-/** Its descriptor, close-on-exec; the caller closes it. `name` is what /proc shows. */
+/** Returns the descriptor, close-on-exec; the caller closes it. `name` is what /proc shows. */
 export function openMemoryFile(name: string): number {
   const number = SYS_MEMFD_CREATE[process.arch]
   if (number === undefined) throw systemError('memfd_create', constants.errno.ENOSYS)

@@ -1,6 +1,6 @@
-// Watching directories as the kernel offers it (inotify(7)), and a counter that wakes a thread blocked in
-// poll(2) (eventfd(2)). Numbers and the layout of an event are those of the kernel's own headers and the same
-// on x64 and arm64. Descriptors opened here are closed here: Node counts those of a worker and would complain.
+// Watches of directories by the kernel (inotify(7)), and a counter that wakes a thread blocked in poll(2) (eventfd(2)).
+// Numbers and the layout of an event are those of the kernel's headers, the same on x64 and arm64. This module closes
+// the descriptors that it opens: Node counts those of a worker and would complain.
 
 import { constants } from 'node:os'
 import { checked, errnoName, lastErrno, libc } from './libc.ts'
@@ -22,7 +22,7 @@ export const IN = {
   ISDIR: 0x40000000,
 } as const
 
-/** How a watch is added. */
+/** Flags with which a watch is added. */
 const ONLYDIR = 0x01000000
 const DONT_FOLLOW = 0x02000000
 const EXCL_UNLINK = 0x04000000
@@ -42,18 +42,18 @@ const remove = libc.func('int inotify_rm_watch(int fd, int wd)')
 const close = libc.func('int close(int fd)')
 const eventfd = libc.func('int eventfd(unsigned int value, int flags)')
 
-/** A new queue of events; throws EMFILE where fs.inotify.max_user_instances is used up. */
+/** Opens a new queue of events; throws EMFILE if fs.inotify.max_user_instances is used up. */
 export function openInotify(): number {
   return checked('inotify_init1', init(CLOEXEC | NONBLOCK))
 }
 
-/** Kinds that a directory is watched for. A file that is open but unlinked has no place in the tree any more. */
+/** Events that a watch asks for. A file that is open but unlinked has no place in the tree any more. */
 const WANTED =
   IN.MODIFY | IN.ATTRIB | IN.CLOSE_WRITE | IN.MOVED_FROM | IN.MOVED_TO | IN.CREATE | IN.DELETE | EXCL_UNLINK | ONLYDIR
 
 /**
- * Watches a directory: its watch descriptor, or the errno's name. Only the root of a tree may be a symbolic
- * link, and only it is watched for its own end.
+ * Watches a directory; returns its watch descriptor, or the errno's name. Only the root of a tree may be a symbolic
+ * link, and only the root is watched for its removal.
  */
 export function addWatch(fd: number, path: string | Buffer, root: boolean): number | string {
   const mask = root ? WANTED | IN.DELETE_SELF | IN.MOVE_SELF : WANTED | DONT_FOLLOW
@@ -64,7 +64,7 @@ export function addWatch(fd: number, path: string | Buffer, root: boolean): numb
 
 const NUL = Buffer.alloc(1)
 
-/** Gives a watch up; one that the kernel has removed by itself is no error. */
+/** Removes a watch; one that the kernel has removed by itself is no error. */
 export function removeWatch(fd: number, wd: number): void {
   if (remove(fd, wd) === -1 && lastErrno() !== constants.errno.EINVAL) checked('inotify_rm_watch', -1)
 }
@@ -74,7 +74,7 @@ export function closeDescriptor(fd: number): void {
   close(fd)
 }
 
-/** A counter of 64 bits: poll(2) reports it readable until it has been read. Written and read without waiting. */
+/** Opens a counter of 64 bits: poll(2) reports it readable until it has been read. Reads and writes never wait. */
 export function openWakeup(): number {
   return checked('eventfd', eventfd(0, CLOEXEC | NONBLOCK))
 }

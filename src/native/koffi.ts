@@ -1,6 +1,6 @@
-// The one door to koffi, the library that calls C functions: nothing outside src/native may know it, and
-// nothing else inside src/native imports it. How its native part is found (a package folder when run from
-// source, an unpacked asset in the executable) is decided here alone.
+// The one door to koffi, the library that calls C functions: only src/native calls C, and only this file imports koffi.
+// It alone decides how koffi's native part is found: a package folder when run from source, an unpacked asset in the
+// executable.
 
 import { createRequire } from 'node:module'
 import type koffi from 'koffi'
@@ -10,18 +10,18 @@ import { nativeLibraryPath } from '../base/assets.ts'
 export type { LibraryHandle }
 
 /**
- * Threads that make native calls rest for so long, in milliseconds, before they end, instead of a new one being started
- * for each job: koffi 3.1.0 to 3.3.4 never gives back what it maps for a thread, three mappings each time, and the
- * kernel lets a process have 65,530 (test/workspace/resting-threads.test.ts; older versions of koffi crashed under load).
+ * Milliseconds that a thread for native calls rests before it ends, so that not each job starts a new one: koffi 3.1.0
+ * to 3.3.4 never gives back the three mappings that it makes for a thread, and the kernel lets a process have 65,530
+ * (test/workspace/resting-threads.test.ts; older versions of koffi crashed under load).
  */
 export const THREAD_REST_MS = 600_000
 
-/** Koffi, loaded; each thread that asks has its own instance of the native part's state. */
+/** Loads koffi; each calling thread has a separate instance of the native part's state. */
 export function loadKoffi(): typeof koffi {
   try {
     return load()
   } catch (error) {
-    // The loaders say it in words; the caller looks for the errno, and asks again later (Z-01).
+    // The loaders tell the error in words; the caller looks for the errno, and asks again later (Z-01).
     const short = error instanceof Error && /too many open files/i.test(error.message)
     throw short
       ? Object.assign(new Error('the native library cannot be loaded now: EMFILE'), { code: 'EMFILE' })

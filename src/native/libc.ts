@@ -9,7 +9,7 @@ import { loadKoffi, type LibraryHandle } from './koffi.ts'
 
 let opened: { readonly koffi: ReturnType<typeof loadKoffi>; readonly library: LibraryHandle } | undefined
 
-/** koffi and the C library, opened by the first call: a start, which makes none, does not pay for them. */
+/** Opens koffi and the C library at the first call: a start makes none, so it does not pay for them. */
 function native(): NonNullable<typeof opened> {
   if (opened === undefined) {
     const koffi = loadKoffi()
@@ -23,12 +23,12 @@ export type NativeCall = (...parameters: Parameters<NativeFunction>) => ReturnTy
 
 /** The C library this process already runs on: glibc or musl, whichever Node was linked with. */
 export const libc = {
-  /** A function of it, looked up when it is first called. */
+  /** Returns a function of the library, which is looked up when it is first called. */
   func(signature: string): NativeCall {
     let found: NativeFunction | undefined
     return (...parameters) => (found ??= native().library.func(signature))(...parameters)
   },
-  /** One that may wait for a disk: it runs on a thread of koffi's own. What it says is all that is known: no errno. */
+  /** Returns a function that may wait for a disk, on a thread of koffi. Its result tells success or failure only. */
   waiting(signature: string): (...parameters: Parameters<NativeFunction>) => Promise<number> {
     let found: NativeFunction | undefined
     return async (...parameters) => {
@@ -41,7 +41,7 @@ export const libc = {
       return await promise
     }
   },
-  /** Whether this version has it. */
+  /** True if this version has the symbol. */
   has(signature: string): boolean {
     try {
       native().library.func(signature)
@@ -57,7 +57,7 @@ export function addressOf(bytes: Uint8Array): bigint {
   return native().koffi.address(bytes)
 }
 
-/** errno of the call just made; read before anything else can change it. */
+/** Returns errno of the call just made. Read it before any other call can change it. */
 export function lastErrno(): number {
   return native().koffi.errno()
 }
@@ -65,7 +65,7 @@ export function lastErrno(): number {
 const ERRNO_NAMES: ReadonlyMap<number, string> = reversed(constants.errno)
 const SIGNAL_NAMES: ReadonlyMap<number, string> = reversed(constants.signals)
 
-/** Number to name; of two names for one number the first listed wins (EAGAIN, SIGABRT, SIGIO). */
+/** Returns number to name; of two names for one number the first listed wins (EAGAIN, SIGABRT, SIGIO). */
 function reversed(names: object): ReadonlyMap<number, string> {
   return new Map(
     Object.entries(names)
@@ -90,7 +90,7 @@ export function systemError(call: string, errno: number): Error & { code: string
   return Object.assign(new Error(`${call}: ${code}`), { code, errno, syscall: call })
 }
 
-/** Throws when a call answered -1. */
+/** Throws if the result of a call is -1. */
 export function checked(call: string, result: number): number {
   if (result !== -1) return result
   throw systemError(call, lastErrno())
@@ -99,7 +99,7 @@ export function checked(call: string, result: number): number {
 const O_CLOEXEC = 0o2000000
 const pipe2 = libc.func('int pipe2(void *fds, int flags)')
 
-/** A pipe whose ends no child inherits unless they are handed over. */
+/** Opens a pipe whose ends no child inherits unless they are handed over. */
 export function openPipe(): { readonly reader: number; readonly writer: number } {
   const ends = Buffer.alloc(8) // int[2]
   checked('pipe2', pipe2(ends, O_CLOEXEC))
@@ -130,7 +130,7 @@ export function pollReadable(fds: readonly number[], timeoutMs: number): readonl
 
 const POLLOUT = 0x004
 
-/** Whether a descriptor takes bytes now, or would refuse them at once. */
+/** True if a descriptor takes bytes now, or would fail at once. */
 export function pollWritable(fd: number): boolean {
   const entry = Buffer.alloc(POLLFD.bytes)
   entry.writeInt32LE(fd, POLLFD.fd)
@@ -143,14 +143,14 @@ const FD_CLOEXEC = 1
 const fcntl = libc.func('int fcntl(int fd, int command, long argument)')
 
 /**
- * Marks every descriptor above 2 close-on-exec. Node opens its own that way; those it inherited from
- * its parent (sockets of a service manager, leaks of a shell) are not all marked.
+ * Marks every descriptor above 2 close-on-exec. Node opens its own that way; those it inherited from its parent
+ * (sockets of a service manager, leaks of a shell) are not all marked.
  */
 export function closeAllOnExec(): void {
   for (const fd of openDescriptors()) if (fd > 2) fcntl(fd, F_SETFD, FD_CLOEXEC) // one has gone since: the listing's own
 }
 
-/** Descriptors to mark without /proc: those that a service manager or a shell could have left. */
+/** Descriptors that are marked if there is no /proc: those that a service manager or a shell could have left. */
 const GUESSED_DESCRIPTORS = 1024
 
 function openDescriptors(): number[] {
@@ -164,8 +164,8 @@ function openDescriptors(): number[] {
 const FIRST_ENTRIES = 16
 
 /**
- * Descriptors to wait for with poll(2), in memory that is used again for each wait: for threads that wait thousands of times a
- * second. Entries are numbered in the order in which they are added.
+ * Descriptors to wait for with poll(2), in memory that is used again for each wait: for threads that wait thousands of
+ * times a second. Entries are numbered in the order in which they are added.
  */
 export class PollSet {
   #entries = Buffer.alloc(FIRST_ENTRIES * POLLFD.bytes)
@@ -175,7 +175,7 @@ export class PollSet {
     this.#count = 0
   }
 
-  /** No events: the descriptor is passed over, hang-ups included. Returns the entry's number. */
+  /** Adds a descriptor and returns its entry's number. With no events poll(2) ignores it, hang-ups included. */
   add(fd: number, events: number): number {
     const at = this.#count * POLLFD.bytes
     if (at === this.#entries.byteLength) {
@@ -187,7 +187,7 @@ export class PollSet {
     return this.#count++
   }
 
-  /** Waits until an entry has something to report; -1 ms: as long as it takes. A signal ends the wait early. */
+  /** Waits until an entry has something to report; -1 ms: without limit. A signal ends the wait early. */
   wait(ms: number): void {
     if (poll(this.#entries, this.#count, ms) === -1 && lastErrno() !== constants.errno.EINTR) {
       throw systemError('poll', lastErrno())

@@ -7,8 +7,7 @@ import { checked, errnoName, lastErrno, libc, signalName, systemError } from './
 /** glibc's waitid leaves out the rusage that the kernel's has, so the kernel is asked directly. */
 const SYS_WAITID: Readonly<Record<string, number>> = { x64: 247, arm64: 95 }
 
-// syscall() is variadic in C; with integers and pointers only, a plain call passes the same registers on
-// x64 and arm64.
+// syscall() is variadic in C; a plain call with integers and pointers passes the same registers on x64 and arm64.
 const syscall5 = libc.func('long syscall(long number, long a, long b, void *c, long d, void *e)')
 
 const P_PID = 1
@@ -22,21 +21,21 @@ export const SIGINFO = { bytes: 128, code: 8, pid: 16, status: 24 } as const
 /** struct rusage (64-bit): two struct timeval, then ru_maxrss in KiB. */
 export const RUSAGE = { bytes: 144, userSec: 0, userUsec: 8, systemSec: 16, systemUsec: 24, maxRss: 32 } as const
 
-/** How a process ended, and what it used as the kernel counts it. */
+/** The end of a process, and the kernel's count of its resources. */
 export interface Ending {
   /** Exit status; 128 + n when signal n ended it. */
   readonly code: number
   readonly signal: string | undefined
   readonly cpuUserMs: number
   readonly cpuSystemMs: number
-  /** Upper bound only: a child's peak starts at its parent's size. */
+  /** Bytes of peak memory, an upper bound: a child's peak starts at its parent's size. */
   readonly maxRssBytes: number
 }
 
 const siginfo = Buffer.alloc(SIGINFO.bytes)
 const rusage = Buffer.alloc(RUSAGE.bytes)
 
-/** The ending of a child, undefined while it runs. The zombie stays: its number cannot be given to another. */
+/** Returns the ending of a child, undefined while it runs. The zombie stays: its number cannot be given to another. */
 export function peekEnding(pid: number): Ending | undefined {
   return waitFor(pid, WEXITED | WNOHANG | WNOWAIT) ? endingOf(siginfo, rusage) : undefined
 }
@@ -91,14 +90,14 @@ export interface Limit {
   readonly hard: bigint
 }
 
-/** How many descriptors a process may have open; pid 0 is this one. */
+/** Returns how many descriptors a process may have open; pid 0 is this one. */
 export function fileLimit(pid: number): Limit {
   const previous = Buffer.alloc(RLIMIT_BYTES)
   checked('prlimit', prlimit(pid, RLIMIT_NOFILE, null, previous))
   return { soft: previous.readBigUInt64LE(0), hard: previous.readBigUInt64LE(RLIMIT_BYTES / 2) }
 }
 
-/** Sets it; the errno's name when the process has gone or may not be changed. */
+/** Sets the limit; returns the errno's name if the process has gone or may not be changed. */
 export function setFileLimit(pid: number, limit: Limit): string | undefined {
   const result: number = prlimit(pid, RLIMIT_NOFILE, BigUint64Array.of(limit.soft, limit.hard), null)
   return result === -1 ? errnoName(lastErrno()) : undefined

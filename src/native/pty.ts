@@ -1,6 +1,6 @@
-// Pseudo-terminals: opening a pair, its size, and reading and writing the master without
-// waiting. The requests and struct layouts are the kernel's, the same on x64 and arm64. A master read through
-// Node's streams loses output at the end (design, "PTY"), hence reads of our own.
+// Pseudo-terminals: opens a pair, sets its size, and reads and writes the master without waiting. The requests and
+// struct layouts are the kernel's, the same on x64 and arm64. A master read through Node's streams loses output at the
+// end, so the daemon reads it by system calls.
 
 import { closeSync, constants as files, openSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -13,7 +13,7 @@ const posixOpenpt = libc.func('int posix_openpt(int flags)')
 const grantpt = libc.func('int grantpt(int fd)')
 const unlockpt = libc.func('int unlockpt(int fd)')
 const ptsnameR = libc.func('int ptsname_r(int fd, void *name, size_t size)')
-// Variadic in C; with one pointer behind, a plain call passes the same registers on x64 and arm64.
+// Variadic in C; a plain call with one pointer passes the same registers on x64 and arm64.
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *argument)')
 const read = libc.func('long read(int fd, void *bytes, size_t count)')
 const write = libc.func('long write(int fd, void *bytes, size_t count)')
@@ -25,7 +25,7 @@ const TIOCSWINSZ = 0x5414
 
 /** struct termios of the kernel: four flag words, the line discipline, 19 control characters. */
 export const TERMIOS = { bytes: 36, inputFlags: 0 } as const
-/** Backspace on a line being typed removes a whole character of UTF-8. */
+/** Flag: backspace on a line being typed removes a whole character of UTF-8. */
 export const IUTF8 = 0x4000
 /** struct winsize { unsigned short row, col, xpixel, ypixel } */
 const WINSIZE = { bytes: 8, rows: 0, cols: 2 } as const
@@ -37,9 +37,9 @@ export interface WindowSize {
 
 /** Both ends, close-on-exec; the caller closes them. */
 export interface Pty {
-  /** Reads and writes never wait. */
+  /** Descriptor of our end; reads and writes never wait. */
   readonly master: number
-  /** While it is open the master stays readable, even if the programs close theirs. It is no process's controlling terminal. */
+  /** Descriptor of the other end, no process's controlling terminal. While it is open the master stays readable. */
   readonly slave: number
   /** Path that the child opens to make it its controlling terminal: "/dev/pts/3". */
   readonly path: string
@@ -77,7 +77,7 @@ function takeUtf8(slave: number): void {
   checked('ioctl', ioctl(slave, TCSETS, termios))
 }
 
-/** The foreground programs get SIGWINCH where the size has changed. */
+/** Sets the size. The kernel sends SIGWINCH to the foreground programs if it has changed. */
 export function setWindowSize(master: number, { cols, rows }: WindowSize): void {
   const size = Buffer.alloc(WINSIZE.bytes)
   size.writeUInt16LE(rows, WINSIZE.rows)
@@ -91,7 +91,7 @@ export function windowSize(fd: number): WindowSize {
   return { cols: size.readUInt16LE(WINSIZE.cols), rows: size.readUInt16LE(WINSIZE.rows) }
 }
 
-/** `later`: nothing can be moved now. `over`: no process has the other end open, and everything has been read. */
+/** `later`: no byte can be moved now. `over`: no process has the other end open, and everything has been read. */
 export type Moved = number | 'later' | 'over'
 
 /** Reads into memory at `address`, which the caller keeps alive; `writeMaster` writes from such memory. */
@@ -108,7 +108,7 @@ function moved(call: string, result: number): Moved {
   if (result === 0) return 'later'
   const errno = lastErrno()
   if (errno === constants.errno.EAGAIN || errno === constants.errno.EINTR) return 'later'
-  // Linux says EIO, and only once its buffer is empty (design, "PTY").
+  // Linux answers EIO, and only once its buffer is empty.
   if (errno === constants.errno.EIO) return 'over'
   throw systemError(call, errno)
 }

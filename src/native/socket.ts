@@ -1,5 +1,5 @@
-// The socket calls that Node lacks: datagrams to a Unix socket (how a service manager is told things), and what
-// a descriptor is that was handed to us. Constants and layouts are Linux's, the same on x64 and arm64.
+// The socket calls that Node lacks: datagrams to a Unix socket, by which a service manager gets notices, and the kind
+// of a descriptor that was handed to us. Constants and layouts are Linux's, the same on x64 and arm64.
 
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -21,7 +21,7 @@ const socket = libc.func('int socket(int family, int type, int protocol)')
 const sendto = libc.func('long sendto(int fd, void *bytes, size_t count, int flags, void *to, unsigned int length)')
 const getsockopt = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)')
 
-/** The address of a Unix socket; a leading "@" stands for the abstract namespace. Undefined: it cannot be one. */
+/** Returns the address of a Unix socket; a leading "@" is the abstract namespace. Undefined: it cannot be one. */
 export function unixAddress(name: string): Buffer | undefined {
   const abstract = name.startsWith('@')
   if (!abstract && !name.startsWith('/')) return undefined
@@ -29,13 +29,13 @@ export function unixAddress(name: string): Buffer | undefined {
   if (path.byteLength < 2 || path.byteLength >= SOCKADDR_UN.bytes - SOCKADDR_UN.path) return undefined
   const family = Buffer.alloc(SOCKADDR_UN.path)
   family.writeUInt16LE(AF_UNIX)
-  // A path ends with NUL; an abstract name is as long as it is said to be.
+  // A path ends with NUL; an abstract name has the length that the call states.
   return Buffer.concat([family, path, abstract ? Buffer.alloc(0) : Buffer.alloc(1)])
 }
 
-/** A sender of datagrams to one address. */
+/** Sends datagrams to one address. */
 export interface DatagramSender extends Disposable {
-  /** Never waits. `full`: the receiver takes no more now; otherwise the name of the errno. */
+  /** Sends without waiting. `full`: the receiver takes no more now; otherwise the name of the errno. */
   send(text: string): 'sent' | 'full' | (string & {})
 }
 
@@ -53,7 +53,7 @@ export function openDatagramSender(address: Buffer): DatagramSender {
   }
 }
 
-/** Sends on a connected socket without waiting, blocking or not. Returns the bytes that it took. */
+/** Sends on a connected socket without waiting, blocking or not. Returns the number of bytes that the kernel took. */
 export function sendNow(fd: number, bytes: Uint8Array): number {
   const sent = Number(sendto(fd, bytes, bytes.byteLength, MSG_DONTWAIT | MSG_NOSIGNAL, null, 0))
   if (sent !== -1) return sent
@@ -68,13 +68,13 @@ const SO_ACCEPTCONN = 30
 const SO_DOMAIN = 39
 
 export interface SocketTraits {
-  /** An internet address, of either version. */
+  /** True for an internet address, of either version. */
   readonly internet: boolean
   readonly stream: boolean
   readonly listening: boolean
 }
 
-/** Returns the kind of socket that a descriptor is; undefined: it is none, or not open. */
+/** Returns the kind of socket that a descriptor is; undefined: it is no socket, or not open. */
 export function socketTraits(fd: number): SocketTraits | undefined {
   const domain = option(fd, SO_DOMAIN)
   if (domain === undefined) return undefined

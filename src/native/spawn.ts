@@ -6,10 +6,10 @@ import { constants } from 'node:os'
 import { bytesOfText } from '../base/bytes-text.ts'
 import { addressOf, libc, systemError } from './libc.ts'
 
-/** Both C libraries need 336 and 80 bytes; the rest is room for their future. */
+/** Bytes of an attributes object. Both C libraries need 336 and 80 bytes; the rest allows them to grow. */
 const ATTRIBUTES_BYTES = 512
 const ACTIONS_BYTES = 512
-/** sigset_t: 1024 bits in both. */
+/** Bytes of sigset_t: 1024 bits in both libraries. */
 const SIGSET_BYTES = 128
 
 const POSIX_SPAWN_SETSIGDEF = 0x04
@@ -30,11 +30,11 @@ const actionsInit = libc.func('int posix_spawn_file_actions_init(void *actions)'
 const actionsDestroy = libc.func('int posix_spawn_file_actions_destroy(void *actions)')
 const addDup2 = libc.func('int posix_spawn_file_actions_adddup2(void *actions, int fd, int as)')
 const addOpen = libc.func('int posix_spawn_file_actions_addopen(void *actions, int as, str path, int flags, int mode)')
-/** glibc 2.29, musl 1.1.24; Node itself runs on glibc 2.28. */
+/** Since glibc 2.29 and musl 1.1.24; Node itself runs on glibc 2.28. */
 const ADD_CHDIR = 'int posix_spawn_file_actions_addchdir_np(void *actions, str path)'
 const addChdir = libc.func(ADD_CHDIR)
 
-/** glibc 2.39; musl has none. */
+/** Since glibc 2.39; musl has none. */
 const SET_CGROUP = 'int posix_spawnattr_setcgroup_np(void *attributes, int cgroup)'
 const setCgroup = libc.func(SET_CGROUP)
 
@@ -53,26 +53,26 @@ function makeAttributes(group: number | undefined): Buffer {
   const flags = group === undefined ? common : common | POSIX_SPAWN_SETCGROUP
   if (group !== undefined) call('posix_spawnattr_setcgroup_np', setCgroup(made, group))
   call('posix_spawnattr_setflags', libc.func('int posix_spawnattr_setflags(void *a, short flags)')(made, flags))
-  // All of them: Node ignores SIGPIPE, and an ignored signal stays ignored across exec.
+  // All signals: Node ignores SIGPIPE, and an ignored signal stays ignored across exec.
   call('posix_spawnattr_setsigdefault', libc.func('int posix_spawnattr_setsigdefault(void *a, void *set)')(made, all))
   call('posix_spawnattr_setsigmask', libc.func('int posix_spawnattr_setsigmask(void *a, void *set)')(made, none))
   return made
 }
 
 export interface NamedProgram {
-  /** Absolute, or relative to `cwd`; never looked up. */
+  /** Path of the program, absolute or relative to `cwd`; PATH is not searched. */
   readonly path: string
-  /** Bytes where a word is not UTF-8. */
+  /** Words of the command line; bytes if a word is not UTF-8. */
   readonly argv: readonly (string | Uint8Array)[]
-  /** "NAME=value" each. */
+  /** Variables, each "NAME=value". */
   readonly environment: readonly string[]
   readonly cwd: string
-  /** The open directory of a control group (version 2) to be born in; only where `canStartInGroup`. */
+  /** Open directory of the control group (version 2) that the child starts in; only if `canStartInGroup`. */
   readonly group?: number | undefined
 }
 
 export interface Pipes {
-  /** Descriptors above 2 that become 0, 1 and 2; a string is a file opened for reading. */
+  /** Descriptors above 2 that become 0, 1 and 2; a string is the path of a file to read. */
   readonly stdin: number | string
   readonly stdout: number
   readonly stderr: number
@@ -92,13 +92,13 @@ export function canStartInGroup(): boolean {
 
 export interface SpawnerOptions {
   /**
-   * True if the C library can set a child's directory. Found out at the first start unless given; a test gives false, to
-   * prove the way of an older library.
+   * True if the C library can set a child's directory. Found out at the first start unless given; a test gives false,
+   * to test the fallback for an older library.
    */
   readonly setsDirectory?: boolean | undefined
 }
 
-/** Starts programs; one per daemon. It owns what is found out or made once for all children. */
+/** Starts programs; one per daemon. It owns everything that is made once for all children. */
 export class Spawner {
   #setsDirectory: boolean | undefined
   /** Attributes by the control group that children start in: there is one group at most, or none. */
@@ -108,7 +108,9 @@ export class Spawner {
     this.#setsDirectory = setsDirectory
   }
 
-  /** Starts the program and returns its pid. Throws with the errno of the step that failed, up to and including exec. */
+  /**
+   * Starts the program and returns its pid. Throws with the errno of the step that failed, up to and including exec.
+   */
   start(program: Program): number {
     const { parameters, pid, close } = this.#prepared(program)
     try {
@@ -124,7 +126,7 @@ export class Spawner {
   }
 
   /**
-   * Starts it on a thread of Node's, which stands until the child has executed its program, however long a file system
+   * Starts it on a thread of Node, which waits until the child has executed its program, however long a file system
    * takes. Throws ENOSYS if the C library cannot set a child's directory: ours cannot be changed meanwhile.
    */
   async startWaiting(program: Program): Promise<number> {
@@ -211,7 +213,7 @@ function ownDirectory(): string {
   }
 }
 
-/** Goes back. It may not throw: a child has started, whose number only the caller can be told. */
+/** Goes back to `before`. It must not throw: a child has started, and only the return value can tell its pid. */
 function goBack(before: string): void {
   try {
     process.chdir(before)
@@ -222,7 +224,10 @@ function goBack(before: string): void {
 
 const NUL = Buffer.alloc(1)
 
-/** A char *const[]: one block of NUL-terminated strings, in text that may hold bytes, and the pointers into it, ended by NULL. */
+/**
+ * Returns a char *const[]: one block of NUL-terminated strings, in text that may hold bytes, and the pointers into it,
+ * ended by NULL.
+ */
 export function stringVector(strings: readonly (string | Uint8Array)[]): { block: Buffer; pointers: BigUint64Array } {
   const block = strings.every((one) => typeof one === 'string')
     ? bytesOfText(strings.length === 0 ? '\0' : `${strings.join('\0')}\0`)
@@ -237,5 +242,5 @@ export function stringVector(strings: readonly (string | Uint8Array)[]): { block
   return { block, pointers }
 }
 
-/** Holds a reference past the call that used the memory's bare address. */
+/** Keeps a reference until after the call that used the memory's bare address. */
 function keep(..._blocks: readonly Buffer[]): void {}

@@ -1,5 +1,5 @@
 // The desktop of a workspace image (protocol.md#desktop), which this release does not have: the status says so, and
-// every other path of /desktop (transports/entries.ts) is refused with `noDesktop`. All of it stands at the root, never
+// every other path of /desktop (transports/entries.ts) is refused with `noDesktop`. All paths are at the root, none
 // below /runtimes/<id>.
 
 import { Fault } from '../base/fault.ts'

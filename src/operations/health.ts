@@ -1,5 +1,6 @@
 // GET /health/detail: numbers and conditions of a running daemon, for operators, `status` and `doctor`; no command and,
-// but for the working directory and mounts that a condition names, no path of the workspace. /metrics reads the same counts.
+// but for the working directory and mounts that a condition names, no path of the workspace. /metrics reads the same
+// counts.
 
 import { buildFacts } from '../base/assets.ts'
 import { operation, type Call } from '../operation.ts'

@@ -1,4 +1,4 @@
-// What HTTP says of a file's bytes: the Content-Digest of a request (RFC 9530), which its body must add up to; the
+// HTTP's headers about a file's bytes: the Content-Digest of a request (RFC 9530), which its body must add up to; the
 // Range of a request (RFC 9110 14.1 and 14.2); the media type of a file by its name, and whether a browser may show it
 // in our origin.
 

@@ -1,6 +1,6 @@
 // Listings of directories: as one answer, and as a stream of lines (protocol.md#files). A listing that is too long for
-// one message is made anew with fewer entries: a list loses its end, a tree what is deepest; the answer names the call
-// that reads on.
+// one message is made anew with fewer entries: a list loses its end, a tree its deepest entries; the answer names the
+// call that reads on.
 
 import { EventStream, operation, type Fields, type Fit } from '../operation.ts'
 import { extensions, flag, list, optional, path, pathBytes, restCall, text, toldBytes, Type, whole } from '../schema.ts'

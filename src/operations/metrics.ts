@@ -1,6 +1,7 @@
-// GET /metrics for Prometheus. Any credential will do, so that a scraper can have one that allows nothing else. Labels are
-// names of operations and words of closed lists; no path, command or id is among them. The counts live in the daemon and
-// the workspace: prom-client is loaded at the first scrape and only writes them down, in the order of this file.
+// GET /metrics for Prometheus. Any credential will do, so that a scraper can have one that allows nothing else. Labels
+// are names of operations and words of closed lists; no path, command or id is among them. The counts live in the
+// daemon and the workspace: prom-client is loaded at the first scrape and only writes them down, in the order of this
+// file.
 
 import type * as Prometheus from 'prom-client'
 import { buildFacts } from '../base/assets.ts'
@@ -46,7 +47,7 @@ interface Page {
   counts: Counts | undefined
 }
 
-/** One for each daemon of the process, for as long as that lives. */
+/** Pages of the daemons of the process, each for as long as its daemon lives. */
 const pages = new WeakMap<Daemon, Promise<Page>>()
 
 function pageOf(daemon: Daemon): Promise<Page> {
@@ -71,7 +72,7 @@ async function openPage(daemon: Daemon): Promise<Page> {
   return page
 }
 
-/** Object.entries of a literal of this file, whose keys are all there are. */
+/** Returns Object.entries of a literal of this file, typed by its keys, which are complete. */
 function entries<K extends string, V>(table: Readonly<Record<K, V>>): [K, V][] {
   return Object.entries(table) as [K, V][]
 }
@@ -105,7 +106,7 @@ class MetricWriter {
     this.counters({ name, help, labelNames: [] }, (counter) => counter.inc(read()))
   }
 
-  /** `collect` begins at zero: what it counts is everything since the start of the daemon. */
+  /** Makes a counter. `collect` begins at zero and counts everything since the start of the daemon. */
   counters(family: Family, collect: (counter: Prometheus.Counter) => void): void {
     const registers = [this.#registry]
     new this.#library.Counter({
@@ -130,8 +131,8 @@ interface Family {
 }
 
 /**
- * Registers a histogram whose values are those of the tally, which counted them in buckets when the calls ended. The frame,
- * an ordinary one without values, has the fields that go with them.
+ * Registers a histogram whose values are those of the tally, which counted them in buckets when the calls ended. The
+ * frame, an ordinary one without values, has the fields that go with them.
  */
 function registerLatencies({ Histogram }: Library, registry: Prometheus.Registry, calls: CallTally): void {
   const family = {
@@ -243,7 +244,7 @@ function writeLoop(writer: MetricWriter, { loop }: Daemon): void {
   writer.gauge(`${PREFIX}event_loop_utilization`, help, () => loop.read().utilization)
 }
 
-/** Under the names that every Prometheus client uses. What the system does not tell at the first scrape is left out. */
+/** Writes the process's values under usual Prometheus names, without those that the first scrape lacks. */
 function writeProcess(writer: MetricWriter): void {
   writer.gauges(
     {

@@ -1,5 +1,5 @@
-// What can be read by address: the runtime's description, files, the output of commands and terminals. Here
-// are the operations behind those addresses; they have no route and are no tools.
+// Resources: content that an MCP client reads by URI: the runtime's description, files, the output of commands and
+// terminals. Here are the operations behind the URIs; they have no route and are no tools.
 
 import { basename, dirname, extname, join } from 'node:path'
 import { EventStream, operation, type Operation, type Frame } from '../operation.ts'
@@ -51,7 +51,7 @@ const fileRead = operation({
   },
 })
 
-/** Endings whose type says more than text or bytes (IANA media types). */
+/** Types of endings that say more whose type says more than text or bytes (IANA media types). */
 const MIME_TYPES: Readonly<Record<string, string>> = {
   '.md': 'text/markdown',
   '.html': 'text/html',
@@ -144,7 +144,7 @@ const terminalIds = idOperations('terminal', 'terminal', (workspace) =>
   workspace.terminals.list().map((terminal) => String(terminal.id)),
 )
 
-/** The operations that list the ids of a kind, and complete one. */
+/** Returns the operations that list the ids of a kind, and complete one. */
 function idOperations(
   scope: Operation['scope'],
   noun: string,
@@ -232,8 +232,8 @@ export const resourceKinds = [
 ] as unknown as readonly ResourceKind[] // each operation is one of its own schemas; the gate types the input by them
 
 /**
- * The changes of single paths as a stream of frames: first those that are watched, then each that has changed,
- * named once however often it changed since the last was taken.
+ * Returns the changes of single paths as a stream of frames: first the watched paths, then each changed path, named
+ * once even if it changed several times since the last frame.
  */
 async function* changesOf(
   watches: PathWatches,

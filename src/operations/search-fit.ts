@@ -38,7 +38,7 @@ export const matchesFit: Fit = {
     if (shown >= all.length) return {}
     return { capped: true, ...onward(short, { asked, all, shown, more: came['capped'] === true }) }
   },
-  /** The same search with a higher limit: which of the files has more lines is not known here. */
+  /** Repeats the search with a higher limit: it is not known here which file has more lines. */
   rest(came, asked) {
     const count = matchesIn(came).length
     const reached = count >= (askedCount(asked, 'max_results') ?? USUAL_RESULTS) && count < MOST_RESULTS

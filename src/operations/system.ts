@@ -1,10 +1,10 @@
-// What the daemon says of itself: health, runtime, targets (protocol.md#system).
+// The daemon's reports on itself: health, runtime, targets (protocol.md#system).
 
 import { arch, availableParallelism, homedir, platform } from 'node:os'
 import { operation, type Call } from '../operation.ts'
 import { Type } from '../schema.ts'
 
-/** Names of what this daemon serves, as protocol.md#system lists them; more may come. */
+/** Names of the features that this daemon serves, as protocol.md#system lists them; more may come. */
 const CAPABILITIES = [
   'files',
   'search',

@@ -1,5 +1,6 @@
-// POST /tools/:name: one route that calls any listed tool of any shelf, so that a tool which comes and goes is reached over
-// REST too. The operation only declares the route; the REST door puts the named tool in its place (transports/rest.ts).
+// POST /tools/:name: one route that calls any listed tool of any shelf, so that a tool which comes and goes is reached
+// over REST too. The operation only declares the route; the REST door puts the named tool in its place
+// (transports/rest.ts).
 
 import { Fault } from '../base/fault.ts'
 import { operation } from '../operation.ts'

@@ -1,8 +1,8 @@
-// The daemon's place in a control group that was delegated to it (version 2; Delegate=yes in the unit): itself in
-// a sub-group `daemon`, what it starts in a sibling `work`, with weights and limits that keep a busy or greedy
-// command from making the workspace unreachable (Z-02 to Z-04). systemd 254 could do the first
-// half; older ones cannot, so it is done here for all. Best effort: what is refused is named and left out.
-// Where nothing was delegated, in a container or a shell, nothing is touched.
+// The daemon's place in a control group that was delegated to it (version 2; Delegate=yes in the unit): the daemon
+// moves into a sub-group `daemon` and starts its children in a sibling `work`, with weights and limits that keep a
+// greedy command from making the workspace unreachable (Z-02 to Z-04). systemd 254 could do the first half; older ones
+// cannot, so the daemon does it everywhere. Best effort: a refused setting is named and left out. If no group was
+// delegated, as in a container or a shell, nothing changes.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
@@ -13,10 +13,10 @@ import { errnoOf } from '../base/fault.ts'
 import { makeWithParents } from '../base/make-directories.ts'
 
 export interface DelegatedGroup {
-  /** The directories of the daemon's group and of the one for children. */
+  /** Directory of the daemon's group, and of the one for children. */
   readonly own: string
   readonly work: string
-  /** Controllers that are in force between the two. */
+  /** Controllers that are enabled for both groups. */
   readonly controllers: readonly string[]
   /** Settings that failed, with the errno: "io.weight ENOENT". */
   readonly missing: readonly string[]
@@ -25,21 +25,21 @@ export interface DelegatedGroup {
 const WORK = 'work'
 const MIB = 1024 * 1024
 const CONTROLLERS = ['cpu', 'io', 'memory', 'pids'] as const
-/** The daemon against its children, who have 100 each: CPUWeight and IOWeight of systemd. */
+/** Weight of the daemon (CPUWeight and IOWeight of systemd); each group of children has 100. */
 const DAEMON_WEIGHT = 1000
-/** MemoryMin and MemoryLow of systemd.resource-control(5): kept in memory, and kept if at all possible. */
+/** MemoryMin and MemoryLow of systemd.resource-control(5): memory that is never reclaimed, or only as a last resort. */
 const DAEMON_KEEPS = { min: 64 * MIB, low: 128 * MIB }
 /** TasksMax of systemd.resource-control(5): a fork bomb must leave room for the daemon's own threads. */
 const MOST_PROCESSES = 4096
-/** Limit of processes beside us if children start there and are moved: a fork bomb may reach it first. Our threads are some 60. */
+/** Processes in our group, if children start there and are moved: a fork bomb may fill it. Our threads are some 60. */
 const MOST_PROCESSES_OF_OURS = 1024
 
-/** All but an eighth, or 128 MiB where that is less. */
+/** Returns the memory limit of `work`: all but an eighth, or all but 128 MiB if that is less. */
 export function workMemory(total: number): number {
   return total - Math.min(Math.floor(total / 8), 128 * MIB)
 }
 
-/** Moves this process; undefined where no group was delegated, the errno where it cannot be divided. */
+/** Moves this process; undefined if no group was delegated, the errno if it cannot be divided. */
 export function enterDelegatedGroup(pid: number): DelegatedGroup | string | undefined {
   const own = ownGroup()
   if (own === undefined) return undefined
@@ -72,13 +72,16 @@ function settings(daemon: string, work: string, memory: number): readonly (reado
   ]
 }
 
-/** The delegated group above us, if systemd placed us in a sub-group (DelegateSubgroup=). Not a unit name, not the group of commands. */
+/**
+ * The delegated group above us, if systemd placed us in a sub-group (DelegateSubgroup=). Not a unit name, not the group
+ * of commands.
+ */
 function parentOf(own: string): string | undefined {
   const name = basename(own)
   return name === WORK || name.includes('.') ? undefined : dirname(own)
 }
 
-/** Writes one setting; what was refused and why. */
+/** Writes one setting; returns the setting and the errno if the kernel refused it. */
 function set(path: string, name: string, value: string): string | undefined {
   try {
     writeFileSync(join(path, name), value)
@@ -88,12 +91,12 @@ function set(path: string, name: string, value: string): string | undefined {
   }
 }
 
-/** systemd marks what it delegates; only the superuser sees the older of the two marks. */
+/** True if systemd marked the group as delegated; only the superuser sees the older of the two marks. */
 function isDelegated(path: string): boolean {
   return ['user.delegate', 'trusted.delegate'].some((name) => attributeOf(path, name) === '1')
 }
 
-/** The directory of the group this process is in. */
+/** Returns the directory of the group that this process is in. */
 function ownGroup(): string | undefined {
   try {
     return groupDirectory(readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8'))
@@ -102,7 +105,7 @@ function ownGroup(): string | undefined {
   }
 }
 
-/** From the texts of /proc/self/cgroup and /proc/self/mountinfo; undefined where the group lies outside the mount. */
+/** Returns the directory by /proc/self/cgroup and /proc/self/mountinfo; undefined if the group is outside the mount. */
 export function groupDirectory(groups: string, mounts: string): string | undefined {
   const path = /^0::(\/.*)$/m.exec(groups)?.[1]
   // "36 35 98:0 /root /mount/point options - type source options"
@@ -110,6 +113,6 @@ export function groupDirectory(groups: string, mounts: string): string | undefin
   const [, , , root, point] = mount?.split(' ') ?? []
   if (path === undefined || root === undefined || point === undefined) return undefined
   const below = relative(root, path)
-  // At the root there is nothing above us that could have delegated it.
+  // The root has no parent that could have delegated it.
   return below === '' || below.startsWith('..') ? undefined : join(point, below)
 }

@@ -1,15 +1,15 @@
-// Notices that the wall clock was set, or stood still while the machine was paused, by comparing it with the
-// monotonic one. Nothing waits by the wall clock, so nothing breaks (A-08, C-04); but tokens are judged
-// by it and logs are dated by it, so their readers should know.
+// Notices that the wall clock was set, or stood still while the machine was paused, by comparing it with the monotonic
+// clock. No wait uses the wall clock, so nothing breaks (A-08, C-04); but it decides when tokens expire and dates the
+// log, so readers of the log should know.
 
 export interface ClockWatchOptions {
-  /** Hears by how many seconds the clock has jumped. */
+  /** Called with the number of seconds by which the clock has jumped. */
   readonly jumped: (seconds: number) => void
-  /** For tests. */
+  /** Milliseconds between two looks; for tests. */
   readonly everyMs?: number
 }
 
-/** Less is what a clock being disciplined does. */
+/** Smallest jump that is told, in milliseconds: NTP's corrections are smaller. */
 const JUMP_MS = 2_000
 const EVERY_MS = 5_000
 

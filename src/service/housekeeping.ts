@@ -1,23 +1,23 @@
-// What glibc holds of freed memory below what is still in use goes back to the system now and then: it returns the
-// end of a heap only. After three minutes of mixed work this was 64 of 260 MiB, in 8 ms (`npm run soak`).
+// Returns freed memory to the system now and then: glibc by itself returns only the end of a heap, not the free pages
+// below blocks in use. After three minutes of mixed work these were 64 of 260 MiB, returned in 8 ms (`npm run soak`).
 
 import { trimHeap } from '../native/heap.ts'
 import { stackOf } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 
-/** Long against what a trim takes. */
+/** Time between two looks; long compared with a trim. */
 const LOOK_MS = 30_000
 /**
- * Of more resident memory than the last trim left, which tells work from rest: an idle daemon is not trimmed. Little,
- * since what was in use at that trim may be free by now; and small steps hold the heaps for some milliseconds only.
+ * Growth of resident memory since the last trim that makes a trim worthwhile: an idle daemon is not trimmed. It is
+ * small, as memory in use at that trim may be free by now, and small steps lock the heaps for some milliseconds only.
  */
 const WORTHY_BYTES = 2 * 1024 * 1024
 
 export interface HeapTrimOptions {
   readonly lookMs?: number
-  /** Resident bytes; 0 where the system does not tell. */
+  /** Returns resident bytes; 0 if the system does not tell. */
   readonly resident?: () => number
-  /** Resolves to whether there is such a call. */
+  /** Trims the heap; resolves with false if the C library has no such call. */
   readonly trim?: () => Promise<boolean>
 }
 
@@ -33,7 +33,7 @@ export function openHeapTrim({
     left = Math.min(left, resident())
     if (busy || resident() < left + WORTHY_BYTES) return
     busy = true
-    // What cannot be done now cannot be done later either: the call is missing.
+    // If the call fails now, it always will: the C library lacks it.
     const possible = await trim().catch(() => false)
     busy = false
     left = resident()
@@ -43,7 +43,7 @@ export function openHeapTrim({
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** It is read from /proc, which a container may not have; nothing is trimmed there. */
+/** Reads resident bytes from /proc, which a container may not have; then nothing is trimmed. */
 function residentBytes(): number {
   try {
     return process.memoryUsage.rss()
@@ -53,8 +53,8 @@ function residentBytes(): number {
 }
 
 /**
- * An error that no code catches ends the daemon: the log tells it once, then exit code 1, so that the service manager
- * starts it anew from a known state (C-07). The log's own way out gives the line half a second.
+ * Ends the daemon after an error that no code catches: the log tells the error once, then the exit code is 1, so that
+ * the service manager starts the daemon anew from a known state (C-07). The log outlet gives the line half a second.
  */
 export function endOnDefects(log: Log): void {
   process.on('uncaughtException', (error, origin) => {

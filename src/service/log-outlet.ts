@@ -1,7 +1,7 @@
-// The way of log lines to their reader, which never waits: a reader that is stuck costs a bounded queue and
-// then lines, one that is gone costs lines (C-07). What is waited on elsewhere is not touched: the
-// description behind stderr is shared with the process that started us, so it is not made non-blocking; a pipe or terminal
-// is opened a second time for that, a socket is sent to without waiting, a file never makes us wait.
+// Passes log lines to their reader and never waits: a stuck reader costs a bounded queue and then lines, a reader that
+// is gone costs lines (C-07). The outlet does not make stderr non-blocking: its open file description is shared with
+// the process that started us. It opens a pipe or terminal a second time for that, sends to a socket without waiting,
+// and writes to a file plainly, since a file never makes us wait.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { errnoOf } from '../base/fault.ts'
@@ -16,16 +16,16 @@ export interface LogOutlet extends Outlet, Disposable {
 
 /** Bytes that may wait: half of what C-07 allows, since each line has a small overhead. */
 const MOST_WAITING = 4 * 1024 * 1024
-/** Until the reader is tried again, at first and at most. Nothing is tried where nothing waits. */
+/** Milliseconds until the reader is tried again, at first and at most. No timer runs while the queue is empty. */
 const RETRY_MS = { first: 10, longest: 1000 }
-/** A reader that has gone, or a disk that is full, is not tried with each line. */
+/** Milliseconds until the outlet tries again a reader that has gone, or a disk that is full. */
 const DEAD_MS = 1000
-/** Bytes handed over before other work has its turn. */
+/** Bytes that are passed on before other work has its turn. */
 const TURN_BYTES = 256 * 1024
-/** The last lines of a daemon that ends get this long. */
+/** Milliseconds that the last lines of an ending daemon get. */
 const LAST_MS = 500
 
-/** Takes what it can now, and says how many bytes that was. Throws where nothing will do. */
+/** Writes without waiting and returns the bytes that were taken. Throws if no later try can succeed. */
 type Way = (bytes: Uint8Array) => number
 
 export function openLogOutlet(fd: number): LogOutlet {
@@ -42,9 +42,12 @@ class QueuedOutlet implements LogOutlet {
   #retry: NodeJS.Timeout | undefined
   #pause = RETRY_MS.first
   #deadUntil = 0
-  /** Set when the queue is full, cleared at half: otherwise accepting and dropping would alternate, with a notice for each drop. */
+  /**
+   * Set when the queue is full, cleared at half: otherwise accepting and dropping would alternate, with a notice for
+   * each drop.
+   */
   #full = false
-  /** A line was left in the middle: the next one must not continue it. */
+  /** True if a line was cut in the middle: the next line must not continue it. */
   #torn = false
 
   constructor(way: Way) {
@@ -71,7 +74,7 @@ class QueuedOutlet implements LogOutlet {
   }
 
   #keep(bytes: Uint8Array): boolean {
-    // The rest of a line that is partly out is always kept: it is small, and nothing waits before it.
+    // The rest of a line that is partly written is always kept: it is small, and it is first in the queue.
     if (this.#queue.length > 0 && (this.#full || this.#waiting + bytes.byteLength > MOST_WAITING)) {
       this.#full = true
       return false
@@ -107,7 +110,7 @@ class QueuedOutlet implements LogOutlet {
     this.#retry ??= setTimeout(() => this.#again(), this.#pause).unref()
   }
 
-  /** Hands over what waits, as much as is taken in one turn. */
+  /** Passes on queued lines, as many as the reader takes in one turn. */
   #drain(): void {
     let sent = 0
     let passed = 0
@@ -127,7 +130,7 @@ class QueuedOutlet implements LogOutlet {
     if (this.#waiting <= MOST_WAITING / 2) this.#full = false
   }
 
-  /** The reader is gone: all lines that wait are lost. */
+  /** Drops all queued lines: the reader is gone. */
   #giveUp(passed: number): void {
     this.#lost += this.#queue.length - passed
     this.#queue = []
@@ -136,7 +139,7 @@ class QueuedOutlet implements LogOutlet {
     this.#torn = true
   }
 
-  /** The process ends: a reader that is merely slow gets the last lines. */
+  /** Passes on the last lines when the process ends and the reader is merely slow. */
   #lastTry(): void {
     const until = performance.now() + LAST_MS
     const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -168,8 +171,8 @@ function wayTo(fd: number): Way & { readonly close?: () => void } {
 }
 
 /**
- * Written plainly before that: a socket that is new holds some 200 KiB, and the native library would be a tenth of
- * a start for the sake of two lines.
+ * Bytes that are written plainly before the outlet uses the native library: a new socket holds some 200 KiB, and
+ * loading the library for two lines would take a tenth of the start.
  */
 const FIRST_BYTES = 16 * 1024
 
@@ -181,7 +184,7 @@ function socketWay(fd: number): Way {
   }
 }
 
-/** pipe(7): where there is room at all, so much is taken without waiting. */
+/** Bytes that a pipe takes without waiting if it has room at all (pipe(7)). */
 const PIPE_BUF = 4096
 
 function writeNow(fd: number, bytes: Uint8Array): number {

@@ -1,6 +1,6 @@
-// Everything between the daemon and the service manager that started it, from the environment it was given:
-// the socket to listen on, the notices of readiness and stopping, signs of life, and the control group.
-// Without a manager each of them is nothing.
+// The daemon's side of the service manager that started it, from the environment that the manager gave: the socket to
+// listen on, the notices of readiness and stopping, signs of life, and the control group. Without a manager none of
+// them does anything.
 
 import type { Log } from '../base/log.ts'
 import { enterDelegatedGroup, type DelegatedGroup } from './cgroup.ts'
@@ -9,20 +9,20 @@ import { socketTraits, openDatagramSender, unixAddress, type DatagramSender } fr
 import { StartError } from '../base/signals.ts'
 
 export interface Service extends Disposable {
-  /** The descriptor of a listening socket that was handed over. */
+  /** Descriptor of the listening socket that the manager handed over. */
   readonly listener: number | undefined
-  /** The control groups of daemon and children. */
+  /** Control groups of daemon and children. */
   readonly groups: DelegatedGroup | undefined
-  /** Everything that is listened on is open. Signs of life begin. */
+  /** Tells that every listener is open. Signs of life begin. */
   ready(status: string): void
-  /** From now on at most so many milliseconds. */
+  /** Tells that the daemon stops, within this many milliseconds at most. */
   stopping(withinMs: number): void
 }
 
-/** The manager's patience is asked for in µs, with a second to spare. */
+/** Time that is added to what the daemon asks of the manager (in µs). */
 const SPARE_MS = 1000
 
-/** Throws StartError where what was handed over cannot be used. */
+/** Throws StartError if the socket that was handed over cannot be used. */
 export function openService(environment: Readonly<Record<string, string>>, log: Log): Service {
   const { pid } = process
   const listener = inheritedListener(environment, pid)
@@ -47,7 +47,7 @@ export function openService(environment: Readonly<Record<string, string>>, log: 
   }
 }
 
-/** One line says what was had, or why nothing was. */
+/** Divides the group; one log line says which limits hold, or why there are none. */
 function dividedGroup(pid: number, log: Log): DelegatedGroup | undefined {
   const group = enterDelegatedGroup(pid)
   if (typeof group === 'string') log.warn('commands share the control group of the daemon', { reason: group })
@@ -58,14 +58,14 @@ function dividedGroup(pid: number, log: Log): DelegatedGroup | undefined {
   return group
 }
 
-/** Whether a manager runs us as a unit: only then is the native library worth loading for the marks of a group. */
+/** True if a manager runs us as a unit: only then does reading a group's marks justify loading the native library. */
 function managed(environment: Readonly<Record<string, string>>): boolean {
   return environment['INVOCATION_ID'] !== undefined || environment['NOTIFY_SOCKET'] !== undefined
 }
 
 /**
- * The first descriptor that is handed over (sd_listen_fds(3)). It listens already, so that connections wait while the daemon
- * is restarted and no other program can take the port (C-03).
+ * The first descriptor that the manager hands over (sd_listen_fds(3)). It listens already, so connections wait while
+ * the daemon is restarted and no other program can take the port (C-03).
  */
 const FIRST = 3
 
@@ -91,22 +91,22 @@ function inheritedListener(environment: Readonly<Record<string, string>>, pid: n
 }
 
 /**
- * Notices to the service manager (sd_notify(3)), each a datagram to the socket that NOTIFY_SOCKET names. Node
- * cannot send one, libc can. Sending never waits; what the manager cannot take now is tried
- * again, in order, except for signs of life, of which the next one is as good.
+ * Notices to the service manager (sd_notify(3)), each a datagram to the socket that NOTIFY_SOCKET names. Node cannot
+ * send one, libc can. Sending never waits; a notice that the manager cannot take now is sent again later, in order,
+ * except for signs of life, which the next one replaces.
  */
 interface Notices extends Disposable {
-  /** Assignments such as READY=1, sent as one message and tried again until they are taken. */
+  /** Sends assignments such as READY=1 as one message, again and again until the manager takes it. */
   tell(...assignments: readonly string[]): void
-  /** WATCHDOG=1, once. */
+  /** Sends WATCHDOG=1, once. */
   alive(): void
 }
 
 const RETRY_MS = 100
-/** Readiness and stopping are sent once each: if more than a few wait, the manager does not read. */
+/** Most notices that wait: readiness and stopping are sent once each, so if more wait, the manager does not read. */
 const MOST_WAITING = 8
 
-/** Without a manager nothing is sent. `failed` is called once, with the reason, if it cannot be reached. */
+/** Opens the notices; without a manager none is sent. `failed` is called once, with the reason of a failure. */
 export function openNotices(name: string | undefined, failed: (reason: string) => void): Notices {
   if (name === undefined || name === '') return { tell: () => {}, alive: () => {}, [Symbol.dispose]: () => {} }
   const address = unixAddress(name)

@@ -1,6 +1,6 @@
-// The front door of requests and upgrades: what is asked before anything is looked up or read for a stranger. In this
+// The front door of requests and upgrades: the checks before anything is looked up or read for a stranger. In this
 // order: the request line, Host, Origin (a preflight is answered), OAuth probes, the credential, the machine that is
-// meant. `openAdmit(…)` returns the one function that asks; it throws a Fault, or returns whom it has admitted, or the
+// meant. `openAdmit(…)` returns the one function that checks; it throws a Fault, or returns the admitted caller, or the
 // whole reply of a request that ends here. The query, which may hold a token, reaches no log (A-09).
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -19,15 +19,15 @@ import type { UnderWay } from './under-way.ts'
 /** A request or an upgrade whose caller is not known yet. */
 export interface Arrival {
   readonly request: IncomingMessage
-  /** Undefined for an upgrade. */
+  /** Response; undefined for an upgrade. */
   readonly response: ServerResponse | undefined
   readonly requestId: string
-  /** Without the query, escapes kept. */
+  /** Path without the query, escapes kept. */
   readonly path: string
   readonly entry: Entry
-  /** The token is taken out of it where it counts. */
+  /** Query; the token is removed if it counts as a credential. */
   readonly query: URLSearchParams
-  /** Headers of every reply; those of CORS are added. */
+  /** Headers of every reply; CORS headers are added. */
   readonly headers: Record<string, string>
 }
 
@@ -44,13 +44,13 @@ export interface AdmitParts {
 }
 
 export interface Surroundings {
-  /** Read anew for each request: the port is known once the server listens. */
+  /** Returns the rules; called for each request, as the port is known once the server listens. */
   readonly origins: OriginRules
   readonly underWay: UnderWay
   readonly connections: Connections
 }
 
-/** The caller of an operation that is open to all. */
+/** Caller of an operation that is open to all. */
 const STRANGER: Caller = { id: 'stranger', scopes: new Set(), expiresAt: undefined }
 
 export function openAdmit({ credentials, targets, log, open }: AdmitParts, around: Surroundings): Admit {
@@ -77,7 +77,7 @@ export function openAdmit({ credentials, targets, log, open }: AdmitParts, aroun
   }
 }
 
-/** The questions about a request's origin; returns the reply of a request that needs no credential. */
+/** Checks a request's origin; returns the reply of a request that needs no credential. */
 function atEntrance({ request, response, path, entry, headers }: Arrival, origins: OriginRules): HttpReply | undefined {
   refuseTarget(request)
   const badHost = refuseHost(hostsOf(request.rawHeaders, request.url ?? ''), origins)
@@ -87,7 +87,7 @@ function atEntrance({ request, response, path, entry, headers }: Arrival, origin
   if (origin !== undefined) {
     const allowed = originAllowed(origin, origins)
     const preflight = !upgrade && isPreflight(request, entry)
-    // A preflight carries no credential, so this is the one answer that can tell the page's author what is missing.
+    // A preflight carries no credential, so only this answer can tell the page's author what is missing.
     if (!allowed && (preflight || isClosed(request, entry, upgrade))) throw foreignPage(origin, upgrade)
     if (allowed && !upgrade) Object.assign(headers, corsHeaders(origin, preflight))
     if (allowed && preflight) {
@@ -101,13 +101,13 @@ function atEntrance({ request, response, path, entry, headers }: Arrival, origin
   return undefined
 }
 
-/** One with a credential is the application's to answer. */
+/** True for a preflight of ours; the application answers one with a credential. */
 function isPreflight({ method, headers }: IncomingMessage, entry: Entry): boolean {
   if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return false
   return entry.application !== true || headers.authorization === undefined
 }
 
-/** Reads answer without regard to Origin, as a browser keeps them from the page; what changes state does not. */
+/** True if Origin matters: for calls that change state; a browser itself keeps the answers of reads from the page. */
 function isClosed(request: IncomingMessage, entry: Entry, upgrade: boolean): boolean {
   if (entry.application === true) return false
   return upgrade || entry.closedToPages === true || !(isRead(request) || request.method === 'OPTIONS')
@@ -124,9 +124,9 @@ function foreignPage(origin: string, upgrade: boolean): Fault {
 }
 
 /**
- * What MCP clients ask after a 401 to find an authorization server: the well-known documents, with the path of the
- * endpoint behind them (RFC 8414 3.1, RFC 9728 3.1) or in front (OpenID Connect Discovery 4), and the default endpoints
- * of the revision 2025-03-26. An answer other than a JSON 404 leads them into OAuth, which is not there.
+ * Paths that MCP clients ask after a 401 to find an authorization server: the well-known documents, with the path of
+ * the endpoint behind them (RFC 8414 3.1, RFC 9728 3.1) or in front (OpenID Connect Discovery 4), and the default
+ * endpoints of the revision 2025-03-26. An answer other than a JSON 404 leads them into OAuth, which is not there.
  */
 const DISCOVERY = /(^|\/)\.well-known\/(oauth-authorization-server|oauth-protected-resource|openid-configuration)(\/|$)/
 const DEFAULT_ENDPOINTS = new Set(['/register', '/authorize', '/token'])
@@ -135,7 +135,7 @@ function isOAuthProbe(path: string): boolean {
   return DEFAULT_ENDPOINTS.has(path) || DISCOVERY.test(path)
 }
 
-/** The `?token=` that counts as a credential: of every upgrade, and of a page (protocol.md#auth). */
+/** Returns the `?token=` that counts as a credential: of every upgrade, and of a page (protocol.md#auth). */
 function tokenOf({ request, response, path, entry, query }: Arrival): string | undefined {
   if (response !== undefined)
     return entry.page === true && path === entry.path && isRead(request) ? takeToken(query) : undefined

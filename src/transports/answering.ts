@@ -123,10 +123,10 @@ function notServed(path: string): Fault {
   return new Fault('not_found', `nothing is served at ${JSON.stringify(shown)}`, { details: { path: shown } })
 }
 
-/** Made once: an abort without a reason makes an error with its stack each time. */
+/** Reason of an abort, made once: an abort without one makes an error with its stack each time. */
 const LEFT = new Error('the client has left')
 
-/** The whole reply of a request that was not admitted. */
+/** Sends the whole reply of a request that was not admitted. */
 async function sendReply({ request, response, headers }: RequestArrival, reply: HttpReply): Promise<void> {
   const all = { ...headers, ...reply.headers }
   if (reply.body === undefined) response.writeHead(reply.status, all).end()
@@ -146,14 +146,14 @@ async function refuse(
   await sendJson(response, status, refusalBody(body, response.req), { ...headers, ...more, ...last })
 }
 
-/** An answer in the first moment comes before Node has told the end of a request that has no body. */
+/** Ends a connection with an unread request. At first Node may not have told the end of a request without a body. */
 function endUnread({ complete, socket }: IncomingMessage): void {
   if (!complete) socket.destroySoon()
 }
 
 /**
- * An answer that fails after its head: half of it must not pass for the whole. Its client may have been told in a last
- * event. Returns the status by which it is counted and logged.
+ * Ends an answer that fails after its head: half of it must not look complete. Its client may have got an error event.
+ * Returns the status by which it is counted and logged.
  */
 function breakOff(
   response: ServerResponse,

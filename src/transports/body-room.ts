@@ -8,10 +8,10 @@ import { Fault } from '../base/fault.ts'
 /** Bodies up to this length are short. */
 export const SHORT_BYTES = 256 * 1024
 
-/** All long bodies that are being buffered take at most this much together. */
+/** Bytes that all long bodies may take together while they are buffered. */
 const LONG_ROOM_BYTES = 128 * 1024 * 1024
 
-/** The same for the short ones; one that finds no place goes to the room of the long ones. */
+/** Bytes that all short bodies may take together; one that finds no place goes to the room of the long ones. */
 const SHORT_ROOM_BYTES = 64 * 1024 * 1024
 
 class Room {
@@ -23,7 +23,7 @@ class Room {
     this.size = size
   }
 
-  /** False where the room or the owner's share of it is used up; then nothing is taken. */
+  /** Takes the bytes; returns false, and takes none, if the room or the owner's share of it is used up. */
   take(owner: string, bytes: number, share: number): boolean {
     const own = (this.#shares.get(owner) ?? 0) + bytes
     if (own > share || this.#taken + bytes > this.size) return false
@@ -44,8 +44,8 @@ const short = new Room(SHORT_ROOM_BYTES)
 const long = new Room(LONG_ROOM_BYTES)
 
 /**
- * What one request's body takes of that. Held until the request has been worked on, not only while the body
- * comes in: parsing is slower than receiving, and what waits for it is memory as well.
+ * The part of the rooms that one request's body takes. Held until the request has been worked on, not only while the
+ * body comes in: parsing is slower than receiving, and waiting bodies take memory as well.
  */
 export class BodyRoom implements Disposable {
   readonly #owner: string
@@ -58,13 +58,13 @@ export class BodyRoom implements Disposable {
     this.#owner = owner
   }
 
-  /** Before the first byte: what was announced, 0 where nothing was, and the most that this body may have. */
+  /** Called before the first byte: the announced length, 0 if there is none, and the most that this body may have. */
   expect(announced: number, most: number): void {
     if (announced > SHORT_BYTES) this.#room = long
     this.#most = most
   }
 
-  /** Counts bytes that have arrived; throws unavailable where there is no place for them. */
+  /** Counts bytes that have arrived; throws unavailable if there is no room for them. */
   take(bytes: number): void {
     if (this.#room === short) {
       const fits = this.#bytes + bytes <= SHORT_BYTES && short.take(this.#owner, bytes, SHORT_ROOM_BYTES / 2)

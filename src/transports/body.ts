@@ -8,24 +8,24 @@ import { SHORT_BYTES, type BodyRoom } from './body-room.ts'
 import { BODY_STALL_MS } from './patience.ts'
 import { PieceQueue } from './piece-queue.ts'
 
-/** A short body comes at this rate or better, reckoned from its beginning, after the first 30 s. */
+/** Rate of a short body at least, counted from its beginning, after the first 30 s. */
 const LEAST_BYTES_PER_SECOND = 1024
 
 /**
- * A long one brings this much in each 30 s: what it has brought is memory that others wait for. 64 MiB take 34 minutes
- * at this rate.
+ * Bytes that a long body must bring in each 30 s: it holds memory that others wait for. 64 MiB take 34 minutes at this
+ * rate.
  */
 const LEAST_OF_LONG = 32 * 1024
 
-/** How much of a streamed body may have come before its reader asks for it. */
+/** Bytes of a streamed body that may arrive before its reader asks for them. */
 const AHEAD_BYTES = 512 * 1024
 
-/** The same for all streamed bodies together; while they hold that much, each goes on chunk by chunk. */
+/** Bytes that all streamed bodies may hold ahead together; beyond them each goes on chunk by chunk. */
 const SHARED_AHEAD_BYTES = 16 * 1024 * 1024
 
 let aheadOfAll = 0
 
-/** True where the request announces a body of at least one byte. */
+/** True if the request announces a body of at least one byte. */
 export function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
 }
@@ -34,8 +34,7 @@ export function hasBody(request: IncomingMessage): boolean {
 const awaited = new WeakMap<IncomingMessage, ServerResponse>()
 
 /**
- * Has a client that waits with its body asked for it when an operation begins to read it, so that a refusal comes
- * first.
+ * Makes a client that waits with its body send it when an operation begins to read it, so that a refusal comes first.
  */
 export function holdBody(request: IncomingMessage, response: ServerResponse): void {
   const { expect } = request.headers
@@ -50,7 +49,7 @@ export function askForBody(request: IncomingMessage): void {
   awaited.delete(request)
 }
 
-/** The media type without parameters, lower case; '' where none was sent. */
+/** Returns the media type without parameters, in lower case; '' if none was sent. */
 export function mediaType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
@@ -70,17 +69,17 @@ export function refuseCoding(request: IncomingMessage): void {
 
 /** The limits of one body. */
 export interface BodyRules {
-  /** The most bytes it may have. */
+  /** Bytes of the body at most. */
   readonly most: number
-  /** Ends the sentence that refuses a longer one. */
+  /** End of the sentence that refuses a longer one. */
   readonly hint?: string
-  /** How often the body's pace is looked at; for tests. */
+  /** Milliseconds between two looks at the body's pace; for tests. */
   readonly paceMs?: number
 }
 
 /**
- * Reads the whole body. Throws payload_too_large above `most` (before reading where the length is announced),
- * unavailable where there is no room, request_timeout where the body comes too slowly.
+ * Reads the whole body. Throws payload_too_large above `most` (before reading if the length is announced), unavailable
+ * if there is no room, request_timeout if the body comes too slowly.
  */
 export async function readBody(request: IncomingMessage, room: BodyRoom, rules: BodyRules): Promise<Buffer> {
   const { most, hint = '', paceMs = BODY_STALL_MS } = rules
@@ -109,7 +108,8 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, rules: 
   }
   const end = (): void => resolve(gathered.whole())
   const cut = (): void => {
-    // It closes after its end too, before anybody has read that: a fault, which is dear to make, is not one then.
+    // The stream closes after its end too, perhaps before a reader has seen that: then a fault, which is slow to make,
+    // is not due.
     if (request.readableEnded) return
     reject(cutShort(gathered.size))
   }
@@ -123,7 +123,7 @@ export async function readBody(request: IncomingMessage, room: BodyRoom, rules: 
   }
 }
 
-/** Looks from time to time whether a body comes fast enough. */
+/** Checks from time to time that a body comes fast enough. */
 function openPace(announcedLong: boolean, everyMs: number): { look(size: number): Fault | undefined } {
   let before = 0
   let looks = 0
@@ -177,12 +177,12 @@ class GrowingBuffer {
 /** The first step of a body that came in more than one chunk. */
 const GROWN_FROM = 16 * 1024
 
-/** A body so short has mostly come with its head. */
+/** Bytes of a body that has mostly come with its head. */
 const WITH_HEAD_BYTES = 16 * 1024
 
 /**
- * Drops a short body that was refused unread: it is here within a turn of the loop, and then the connection can go on
- * to the next request. Of a longer one nothing is taken, and the connection ends with the refusal.
+ * Drops a short body that was refused unread: it arrives within a turn of the loop, and then the connection can take
+ * the next request. Of a longer one nothing is read, and the connection ends with the refusal.
  */
 export async function dropShortBody(request: IncomingMessage): Promise<void> {
   const announced = Number(request.headers['content-length'] ?? Infinity)
@@ -192,10 +192,9 @@ export async function dropShortBody(request: IncomingMessage): Promise<void> {
 }
 
 /**
- * The body as a stream of chunks, which come in while their reader is busy with those before; ends the wait when
- * nothing comes for 30 s while the reader wants more. They come one by one, each in separate memory that the reader may
- * give back: Node's own iterator joins those that wait, and leaves the pieces to the collector. Only tiny ones are
- * joined.
+ * Returns the body as a stream of chunks, which arrive while the reader is busy with earlier ones; fails if nothing
+ * comes for 30 s while the reader wants more. Chunks come one by one, each in separate memory that the reader may free:
+ * Node's own iterator joins those that wait, and leaves the pieces to the collector. Only tiny ones are joined.
  */
 export async function* streamBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
   askForBody(request)
@@ -249,7 +248,7 @@ function cutShort(size: number): Fault {
   return new Fault('bad_request', `the body ended after ${size} bytes, before it was complete`)
 }
 
-/** `rate` 0: nothing came for a while. */
+/** Returns the fault. `rate` 0: nothing came for a while. */
 function stalled(size: number, rate: number): Fault {
   const wanted =
     rate === 0 ? `it must bring something every ${BODY_STALL_MS / 1000} s` : `it must bring ${rate} bytes a second`

@@ -1,13 +1,13 @@
-// The end of a connection whose client is still sending: the client reads the answer first. A request that Node's
-// parser refuses ends here too, before there is a request.
+// Ends a connection whose client is still sending, so that the client reads the answer first. A request that Node's
+// parser refuses ends here too, before there is a request object.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { CALLER_LINGER_MS, STRANGER_LINGER_MS } from './patience.ts'
 
 /**
- * Sends `last`, says that no more is coming, and cuts the connection where the client has not closed it after
- * `lingerMs`: it has had a moment to read the answer.
+ * Sends `last`, then the end of our side, and cuts the connection if the client has not closed it after `lingerMs`, in
+ * which it can read the answer.
  */
 export function closeSoon(socket: Socket, last = '', lingerMs = STRANGER_LINGER_MS): void {
   if (socket.writableEnded) return // once is enough, and what is said after the end would be an error
@@ -16,7 +16,7 @@ export function closeSoon(socket: Socket, last = '', lingerMs = STRANGER_LINGER_
   socket.end(last)
 }
 
-/** Calls back once the whole answer is handed to the system, at once where it is already. */
+/** Calls back once the whole answer is handed to the system; at once if it is already. */
 export function whenSent(response: ServerResponse, then: () => void): void {
   if (response.writableFinished) then()
   else response.once('finish', then)
@@ -26,9 +26,9 @@ export function whenSent(response: ServerResponse, then: () => void): void {
 const bodies = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>()
 
 /**
- * A request answered before its body was read: what still comes is drained to nothing for a moment, then the
- * connection is cut. Node itself would cut at once where the client asked to close, and the reset that follows
- * can overtake the answer.
+ * Ends a request that was answered before its body was read: drops the rest of the body for a moment, then cuts the
+ * connection. Node itself would cut at once if the client asked to close, and the reset that follows can overtake the
+ * answer.
  */
 export function answerBeforeCut(request: IncomingMessage, response: ServerResponse): void {
   const { socket } = request
@@ -59,8 +59,8 @@ export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): v
 }
 
 /**
- * Aborts as `signal` does, and when the client closes its sending side: for those to whom that means that they want no
- * answer any more. To be disposed of with the exchange.
+ * Returns a signal that aborts as `signal` does, and when the client closes its sending side: for exchanges in which
+ * that means that the client wants no answer. To be disposed of with the exchange.
  */
 export function untilHungUp(socket: Socket, signal: AbortSignal): { readonly signal: AbortSignal } & Disposable {
   const hungUp = new AbortController()

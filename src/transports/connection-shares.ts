@@ -1,21 +1,21 @@
-// How many connections one credential may hold, and how many all credentials with limited scopes together: so many that
-// others always find a place. A connection between two requests gives way to a newcomer of the same share; where all
-// are in use, the newcomer is refused.
+// Limits the connections of one credential, and those of all credentials with limited scopes together, so that others
+// always find a place. A connection between two requests gives way to a newcomer of the same share; if all are in use,
+// the newcomer is refused.
 
 import { Fault } from '../base/fault.ts'
 import type { Caller } from '../caller.ts'
 
 interface Held {
-  /** Exchanges under way. */
+  /** Exchanges in progress. */
   readonly busy: number
   readonly idleSince: number
 }
 
-/** The part of all places that one credential may have. */
+/** Part of all places that one credential may have. */
 const ONE = 3 / 4
-/** The part of all credentials with limited scopes together: they never take the places of the others. */
+/** Part of all credentials with limited scopes together: they never take the places of the others. */
 const LIMITED = 1 / 2
-/** The key of that share; no credential has this id. */
+/** Key of that share; no credential has this id. */
 const ALL_LIMITED = ''
 
 export class Shares<Entry extends Held> {
@@ -65,7 +65,7 @@ export class Shares<Entry extends Held> {
 
 const RETRY_S = 5
 
-/** The connection to close: HTTP lets a server close one at any time between two requests. */
+/** Returns the connection to close: HTTP lets a server close one at any time between two requests. */
 function longestIdle<Entry extends Held>(entries: Iterable<Entry>): Entry | undefined {
   let found: Entry | undefined
   for (const entry of entries) {

@@ -1,7 +1,7 @@
 // The connections of the server: how many there may be, and which of them gives way. A connection is a stranger's until
 // it has presented a valid credential. Strangers have separate places and a share for each network, are closed when
-// places are scarce, and give way to newcomers, the oldest first: so a client that may call always gets in. A connection
-// that has presented a credential is left alone as long as there is any stranger.
+// places are scarce, and give way to newcomers, the oldest first: so a client that may call always gets in. A
+// connection that has presented a credential is left alone as long as there is any stranger.
 
 import type { Socket } from 'node:net'
 import type { Caller } from '../caller.ts'
@@ -10,36 +10,36 @@ import { networkOf } from './credentials/failed-attempts.ts'
 import { STRANGER_IDLE_MS } from './patience.ts'
 
 export interface Connections extends Disposable {
-  /** A new connection. It is closed at once where nothing can give way to it. */
+  /** Takes a new connection. It is closed at once if no other can give way. */
   take(socket: Socket): void
-  /** An exchange begins. True: it is the connection's last one, unless its client turns out to be known. */
+  /** Notes the begin of an exchange. True: it is the connection's last one, unless its client turns out to be known. */
   begin(socket: Socket): boolean
-  /** The exchange is over; for a WebSocket that never is. */
+  /** Notes the end of an exchange; never called for a WebSocket. */
   end(socket: Socket): void
   /**
-   * The client has presented a valid credential. Throws `rate_limited` where that one has its share of connections and
-   * uses them all: the connection stays a stranger's.
+   * Notes that the client has presented a valid credential. Throws `rate_limited` if that credential has its share of
+   * connections and uses them all: the connection stays a stranger's.
    */
   know(socket: Socket, caller: Holder): void
-  /** True while an exchange is under way. */
+  /** True during an exchange. */
   busy(socket: Socket): boolean
 }
 
 /** The caller for which a connection counts. */
 export type Holder = Pick<Caller, 'id' | 'scopes'>
 
-/** The most that are of use: a gateway has some hundreds. Each takes about 14 KiB. */
+/** Connections that are of use at most: a gateway has some hundreds. Each takes about 14 KiB. */
 const MOST = 16_384
 /** Descriptors that connections leave to files, commands, threads and the log: half of a small limit. */
 const RESERVE = 2048
 const MOST_STRANGERS = 1024
 /** Answers that a stranger's connection gets before it is closed: enough for probes, few for floods. */
 const STRANGERS_ANSWERS = 32
-/** A younger connection gives way only where there is no place at all: its first request may be on its way. */
+/** Age below which a connection gives way only if there is no place at all: its first request may be on its way. */
 const YOUNG_MS = 500
 const SWEEP_MS = 1_000
 
-/** How many connections a limit of open files allows. */
+/** Returns the number of connections that a limit of open files allows. */
 export function mostConnections(openFiles: number): number {
   return Math.max(16, Math.min(MOST, Math.floor(openFiles - Math.min(RESERVE, openFiles / 2))))
 }
@@ -48,24 +48,24 @@ interface Entry {
   readonly socket: Socket
   readonly network: string
   readonly since: number
-  /** Exchanges under way. */
+  /** Exchanges in progress. */
   busy: number
   answers: number
   idleSince: number
   credential: string | undefined
 }
 
-/** The daemon begins to read from a new connection after this many turns of the loop, however many others come. */
+/** Turns of the loop after which the daemon begins to read from a new connection, however many others come. */
 const PATIENCE_TURNS = 500
-/** Up to this many that wait are no flood: they are read from in their order. */
+/** Waiting connections that are no flood: the daemon reads from them in their order. */
 const FEW = 16
-/** A turn that took longer was one of parsing: as much time goes to the others before the next one. */
+/** Length of a turn that counts as one of parsing: as much time goes to the others before the next one. */
 const LONG_TURN_MS = 5
 
 /**
- * Begins to read from new connections. The loop takes one from the kernel in each turn, and a first reading may hold
- * 64 KiB of requests, which take 15 ms to parse: so reading waits while others still come in, and then begins with the
- * oldest, and where many wait with the newest too, so that one who may call is not behind a flood.
+ * Begins to read from new connections. The loop takes one from the kernel in each turn, and a first read may bring 64
+ * KiB of requests, which take 15 ms to parse: so reading waits while others still come in, and then begins with the
+ * oldest, and if many wait with the newest too, so that a client with a credential is not behind a flood.
  */
 function openArrivals(): (socket: Socket) => void {
   const arrived: { readonly socket: Socket; readonly turn: number }[] = []
@@ -105,7 +105,7 @@ class ConnectionTable implements Connections {
   readonly #shares: Shares<Entry>
   readonly #entries = new Map<Socket, Entry>()
   readonly #strangers: Strangers
-  /** Runs while places are scarce. */
+  /** Timer that runs while places are scarce. */
   #sweeping: NodeJS.Timeout | undefined
 
   constructor(most: number) {
@@ -164,7 +164,7 @@ class ConnectionTable implements Connections {
     return this.#strangers.scarce || this.#entries.size * 4 > this.#most * 3
   }
 
-  /** Closes the connection that gives way; false where none can. */
+  /** Closes the connection that gives way; returns false if none can. */
   #makePlace(): boolean {
     const entry = this.#strangers.oldest() ?? longestIdle(this.#entries.values())
     if (entry !== undefined) this.#close(entry)
@@ -219,7 +219,7 @@ class Strangers {
     if (same?.size === 0) this.#networks.delete(entry.network)
   }
 
-  /** The one that gives way first: one that is not being answered, where there is such a one near the beginning. */
+  /** Returns the one that gives way first: an idle one, if there is one near the beginning. */
   oldest(): Entry | undefined {
     let first: Entry | undefined
     let looks = 0
@@ -232,8 +232,8 @@ class Strangers {
   }
 
   /**
-   * Yields those that a network has beyond half of the places, and all beyond all places: the oldest, none that has
-   * just come.
+   * Yields connections that a network has beyond half of the places, and all beyond all places: the oldest first, and
+   * none that has just come.
    */
   *beyondShare(now: number): Generator<Entry> {
     for (const same of [...this.#networks.values(), this.#all]) {
@@ -253,7 +253,7 @@ class Strangers {
 }
 
 /**
- * Returns the connection that gives way where no stranger is left: of the credential with the most connections the one
+ * Returns the connection that gives way if no stranger is left: of the credential with the most connections the one
  * that has waited longest between two requests. HTTP lets a server close those at any time, and one credential must not
  * keep the others out.
  */

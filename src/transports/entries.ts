@@ -1,43 +1,43 @@
-// The paths that are no routes of the catalogue: there a request is handed to another protocol (/mcp, /ws), to an
-// application (/proxy), or refused (/desktop, which this release does not have). One table says how each of them
-// differs from REST, which every other path is; who answers there is given where the daemon is composed. Pure, but for
-// the types of those who answer.
+// The paths that are no routes of the catalogue: a request there goes to another protocol (/mcp, /ws), to an
+// application (/proxy), or is refused (/desktop, which this release does not have). One table says how each of them
+// differs from REST, which every other path is; the composition of the daemon gives their handlers. Pure, but for the
+// types of the handlers.
 
 import type { Exchange } from './rest.ts'
 import type { UpgradeRoute } from './upgrade.ts'
 
 export interface Entry {
-  /** Undefined: REST. */
+  /** Path of the entry; undefined: REST. */
   readonly path: EntryPath | undefined
-  /** All paths below this one belong to it as well. */
+  /** True if all paths below this one belong to it as well. */
   readonly below?: true
-  /** Not served below /runtimes/<id> (protocol.md#targets). */
+  /** True if it is not served below /runtimes/<id> (protocol.md#targets). */
   readonly rootOnly?: true
   /**
-   * An application answers. It judges Origin and answers OAuth probes, `Expect` and preflights with a credential
-   * itself; beside an Authorization header `?token=` is its parameter (protocol.md#auth).
+   * True if an application answers. It judges Origin and answers OAuth probes, `Expect` and preflights with a
+   * credential itself; beside an Authorization header `?token=` is its parameter (protocol.md#auth).
    */
   readonly application?: true
-  /** A page of a foreign origin may not even read (protocol.md#origins). */
+  /** True if a page of a foreign origin may not even read (protocol.md#origins). */
   readonly closedToPages?: true
-  /** GET of the path itself reads `?token=`: a browser opens a page by its address alone (protocol.md#auth). */
+  /** True if GET of the path itself reads `?token=`: a browser opens a page by its address alone (protocol.md#auth). */
   readonly page?: true
   /**
-   * An answer whose head is sent may still be a call: a long one becomes a stream. So a withdrawn credential cuts it
-   * after the grace of a call, and not at once as a stream of REST.
+   * True if an answer whose head is sent may still be a call: a long one becomes a stream. So a withdrawn credential
+   * cuts it after the grace of a call, and not at once as a stream of REST.
    */
   readonly streamsCalls?: true
 }
 
 export type EntryPath = '/mcp' | '/ws' | '/proxy' | '/desktop'
 
-/** Answers at an entry; a plain request to one that takes upgrades alone is 426. */
+/** Answers requests of an entry; a plain request to an entry that only takes upgrades gets 426. */
 export interface EntryHandler {
   readonly answer?: (exchange: Exchange) => Promise<void>
   readonly upgrade?: UpgradeRoute
 }
 
-/** An entry without a handler is not served. */
+/** Handlers by path; an entry without one is not served. */
 export type EntryHandlers = Readonly<Partial<Record<EntryPath, EntryHandler>>>
 
 const REST: Entry = { path: undefined }

@@ -1,5 +1,5 @@
-// Streams of events on their way out, as SSE or NDJSON. The source goes at the client's pace. A client that takes
-// nothing for 10 s loses its connection, and what it watched runs on (protocol.md#exec-streams).
+// Sends streams of events, as SSE or NDJSON. The source goes at the client's pace. A client that takes nothing for 10 s
+// loses its connection, and the command that it watched runs on (protocol.md#exec-streams).
 
 import type { ServerResponse } from 'node:http'
 import { Fault } from '../base/fault.ts'
@@ -54,7 +54,7 @@ export async function sendStream(response: ServerResponse, stream: EventStream, 
     const { message, code } = error instanceof Fault ? error : BROKEN
     response.write(rendered(format, { event: 'error', data: { error: message, code } }))
     if (format === 'ndjson') response.end()
-    else response.socket?.end() // no final chunk: what came must not pass for the whole
+    else response.socket?.end() // no final chunk: the part must not pass for the whole
     throw error
   } finally {
     clearInterval(heartbeat)
@@ -68,9 +68,9 @@ function withIgnored(frame: Frame, ignored: readonly string[]): Frame {
   return ignored.length > 0 && 'data' in frame ? { event: frame.event, data: { ...frame.data, ignored } } : frame
 }
 
-/** Room for the frame of 64 KiB of output, the most that is handed out at once. */
+/** Bytes of a buffer: room for the frame of 64 KiB of output, the most in one frame. */
 const SPARE_BYTES = 96 * 1024
-/** Bytes whose base64 fits, with what stands around it. */
+/** Bytes whose base64 fits into a buffer, with the frame around it. */
 const MOST_BYTES = (SPARE_BYTES / 4) * 3 - 1024
 /** Bytes encoded in one go, a multiple of 3: the collector frees strings so short at once. */
 const SLICE_BYTES = 12 * 1024

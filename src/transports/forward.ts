@@ -33,7 +33,7 @@ const DROPPED = new Set([
 /** Headers that only the applications behind another daemon get. */
 const FOR_APPLICATIONS: ReadonlySet<string> = new Set(['cookie', 'origin'])
 
-/** For the target to accept the connection. */
+/** Time in which the target must accept the connection. */
 const CONNECT_MS = 5_000
 
 /** The gate, the log and the tally in which a call of another runtime is counted. */
@@ -43,7 +43,7 @@ export interface Accounting {
   readonly daemon?: Daemon
 }
 
-/** One name for all calls: the other runtime counts them by the names of its operations. */
+/** Admission under one name for all calls: the other runtime counts them by the names of its operations. */
 const ADMISSION: Admission = { name: 'runtime_forward', scope: 'none' }
 
 /**
@@ -147,7 +147,7 @@ function isOfApplication(path: string): boolean {
   return entryOf(path).application === true
 }
 
-/** `..%2f` is no way up for us or for the target, but for a front end between us that decodes before it routes. */
+/** True for `..%2f` and its like: no way up for us or the target, but for a front end between us that decodes first. */
 function climbs(path: string): boolean {
   const decoded = path.replaceAll(/%(2e|2f|5c)/gi, (code) => String.fromCodePoint(Number.parseInt(code.slice(1), 16)))
   return decoded.split(/[/\\]/).includes('..')

@@ -1,18 +1,18 @@
-// Clients that have closed their sending side and wait for an answer, and those that have closed altogether: on the
-// wire both are the same FIN until something is written. The first get their answer however long it takes; the second
-// are looked for in the kernel's table of sockets, so that they hold nothing for long. A client on this machine is
-// found within a second. One elsewhere is found when its kernel has forgotten the connection, which Linux does 60 s
-// after the close (net.ipv4.tcp_fin_timeout), and answers our probe with a reset: 80 s in all.
+// Clients that have closed their sending side and wait for an answer, and clients that have closed altogether: on the
+// wire both are the same FIN until we write something. The first get their answer however long it takes; the second are
+// found in the kernel's table of sockets, so that they hold nothing for long. A client on this machine is found within
+// a second. One elsewhere is found when its kernel has forgotten the connection, which Linux does 60 s after the close
+// (net.ipv4.tcp_fin_timeout), and answers our probe with a reset: 80 s in all.
 
 import { readFile } from 'node:fs/promises'
 import { isIPv4, type Socket } from 'node:net'
 
 export interface HalfClosed extends Disposable {
-  /** From the client's FIN on; destroys the socket once the client is known to be gone. */
+  /** Watches a socket from the client's FIN on; destroys it once the client is known to be gone. */
   watch(socket: Socket): void
 }
 
-/** How often the clients that are due are looked up, all by one reading of the table. */
+/** Time between two looks for the clients that are due, all by one reading of the table. */
 const TICK_MS = 250
 /** Time from one look at a client to the next. */
 const AGAIN_MS = 5_000
@@ -49,7 +49,7 @@ export function openHalfClosed(): HalfClosed {
   }
 }
 
-/** Each TCP socket by its two ends; true if a process still has it. */
+/** State of each TCP socket by its two ends; true if a process still has it. */
 type TcpTable = ReadonlyMap<string, boolean>
 
 /** Resolves to undefined where the kernel has no table. */

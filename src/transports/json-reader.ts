@@ -13,10 +13,10 @@ export interface JsonReader extends AsyncDisposable {
   parse(bytes: Buffer): Promise<unknown>
 }
 
-/** Above this the main thread would be held for too long (protocol.md#limits). */
+/** Bytes that are parsed here; more would block the main thread for too long (protocol.md#limits). */
 const PARSE_HERE = 1024 * 1024
 
-/** Milliseconds without work after which the worker is ended. */
+/** Time without work after which the worker is ended, in milliseconds. */
 const IDLE_MS = 10_000
 
 export function openJsonReader(): JsonReader {
@@ -62,7 +62,7 @@ class SharedJsonReader implements JsonReader {
     if (this.#waiting.size === 0) this.#port?.rest(IDLE_MS, () => (this.#port = undefined))
   }
 
-  /** Every body that waits fails with `reason`; the next long one starts a new worker. */
+  /** Rejects every waiting body with `reason`; the next long one starts a new worker. */
   #fail(reason: Fault): void {
     this.#port = undefined
     for (const one of this.#waiting.values()) one.reject(reason)

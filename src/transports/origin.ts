@@ -1,4 +1,4 @@
-// Which names and pages a request may come by (protocol.md#origins; H-08, H-09): guards against DNS rebinding and
+// Names and pages by which a request may come (protocol.md#origins; H-08, H-09): guards against DNS rebinding and
 // cross-site requests. admit.ts asks. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http'
@@ -8,9 +8,9 @@ export interface OriginRules {
   /** Origins of `cors.origins`; "*" admits all. */
   readonly origins: readonly string[]
   readonly allowedHosts: readonly string[]
-  /** The address the daemon is bound to. */
+  /** Address that the daemon is bound to. */
   readonly bound: string
-  /** The port it listens on, for its own loopback origins. */
+  /** Port that it listens on, for its own loopback origins. */
   readonly port: number
 }
 
@@ -30,7 +30,7 @@ export function refuseHost(hosts: readonly string[], rules: OriginRules): string
   return `the host ${JSON.stringify(name)} is neither loopback, an IP address nor on the list allowed_hosts`
 }
 
-/** Returns the name in a Host header in lower case; undefined where it is malformed. */
+/** Returns the name in a Host header in lower case; undefined if it is malformed. */
 function hostName(host: string): string | undefined {
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/i.exec(host)
   if (match === null || Number(match[2] ?? 0) > 65535) return undefined
@@ -61,7 +61,7 @@ const ALLOWED_HEADERS =
 const EXPOSED_HEADERS =
   'WWW-Authenticate, Mcp-Session-Id, X-Request-Id, ETag, Last-Modified, Accept-Ranges, Content-Range, Content-Disposition, Content-Length, Retry-After'
 
-/** CORS headers for an allowed origin; the credential is a header, never a cookie. */
+/** Returns CORS headers for an allowed origin; the credential is a header, never a cookie. */
 export function corsHeaders(origin: string, preflight: boolean): Readonly<Record<string, string>> {
   const base = {
     'access-control-allow-origin': origin,
@@ -78,9 +78,9 @@ export function corsHeaders(origin: string, preflight: boolean): Readonly<Record
 }
 
 /**
- * What the reply to an allowed preflight says besides. `ofApplication`: which methods and headers an application takes
- * is not ours to know, so those that are asked for are allowed. A browser asks before a page of a public address may
- * reach a private one (Private Network Access).
+ * Returns the further headers of an allowed preflight. `ofApplication`: we do not know which methods and headers an
+ * application takes, so all that are asked for are allowed. A browser asks before a page of a public address may reach
+ * a private one (Private Network Access).
  */
 export function preflightHeaders(asked: IncomingHttpHeaders, ofApplication: boolean): Readonly<Record<string, string>> {
   return {

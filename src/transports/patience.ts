@@ -1,6 +1,6 @@
-// How long the daemon waits for a client, in milliseconds: one policy for all doors (protocol.md#limits). A client that
-// takes longer loses its connection; what it has started in the workspace runs on. How long applications and other
-// daemons are waited for stands in proxy/proxy.ts and forward.ts.
+// Times that the daemon waits for a client, in milliseconds: one policy for all doors (protocol.md#limits). A client
+// that takes longer loses its connection; its commands in the workspace run on. Times for applications and other
+// daemons are in proxy/proxy.ts and forward.ts.
 
 /** Time for the headers of a request, 408 beyond it (H-01); Node looks for late ones each `checkMs`. */
 export const HEADER_TIME: HeaderTime = { mostMs: 10_000, checkMs: 5_000 }
@@ -15,7 +15,7 @@ export interface HeaderTime {
  * closing one.
  */
 export const KEEP_ALIVE_MS = 75_000
-/** The same for a client without a valid credential, while places are scarce. */
+/** Idle time of a client without a valid credential, while places are scarce. */
 export const STRANGER_IDLE_MS = 5_000
 
 /** Time until the next byte of a body, 408 beyond it; its reader holds memory or a half-written file. */
@@ -25,7 +25,7 @@ export const BODY_STALL_MS = 30_000
  * Time until a client takes the next byte of a stream of events, which paces the command behind it or grows in memory.
  */
 export const EVENT_STALL_MS = 10_000
-/** Time until it takes the next byte of any other reply, which paces no command. */
+/** Time until a client takes the next byte of any other reply, which paces no command. */
 export const REPLY_STALL_MS = 60_000
 /** Time between two signs of life in a silent stream: proxies and clients cut idle ones, many after 60 s. */
 export const HEARTBEAT_MS = 15_000
@@ -35,21 +35,20 @@ export const HEARTBEAT_MS = 15_000
  * all.
  */
 export const CALLER_LINGER_MS = 10_000
-/** The same for a client without a valid credential, and for a request that cannot be parsed. */
+/** Time of lingering for a client without a valid credential, and for a request that cannot be parsed. */
 export const STRANGER_LINGER_MS = 2_000
-/** The same for an upgrade (X-02: gone within 1 s). */
+/** Time of lingering for an upgrade (X-02: gone within 1 s). */
 export const UPGRADE_LINGER_MS = 800
 
-/** A tunnel with one direction ended is cut when the other is silent for so long. */
+/** Time of silence after which a tunnel with one direction ended is cut. */
 export const HALF_CLOSED_MS = 60_000
 
 /**
- * After a JWT has expired its sockets, tunnels and subscriptions go on for so long: the client renews it
- * (protocol.md#jwt).
+ * Time for which sockets, tunnels and subscriptions of an expired JWT go on: the client renews it (protocol.md#jwt).
  */
 export const EXPIRY_GRACE_MS = 60_000
 /**
- * After a credential was withdrawn its waiting calls have so long (protocol.md#auth), as long as a stop leaves to what
- * runs (C-01): the change of the token may have been asked for over this very connection.
+ * Time for waiting calls after their credential was withdrawn (protocol.md#auth), the same as at a stop (C-01): the
+ * client may have asked for the change of the token over this very connection.
  */
 export const WITHDRAWN_GRACE_MS = 10_000

@@ -1,13 +1,13 @@
 // Chunks of a body that wait for their reader. A client may send its bytes one by one; such chunks are joined as they
 // arrive, so that the queue's length is bounded by its bytes.
 
-/** A chunk below this length is joined with its neighbours. */
+/** Bytes below which a chunk is joined with its neighbours. */
 const TINY_BYTES = 4 * 1024
 const JOINED_BYTES = 16 * 1024
 
 export class PieceQueue {
   readonly #pieces: Buffer[] = []
-  /** Room behind the last piece, where that is a joined one. */
+  /** Buffer with room behind the last piece, if that is a joined one. */
   #joined: Buffer | undefined
   #used = 0
 
@@ -28,7 +28,7 @@ export class PieceQueue {
     this.#pieces[this.#pieces.length - 1] = this.#joined.subarray(0, this.#used)
   }
 
-  /** The oldest; undefined where none waits. */
+  /** Takes the oldest; undefined if none waits. */
   take(): Buffer | undefined {
     const piece = this.#pieces.shift()
     if (this.#pieces.length === 0) this.#joined = undefined

@@ -1,8 +1,8 @@
-// Schemas of the catalogue as others read them: JSON Schema without our own keyword `kind` (see schema.ts). Pure.
+// Schemas of the catalogue for other readers: JSON Schema without our own keyword `kind` (see schema.ts). Pure.
 
 export type PlainSchema = Record<string, unknown>
 
-/** A copy without `kind`; property names are not keywords and stay. */
+/** Returns a copy without `kind`; property names are not keywords and stay. */
 export function plainSchema(schema: object): PlainSchema {
   const result: PlainSchema = {}
   for (const [key, value] of Object.entries(schema)) {
@@ -15,7 +15,7 @@ export function plainSchema(schema: object): PlainSchema {
   return result
 }
 
-/** Keywords whose value is schemas by name. */
+/** Keywords whose value is a map of schemas by name. */
 const MAPS: ReadonlySet<string> = new Set(['properties', 'patternProperties'])
 const SUBSCHEMAS: ReadonlySet<string> = new Set(['items', 'additionalProperties', 'anyOf', 'allOf', 'oneOf', 'not'])
 

@@ -49,7 +49,7 @@ const UPGRADE = { connection: 'Upgrade, close', upgrade: 'websocket', 'sec-webso
 
 type Refused = Extract<Verdict, { ok: false }>
 
-/** A whole reply: a refusal, or what needs no credential. */
+/** A whole reply: a refusal, or a page that needs no credential. */
 export interface HttpReply {
   readonly status: number
   readonly body?: object
@@ -80,8 +80,8 @@ export function refusalOfFault(fault: Fault, requestId: string): HttpRefusal {
 }
 
 /**
- * The body of a refusal as this request's protocol has it. A message of MCP is turned away before it is read, and its
- * client shows a JSON-RPC error alone: so that is what `error` is there, beside the fields that every refusal has.
+ * Returns the body of a refusal in the protocol of this request. An MCP message is refused before it is read, and its
+ * client shows only a JSON-RPC error: so `error` is one, beside the fields that every refusal has.
  */
 export function refusalBody(body: object, { method, url = '' }: IncomingMessage): object {
   if (method !== 'POST' || !speaksMcp(splitTarget(url).path)) return body
@@ -89,7 +89,7 @@ export function refusalBody(body: object, { method, url = '' }: IncomingMessage)
   return { jsonrpc: '2.0', id: null, ...body, error: { code: REFUSED, message, data } }
 }
 
-/** A code of the range that JSON-RPC leaves to servers. */
+/** Code of JSON-RPC's range for servers. */
 const REFUSED = -32000
 
 export function asFault(error: unknown, requestId: string, log: Log): Fault {
@@ -105,13 +105,13 @@ export function asFault(error: unknown, requestId: string, log: Log): Fault {
   })
 }
 
-/** Long replies leave in slices of this size. */
+/** Bytes of a slice of a long reply. */
 const SLICE_BYTES = 128 * 1024
 
-/** The loop is given back after this much rendering. */
+/** Milliseconds of rendering after which the loop gets its turn. */
 const TURN_MS = 8
 
-/** Strings and arrays longer than this make a reply long. */
+/** Length of strings and arrays above which a reply is long. */
 const LONG = 512
 
 const BASE = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const

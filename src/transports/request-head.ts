@@ -9,7 +9,7 @@ import { Fault, quote } from '../base/fault.ts'
 export const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 /**
- * Throws bad_request for a target that means nothing here (RFC 9112 3.2). `*` stands for the server as a whole and goes
+ * Throws bad_request for a target without a meaning here (RFC 9112 3.2). `*` stands for the server as a whole and goes
  * with OPTIONS alone; an authority goes with CONNECT, which is for proxies of another kind than ours.
  */
 export function refuseTarget({ method = '', url = '' }: Pick<IncomingMessage, 'method' | 'url'>): void {
@@ -29,7 +29,7 @@ export function asksOfServer({ method, url = '' }: IncomingMessage): boolean {
   return method === 'OPTIONS' && (url === '*' || /^https?:\/\/[^/?#]+$/i.test(url))
 }
 
-/** Path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
+/** Returns path and query of a request target; absolute-form loses its origin. The path keeps its escapes. */
 export function splitTarget(target: string): { path: string; query: string } {
   const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
   const mark = local.indexOf('?')
@@ -41,8 +41,8 @@ export function splitTarget(target: string): { path: string; query: string } {
 }
 
 /**
- * The hosts that a request is for, one for each Host header. A target in absolute form has the host in it, which then
- * replaces that of the header (RFC 9112 3.2.2).
+ * Returns the hosts that a request is for, one for each Host header. A target in absolute form has the host in it,
+ * which then replaces that of the header (RFC 9112 3.2.2).
  */
 export function hostsOf(rawHeaders: readonly string[], target: string): readonly string[] {
   const hosts = valuesOf(rawHeaders, 'host')
@@ -51,8 +51,8 @@ export function hostsOf(rawHeaders: readonly string[], target: string): readonly
 }
 
 /**
- * The values of one header in their order; `name` is lower case. Node's `headers` keep the first of several or join
- * them, and its `headersDistinct` sort all the other headers too.
+ * Returns the values of one header in their order; `name` is lower case. Node's `headers` keep the first of several or
+ * join them, and its `headersDistinct` sort all the other headers too.
  */
 export function valuesOf(rawHeaders: readonly string[], name: string): readonly string[] {
   const values: string[] = []
@@ -64,8 +64,8 @@ export function valuesOf(rawHeaders: readonly string[], name: string): readonly 
 }
 
 /**
- * Takes the token out of a query, so that nothing further inside meets it: for browsers, which can send no header with
- * a WebSocket or with the address of a page (protocol.md#auth). Throws bad_request for several.
+ * Takes the token out of a query, so that no later code sees it: for browsers, which can send no header with a
+ * WebSocket or with the address of a page (protocol.md#auth). Throws bad_request for several.
  */
 export function takeToken(query: URLSearchParams): string | undefined {
   const tokens = query.getAll('token')
@@ -85,7 +85,7 @@ export function newRequestId(): string {
   return `${unique()}-${(++count).toString(36)}`
 }
 
-/** No request is refused for its id: without randomness the time has to do. */
+/** Returns random text; without randomness the time, since no request is refused for its id. */
 function unique(): string {
   try {
     return freshRandom(ID_BYTES).toString('hex')

@@ -1,5 +1,5 @@
-// REST, a projection of the catalogue: a matched route and what came with the request become the input of an
-// operation; its value becomes the reply.
+// REST, a projection of the catalogue: a matched route and the request's fields become the input of an operation; its
+// value becomes the reply.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../caller.ts'
@@ -31,18 +31,18 @@ export interface Exchange {
 export interface RestRules {
   readonly gate: Gate
   readonly json: JsonReader
-  /** Where POST /tools/:name finds its tool. */
+  /** Catalogue in which POST /tools/:name finds its tool. */
   readonly catalog: Catalog
-  /** Largest JSON body (protocol.md#requests: 64 MiB). */
+  /** Bytes of the largest JSON body (protocol.md#requests: 64 MiB). */
   readonly bodyBytes: number
 }
 
-/** Largest body that may be fields or bytes: base64 of the most that is taken at once, and the JSON around it. */
+/** Bytes of the largest body of fields or bytes: base64 of the most that is taken at once, and JSON around it. */
 const EITHER_BYTES = 2 * 1024 * 1024
-/** Bytes that are looked through for white space before an object. */
+/** Bytes that are searched for white space before an object. */
 const EITHER_START = 64
 
-/** Runs the matched operation and sends its reply; throws what should become an error body. */
+/** Runs the matched operation and sends its reply; throws errors that should become an error body. */
 export async function answerRest(rules: RestRules, found: Match, exchange: Exchange): Promise<void> {
   const match = found.route.callsTool === true ? calledTool(rules.catalog, found) : found
   const { op, route, parameters } = match
@@ -74,7 +74,7 @@ export async function answerRest(rules: RestRules, found: Match, exchange: Excha
   await sendJson(response, route.status ?? 200, reply, exchange.headers)
 }
 
-/** The tool that the path names, in place of the route's own operation. */
+/** Returns the tool that the path names, in place of the route's own operation. */
 function calledTool(catalog: Catalog, { route, parameters }: Match): Match {
   const { name = '' } = parameters
   const op = catalog.find(name)
@@ -116,7 +116,7 @@ async function knownFields(
   { op, parameters }: Match,
   body: Buffer,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
-  // A copy, as the reader takes what it is given; a body that cannot be parsed is bytes, not a fault.
+  // A copy, as the reader takes ownership; a body that cannot be parsed is bytes, not a fault.
   const value = await json.parse(Buffer.from(body)).catch(() => undefined)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const aliases = op.aliases ?? {}

@@ -1,5 +1,5 @@
-// Routes made from the catalogue: literal segments win over parameters, so `/exec/stream` is found before
-// `/exec/:id` in any order of declaration (protocol.md#conventions).
+// Routes made from the catalogue: literal segments win over parameters, so `/exec/stream` is found before `/exec/:id`
+// in any order of declaration (protocol.md#conventions).
 
 import type { Method, Operation, Route } from '../operation.ts'
 import { perVersion, type Catalog } from '../shelf.ts'
@@ -37,7 +37,7 @@ export function openRouter(catalog: Catalog): Router {
   }
 }
 
-/** Shelves refuse a second operation at a route, so each is set once. */
+/** Returns the tree of routes. Shelves refuse a second operation at a route, so each is set once. */
 function treeOf(operations: readonly Operation[]): Node {
   const root = newNode()
   for (const op of operations) {

@@ -21,21 +21,21 @@ export type ServerParts = AnsweringParts
 export interface ServerRules extends AnsweringRules {
   readonly host: string
   readonly port: number
-  /** A socket that listens already and is not ours alone: taken instead of host and port. */
+  /** Descriptor of a socket that listens already and is not ours alone: used instead of host and port. */
   readonly descriptor?: number | undefined
   readonly origins: readonly string[]
   readonly allowedHosts: readonly string[]
-  /** Most connections at once. */
+  /** Connections at most at once. */
   readonly connections: number
-  /** HEADER_TIME, but in tests. */
+  /** Replaces HEADER_TIME in tests. */
   readonly headerTime?: HeaderTime
 }
 
 export interface FrontDoor extends AsyncDisposable {
   readonly address: AddressInfo
-  /** Takes no new connections; those that are open go on. */
+  /** Stops taking new connections; open ones go on. */
   stopAccepting(): void
-  /** How many are open, sockets among them. */
+  /** Resolves with the number of open connections, sockets among them. */
   connections(): Promise<number>
 }
 
@@ -59,7 +59,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   server.on('upgrade', upgrades.take)
   server.on('connect', upgrades.take) // Node would close it without an answer; its target is refused there
   await listen(server, rules)
-  // A connection that could not be taken (no free descriptor) is that connection's end, not ours (Z-01).
+  // A connection that could not be taken (no free descriptor) ends; the daemon does not (Z-01).
   server.on('error', (error) => parts.log.warn('connection_not_taken', { errno: errnoOf(error) }))
   const address = server.address() as AddressInfo
   origins.port = address.port
@@ -85,7 +85,7 @@ export async function openServer(parts: ServerParts, rules: ServerRules): Promis
   }
 }
 
-/** Where not even a refusal went well, this exchange ends, not the daemon. */
+/** Ends an exchange whose refusal failed too; the daemon goes on. */
 function neverRejecting(answer: Handler, log: Log): Handler {
   return async (request, response) => {
     try {
@@ -139,7 +139,7 @@ const MOST_WAITING = 16
 /** Requests of all connections that are begun in one turn: other work waits no longer than for those. */
 const MOST_IN_TURN = 8
 
-/** Has `answer`, which never rejects, called for the requests of a connection one after another. */
+/** Calls `answer`, which never rejects, for the requests of a connection one after another. */
 function inTurns(answer: Handler): (request: IncomingMessage, response: ServerResponse) => void {
   const lines = new WeakMap<Socket, Line>()
   const ready: (() => void)[] = []

@@ -1,17 +1,17 @@
 // Answers that are bytes: files, archives, text that is not JSON. The source goes at the client's pace. A reply that
 // cannot be completed ends in a cut connection, never in one that looks whole (protocol.md#archives). Every write to a
-// client that may be slow or leave waits in `drained` or `handedOver`, so that one which takes nothing is cut.
+// client that may be slow or leave waits in `drained` or `handedOver`, so that a client which takes nothing is cut.
 
 import type { ServerResponse } from 'node:http'
 import type { ByteStream } from '../operation.ts'
 import { REPLY_STALL_MS } from './patience.ts'
 
-/** No cache on the way keeps anything of a workspace, and no browser guesses a type (T-08). */
+/** Headers of every such reply: no cache keeps anything of a workspace, and no browser guesses a type (T-08). */
 const HEADERS = { 'cache-control': 'no-store, no-transform', 'x-content-type-options': 'nosniff' }
 
 /**
- * Sends head and chunks. Resolves once all is handed to the system or the client has left; where the source fails, or
- * has more or less than was announced, cuts the connection and throws what the source has thrown.
+ * Sends head and chunks. Resolves once all is handed to the system or the client has left; if the source fails, or has
+ * more or less than was announced, cuts the connection and throws the source's error.
  */
 export async function sendBytes(
   response: ServerResponse,
@@ -44,8 +44,8 @@ export async function sendBytes(
 }
 
 /**
- * Resolves true once the response can take more. Where the client takes nothing for `stallMs`, destroys the
- * connection (never a clean end: protocol.md#limits) and resolves false; false too when it has left.
+ * Resolves with true once the response can take more. If the client takes nothing for `stallMs`, destroys the
+ * connection (never a clean end: protocol.md#limits) and resolves with false; with false too if it has left.
  */
 export async function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
   if (response.destroyed) return false
@@ -63,8 +63,8 @@ export async function drained(response: ServerResponse, stallMs: number): Promis
 }
 
 /**
- * Writes a chunk; resolves true once the system has all of it and its memory is free for other use. A client that
- * takes nothing is cut as `drained` does it; then, or where it has left, the answer is false.
+ * Writes a chunk; resolves with true once the system has all of it and its memory is free for other use. Cuts a client
+ * that takes nothing, as `drained` does; then, or if it has left, resolves with false.
  */
 async function handedOver(response: ServerResponse, chunk: Uint8Array, stallMs: number): Promise<boolean> {
   if (response.destroyed) return false
@@ -90,7 +90,7 @@ function cutWhenStalled(response: ServerResponse, stallMs: number): NodeJS.Timeo
   }, stallMs)
 }
 
-/** Resolves to the source's next item, or to 'left' as soon as the client's connection is gone. */
+/** Resolves with the source's next item, or with 'left' as soon as the client's connection is gone. */
 export async function nextUnlessLeft<T>(
   source: AsyncIterator<T>,
   response: ServerResponse,

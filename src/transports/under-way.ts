@@ -1,6 +1,6 @@
-// The exchanges that are under way. When a credential is withdrawn (the token was changed), its streams are cut at once
-// and its waiting calls after a grace (protocol.md#auth). Commands that were started run on: to them a cut connection
-// is that of a client which has left.
+// The exchanges in progress. When a credential is withdrawn (the token was changed), its streams are cut at once and
+// its waiting calls after a grace (protocol.md#auth). Commands that were started run on: to them a cut connection is
+// that of a client which has left.
 
 import type { ServerResponse } from 'node:http'
 import { onRevoked, type Caller } from '../caller.ts'
@@ -9,9 +9,9 @@ import { WITHDRAWN_GRACE_MS } from './patience.ts'
 import { splitTarget } from './request-head.ts'
 
 export interface UnderWay extends Disposable {
-  /** Called in the moment the credential was judged. */
+  /** Notes an exchange; called in the moment the credential was judged. */
   begin(response: ServerResponse, caller: Caller): void
-  /** Nothing happens where none was begun. */
+  /** Removes an exchange; does nothing if none was begun. */
   end(response: ServerResponse): void
 }
 
@@ -43,7 +43,7 @@ export function openUnderWay(graceMs = WITHDRAWN_GRACE_MS): UnderWay {
   }
 }
 
-/** True for an answer whose head is sent and whose end is not, unless that may still be a call. */
+/** True for an answer whose head is sent and whose end is not, unless it may still be a call. */
 function streams({ headersSent, req }: ServerResponse): boolean {
   return headersSent && entryOf(splitTarget(req.url ?? '').path).streamsCalls !== true
 }

@@ -22,13 +22,13 @@ export interface UpgradeConnection {
   /** Bytes that came behind the request's headers. */
   readonly head: Buffer
   readonly caller: Caller
-  /** Without the token. */
+  /** Query without the token. */
   readonly query: URLSearchParams
 }
 
 /**
- * Takes the connection over, or throws a Fault while it is still plain HTTP. Returns the status it has answered, for
- * the log, where that is not 101.
+ * Takes the connection over, or throws a Fault while it is still plain HTTP. Returns the status that it has answered,
+ * for the log, if that is not 101.
  */
 export type UpgradeRoute = (request: IncomingMessage, connection: UpgradeConnection) => Promise<number | void>
 
@@ -97,7 +97,7 @@ export function openUpgrades(parts: UpgradeParts, around: Surroundings, accessLo
   }
 }
 
-/** A plain HTTP answer on the bare connection, which then ends. Returns its status. */
+/** Sends a plain HTTP answer on the bare connection, which then ends. Returns its status. */
 function answer(socket: Duplex, reply: HttpReply, requestId: string): number {
   const body = JSON.stringify(reply.body)
   const headers = {

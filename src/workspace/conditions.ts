@@ -1,5 +1,5 @@
-// The health conditions of the workspace: what it lacks of its machine, its disks and its programs. All of them are
-// looks, taken when a client reads the list; `doctor` tells the same troubles by the same kinds, without a daemon.
+// The health conditions of the workspace: troubles of its machine, its disks and its programs. All of them are looks,
+// which run when a client reads the list; `doctor` tells the same troubles by the same kinds, without a daemon.
 
 import { constants } from 'node:fs'
 import type { ConditionKind, Conditions } from '../base/conditions.ts'
@@ -62,7 +62,9 @@ export function watchWorkspace(conditions: Conditions, workspace: Workspace): vo
   conditions.watch(DESCRIPTORS, () => descriptorsMessage(openDescriptors(), descriptorLimit()))
 }
 
-/** Looks among the calls into mounts, and not again while one into its mount is overdue: that would cost another thread. */
+/**
+ * Looks among the calls into mounts, and not again while one into its mount is overdue: that would cost another thread.
+ */
 async function workdirTrouble(workdir: string): Promise<string | undefined> {
   const cannot = (why: string): string => `the working directory ${quote(workdir)} cannot be entered: ${why}`
   const silent = silentMounts().find((point) => `${workdir}/`.startsWith(`${point}/`))
@@ -77,7 +79,7 @@ async function workdirTrouble(workdir: string): Promise<string | undefined> {
   }
 }
 
-/** Returns undefined where there are none. */
+/** Returns undefined if there are none. */
 export function orphansMessage(ids: readonly string[]): string | undefined {
   if (ids.length === 0) return undefined
   const [noun, verb] = ids.length === 1 ? ['command', 'runs'] : ['commands', 'run']

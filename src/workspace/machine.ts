@@ -1,16 +1,17 @@
-// Memory, descriptors and limits of this process, and the limits of inotify, read from /proc when a client asks. Undefined where there is no /proc or it does not tell.
+// Memory, descriptors and limits of this process, and the limits of inotify, read from /proc when a client asks. A
+// value is undefined if /proc does not tell it.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 
 export interface Memory {
-  /** All resident memory, shared code included. */
+  /** Bytes of all resident memory, shared code included. */
   readonly resident: number | undefined
-  /** Memory that no other process shares: heap and buffers. */
+  /** Bytes of memory that no other process shares: heap and buffers. */
   readonly anonymous: number | undefined
 }
 
-/** Bytes, now. */
+/** Returns the present memory. */
 export function ownMemory(): Memory {
   const line = /^RssAnon:\s+(\d+) kB$/m.exec(contentOf('/proc/self/status') ?? '')
   return {
@@ -19,7 +20,7 @@ export function ownMemory(): Memory {
   }
 }
 
-/** Node reads it from /proc, and throws where that is not mounted. */
+/** Returns resident bytes. Node reads them from /proc, and throws if that is not mounted. */
 function residentNow(): number | undefined {
   try {
     return process.memoryUsage.rss()
@@ -56,10 +57,10 @@ export interface InotifyLimit {
   readonly wanted: number
 }
 
-/** A tree of 50,000 directories beside what an editor takes; the kernel's own default otherwise. */
+/** Limits for a tree of 50,000 directories beside an editor's watches; else the kernel's own defaults. */
 const WANTED = { max_user_watches: 65_536, max_user_instances: 128, max_queued_events: 16_384 }
 
-/** Empty where the kernel does not tell. */
+/** Returns the limits; empty if the kernel does not tell. */
 export function inotifyLimits(): readonly InotifyLimit[] {
   return Object.entries(WANTED).flatMap(([name, wanted]) => {
     const text = contentOf(`/proc/sys/fs/inotify/${name}`)

@@ -44,7 +44,7 @@ export interface Workspace extends AsyncDisposable {
   /** Archives on their way in. */
   readonly unpacker: Unpacker
   readonly targets: Targets
-  /** Returns what the calls of a caller may open; `everything`: its credential has all scopes. */
+  /** Returns the access of a caller's calls; `everything`: its credential has all scopes. */
   accessFor(everything: boolean): Access
 }
 
@@ -62,7 +62,7 @@ export interface WorkspaceOptions {
   /** The soft limit of open files of commands; undefined: that of our parent. */
   readonly files: number | undefined
   readonly execs: number
-  /** Alive at once. */
+  /** Terminals that may be alive at once. */
   readonly terminals: number
   readonly watchers: number
   readonly durable: boolean

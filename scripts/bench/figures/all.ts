@@ -1,4 +1,4 @@
-// The figures by their number in the design; some have several parts.
+// The figures by number; some have several parts.
 
 import type { Figure } from '../figure.ts'
 import { archives } from './archives.ts'
@@ -29,10 +29,10 @@ export const FIGURES: Readonly<Record<string, readonly Figure[]>> = {
   10: [archives, rawFiles],
 }
 
-/** Run only where they are named. */
+/** Figures that run only if they are named. */
 export const ON_DEMAND: Readonly<Record<string, readonly Figure[]>> = { 'exec-long': [execLong] }
 
-/** One that takes longer has hung; most take 10 to 30 s on two cores. */
+/** Milliseconds after which a figure counts as hanging; most take 10 to 30 s on two cores. */
 export const DEADLINE_MS = 90_000
 const LONG: ReadonlyMap<Figure, number> = new Map([
   [archives, 420_000], // gzip of 1 GiB takes half a minute, several times

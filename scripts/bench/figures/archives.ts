@@ -12,7 +12,7 @@ import { output, programOf } from '../processes.ts'
 import { openSubject, type Subject } from '../subject.ts'
 import { upload } from '../upload.ts'
 
-/** A round takes half a minute, nearly all of it gzip. */
+/** Rounds of a figure; one takes half a minute, nearly all of it gzip. */
 const ROUNDS = 2
 const FAST_ROUNDS = 5
 const GIB = 1024 ** 3
@@ -63,7 +63,7 @@ async function down(subject: Subject, tree: string, name: 'gzip' | 'zstd', round
   }
 }
 
-/** Milliseconds of a download. */
+/** Resolves with the milliseconds of a download. */
 async function packed({ port }: Subject, path: string, format: string): Promise<number> {
   const body = JSON.stringify({ paths: [path], format })
   // the last chunk and the trailers: all came
@@ -124,6 +124,6 @@ async function oneFile(subject: Subject, { path }: Ground, bytes: number): Promi
   }
 }
 
-/** Milliseconds of a line of the shell. */
+/** Resolves with the milliseconds of a line of the shell. */
 const shell = (line: string, ...args: string[]): Promise<number> =>
   timed(() => output('/bin/bash', ['-o', 'pipefail', '-c', line, 'bash', ...args]))

@@ -1,5 +1,5 @@
-// Figure 1, the part of the child alone: /bin/true started as a daemon with an OOM score of its own starts it, and
-// as one that differs from a login in nothing. What is changed around the call must not be felt.
+// Figure 1, the part of the child alone: /bin/true started by a daemon with a changed OOM score, and by one with the
+// settings of a login. The changes around the call must not be felt.
 
 import { openChildren, type Children } from '../../../src/workspace/processes/child.ts'
 import { floorOf, interleaved, measured, median, timed, type Bench, type Row } from '../figure.ts'

@@ -10,7 +10,7 @@ import { end, programPath, start } from '../processes.ts'
 import { AUTHORIZATION, memoryOf, openSubject, type Subject } from '../subject.ts'
 
 const ROUNDS = 9
-/** Of one floor in one round; a round of ours takes as long. */
+/** Spawns of one floor in one round; a round of ours takes as long. */
 const SPAWNS = 60
 const ROUND_MS = 150
 

@@ -1,5 +1,5 @@
 // `--only exec-long`: 100,000 commands one after the other and some at once, each with another exit code, which must
-// come back; what the daemon holds before and after them: descriptors, threads, children, anonymous memory.
+// come back; and the daemon's use before and after them: descriptors, threads, children, anonymous memory.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,12 +8,12 @@ import { memoryOf, openSubject, type Subject } from '../subject.ts'
 
 const RUNS = 100_000
 const QUICK_RUNS = 2000
-/** A daemon's allocator and caches have grown to what they stay at. */
+/** Runs after which a daemon's allocator and caches have grown to their final size. */
 const WARM_RUNS = 2000
 const AT_ONCE = 8
-/** Descriptors and threads differ by idle connections of the client and Node's own. */
+/** Difference in descriptors and threads that comes from idle connections of the client and from Node. */
 const SLACK = 4
-/** Records of ended tasks are kept for this long, so none is left when memory is read. */
+/** Seconds for which records of ended tasks are kept, so that none is left when memory is read. */
 const TTL_SECONDS = 1
 const SETTLE_MS = 8000
 const REPORT_RUNS = 10_000
@@ -56,7 +56,7 @@ export async function execLong({ print, quick }: Bench): Promise<Row[]> {
   ]
 }
 
-/** How many exits were lost or another command's. */
+/** Resolves with the number of exits that were lost or another command's. */
 async function sweep(subject: Subject, runs: number, tell: (done: number) => void): Promise<number> {
   let next = 0
   let done = 0
@@ -89,7 +89,7 @@ function holding(pid: number): Holding {
   }
 }
 
-/** Zombies too. */
+/** Returns the number of children, zombies too. */
 function childrenOf(pid: number): number {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === pid).length
 }

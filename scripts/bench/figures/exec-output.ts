@@ -1,5 +1,5 @@
-// Figure 6, its exec part: 1 GiB of a command's stdout as server-sent events (base64, so 1.33 GiB on the
-// wire), against a bare reader of the same bytes from a pipe; and what that adds to resident memory.
+// Figure 6, its exec part: 1 GiB of a command's stdout as server-sent events (base64, so 1.33 GiB on the wire), against
+// a bare reader of the same bytes from a pipe; and the resident memory that this adds.
 
 import { writeFileSync } from 'node:fs'
 import { download } from '../download.ts'

@@ -7,7 +7,7 @@ import { openSubject, RIPGREP } from '../subject.ts'
 
 const ROUNDS = 7
 
-/** As our listings see the tree: dotfiles too. */
+/** Flags with which rg sees the tree as our listings do: dotfiles too. */
 const RG = ['--no-config', '--files', '--hidden']
 
 export async function listings(bench: Bench): Promise<Row[]> {

@@ -1,5 +1,5 @@
-// Figure 4: search of file names among 100,000, against `rg --files` on the same tree. A name that does not
-// occur makes us look at every one.
+// Figure 4: search of file names among 100,000, against `rg --files` on the same tree. For a name that does not occur
+// the daemon compares every one.
 
 import { download } from '../download.ts'
 import { floorOf, interleaved, measured, type Bench, type Row } from '../figure.ts'

@@ -1,6 +1,6 @@
 // Figure 10, its files: 1 GiB through GET /files/raw beside cat of the same bytes, and through PUT beside a server of
-// bare node:http and beside dd; and what 2 GiB through each of the four doors of bytes add to anonymous memory
-// (RssAnon).
+// bare node:http and beside dd; and the anonymous memory (RssAnon) that 2 GiB through each of the four doors of bytes
+// add.
 
 import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ export async function rawFiles({ print, quick }: Bench): Promise<Row[]> {
 
 const READER = programPath('pipe-reader.ts')
 const RECEIVER = programPath('receiver.ts')
-/** On the disk before it is done, as a durable write is (protocol.md#files-write). */
+/** Command that has the bytes on the disk before it ends, as a durable write does (protocol.md#files-write). */
 const SYNCED = 'cat "$0" | dd of="$1" bs=1M iflag=fullblock conv=fsync status=none'
 
 function fill(path: string, bytes: number): void {
@@ -74,13 +74,13 @@ async function put({ port }: Pick<Subject, 'port'>, file: string, dest: string):
   await upload({ port, method: 'PUT', path: `/files/raw?path=${encodeURIComponent(dest)}`, file })
 }
 
-/** Milliseconds of writing a file that is not there before. */
+/** Resolves with the milliseconds of writing a file that does not exist before. */
 async function fresh(path: string, act: () => Promise<unknown>): Promise<number> {
   rmSync(path, { force: true })
   return timed(act)
 }
 
-/** Of holes, which take no room and are read and sent like anything else. */
+/** Measures memory with files of holes, which take no room and are read and sent like any other. */
 async function memory(subject: Subject, ground: string, bytes: number): Promise<Row[]> {
   const { port, pid } = subject
   const file = join(ground, 'holes')
@@ -110,7 +110,7 @@ async function memory(subject: Subject, ground: string, bytes: number): Promise<
   return rows
 }
 
-/** A tar of one file of holes, itself of holes. */
+/** Makes a tar of one file of holes, itself of holes. */
 function makeArchive(path: string, bytes: number): void {
   const header = new Header({ path: 'holes', size: bytes, mode: 0o644, type: 'File', mtime: new Date() })
   const block = Buffer.alloc(512)

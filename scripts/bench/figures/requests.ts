@@ -60,7 +60,7 @@ async function row({ print }: Bench, subject: Subject, asked: Asked): Promise<Ro
   }
 }
 
-/** Node adds these by itself. */
+/** Headers that Node adds by itself. */
 const NODES_OWN = new Set(['date', 'connection', 'keep-alive'])
 
 async function openEcho(subject: Subject, asked: Asked): Promise<AsyncDisposable & { readonly port: number }> {

@@ -8,7 +8,7 @@ import { output } from '../processes.ts'
 import { memoryOf, openSubject } from '../subject.ts'
 
 const ROUNDS = 11
-/** Long enough for what start-up leaves to be done. */
+/** Milliseconds in which the rest of the start-up is done. */
 const IDLE_MS = 1000
 
 export async function startUp({ print }: Bench): Promise<Row[]> {

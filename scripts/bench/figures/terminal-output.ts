@@ -1,5 +1,5 @@
-// Figure 6, its terminal part: 300 MB from a program in a terminal over /ws, against a bare reader of the same
-// bytes from a pseudo-terminal; and what that adds to memory.
+// Figure 6, its terminal part: 300 MB from a program in a terminal over /ws, against a bare reader of the same bytes
+// from a pseudo-terminal; and the memory that this adds.
 
 import { writeFileSync } from 'node:fs'
 import { compile } from '../c-program.ts'

@@ -39,7 +39,7 @@ export async function underLoad(bench: Bench): Promise<Row[]> {
 
 const ms = (value: number): string => `${value.toFixed(2)} ms`
 
-/** 50 commands at once, a walk and a search, to their ends. */
+/** Runs 50 commands at once, a walk and a search, to their ends. */
 async function turmoil({ port }: Subject, path: string): Promise<void> {
   const body = JSON.stringify({ cmd: ['/bin/true'], ttl_seconds: 1 })
   const commands = Array.from({ length: COMMANDS }, () =>

@@ -1,5 +1,5 @@
-// Figure 7: a watcher over the tree of 10,421 directories. The time until it is ready, against `inotifywait -r`
-// over the same; what it adds to memory; and from a write to its frame on /ws, the 50 ms window included.
+// Figure 7: a watcher over the tree of 10,421 directories. The time until it is ready, against `inotifywait -r` over
+// the same; the memory that it adds; and the time from a write to its frame on /ws, the 50 ms window included.
 
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ const WRITES = 60
 
 interface Floor {
   readonly name: string
-  /** Milliseconds from its start until everything is watched. */
+  /** Resolves with the milliseconds from its start until everything is watched. */
   readonly ready: () => Promise<number>
 }
 
@@ -71,7 +71,7 @@ async function floorFor(path: string, program: string | undefined): Promise<Floo
   }
 }
 
-/** Runs it until it says that everything is watched. */
+/** Runs a program until it says that everything is watched. */
 async function armed(command: string, args: readonly string[]): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const began = performance.now()
@@ -88,7 +88,7 @@ async function armed(command: string, args: readonly string[]): Promise<number> 
   return ms
 }
 
-/** Milliseconds from each of a number of writes, one after the other, to its frame. */
+/** Resolves with the milliseconds from each of a number of writes, one after the other, to its frame. */
 async function writes({ port }: Subject, path: string): Promise<number[]> {
   const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws?token=${TOKEN}`)

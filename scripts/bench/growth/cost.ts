@@ -1,11 +1,11 @@
-// What growth is made of, and how one cost is taken.
+// The values of a growth, and the measurement of one cost.
 
 import { median, type Bench } from '../figure.ts'
 
 export interface Growth {
   readonly what: string
   readonly unit: string
-  /** In the order of their sizes. */
+  /** Points in the order of their sizes. */
   readonly points: readonly Point[]
 }
 
@@ -16,7 +16,7 @@ export interface Point {
 
 export type Growing = (bench: Bench) => Promise<Growth[]>
 
-/** The median of `rounds` acts after one uncounted. */
+/** Resolves with the median of `rounds` acts after one uncounted. */
 export async function costOf(rounds: number, act: () => Promise<number>): Promise<number> {
   const samples: number[] = []
   for (let round = 0; round <= rounds; round++) {

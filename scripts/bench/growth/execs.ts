@@ -1,4 +1,4 @@
-// Commands at once: the time until all of N have ended, and that of one of them at the median.
+// Commands at once: the time until all of N have ended, and the median time of one.
 
 import { median, type Bench } from '../figure.ts'
 import { requestText } from '../load.ts'

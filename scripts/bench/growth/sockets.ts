@@ -1,5 +1,5 @@
 // Sockets that are open and silent: the daemon's memory with them, and a request beside them. All of its memory, since
-// what they add is nothing at first and then 12 MiB at once: V8 doubles its young generation when so much stays alive.
+// they add nothing at first and then 12 MiB at once: V8 doubles its young generation when so much stays alive.
 
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -47,7 +47,7 @@ export async function socketGrowth({ quick }: Bench): Promise<Growth[]> {
   ]
 }
 
-/** Upgraded, and never a frame. */
+/** Opens a socket that is upgraded and never sends a frame. */
 async function openSilent(port: number): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const socket = connect({ port, host: '127.0.0.1' })

@@ -1,4 +1,4 @@
-// The peers, ours first: what the others are compared with. To add one, write its file and name it here.
+// The peers, ours first: the others are compared with it. To add one, write its file and name it here.
 
 import { chokidar } from './chokidar.ts'
 import { desktopCommander } from './desktop-commander.ts'

@@ -1,4 +1,4 @@
-// chokidar as a program: what most Node programs watch with. It is a dependency of the project.
+// chokidar as a program: most Node programs watch with it.
 
 import { end, firstLine, programPath, start } from '../processes.ts'
 import { withoutDaemon, type Peer } from './peer.ts'
@@ -8,7 +8,7 @@ export const chokidar: Peer = {
   open: async ({ tree }) => withoutDaemon({ watch: () => watched('watch-chokidar.ts', [tree.path]) }),
 }
 
-/** Milliseconds until ready, as the program measured them: without the start of Node. */
+/** Resolves with the milliseconds until ready, as the program measured them: without the start of Node. */
 export async function watched(name: string, args: readonly string[]): Promise<number> {
   const child = start(process.execPath, [programPath(name), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {

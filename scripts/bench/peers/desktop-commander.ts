@@ -10,7 +10,7 @@ import { expect, occurrences, type Peer } from './peer.ts'
 
 const PACKAGE = '@wonderwhy-er/desktop-commander'
 const CONFIG = { telemetryEnabled: false, allowedDirectories: ['/'] }
-/** Between two questions whether a search has ended. */
+/** Milliseconds between two questions if a search has ended. */
 const PAUSE_MS = 5
 
 export const desktopCommander: Peer = {
@@ -46,7 +46,7 @@ export const desktopCommander: Peer = {
   },
 }
 
-/** The switches of its sources; nothing it asks of the network is waited for. */
+/** Returns the variables that switch its network use off; no act waits for the network. */
 function environment(scratch: string): NodeJS.ProcessEnv {
   const home = join(scratch, 'desktop-commander')
   mkdirSync(join(home, '.claude-server-commander'), { recursive: true })

@@ -12,7 +12,7 @@ export const fd: Peer = {
     const run = program(path)
     return withoutDaemon({
       list: run(['--hidden', '--no-ignore', '--type', 'f', '.', tree.path], tree.files),
-      // Its rules count in a git repository alone, unless told otherwise, which Debian 12's cannot be.
+      // By default fd's rules count in a git repository only, and Debian 12's fd cannot change that.
       names: run(['--fixed-strings', 'file9999', tree.path], named),
     })
   },

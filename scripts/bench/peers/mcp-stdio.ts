@@ -1,12 +1,12 @@
-// An MCP server started as a process, spoken to in lines on its stdin and stdout (MCP, "stdio").
+// An MCP server started as a process; the bench exchanges lines with its stdin and stdout (MCP, "stdio").
 
 import { createInterface } from 'node:readline'
 import { end, start } from '../processes.ts'
 
 export interface StdioServer extends AsyncDisposable {
-  /** From its start until it had answered `initialize`. */
+  /** Milliseconds from its start until it had answered `initialize`. */
   readonly startMs: number
-  /** The text of a tool's answer. Throws where it is an error. */
+  /** Resolves with the text of a tool's answer. Throws if it is an error. */
   call(tool: string, args: object): Promise<string>
 }
 

@@ -4,7 +4,7 @@ import { timed } from '../figure.ts'
 import { openSubject } from '../subject.ts'
 import { expect, type Peer } from './peer.ts'
 
-/** What is looked at of the daemon's own answers. */
+/** The part of the daemon's answers that is read here. */
 interface Answer {
   readonly result?: { readonly isError?: boolean; readonly content?: readonly { readonly text?: string }[] }
 }

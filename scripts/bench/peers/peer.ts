@@ -1,10 +1,10 @@
 // An alternative that a user could pick instead of the daemon, as an adapter: one file each in this directory, listed
-// in all.ts. It says how it is started and how it does what of the list below it can do. An act does its work once,
-// looks whether the answer is right, and gives milliseconds; it throws where the answer is not.
+// in all.ts. It says how it is started and how it does those acts of the list below that it can do. An act does its
+// work once, checks the answer, and returns milliseconds; it throws if the answer is wrong.
 
 import type { Tree } from '../tree.ts'
 
-/** What can be asked, with what stands in the table. */
+/** Acts that can be asked for, with their names in the table. */
 export const ASKS = {
   exec: 'run /bin/true and get its end',
   stat: 'stat of a file',
@@ -21,38 +21,38 @@ export type Ask = keyof typeof ASKS
 
 export interface Place {
   readonly tree: Tree
-  /** One of the tree's. */
+  /** Path of a file of the tree. */
   readonly file: string
-  /** How many names of the tree contain `file9999`. */
+  /** Number of names in the tree that contain `file9999`. */
   readonly named: number
-  /** The large file. */
+  /** Path of the large file. */
   readonly large: string
-  /** For what it writes; removed by the bench. */
+  /** Folder that an act may write to; the bench removes it. */
   readonly scratch: string
-  /** The directory where `packages` are installed, below it node_modules; undefined: they are not. */
+  /** Directory in which `packages` are installed, below it node_modules; undefined: they are not. */
   readonly installed: string | undefined
 }
 
 export interface RunningPeer extends AsyncDisposable {
-  /** From its start to where it answers; absent where each act starts it. */
+  /** Milliseconds from its start to its first answer; absent if each act starts it. */
   readonly startMs?: number
   readonly acts: Readonly<Partial<Record<Ask, () => Promise<number>>>>
 }
 
 export interface Peer {
   readonly name: string
-  /** What `--with-peers` installs for it from the npm registry, nothing of which is part of the project. */
+  /** Packages that `--with-peers` installs for it from the npm registry; none is part of the project. */
   readonly packages?: readonly string[]
-  /** Undefined where it is not on this machine. */
+  /** Opens the peer; resolves with undefined if this machine lacks it. */
   open(place: Place): Promise<RunningPeer | undefined>
 }
 
-/** Throws unless `right`; what is wrong is said in the table's place. */
+/** Throws unless `right`; the table then shows `otherwise`. */
 export function expect(right: boolean, otherwise: string): void {
   if (!right) throw new Error(otherwise)
 }
 
-/** A peer that is nothing but programs started anew for each act. */
+/** Returns a peer that only starts programs, anew for each act. */
 export function withoutDaemon(acts: RunningPeer['acts']): RunningPeer {
   return { acts, [Symbol.asyncDispose]: async () => undefined }
 }

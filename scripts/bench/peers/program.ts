@@ -6,7 +6,7 @@ import { expect } from './peer.ts'
 
 type ProgramAct = (args: readonly string[], lines: number) => () => Promise<number>
 
-/** An act that must give `lines` lines or more. */
+/** Returns an act that must print `lines` lines or more. */
 export function program(path: string): ProgramAct {
   return (args, lines) => async () => {
     const began = performance.now()

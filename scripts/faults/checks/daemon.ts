@@ -1,6 +1,7 @@
-// The daemon itself and what it leaves: it ends only when it is ended, leaves no process behind an orderly end
-// and no temporary file behind a start, never answers with an internal error and always answers; and what
-// watchers told adds up to the disk.
+// The daemon itself and its remains: it ends only by a signal, leaves no process behind an orderly end and no temporary
+// file behind a start, never answers with an internal error and always answers; and the changes that watchers told add
+// up to the disk.
+//
 // After kill -9 its commands may live on: it had no time to end them, and without a control group nothing else does.
 
 import { ofType, type AccountEvent, type EndEvent, type HistoryEvent } from '../history.ts'

@@ -41,7 +41,7 @@ function checkSight(exec: ExecEvent, sight: ExecSeen): Violation[] {
       ...faultsOf({ tag: exec.tag, lines, ending: '\n' }, came).map((fault) => output(`${what}, std${name}: ${fault}`)),
     )
     const [end, total] = [endOf(came), lengthOf(lines, '\n')]
-    // A look at the state carries no output.
+    // A request for the state carries no output.
     if (codes.length > 0 && sight.via !== 'get' && end < total) {
       found.push(output(`${what}, std${name}: ended after ${end} bytes of ${total}`))
     }

@@ -8,7 +8,7 @@ import { violation, type Violation } from './violation.ts'
 
 const wrong = violation('file')
 
-/** One value: from the end of the first operation that had it to the beginning of the last one. */
+/** One value: from the end of the first operation with it to the beginning of the last one. */
 interface Zone {
   readonly name: string
   firstEnd: number

@@ -1,6 +1,6 @@
-// A log that several append to: each acknowledged record is in it once and whole, in the order of the
-// acknowledgements; one without an answer at most once, or torn where the daemon was killed while it was
-// written; a refused one not at all.
+// A log that several clients append to: each acknowledged record is in it once and whole, in the order of the
+// acknowledgements; one without an answer at most once, or torn if the daemon was killed during the write; a refused
+// one never.
 
 import { logRecord } from '../content.ts'
 import { ofType, type AppendEvent, type EndEvent, type HistoryEvent } from '../history.ts'
@@ -8,7 +8,7 @@ import { violation, type Violation } from './violation.ts'
 
 const wrong = violation('log')
 
-/** A whole record, or what does not become one. */
+/** A whole record, or a part that is none. */
 const PIECE = /<[^<>]*>\n|<[^<>]*/g
 
 export function checkLogs(events: readonly HistoryEvent[]): Violation[] {
@@ -47,13 +47,13 @@ function torn(log: string, piece: string, appends: readonly AppendEvent[], kills
   const shown = `${JSON.stringify(piece.slice(0, 40))} (${piece.length} bytes)`
   const append = appends.find((one) => textOf(one).startsWith(piece))
   if (append === undefined) return [wrong(`${log}: ${shown} is no record and no part of one`)]
-  // The client may have left before the kill: what it had sent is written all the same.
+  // The client may have left before the kill; the daemon still writes what it received.
   const killed = kills.some(({ at }) => append.begin <= at)
   if (append.outcome === 'unknown' && killed) return []
   return [wrong(`${log}: ${named(append)} is torn: ${shown}`)]
 }
 
-/** Of two acknowledged records, the one answered before the other was sent stands before it. */
+/** Returns violations of the order: of two acknowledged records, the one answered before the other's send is first. */
 function disordered(log: string, places: ReadonlyMap<AppendEvent, number>): Violation[] {
   const found: Violation[] = []
   const inOrder = [...places.keys()]

@@ -1,5 +1,5 @@
-// What came of a stream against what was printed: every piece has the right bytes at its place, and where one
-// does not join the one before it, that was announced.
+// Compares the pieces of a stream with the printed output: every piece has the right bytes at its place, and every gap
+// between two pieces was announced.
 
 import { lengthOf, outputPart, sha256, type Ending } from '../content.ts'
 import type { Gap, Segment } from '../history.ts'
@@ -11,13 +11,13 @@ export interface Printed {
 }
 
 export interface Came {
-  /** Where the reader had asked to begin. */
+  /** Offset that the reader asked for. */
   readonly from: number
   readonly segments: readonly Segment[]
   readonly gaps: readonly Gap[]
 }
 
-/** What is wrong with it; nothing where it is a prefix with announced holes at most. */
+/** Returns the faults; none if it is a prefix, with announced holes at most. */
 export function faultsOf({ tag, lines, ending }: Printed, { from, segments, gaps }: Came): string[] {
   const found: string[] = []
   const total = lengthOf(lines, ending)
@@ -41,7 +41,7 @@ export function faultsOf({ tag, lines, ending }: Printed, { from, segments, gaps
 const announced = (hole: Gap, gaps: readonly Gap[]): boolean =>
   gaps.some(({ from, to }) => from <= hole.from && to >= hole.to)
 
-/** Offset behind the last byte that came or was announced as lost. */
+/** Returns the offset behind the last byte that came or was announced as lost. */
 export function endOf({ from, segments, gaps }: Came): number {
   return Math.max(from, ...segments.map((segment) => segment.from + segment.bytes), ...gaps.map(({ to }) => to))
 }

@@ -1,5 +1,5 @@
-// Terminals: what each connection was sent of a terminal is what it printed, from where the connection began,
-// without a hole that was not announced; the exit comes once, behind the last byte, with the right code.
+// Terminals: the output that a connection received is what the terminal printed, from the connection's start, without a
+// hole that was not announced; the exit comes once, behind the last byte, with the right code.
 
 import { lengthOf } from '../content.ts'
 import { ofType, type HistoryEvent, type TerminalEvent, type TerminalSeen } from '../history.ts'
@@ -20,7 +20,7 @@ function checkSight(terminal: TerminalEvent, seen: TerminalSeen): Violation[] {
   const { tag, lines, code } = terminal
   const total = lengthOf(lines, '\r\n')
   const { segments, gaps, exits } = seen
-  // Without an offset a connection begins with what is kept, wherever that begins.
+  // Without an offset a connection begins with the oldest output that is kept.
   const from = seen.since ?? Math.min(segments[0]?.from ?? 0, ...gaps.map((gap) => gap.from))
   const found = faultsOf({ tag, lines, ending: '\r\n' }, { from, segments, gaps })
   if (exits.length > 1) found.push(`${exits.length} exits`)

@@ -1,4 +1,4 @@
-// What the checker finds: which promise was broken, and by what.
+// A finding of the checker: the broken promise, and the evidence.
 
 export const RULES = [
   'file',

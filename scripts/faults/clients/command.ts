@@ -1,5 +1,5 @@
-// Commands whose output, exit code and having run are known beforehand: numbered lines on stdout in batches, then
-// on stderr, then an end of one of several kinds.
+// Commands whose output, exit code and record of having run are known beforehand: numbered lines on stdout in batches,
+// then on stderr, then an end of one of several kinds.
 
 import type { Random } from '../../../test/support/random.ts'
 import { printing } from '../content.ts'
@@ -21,7 +21,7 @@ export interface Shape {
   readonly pause: number
 }
 
-/** 128 + n for a signal, 124 for a timeout that TERM was enough for. */
+/** Ends and their exit codes: 128 + n for a signal, 124 for a timeout that TERM was enough for. */
 const ENDS = [
   { end: 'exit', code: 0 },
   { end: 'exit', code: 0 },
@@ -32,10 +32,10 @@ const ENDS = [
   { end: 'timeout', code: 124 },
 ] as const
 
-/** `runs` is where the command writes down that it ran. */
+/** Plans a command; `runs` is the folder where it notes that it ran. */
 export function plan(tag: string, runs: string, random: Random, shape: Shape): Plan {
   const { end, code: known } = random.pick(ENDS)
-  // All of it fits into a pipe: a daemon that was stopped for longer than the timeout has it nevertheless.
+  // All of it fits into a pipe, so a daemon that was stopped for longer than the timeout still gets it.
   const out = 1 + random.below(end === 'timeout' ? 1000 : shape.lines)
   const err = random.below(Math.ceil(out / 4))
   const code = end === 'exit' && known === 255 ? 1 + random.below(127) : known
@@ -50,5 +50,5 @@ export function plan(tag: string, runs: string, random: Random, shape: Shape): P
   return { tag, script: steps.join('; '), out, err, code, timeoutSeconds: end === 'timeout' ? TIMEOUT_SECONDS : 0 }
 }
 
-/** More than everything before the sleep takes, stops of the daemon aside: those do not stop the command. */
+/** Timeout longer than everything before the sleep takes; stops of the daemon do not stop the command. */
 const TIMEOUT_SECONDS = 8

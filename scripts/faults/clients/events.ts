@@ -15,7 +15,7 @@ export interface Sight {
   late: number
 }
 
-/** Undefined if the connection was refused, so that no head of an answer came. */
+/** Reads one stream; undefined if the connection was refused, so that no head of an answer came. */
 export async function readEvents(
   client: Client,
   method: string,

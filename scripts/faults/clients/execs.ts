@@ -1,5 +1,5 @@
-// Clients of commands: those that wait for the answer, those that start one in the background and fetch its output
-// by offsets, and those that read an event stream and attach again where it was cut.
+// Clients of commands: some wait for the answer, some start a command in the background and fetch its output by
+// offsets, and some read an event stream and attach again where it was cut.
 
 import { Segments, tagOf } from '../content.ts'
 import type { Answer, Client } from '../client.ts'
@@ -72,7 +72,7 @@ export async function run(client: Client): Promise<void> {
   }
 }
 
-/** The state alone; true once it has ended, or cannot be known any more. */
+/** Asks for the state alone; true once the command has ended, or its state cannot be known any more. */
 async function look(client: Client, tag: string, id: string, epoch: number | undefined, wait = 0): Promise<boolean> {
   if (epoch === undefined || client.subject.epoch !== epoch) return true
   const answer = await client.ask('GET', `/exec/${id}?wait_seconds=${wait}`)
@@ -108,7 +108,7 @@ async function fetchAll(client: Client, { tag }: Plan, id: string, epoch: number
   seen(client, tag, 'range', { codes: out.codes, out: out.segments.end(), err: err.segments.end(), gaps })
 }
 
-/** One stream by offsets, to its end; undefined where the daemon is another one before that. */
+/** Fetches one stream by offsets, to its end; undefined if another daemon answers before that. */
 async function fetchStream(client: Client, id: string, epoch: number, stream: 'stdout' | 'stderr') {
   const segments = new Segments()
   const gaps: { from: number; to: number }[] = []
@@ -161,7 +161,7 @@ export async function stream(client: Client): Promise<void> {
 async function followUp(client: Client, { tag }: Plan, id: string, epoch: number): Promise<void> {
   while (!client.signal.aborted && client.subject.epoch === epoch) {
     const sight = await readEvents(client, 'GET', `/exec/stream?task_id=${id}&replay=chunks`)
-    if (client.subject.epoch !== epoch) return // which of the two it was cannot be said
+    if (client.subject.epoch !== epoch) return // it cannot be said which of the two it was
     if (sight === undefined || sight.status >= 300) {
       if (sight?.status === 404) seen(client, tag, 'attach', { missing: true })
       if (sight?.status === 404) return

@@ -1,15 +1,15 @@
-// Clients of files: those that write numbered contents through both doors and read them again, those that only
-// read, and those that append numbered records to a log they share.
+// Clients of files: some write numbered contents through both doors and read them again, some only read, and some
+// append numbered records to a log that they share.
 
 import { join } from 'node:path'
 import { fileContent, logRecord, sha256, tagOf } from '../content.ts'
 import type { Client } from '../client.ts'
 
-/** Few enough that writers meet each other and readers meet writers. */
+/** Number of files: few enough that writers meet each other and readers meet writers. */
 export const FILES = 12
 export const LOG = 'log'
 const PAUSE_MS = 60
-/** One in so many has more than a page cache takes in one step. */
+/** One file in `every` is larger than a page cache takes in one step. */
 const LARGE = { every: 12, bytes: 1024 * 1024 }
 const SMALL_BYTES = 48 * 1024
 
@@ -66,12 +66,12 @@ async function writeOnce(client: Client, file: string, number: number): Promise<
   })
 }
 
-/** How many names of a client stay. */
+/** Number of a client's names that stay. */
 const NAMES = 60
 
 /**
- * Files that are written once, and later moved or deleted: no later change makes up for one that a watcher was not
- * told. They are in no register; the accounts alone tell of them.
+ * Writes files once, and later moves or deletes them: no later change makes up for one that a watcher did not report.
+ * They are in no register; the accounts alone tell of them.
  */
 async function comeAndGo(client: Client, number: number): Promise<void> {
   const name = (n: number): string => join(client.subject.ground.files, `once-${n % 4}`, `${client.name}-${n}`)
@@ -98,7 +98,7 @@ export async function readOnce(client: Client, file: string): Promise<void> {
   })
 }
 
-/** What one write(2) may be cut in, by a kill or a full disk. */
+/** Bytes that one write(2) can split, through a kill or a full disk. */
 const LARGE_RECORD = 24 * 1024
 
 export async function append(client: Client): Promise<void> {

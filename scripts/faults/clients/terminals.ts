@@ -1,5 +1,5 @@
-// Clients of terminals: each makes one that prints numbered lines, reads it on /ws, and where its connection is
-// cut comes back with the offset it had, or without one.
+// Clients of terminals: each makes one that prints numbered lines, reads it on /ws, and after a cut comes back with its
+// offset, or without one.
 
 import { once } from 'node:events'
 import type { WebSocket } from 'ws'
@@ -8,12 +8,12 @@ import { printing, Segments, tagOf } from '../content.ts'
 import type { Gap } from '../history.ts'
 
 const PAUSE_MS = 300
-/** Ids are given again after 255; within one start of the daemon no more than these are made. */
+/** Terminals of one start of the daemon at most: ids are given again after 255. */
 const MOST_TERMINALS = 100
-/** How long a connection may be silent before the state is asked for: what was missed in a cut is not told again. */
+/** Time of silence after which the client asks for the state: an exit missed in a cut is not told again. */
 const SILENCE_MS = 8000
 
-/** For what would come after an exit, and should not. */
+/** Time to wait for frames after an exit, which would be a fault. */
 const AFTER_EXIT_MS = 50
 
 let terminals = 0
@@ -66,12 +66,12 @@ async function create(client: Client): Promise<Terminal | undefined> {
   return known === undefined ? undefined : { tag, ...known, ended: false, offset: 0 }
 }
 
-/** What one connection was sent of one terminal. */
+/** Frames that one connection received of one terminal. */
 class Reading {
   readonly segments = new Segments()
   readonly gaps: Gap[] = []
   readonly exits: { readonly code: number; readonly offset: number }[] = []
-  /** Where it begins is known. */
+  /** True once its first offset is known. */
   begun = false
   readonly #id: string
 
@@ -109,7 +109,7 @@ interface Frame {
   readonly code: number
 }
 
-/** One connection, until the terminal's exit, the cut, or long silence. */
+/** Reads one connection, until the terminal's exit, the cut, or long silence. */
 async function connectOnce(client: Client, terminal: Terminal): Promise<void> {
   const resumes = client.random.below(3) > 0
   const since = resumes ? terminal.offset : undefined
@@ -120,7 +120,7 @@ async function connectOnce(client: Client, terminal: Terminal): Promise<void> {
     changed()
   })
   if (channel === undefined) return
-  // From another start, and its terminal of the same number another one.
+  // Another start of the daemon: its terminal of the same number is another one.
   if (client.subject.epoch !== terminal.epoch) return channel.terminate()
   await over(client, channel, came, (listener) => (changed = listener))
   if (!came.begun) return

@@ -1,6 +1,6 @@
-// Clients of watchers: each keeps account of the files by what it is told alone, and reads a file only when told
-// that it changed. One is told on /ws and looks for itself after each new connection, as it must; the other asks
-// with a cursor, which no cut of its connections takes from it: only `resync` makes it look for itself.
+// Clients of watchers: each keeps an account of the files only from the reports, and reads a file only after a report
+// that it changed. One gets reports on /ws and looks for itself after each new connection, as it must; the other asks
+// with a cursor, which stays valid after a cut: only `resync` makes it look for itself.
 
 import { once } from 'node:events'
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ function lookAt(path: string): string | undefined {
   }
 }
 
-/** What is on the disk, by path below `root`. */
+/** Returns the content of the disk, by path below `root`. */
 export function disk(root: string): Record<string, string> {
   const found: Record<string, string> = {}
   for (const path of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
@@ -35,7 +35,7 @@ export function disk(root: string): Record<string, string> {
   return found
 }
 
-/** The files as a client has been told of them. */
+/** A client's account of the files, from the reports. */
 export class Account {
   readonly client: Client
   readonly #root: string
@@ -59,7 +59,7 @@ export class Account {
     if (op === 'remove' || op === 'rename') return this.#drop(name, directory === true)
     const content = lookAt(path)
     if (content !== undefined) this.#told.set(name, content)
-    else if (op === 'create') this.#told.set(name, 'gone') // and that it went will be told
+    else if (op === 'create') this.#told.set(name, 'gone') // and its removal will be told
   }
 
   #drop(name: string, directory: boolean): void {
@@ -68,7 +68,7 @@ export class Account {
     for (const known of this.#told.keys()) if (known.startsWith(`${name}/`)) this.#told.delete(known)
   }
 
-  /** What was told and what is there, at this moment. */
+  /** Compares the account with the disk, at this moment. */
   compare(): Comparison {
     const there = disk(this.#root)
     const real = Object.entries(there)
@@ -95,7 +95,7 @@ interface Own {
   readonly cursor: string
 }
 
-/** The watcher of this client, made where there is none; its globs say whose it is. */
+/** Returns the watcher of this client, and makes it if there is none; its globs name the owner. */
 async function ownWatcher(client: Client): Promise<Own | undefined> {
   const mark = `of-${client.name}`
   const listed = await client.ask('GET', '/watchers')
@@ -143,11 +143,11 @@ export async function watchByCursor(account: Account): Promise<void> {
   }
 }
 
-/** Until the watcher is gone. */
+/** Follows the watcher until it is gone. */
 async function follow(account: Account, own: Own): Promise<void> {
   const { client } = account
   let { cursor } = own
-  account.relist() // what happens from now on is after the cursor
+  account.relist() // later changes are after the cursor
   while (!client.signal.aborted) {
     const answer = await client.ask('GET', `/watchers/${own.id}?since=${cursor}&wait_seconds=2`)
     if (answer?.status === 404) return

@@ -1,5 +1,5 @@
-// Work with commands: short ones with a known answer, those that print a lot, those that are left behind in the
-// background with children of their own and deleted later, and streams that are read for a while.
+// Work with commands: short ones with a known answer, ones with much output, ones that run on in the background with
+// children and are deleted later, and streams that are read for a while.
 
 import type { Client } from '../client.ts'
 

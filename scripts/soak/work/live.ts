@@ -1,5 +1,5 @@
-// Work with what lives on: terminals that are typed into over /ws, watchers that are asked what has changed, and
-// sockets that come, look and are cut.
+// Work with long-lived things: terminals that are typed into over /ws, watchers that are asked for changes, and sockets
+// that connect, read and are cut.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Client } from '../client.ts'
 
 const PAUSE_MS = 300
-/** Longest that an echo, or a change, may take. */
+/** Longest time for an echo, or a change. */
 const ECHO_MS = 20_000
 
 export async function terminal(client: Client): Promise<void> {
@@ -51,7 +51,7 @@ export async function watch(client: Client): Promise<void> {
   await client.make('DELETE', `/watchers/${body.id}`)
 }
 
-/** False where the disk is full. */
+/** Writes the file; false if the disk is full. */
 function written(path: string): boolean {
   try {
     writeFileSync(path, 'x')

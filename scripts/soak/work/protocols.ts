@@ -19,7 +19,7 @@ export async function mcp(client: Client): Promise<void> {
   await client.think(PAUSE_MS)
 }
 
-/** An application on `port` that answers with the path it was asked for. */
+/** Opens an application on `port` that answers with the path of the request. */
 export function proxied(port: number): (client: Client) => Promise<void> {
   return async (client) => {
     const path = `/page/${client.random.below(1e9)}`

@@ -1,4 +1,4 @@
-// Work with files: written, read again and compared, listed, searched, moved and deleted; archives down and up.
+// Work with files: write, read again and compare, list, search, move and delete; archives down and up.
 
 import { join } from 'node:path'
 import type { Client } from '../client.ts'
@@ -11,7 +11,7 @@ const LARGE_BYTES = 256 * 1024
 const query = (path: string): string => `path=${encodeURIComponent(path)}`
 const folderOf = ({ subject, name }: Client): string => join(subject.ground.files, name)
 
-/** What each client's files hold, as far as that is known: an answer that was cut leaves it open. */
+/** Known contents of each client's files; undefined after an answer that was cut. */
 const contents = new Map<string, string | undefined>()
 
 export async function write(client: Client): Promise<void> {
@@ -21,7 +21,7 @@ export async function write(client: Client): Promise<void> {
   const { status } = raw
     ? await client.ask('PUT', `/files/raw?${query(path)}&create_dirs=true`, Buffer.from(content))
     : await client.ask('POST', '/files/write', { path, content, create_dirs: true })
-  // A refusal has changed nothing; a write that was cut may have come through.
+  // A refused write has changed nothing; a write whose answer was cut may have happened.
   if (status === 0) contents.set(path, undefined)
   else if (status < 300) contents.set(path, content)
   const known = contents.get(path)

@@ -1,11 +1,11 @@
-// What one check of `doctor` found, and how it reads. Pure.
+// The finding of one check of `doctor`, and its text. Pure.
 
 import type { Condition, ConditionKind } from '../../base/conditions.ts'
 
 export interface Finding {
   /** Subject of the check, in a word or two. */
   readonly what: string
-  /** `warn`: it serves, with less; `fail`: it does not serve, or not safely. */
+  /** `warn`: the daemon serves, with less; `fail`: it does not serve, or not safely. */
   readonly state: 'ok' | 'warn' | 'fail'
   readonly says: string
   /** Advice; absent if all is well. */
@@ -14,10 +14,10 @@ export interface Finding {
   readonly condition?: string
 }
 
-/** One check; it is called once, and an error that it throws becomes a finding. */
+/** One check; `doctor` calls it once, and an error that it throws becomes a finding. */
 export interface Check {
   readonly what: string
-  /** Paths that it looks at: where one does not answer, that is the finding. */
+  /** Paths that the check looks at: if one does not answer, that is the finding. */
   readonly needs?: readonly string[]
   readonly look: () => Finding | Promise<Finding>
 }
@@ -34,12 +34,12 @@ export function fail(what: string, says: string, todo: string): Finding {
   return { what, state: 'fail', says, todo }
 }
 
-/** The finding of a health condition, in the words of its kind unless `todo` has better ones. */
+/** Returns the finding of a health condition, in the words of its kind unless `todo` has better ones. */
 export function found(what: string, kind: ConditionKind, says: string, todo = kind.todo): Finding {
   return { what, state: kind.severity === 'error' ? 'fail' : 'warn', says, todo, condition: kind.id }
 }
 
-/** The conditions that a running daemon tells of, without those that `known` findings tell of. */
+/** Returns the conditions that a running daemon tells, without those of the `known` findings. */
 export function foundRunning(conditions: readonly Condition[], known: readonly Finding[]): readonly Finding[] {
   return conditions
     .filter(({ id }) => !known.some(({ condition }) => condition === id))
@@ -47,10 +47,10 @@ export function foundRunning(conditions: readonly Condition[], known: readonly F
 }
 
 const SHOWN = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const
-/** The longest `what` there is. */
+/** Characters of the longest `what`. */
 const COLUMN = 16
 
-/** A line for each, with a second one that says what to do. */
+/** Returns a line for each finding, with advice on a second one. */
 export function shown(findings: readonly Finding[]): string {
   return findings
     .map(({ what, state, says, todo }) => {

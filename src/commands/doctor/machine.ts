@@ -1,4 +1,4 @@
-// Checks of what the machine allows: open files, inotify, the clock, and the port of the daemon.
+// Checks of the machine's limits: open files, inotify, the clock, and the port of the daemon.
 
 import { statSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -17,7 +17,7 @@ export const machineChecks: readonly Check[] = [
 /** Calls the native library, so it runs only if that is in place. */
 export const watchingCheck: Check = { what: 'inotify', look: inotifyFinding }
 
-/** Enough for a thousand sockets and fifty commands with three pipes each; systemd's default is 524,288. */
+/** Open files for a thousand sockets and fifty commands with three pipes each; systemd's default is 524,288. */
 const FILES_WANTED = 4096
 
 function filesFinding(): Finding {
@@ -44,11 +44,11 @@ function inotifyFinding(): Finding {
   return found('inotify', INOTIFY, `${says(low)}: large trees cannot be watched`, todo)
 }
 
-/** A date before this program was written: no machine that runs it has an earlier one. */
+/** A date before this program was written: the clock of a machine that runs it cannot be earlier. */
 const WRITTEN = Date.UTC(2026, 0, 1)
 const DAY_MS = 86_400_000
 
-/** Exported for its test. */
+/** Judges the clock. Exported for its test. */
 export function clockFinding(now: number, installed: number): Finding {
   const date = new Date(now).toISOString().slice(0, 19)
   const todo = 'set the clock (timedatectl set-ntp true): credentials that expire are judged by it'

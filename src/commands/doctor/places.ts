@@ -1,5 +1,5 @@
-// Checks of the places that the daemon works in: its token, its state directory with the commands that a killed daemon left,
-// the working directory, temporary files, /proc.
+// Checks of the places that the daemon works in: its token, its state directory with the commands that a killed daemon
+// left, the working directory, temporary files, /proc.
 
 import { accessSync, constants, existsSync, mkdtempSync, rmdirSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -79,7 +79,7 @@ function workdirFinding({ workdir: begun, workdirChosen, runningWorkdir }: Worki
   )
 }
 
-/** Scripts too long for an argument lie there while they run: a few MiB at most. */
+/** Free bytes for scripts too long for an argument, which lie there while they run: a few MiB at most. */
 const LEAST_FREE = 64 * 1024 * 1024
 
 function temporaryFinding(): Finding {
@@ -105,7 +105,7 @@ function nearestExisting(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
 }
 
-/** Returns why nothing can be made there, by trying: rights alone do not tell of a read-only disk. */
+/** Tries to make a file there and returns the reason if it fails: rights alone do not tell of a read-only disk. */
 function unwritable(directory: string): string | undefined {
   try {
     rmdirSync(mkdtempSync(join(directory, '.workspace-runtime-doctor-')))

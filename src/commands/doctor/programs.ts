@@ -1,5 +1,5 @@
-// Checks of what the daemon starts: its native library, a command, a terminal, ripgrep, and the service manager's
-// own word on the unit.
+// Checks of the programs that the daemon starts: its native library, a command, a terminal, ripgrep, and the service
+// manager's own word on the unit.
 
 import { closeSync, existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
@@ -11,7 +11,7 @@ import { openChildren, type Children } from '../../workspace/processes/child.ts'
 import { ripgrepVersion } from '../../workspace/search/ripgrep-engine.ts'
 import { fail, found, ok, warn, type Check, type Finding } from './finding.ts'
 
-/** For what answers at once or is broken. */
+/** Time limit of a program that answers at once or is broken. */
 const PROGRAM_MS = 10_000
 const UNIT = 'runtime.service'
 
@@ -83,7 +83,7 @@ export function unitFacts(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(text.split('\n').flatMap((line) => [line.split('=', 2) as [string, string]]))
 }
 
-/** Exported for its test. */
+/** Judges the unit's properties. Exported for its test. */
 export function unitFinding(version: string, unit: Readonly<Record<string, string>>): Finding {
   const { LoadState: load, ActiveState: active, SubState: sub, Result: result } = unit
   if (load === undefined || load === 'not-found') return ok('systemd', `${version}; ${UNIT} is not installed`)

@@ -52,7 +52,7 @@ function fullRecords({ type, name, link, size, uid, gid }: PackMember): Buffer[]
   const slash = type === 'Directory' ? '/' : ''
   const binary = name.raw !== undefined || link?.raw !== undefined
   return [
-    // Names are taken as they are, whatever the character set (POSIX pax, "hdrcharset").
+    // Readers take names unchanged, in any character set (POSIX pax, "hdrcharset").
     ...(binary ? [record('hdrcharset', 'BINARY')] : []),
     record('path', name.raw === undefined ? name.path + slash : Buffer.concat([name.raw, Buffer.from(slash)])),
     ...(link === undefined ? [] : [record('linkpath', link.raw ?? link.path)]),

@@ -11,7 +11,7 @@ export type ArchiveFormat = 'tar.gz' | 'tar.zst' | 'tar'
 export interface PackRoot {
   readonly path: string
   readonly name: string
-  /** Given with `leftOut`: the judged file, open until the archive is over; undefined then: a link itself. */
+  /** Judged file, given with `leftOut`, open until the archive is over; undefined then: a link itself. */
   readonly fd?: number | undefined
 }
 
@@ -31,7 +31,7 @@ export interface PackJob {
  * ByteStream).
  */
 export const SLOT_BYTES = 256 * 1024
-/** One is sent, one waits, two are filled; more gained nothing (measured). */
+/** Slots of one archive: one is sent, one waits, two are filled; more gained nothing (measured). */
 export const SLOTS = 4
 
 export function slotsOf(memory: SharedArrayBuffer): Uint8Array[] {

@@ -1,7 +1,7 @@
 // The bytes of an archive on their way out of its thread. BlockWriter puts members into blocks; an outlet takes the
 // blocks: the shared slots (a plain archive is read straight into them), or a compressor before them, whose output is
-// copied into slots and whose memory is given back at once: left to the garbage collector, a gigabyte of archive has
-// some hundred MiB of it lying about.
+// copied into slots and whose memory is given back at once: the garbage collector would let some hundred MiB of it
+// gather for a gigabyte of archive.
 
 import { readSync } from 'node:fs'
 import { constants, createGzip, createZstdCompress } from 'node:zlib'
@@ -9,8 +9,9 @@ import { giveBackEnd } from '../../base/tally.ts'
 import { type ArchiveFormat, SLOT_BYTES } from './pack-job.ts'
 
 /**
- * The archive as a sequence of bytes: what is put goes into the block at hand. Each time that block is full, `put`, `zeros`
- * and `read` yield, and the caller brings an empty one with `continue`. Content of files is read straight into it.
+ * The archive as a sequence of bytes: what is put goes into the block at hand. Each time that block is full, `put`,
+ * `zeros` and `read` yield, and the caller brings an empty one with `continue`. Content of files is read straight into
+ * it.
  */
 export class BlockWriter {
   #block: Uint8Array
@@ -73,7 +74,7 @@ interface BlockOutlet {
   block(): Promise<Uint8Array>
   /** Takes the block that `block` gave, or its beginning. */
   put(block: Uint8Array): Promise<void> | void
-  /** To be called after the last `put`: resolves when everything is in slots. */
+  /** Ends the outlet after the last `put`: resolves when everything is in slots. */
   end(): Promise<void>
 }
 

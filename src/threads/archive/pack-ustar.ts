@@ -15,7 +15,7 @@ export interface UstarFields {
   readonly size: number
   /** Whole seconds since 1970. */
   readonly mtime: number
-  /** Not given: the field stays empty. */
+  /** User id; if absent, the field stays empty. */
   readonly uid?: number
   readonly gid?: number
   readonly linkPath?: string

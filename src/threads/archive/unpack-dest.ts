@@ -1,6 +1,6 @@
 // Opens the destination of an upload, once: `openDest(dest, judge)`. It is made if it is missing, with its parents,
-// each in the open directory above it. From then on it is that directory, whatever its path comes to mean (F-15); a
-// link in the path is followed here alone. Only a directory that was made here gets permissions.
+// each in the open directory above it. From then on it is that directory, even if its path leads elsewhere later
+// (F-15); a link in the path is followed here alone. Only a directory that was made here gets permissions.
 
 import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -11,7 +11,7 @@ import { flushFileSystem } from '../../native/files.ts'
 
 const STEP = O_PATH | constants.O_DIRECTORY
 
-/** Permissions of what is made here, whatever the umask (protocol.md#archives). */
+/** Permissions of directories that are made here, independent of the umask (protocol.md#archives). */
 const MODE = 0o755
 
 /** Attempts after which the upload gives in to processes that remove the parents all the time. */

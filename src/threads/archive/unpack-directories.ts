@@ -1,6 +1,7 @@
-// Directories made by one upload whose time, and permissions if they shut their owner out, can only be set once everything
-// is in them. They are set when the archive has ended, or earlier if there are too many to keep and nothing of the member
-// at hand lies below them: archives that go depth first never notice. Directories that existed before keep what they have.
+// Directories made by one upload whose time, and permissions if they shut their owner out, can only be set once
+// everything is in them. They are set when the archive has ended, or earlier if there are too many to keep and nothing
+// of the member at hand lies below them: archives that go depth first never notice. Directories that existed before
+// keep what they have.
 
 import { chmodSync, fstatSync } from 'node:fs'
 import { pathOfOpened } from '../../base/opened-path.ts'

@@ -21,7 +21,7 @@ export interface UnpackJob {
 }
 
 export interface UnpackLimits {
-  /** Members of one archive. */
+  /** Members of one archive at most. */
   readonly members: number
   /** Bytes that come out for each that goes in; looked at from the first MiB on. */
   readonly ratio: number
@@ -30,7 +30,7 @@ export interface UnpackLimits {
   readonly freeBytes: number
 }
 
-/** How far an archive came. */
+/** Progress of an archive. */
 export interface Progress {
   /** Files, links included, that are complete in their place. */
   readonly files: number
@@ -118,7 +118,7 @@ const LOOK_EVERY = 16 * 1024 * 1024
 /** Bytes that an entry takes besides its content: an inode and its share of a directory. */
 const ENTRY_BYTES = 4096
 
-/** Share of a small file system that is kept free at most, whatever `freeBytes` says. */
+/** Share of a small file system that is kept free at most, even if `freeBytes` is more. */
 const MOST_SHARE = 0.25
 
 export class UnpackBudget {

@@ -10,7 +10,7 @@ const PATH_BYTES = 4095
 /** Levels below the destination; node-tar has the same bound (T-03, F-19). */
 export const MOST_LEVELS = 1024
 
-/** How Windows spells a drive. Such a name comes from there, and is not meant for here, or is a trick. */
+/** A drive as Windows spells it. Such a name is from Windows and not meant for this system, or is a trick. */
 const DRIVE = /^[A-Za-z]:(?:[\\/]|\.\.)/
 
 /** Returns the parts of a member's name, none of them "." or ".."; empty: the destination itself is meant. */

@@ -25,7 +25,7 @@ interface UnpackSource extends AsyncIterable<Buffer> {
   readonly into: number
 }
 
-/** Opens the source. `inbox`: chunks in memory of their own, each no longer used once the next is asked for. */
+/** Opens the source. `inbox`: chunks in separate memory, each unused once the next is asked for. */
 export function openSource(inbox: AsyncIterable<Uint8Array>): UnpackSource {
   const source = {
     into: 0,

@@ -1,7 +1,7 @@
 // Puts the members of an archive into the destination: each file complete under a temporary name beside its place and
 // then renamed over it, links made after what they say was checked, directories made as needed (protocol.md#archives,
-// T-01, T-02, F-10, F-12). The owner is the daemon's user; set-id bits are dropped, the other permissions are those of
-// the archive whatever the umask.
+// T-01, T-02, F-10, F-12). The owner is the daemon's user; set-id bits are dropped, the umask does not change the
+// archive's other permissions.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -34,7 +34,7 @@ const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constant
 
 interface TreeParts {
   readonly tree: PinnedTree
-  /** The same tree, opened again, for looking at other places than that of the member at hand. */
+  /** Second walker of the same tree, for looking at other places than that of the member at hand. */
   readonly sideTree: PinnedTree
   readonly directories: MadeDirectories
   readonly journal: UnpackJournal
@@ -228,7 +228,7 @@ function about<T>(subject: string, act: () => T): T {
 /** The file or symbolic link that a hard link may be another name of. */
 interface Existing {
   readonly path: Buffer
-  /** Its target if it is a symbolic link: a byte string. */
+  /** Target if it is a symbolic link: a byte string. */
   readonly link?: string
 }
 

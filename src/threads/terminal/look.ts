@@ -1,5 +1,5 @@
-// How a terminal writes from now on: weight, lines, colours, as the control sequence SGR (ECMA-48 8.3.117, and xterm's
-// additions) sets them; kept as a few numbers, and told again as one such sequence. Pure.
+// The look of the characters that a terminal prints next: weight, lines, colours, as the control sequence SGR (ECMA-48
+// 8.3.117, and xterm's additions) sets them; kept as a few numbers, and returned as one such sequence. Pure.
 
 /** Numbers of one control sequence. `colons`: bit i is set where number i was joined to the one before by a colon. */
 export interface Numbers {

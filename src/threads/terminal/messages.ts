@@ -22,7 +22,7 @@ export type ToReader =
   | { readonly type: 'add'; readonly line: number; readonly master: number; readonly shared: SharedArrayBuffer }
   /** The program has ended: a hang-up is the end from now on. */
   | { readonly type: 'finish'; readonly line: number }
-  /** Another process holds the terminal: what is there now is the last. */
+  /** Another process holds the terminal: the bytes there now are the last. */
   | { readonly type: 'cut'; readonly line: number }
 
 export type FromReader =

@@ -14,7 +14,7 @@ export interface Cursor {
   shift: number
 }
 
-/** Settings that each of the two screens has for itself. */
+/** Settings that each of the two screens has separately. */
 export interface ScreenSide {
   top: number
   bottom: number

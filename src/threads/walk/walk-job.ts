@@ -36,7 +36,7 @@ export interface ListFilter {
   readonly extensions: readonly string[]
 }
 
-/** Which ignore rules a walk obeys. */
+/** Ignore rules that a walk obeys. */
 export interface RuleChoice {
   readonly gitignore: boolean
   /** Globs in .gitignore syntax, relative to the walk's root, braces already expanded. */

@@ -1,4 +1,4 @@
-// Decides who a request comes from (guarantees.md#who-may-call-a): exactly one Authorization header with a Bearer
+// Decides which caller sends a request (guarantees.md#who-may-call-a): exactly one Authorization header with a Bearer
 // token, on /ws a token in the query as well, and every credential presented must be valid. The raw token and JWTs seen
 // lately are judged synchronously. Every other JWT is verified first, and failures alone are counted per address: an
 // address that many clients share (a gateway, loopback) may send any number of wrong tokens, and a valid one still
@@ -20,20 +20,20 @@ export type Verdict =
   | {
       readonly ok: false
       readonly status: 400 | 401 | 429
-      /** For the log only. */
+      /** Reason, for the log only. */
       readonly reason: string
-      /** Seconds, with 429. */
+      /** Seconds of Retry-After, with 429. */
       readonly retryAfter?: number
-      /** A bearer token was presented and is not valid: WWW-Authenticate gets error="invalid_token". */
+      /** True if a bearer token was presented and is not valid: WWW-Authenticate gets error="invalid_token". */
       readonly sentInvalid: boolean
     }
 
 export interface Credentials extends AsyncDisposable {
-  /** `queryToken`: the decoded `?token=`, only where the route reads it (protocol.md#auth: upgrades and /desktop). */
+  /** Judges a request. `queryToken`: the decoded `?token=`, if the route reads it (protocol.md#auth). */
   judge(request: IncomingMessage, options: { readonly queryToken: string | undefined }): Verdict | Promise<Verdict>
   /**
-   * Takes another raw token. The one before is refused from now on; `revoked` of its caller tells what it holds open.
-   * Returns false where it is the same token, or where none was configured.
+   * Takes another raw token. The old one is refused from now on; its caller's `revoked` tells the owners of open
+   * connections. Returns false if it is the same token, or if none was configured.
    */
   replaceToken(token: string): boolean
 }
@@ -41,25 +41,25 @@ export interface Credentials extends AsyncDisposable {
 export interface CredentialOptions {
   readonly token: string | undefined
   readonly jwt: JwtOptions | undefined
-  /** Per remote address; 0: no limit. */
+  /** Failures a second for each remote address; 0: no limit. */
   readonly failedAuthPerSecond: number
 }
 
-/** Longer candidates are refused before any hashing. */
+/** Bytes of a candidate at most; longer ones are refused before any hashing. */
 const CANDIDATE_LIMIT = 16 * 1024
 
-/** One raw token, from its beginning to its withdrawal. */
+/** One raw token, from its configuration to its withdrawal. */
 interface RawToken {
   readonly matches: (digest: string) => boolean
   readonly caller: Caller
-  /** One object for all its requests. */
+  /** Verdict for all its requests: one object. */
   readonly verdict: Verdict
   readonly revoke: () => void
 }
 
 function openRawToken(token: string): RawToken {
   const end = new AbortController()
-  // Its successor has the same id: limits and tasks go on.
+  // The next token has the same id: limits and tasks go on.
   const caller: Caller = Object.freeze({ id: 'token', scopes: 'all', expiresAt: undefined, revoked: end.signal })
   const verdict: Verdict = Object.freeze({ ok: true, caller })
   return { matches: rawTokenCheck(token), caller, verdict, revoke: () => end.abort() }
@@ -103,14 +103,14 @@ type Rejection = Omit<Extract<Verdict, { ok: false }>, 'ok'>
 
 const NOTHING_PRESENTED: Rejection = { status: 401, reason: 'no_credential', sentInvalid: false }
 const TWO_HEADERS: Rejection = { status: 400, reason: 'two_authorization_headers', sentInvalid: false }
-/** Another scheme, or no scheme at all; RFC 6750 3.1 keeps error="invalid_token" for bearer tokens. */
+/** Refusal of another scheme, or of none; RFC 6750 3.1 keeps error="invalid_token" for bearer tokens. */
 const NOT_BEARER: Rejection = { status: 401, reason: 'not_one_bearer_token', sentInvalid: false }
 const TOO_LONG: Rejection = { status: 401, reason: 'token_too_long', sentInvalid: true }
 const UNKNOWN_TOKEN: Rejection = { status: 401, reason: 'unknown_token', sentInvalid: true }
 
 interface Candidate {
   readonly token: string
-  /** The SHA-256 as a map key. */
+  /** SHA-256 as a map key. */
   readonly digest: string
   readonly caller: Caller | undefined
 }
@@ -120,7 +120,7 @@ function openJudge(
   jwt: JwtVerifier | undefined,
   attempts: FailedAttempts,
 ): Credentials['judge'] {
-  /** Counts a failure of this address; once it has too many, that is all it is told. */
+  /** Counts a failure of this address; an address with too many gets only that answer. */
   const refuse = (refusal: Rejection, address: string): Verdict => {
     const wait = attempts.count(address)
     return wait === 0 ? { ok: false, ...refusal } : throttled(wait)
@@ -156,7 +156,7 @@ function recognise(token: string, raw: RawToken | undefined, jwt: JwtVerifier | 
   return { token, digest, caller: jwt?.recall(digest) }
 }
 
-/** The verdict where all credentials are valid: the header's caller comes first and counts. */
+/** Returns the verdict for valid credentials: the header's caller comes first and counts. */
 function verdictOf(first: Caller | undefined, raw: RawToken | undefined): Verdict {
   if (first === undefined) return { ok: false, ...NOTHING_PRESENTED }
   return first === raw?.caller ? raw.verdict : { ok: true, caller: first }
@@ -168,7 +168,7 @@ function throttled(retryAfter: number): Verdict {
 
 /** Returns the bearer tokens of a request, the header's first, or the reason to refuse it unread. */
 function presentedBy(rawHeaders: readonly string[], queryToken: string | undefined): readonly string[] | Rejection {
-  // Node keeps the first of several Authorization headers, so only the raw ones tell (A-04).
+  // Node keeps the first of several Authorization headers, so only the raw headers show them all (A-04).
   const [header, second] = valuesOf(rawHeaders, 'authorization')
   if (second !== undefined) return TWO_HEADERS
   if (header === undefined && queryToken === undefined) return NOTHING_PRESENTED

@@ -7,17 +7,17 @@
 const ADDRESS_LIMIT = 10_000
 
 export interface FailedAttempts {
-  /** Counts one failure; the seconds to wait where the budget was used up before it, else 0. */
+  /** Counts one failure; returns the seconds to wait if the budget was used up before it, else 0. */
   count(address: string): number
 }
 
 interface Budget {
   left: number
-  /** When `left` was reckoned, ms on a monotonic clock. */
+  /** Time at which `left` was computed, in ms on a monotonic clock. */
   at: number
 }
 
-/** `perSecond` 0: nothing is limited. */
+/** Opens the counter. `perSecond` 0: no limit. */
 export function openFailedAttempts(perSecond: number, now: () => number = () => performance.now()): FailedAttempts {
   const budgets = new Map<string, Budget>()
 
@@ -45,8 +45,8 @@ export function openFailedAttempts(perSecond: number, now: () => number = () => 
 }
 
 /**
- * Returns what one host has for itself: an IPv4 address, also where it is written as IPv6 (`::ffff:192.0.2.1`), and of
- * any other IPv6 address the first 64 bits (RFC 6177).
+ * Returns the part of an address that belongs to one host: an IPv4 address, also if it is written as IPv6
+ * (`::ffff:192.0.2.1`), and of any other IPv6 address the first 64 bits (RFC 6177).
  */
 export function networkOf(address: string): string {
   const bare = address.replace(/%.*$/, '') // the zone of a link-local address

@@ -1,7 +1,8 @@
-// The signing keys behind a JWKS URL. They are fetched when a token needs them, at most once in 30 s for any key ids
-// that tokens claim. Keys once read keep working for ten minutes while the URL is down, slow or wrong (A-07). Ages are
-// monotonic, so a clock that jumps neither floods the URL nor ages the keys. jose's own remote set is not used: it has
-// no pause after a failed fetch and goes by the wall clock.
+// The signing keys behind a JWKS URL, and the tokens verified lately. Keys are fetched when a token needs them, at most
+// once in 30 s for any key ids that tokens claim. Keys once read keep working for ten minutes while the URL is down,
+// slow or wrong (A-07). Ages are monotonic, so a clock that jumps neither floods the URL nor ages the keys. jose's own
+// remote set is not used: it has no pause after a failed fetch and goes by the wall clock. A signed token is verified
+// once in five minutes, not with every request; its expiry follows the wall clock at each use (A-08).
 
 import type * as Jose from 'jose'
 import { StartError } from '../../base/signals.ts'
@@ -12,23 +13,23 @@ type LocalKeys = ReturnType<Jose['createLocalJWKSet']>
 
 /** Time between the starts of two fetches (A-07). */
 const PAUSE_MS = 30_000
-/** Older keys are read again in the background when they are used. */
+/** Age from which keys are read again in the background when they are used. */
 const STALE_MS = 5 * 60_000
-/** Older keys are not believed any more: a key that was withdrawn must end some time. */
+/** Age from which keys are no longer valid: a withdrawn key must end some time. */
 const BELIEVED_MS = 10 * 60_000
-/** Less than the 5 s in which a token with an unknown key id must have its answer. */
+/** Time for a fetch: less than the 5 s in which a token with an unknown key id must have its answer. */
 const FETCH_DEADLINE_MS = 4_500
 const BODY_LIMIT_BYTES = 256 * 1024
-/** Tokens that wait for a fetch at once. One whose key is known never waits, however many of these there are. */
+/** Tokens that wait for a fetch at once. A token with a known key never waits, however many others do. */
 const WAITING_LIMIT = 1_000
 
-/** No set could be read, or the last good one is too old. */
+/** Thrown if no set could be read, or the last good one is too old. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable'
 }
 
 export interface RemoteKeys extends AsyncDisposable {
-  /** The key that the header names; throws KeysUnavailable or one of jose's JWKS errors. */
+  /** Returns the key that the header names; throws KeysUnavailable or one of jose's JWKS errors. */
   find(header: Jose.CompactJWSHeaderParameters): Promise<Jose.CryptoKey>
 }
 
@@ -52,19 +53,19 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
       keys = jose.createLocalJWKSet(publicKeysOf(await fetchJson(url, signal)))
       readAt = now()
     } catch {
-      // The keys that were read before stay; a token that waits sees that nothing changed.
+      // The old keys stay; a waiting token sees that nothing changed.
     } finally {
       fetching = undefined
     }
   }
-  /** Never rejects; resolves at once during the pause. */
+  /** Fetches the keys. Never rejects; resolves at once during the pause. */
   const refresh = (): Promise<void> => {
     if (fetching !== undefined) return fetching
     if (closing.signal.aborted || now() - triedAt < PAUSE_MS) return Promise.resolve()
     triedAt = now()
     return (fetching = fetchOnce())
   }
-  /** Waits for the set to be read again, as one of a bounded number. */
+  /** Waits for the next fetch, as one of a bounded number of tokens. */
   const awaitFetch = async (): Promise<void> => {
     if (waiting >= WAITING_LIMIT) throw new KeysUnavailable(`${waiting} tokens wait for the JSON Web Key Set already`)
     waiting++
@@ -83,7 +84,7 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
     async find(header) {
       const age = now() - readAt
       if (age > BELIEVED_MS) await awaitFetch()
-      // Owned by `fetching`, which disposal awaits.
+      // `fetching` owns it, and disposal awaits that.
       else if (age > STALE_MS) void refresh()
       const before = believed()
       try {
@@ -104,8 +105,8 @@ export function openRemoteKeys(jose: Jose, url: URL, now: () => number = () => p
 }
 
 /**
- * The entries of a set that can be used to verify. RFC 7517 5 has a reader ignore entries that it does not understand;
- * a shared secret ("oct") or a private key in a set that others can read is one that nothing should rest on.
+ * Returns the entries of a set that can be used to verify. RFC 7517 5 has a reader ignore entries that it does not
+ * understand; a shared secret ("oct") or a private key in a set that others can read must not be trusted.
  */
 function publicKeysOf(answer: unknown): Jose.JSONWebKeySet {
   const keys = jwkEntries(answer)
@@ -113,13 +114,13 @@ function publicKeysOf(answer: unknown): Jose.JSONWebKeySet {
   return { keys: keys.filter((key) => isJwk(key) && isPublic(key)) as Jose.JWK[] } // as far as jose looks itself
 }
 
-/** `keys` of what should be a JSON Web Key Set; undefined where it is none. */
+/** Returns `keys` of a JSON Web Key Set; undefined if it is none. */
 export function jwkEntries(value: unknown): readonly unknown[] | undefined {
   if (typeof value !== 'object' || value === null || !('keys' in value)) return undefined
   return Array.isArray(value.keys) ? value.keys : undefined
 }
 
-/** RFC 7517 4: an object whose `kty`, and `kid` where it has one, are text. */
+/** True for an object whose `kty`, and `kid` if it has one, are text (RFC 7517 4). */
 export function isJwk(entry: unknown): entry is { readonly kty: string; readonly kid?: string } {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return false
   const { kty, kid }: { kty?: unknown; kid?: unknown } = entry
@@ -136,7 +137,7 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, { signal, headers, redirect: 'error' })
   const chunks: Uint8Array[] = []
   let size = 0
-  // Leaving the loop early cancels the body. Counted after decompression.
+  // Leaving the loop early cancels the body. Bytes are counted after decompression.
   for await (const chunk of response.body ?? []) {
     size += chunk.length
     if (response.status !== 200 || size > BODY_LIMIT_BYTES) break
@@ -146,12 +147,9 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString('utf8'))
 }
 
-// Signed tokens that were verified lately, by digest, so that each is verified once in five minutes and not with every
-// request. Expiry follows the wall clock at each use (A-08), the age of an entry a monotonic one.
-
-/** Beyond this many, the oldest entry is forgotten and its token verified again. About 0.5 MB. */
+/** Entries at most; then the oldest is forgotten, and its token verified again. About 0.5 MB. */
 const ENTRY_LIMIT = 1_000
-/** A token whose signing key was withdrawn must not live on because it is remembered. */
+/** Time for which a token is remembered: one whose signing key was withdrawn must end. */
 const AGE_LIMIT_MS = 5 * 60_000
 
 interface VerifiedTokens {

@@ -1,4 +1,4 @@
-// Tells an operator where a JWT configuration accepts more tokens than it seems to: the start logs it, `doctor` says
+// Tells an operator that a JWT configuration accepts more tokens than it seems to: the start logs it, `doctor` prints
 // it. Pure.
 
 import type { JwtOptions } from './jwt.ts'

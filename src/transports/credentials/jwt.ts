@@ -1,7 +1,7 @@
-// Gateway JWTs (protocol.md#jwt), only where configured: signature, algorithm and claims are jose's work, held to a
-// fixed algorithm list of one family and to keys that only the configuration names. Verified tokens are
-// remembered by digest for a while. The verdict on any token is a caller or one word for the log.
-// jose is loaded with the first verifier, so that a start without JWT does not pay for it.
+// Gateway JWTs (protocol.md#jwt), only if configured: jose checks signature, algorithm and claims, with a fixed
+// algorithm list of one family and only keys that the configuration names. Verified tokens are remembered by digest for
+// a while. The verdict on a token is a caller or one word for the log. jose is loaded with the first verifier, so that
+// a start without JWT does not pay for it.
 
 import { hash } from 'node:crypto'
 import type * as Jose from 'jose'
@@ -12,33 +12,33 @@ import { checkedJwksUrl, isJwk, isPublic, KeysUnavailable, openRemoteKeys, openV
 
 type Jose = typeof Jose
 
-/** Exactly one of `secret`, `jwks` and `jwksUrl`. */
+/** Options; exactly one of `secret`, `jwks` and `jwksUrl` is given. */
 export interface JwtOptions {
   readonly secret?: Uint8Array | undefined
   readonly jwks?: Jose.JSONWebKeySet | undefined
   readonly jwksUrl?: string | undefined
-  /** Absent or empty: HS256 with a secret; RS256, PS256, ES256, EdDSA and Ed25519 with a key set. */
+  /** Algorithms. Absent or empty: HS256 with a secret; RS256, PS256, ES256, EdDSA and Ed25519 with a key set. */
   readonly algorithms?: readonly string[] | undefined
   readonly audience?: string | undefined
   readonly issuer?: string | undefined
   /** The value that the claim `ws` must have; absent: the claim is not read. */
   readonly workspace?: string | undefined
-  /** A token without the claim `scope` is refused instead of allowing everything. */
+  /** True if a token without the claim `scope` is refused instead of allowing everything. */
   readonly requireScope?: boolean | undefined
-  /** For exp, nbf and iat; at most 60. */
+  /** Seconds of tolerance for exp, nbf and iat; at most 60. */
   readonly toleranceSeconds: number
 }
 
 export type JwtVerdict = { readonly caller: Caller } | { readonly reason: string }
 
 export interface JwtVerifier extends AsyncDisposable {
-  /** The caller of a token that was verified lately and still holds. Synchronous. */
+  /** Returns the caller of a token that was verified lately and is still valid. Synchronous. */
   recall(digest: string): Caller | undefined
-  /** Never rejects. */
+  /** Verifies a token. Never rejects. */
   verify(token: string, digest: string): Promise<JwtVerdict>
 }
 
-/** RFC 7518 3.2: an HMAC key is at least as long as the hash, in bytes. */
+/** Bytes of an HMAC key at least: as long as the hash (RFC 7518 3.2). */
 const SECRET_BYTES: ReadonlyMap<string, number> = new Map([
   ['HS256', 32],
   ['HS384', 48],
@@ -69,9 +69,9 @@ const SCOPES: ReadonlySet<string> = new Set<Scope>([
   'admin',
 ])
 const TOLERANCE_MAXIMUM_S = 60
-/** Gateways issue tokens of an hour and of 30 days; one that ends later than this is a mistake or a trick. */
+/** Longest lifetime of a token: gateways issue tokens of an hour and of 30 days; more is a mistake or a trick. */
 const LIFETIME_MAXIMUM_S = 366 * 24 * 3600
-/** Keys tried for a token that names none where several fit. */
+/** Keys that are tried for a token without a key id if several fit. */
 const KEYS_TRIED = 8
 
 export async function openJwtVerifier(options: JwtOptions): Promise<JwtVerifier> {
@@ -107,7 +107,7 @@ export async function openJwtVerifier(options: JwtOptions): Promise<JwtVerifier>
   }
 }
 
-/** A token that jose would accept and we do not; `message` is the word for the log. */
+/** Thrown for a token that jose would accept and we do not; `message` is the word for the log. */
 class JwtRefused extends Error {}
 
 function checkedAlgorithms(options: JwtOptions): readonly string[] {
@@ -147,7 +147,7 @@ function openKeys(jose: Jose, options: JwtOptions): KeySource {
   return { find: jose.createLocalJWKSet(jwks), [Symbol.asyncDispose]: nothingToClose }
 }
 
-/** Throws at the start for what is wrong in the operator's key set. */
+/** Throws at the start for faults in the operator's key set. */
 function refuseUnusable(keys: readonly unknown[]): void {
   if (keys.length === 0) throw new StartError('the JSON Web Key Set holds no key')
   for (const [index, key] of keys.entries()) {
@@ -178,7 +178,7 @@ async function verifySignature(
   }
 }
 
-/** A token without a key id where several keys fit its algorithm. */
+/** Verifies a token without a key id if several keys fit its algorithm. */
 async function verifyWithAny(
   jose: Jose,
   token: string,
@@ -197,19 +197,19 @@ async function verifyWithAny(
   throw new jose.errors.JWSSignatureVerificationFailed()
 }
 
-/** Header parameters that bring their own key, and forms that are no access token. Runs before any key is sought. */
+/** Refuses header parameters with their own key, and forms that are no access token. Runs before keys are sought. */
 function refuseHeader(header: Jose.CompactJWSHeaderParameters): void {
   if (['jku', 'jwk', 'x5u', 'x5c'].some((name) => Object.hasOwn(header, name))) throw new JwtRefused('key_in_header')
   if (Object.hasOwn(header, 'b64')) throw new JwtRefused('unencoded_payload')
   const { typ, kid }: { typ?: unknown; kid?: unknown } = header
   if (typ !== undefined && !(typeof typ === 'string' && /^(application\/)?(at\+)?jwt$/i.test(typ)))
     throw new JwtRefused('wrong_type')
-  // A key id is only ever compared; one that is long or climbs directories is an attack.
+  // A key id is only ever compared; a long one, or one that climbs directories, is an attack.
   if (kid !== undefined && !(typeof kid === 'string' && /^(?!.*\.\.)[\x21-\x7e]{1,256}$/.test(kid)))
     throw new JwtRefused('bad_key_id')
 }
 
-/** A token for another workspace: its signer serves many, and signs for each of them. `ws` is one name, or a list. */
+/** Refuses a token for another workspace: its signer signs for many of them. `ws` is one name, or a list. */
 function refuseWorkspace(claim: unknown, workspace: string | undefined): void {
   if (workspace === undefined) return
   if (claim === undefined) throw new JwtRefused('missing_ws')
@@ -222,7 +222,7 @@ interface Reading {
   readonly scopes: Caller['scopes']
 }
 
-/** Judges the claims that jose leaves to us. `exp` is present and a number by then. */
+/** Judges the claims that jose leaves to us. `exp` is present and a number by now. */
 function callerOf(payload: Jose.JWTPayload, { digest, tolerance, scopes }: Reading): Caller {
   const { exp = NaN, iat, iss, sub } = payload
   const now = Date.now() / 1000
@@ -241,9 +241,9 @@ function callerOf(payload: Jose.JWTPayload, { digest, tolerance, scopes }: Readi
 const SCOPES_ELSEWHERE = ['scp', 'scopes', 'permissions']
 
 /**
- * Without `scope` a token allows everything, unless the configuration requires the claim. One that carries its rights
- * in another claim was meant to be narrow, so it is refused rather than taken for one that allows everything. Words we
- * do not know allow nothing.
+ * Returns the scopes. A token without `scope` allows everything, unless the configuration requires the claim. A token
+ * with its rights in another claim was meant to be narrow, so it is refused rather than allowed everything. Words that
+ * we do not know allow nothing.
  */
 function scopesOf(payload: Jose.JWTPayload, required: boolean): Caller['scopes'] {
   const claim = payload['scope']

@@ -1,5 +1,5 @@
-// The entries (entries.ts) in the API description, by hand: they are no operations of the catalogue, so there is no
-// input and no output to derive from.
+// The entries (entries.ts) in the API description, by hand: they are no operations of the catalogue, so they have no
+// input and output to derive from.
 
 import { LEGACY_VERSIONS, MODERN_VERSIONS } from '../mcp/protocol/revision.ts'
 import type { EntryPath } from '../entries.ts'
@@ -30,7 +30,7 @@ const RPC_FAULT = {
     },
   },
 }
-/** A browser can send no header with a WebSocket or with the address of a page (protocol.md#auth). */
+/** Credentials on a browser's paths: it can send no header with a WebSocket or a page (protocol.md#auth). */
 const BROWSER_SECURITY = [{ bearer: [] }, { token: [] }]
 
 const text = (description: string, more: object = {}): PlainSchema => ({ type: 'string', description, ...more })

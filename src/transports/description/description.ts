@@ -1,6 +1,6 @@
-// The daemon describes itself: /openapi.json, /schemas and the resource runtime://openapi. They are operations
-// like all others, and described with them, but made from the catalogue, so they join it where the daemon is
-// composed. Documents are rendered when a client first asks after a change of the catalogue.
+// The daemon describes itself: /openapi.json, /schemas and the resource runtime://openapi. They are operations like all
+// others, and described with them, but made from the catalogue, so they join it where the daemon is composed. A
+// document is rendered when a client first asks after a change of the catalogue.
 
 import { Fault, quote } from '../../base/fault.ts'
 import { nearest } from '../../base/nearest.ts'
@@ -12,15 +12,15 @@ import { openapi } from './openapi.ts'
 import { namedSchemas, schemaDocument } from './endpoint.ts'
 
 export interface DescriptionParts {
-  /** The operations that are offered. */
+  /** Operations that are offered. */
   readonly catalog: Catalog
   readonly version: string
-  /** The schema of the configuration file. */
+  /** Schema of the configuration file. */
   readonly config: { readonly properties: object }
 }
 
 export interface Description {
-  /** To be offered with those of the catalogue. */
+  /** Operations to be offered with those of the catalogue. */
   readonly operations: readonly Operation[]
   readonly kind: ResourceKind
 }
@@ -100,7 +100,7 @@ function schemaGet(find: (name: string) => string) {
     routes: [{ method: 'GET', path: '/schemas/:name', answers: SCHEMA_TYPE }],
     statuses: [404],
     example: { name: 'config' },
-    // Asynchronous, so that what is thrown is a rejection.
+    // Asynchronous, so that an exception becomes a rejection.
     run: async ({ name }) => jsonBytes(find(name.replace(/\.json$/, '')), SCHEMA_TYPE),
   })
 }
@@ -111,7 +111,7 @@ function noSchema(name: string, names: readonly string[]): Fault {
   return new Fault('not_found', `there is no schema ${quote(name)}; ${hint}`, { details: { field: 'name' } })
 }
 
-/** A finished document: it has no `success` among its own keys. */
+/** Returns a finished document: it has no `success` among its own keys. */
 function jsonBytes(json: string, type: string): ByteStream {
   const bytes = Buffer.from(json)
   async function* chunks() {
@@ -139,9 +139,6 @@ function openapiKind(document: () => string): ResourceKind {
     }),
   }
 }
-
-// The first page of the API description: what all operations have in common (docs/protocol.md), with the
-// limits as the schema of the configuration file tells them. Pure.
 
 /** The parts of the configuration's schema that are needed here; TypeBox's types leave them open. */
 interface Limit {

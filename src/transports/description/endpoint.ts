@@ -1,5 +1,6 @@
-// One method and path of REST, read off the catalogue: the fields and where each travels, the media
-// types of the answer, the statuses. The API description and the table of docs/api.md are both made from it. Pure.
+// One method and path of REST, read off the catalogue: the fields and where each travels, the media types of the
+// answer, the statuses; and the JSON Schemas of input, reply, error body and configuration file. The API description,
+// `/schemas` and the table of docs/api.md are made from it. Pure.
 
 import { FAULT_STATUS } from '../../base/fault.ts'
 import type { Method, Operation, Route } from '../../operation.ts'
@@ -8,21 +9,21 @@ import { plainSchema, type PlainSchema } from '../plain-schema.ts'
 export interface Field {
   readonly name: string
   readonly schema: PlainSchema
-  /** A caller must send it: it is required and has no default. */
+  /** True if a caller must send it: it is required and has no default. */
   readonly required: boolean
-  /** Its other names (protocol.md#tolerant-input). */
+  /** Other names of the field (protocol.md#tolerant-input). */
   readonly aliases: readonly string[]
-  /** The field that may come in place of this one; `needed`: one of the two must. */
+  /** Field that may come in place of this one; `needed`: one of the two must. */
   readonly instead?: { readonly of: string; readonly needed: boolean }
 }
 
 export interface Parameter extends Field {
   readonly place: 'path' | 'query' | 'header'
-  /** The field of the input; a header has another name. */
+  /** Field of the input; a header has another name. */
   readonly field: string
 }
 
-/** `either`: these fields as a JSON object, or bytes. */
+/** Forms of a body. `either`: these fields as a JSON object, or bytes. */
 export type BodyForm =
   { readonly form: 'json' | 'either'; readonly fields: readonly Field[] } | { readonly form: 'bytes' }
 
@@ -32,10 +33,10 @@ export interface Endpoint {
   /** Unique among all endpoints: the operation's name, with a suffix after its first route. */
   readonly id: string
   readonly method: Method
-  /** With its fields in braces: `/exec/{id}`. */
+  /** Path with its fields in braces: `/exec/{id}`. */
   readonly path: string
   readonly parameters: readonly Parameter[]
-  /** Undefined where the request has no body. */
+  /** Undefined if the request has no body. */
   readonly body: BodyForm | undefined
   readonly answers: readonly string[]
   /** Statuses of success, the usual one first. */
@@ -43,7 +44,7 @@ export interface Endpoint {
   readonly faults: readonly number[]
 }
 
-/** The fields of an operation, in its schema's order. */
+/** Returns the fields of an operation, in its schema's order. */
 export function fieldsOf(op: Operation): readonly Field[] {
   const required = new Set<string>(op.input.required ?? [])
   return Object.entries(op.input.properties).map(([name, declared]) => {
@@ -56,13 +57,13 @@ export function fieldsOf(op: Operation): readonly Field[] {
   })
 }
 
-/** A command may also be one string (protocol.md#tolerant-input), which means something else than an array of one. */
+/** Returns a field's schema. A command may also be one string, which means something else than an array of one. */
 function fieldSchema(declared: object): PlainSchema {
   const schema = plainSchema(declared)
   return 'kind' in declared && declared.kind === 'argv' ? { ...schema, type: ['array', 'string'] } : schema
 }
 
-/** Every route of every operation, in the catalogue's order. */
+/** Returns every route of every operation, in the catalogue's order. */
 export function endpointsOf(catalog: readonly Operation[]): readonly Endpoint[] {
   return catalog.flatMap((op) => op.routes.map((route, index) => endpointOf(op, route, index === 0)))
 }
@@ -113,7 +114,7 @@ const CARRIES_BODY: ReadonlySet<Method> = new Set(['POST', 'PUT', 'PATCH'])
  */
 const UNDESCRIBED: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
 
-/** Tells a further route from the first, by its method where that differs and by what its path has besides. */
+/** Returns a suffix that tells a further route from the first, by its method or the extra parts of its path. */
 function suffixOf(op: Operation, { method, path }: Endpoint['route']): string {
   const first = op.routes[0]
   const known = new Set(first?.path.split('/'))
@@ -121,7 +122,7 @@ function suffixOf(op: Operation, { method, path }: Endpoint['route']): string {
   return [...(first?.method === method ? [] : [method.toLowerCase()]), ...more].join('_').replaceAll(':', '')
 }
 
-/** Statuses that every operation has, as far as they can arise (operation.ts). */
+/** Returns the statuses that every operation can have (operation.ts). */
 function generalFaults(op: Operation, body: Endpoint['body']): readonly number[] {
   const { bad_request, unauthorized, forbidden, rate_limited, internal_error, unavailable } = FAULT_STATUS
   const credential = op.open === true ? [] : [unauthorized]
@@ -132,11 +133,8 @@ function generalFaults(op: Operation, body: Endpoint['body']): readonly number[]
 
 const ascending = (a: number, b: number): number => a - b
 
-// The JSON Schemas of what travels: the input and the reply of each operation, the error body, the configuration
-// file. `/schemas` serves them one by one; the API description refers to the same. Pure.
-
 interface NamedSchema {
-  /** `config`, `error`, `file_read.input`, `file_read.output`. */
+  /** Name of a schema: `config`, `error`, `file_read.input`, `file_read.output`. */
   readonly name: string
   readonly title: string
   readonly schema: PlainSchema
@@ -144,7 +142,7 @@ interface NamedSchema {
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
-/** The error body (protocol.md#replies; transports/reply.ts makes it). */
+/** Schema of the error body (protocol.md#replies; transports/reply.ts makes it). */
 export const ERROR_SCHEMA: PlainSchema = {
   type: 'object',
   description: 'What every refusal and failure is answered with.',
@@ -165,7 +163,7 @@ export const ERROR_SCHEMA: PlainSchema = {
   required: ['success', 'error', 'message', 'code'],
 }
 
-/** An object of these fields. */
+/** Returns the schema of an object of these fields. */
 export function objectOf(fields: readonly Field[]): PlainSchema {
   const required = fields.flatMap((field) => (field.required ? [field.name] : []))
   return {
@@ -175,19 +173,19 @@ export function objectOf(fields: readonly Field[]): PlainSchema {
   }
 }
 
-/** The schema of the whole input. */
+/** Returns the schema of the whole input. */
 export function inputOf(op: Operation): PlainSchema {
   return op.foreignInput === undefined ? objectOf(fieldsOf(op)) : { ...op.foreignInput.schema }
 }
 
-/** The schema of a field, its other names told. */
+/** Returns the schema of a field, with its other names. */
 export function described({ schema, aliases }: Field): PlainSchema {
   if (aliases.length === 0) return schema
   const text = typeof schema['description'] === 'string' ? `${schema['description']} ` : ''
   return { ...schema, description: `${text}Also taken: ${aliases.map((alias) => `\`${alias}\``).join(', ')}.` }
 }
 
-/** The JSON body of a success (protocol.md#replies, protocol.md#tolerant-input). */
+/** Returns the schema of a success's JSON body (protocol.md#replies, protocol.md#tolerant-input). */
 export function replySchema(op: Operation): PlainSchema {
   const output = plainSchema(op.output)
   if (op.open === true) return output

@@ -1,5 +1,5 @@
-// The catalogue as an OpenAPI 3.1 document: each route with its fields, its answers, its statuses and an example.
-// Nothing is said here of a single operation; what the catalogue cannot say stands in by-hand.ts. Pure.
+// Makes the catalogue an OpenAPI 3.1 document: each route with its fields, answers, statuses and an example. It knows
+// no single operation; by-hand.ts has the facts that the catalogue lacks. Pure.
 
 import { STATUS_CODES } from 'node:http'
 import { FAULT_STATUS } from '../../base/fault.ts'
@@ -20,10 +20,10 @@ import {
 } from './endpoint.ts'
 
 export interface DocumentParts {
-  /** The operations that are offered, and so described. */
+  /** Operations that are offered, and so described. */
   readonly catalog: readonly Operation[]
   readonly version: string
-  /** The first page, as Markdown: what all operations have in common. */
+  /** First page as Markdown: rules that all operations share. */
   readonly introduction: string
 }
 
@@ -82,7 +82,7 @@ const HEADERS = {
 const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } }
 const RETRY_AFTER = { 'Retry-After': { $ref: '#/components/headers/Retry-After' } }
 
-/** One response for each status of the closed list of codes. */
+/** Returns one response for each status of the closed list of codes. */
 function faultResponses(): PlainSchema {
   const codes = Object.groupBy(Object.entries(FAULT_STATUS), ([, status]) => status)
   return Object.fromEntries(
@@ -128,7 +128,7 @@ function remarks({ op: { tool, remarks: said }, route }: Endpoint): string {
   return [said, toolset, atRoot].filter((one) => one !== undefined).join(' ')
 }
 
-/** Empty where it is as for the whole document. */
+/** Returns the security of an endpoint; empty if it is that of the whole document. */
 function securityOf({ op }: Endpoint): PlainSchema {
   if (op.open === true) return { security: [] }
   const bearer = { bearer: op.scope === 'none' ? [] : [op.scope] }
@@ -168,8 +168,8 @@ function bodyObject(body: Endpoint['body'] & {}, example: Readonly<Record<string
 }
 
 /**
- * The arguments of any tool. A tool with a route of its own is described there; of one without, its schema stands here,
- * or only its place below /schemas where that has references, which lead to another place in this document.
+ * Returns the arguments of any tool. A tool with a separate route is described there; the schema of any other stands
+ * here, or only its address below /schemas if it has references, which lead to another place in this document.
  */
 function toolArguments(catalog: readonly Operation[]): PlainSchema {
   const routeless = catalog.filter(({ tool, routes }) => tool !== undefined && routes.length === 0)

@@ -19,7 +19,7 @@ const RETRY_AFTER = 10
 
 export class ThreadLimit {
   readonly #limits: ThreadLimitOptions
-  /** Each is told true when its turn has come, false when it will not come. */
+  /** Waiting calls: each gets true when its turn has come, false when it will not come. */
   readonly #line = new Set<End<boolean>>()
   #taken = 0
   #closed = false

@@ -18,11 +18,11 @@ export interface UnpackJournals {
    * Resolves with the path of an empty journal; undefined: the state directory cannot be written, so nothing is noted.
    */
   open(): Promise<string | undefined>
-  /** Removes what is left of what the journal names, and the journal. */
+  /** Removes the files that the journal names and that still exist, and the journal. */
   close(path: string | undefined): Promise<void>
 }
 
-/** Removes what earlier daemons left, and resolves with the journals of this one. */
+/** Removes the remains of earlier daemons, and resolves with the journals of this one. */
 export async function openUnpackJournals(stateDirectory: string): Promise<UnpackJournals> {
   const owner = await processName()
   let last = 0

@@ -62,7 +62,7 @@ export class UnpackThread implements AsyncDisposable {
     if (signal.aborted) this.#onAbort()
   }
 
-  /** Resolves with what `next` brings, once there is room for it; with 'over' as soon as the thread wants no more. */
+  /** Resolves with the result of `next`, once there is room for it; with 'over' as soon as the thread wants no more. */
   async when<T>(next: () => Promise<T>): Promise<T | 'over'> {
     while (this.#room <= 0 && !this.#isOver) await new Promise<void>((wake) => (this.#wake = wake))
     if (this.#isOver) return 'over'
@@ -169,7 +169,7 @@ const YOUNG_MIB = 8
 type UnpackPort = WorkerPort<ToUnpacker, FromUnpacker>
 
 export class UnpackThreads implements AsyncDisposable {
-  /** At most as many as there were uploads at once. */
+  /** Resting threads: at most as many as there were uploads at once. */
   readonly #resting = new Set<UnpackPort>()
 
   take(events: WorkerEvents<FromUnpacker>): UnpackPort {

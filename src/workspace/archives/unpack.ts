@@ -26,7 +26,7 @@ export interface Unpacker extends AsyncDisposable {
 export interface UnpackerOptions {
   readonly stateDirectory: string
   readonly durable: boolean
-  /** For tests; UNPACK_LIMITS unless given. */
+  /** Limits for tests; UNPACK_LIMITS unless given. */
   readonly limits?: Partial<UnpackLimits>
 }
 
@@ -92,9 +92,7 @@ interface Upload {
   readonly leave: () => void
 }
 
-/**
- * Resolves with the whole body, once its first bytes say that it may be an archive: a thread is dear for what is none.
- */
+/** Resolves with the whole body, once its first bytes say that it may be an archive: no thread starts for any other. */
 async function beginning(body: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const chunks = body[Symbol.asyncIterator]()
   const first: Uint8Array[] = []

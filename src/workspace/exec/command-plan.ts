@@ -33,7 +33,9 @@ export function planCommand(words: readonly string[], mode: string): CommandPlan
   return mode === 'direct' ? { ...asItIs, argv: splitWords(first) } : line(first)
 }
 
-/** True for `bash -lc script`, also behind `timeout 5` or `env A=1`: joined, the script would be its first word alone. */
+/**
+ * True for `bash -lc script`, also behind `timeout 5` or `env A=1`: joined, the script would be its first word alone.
+ */
 function startsScript(words: readonly string[]): boolean {
   return shellScript(words.slice(shellBehind(words))) !== undefined
 }

@@ -52,7 +52,7 @@ export class EarlierLife {
     this.#identity = identity
   }
 
-  /** Returns them, oldest first. Looks no more once there were none: no later one can come into being. */
+  /** Returns them, oldest first. Stops looking once there were none: no new one can appear. */
   async list(): Promise<readonly Orphan[]> {
     if (!this.#some) return []
     this.#first ??= this.#look()
@@ -97,7 +97,7 @@ async function orphanOf(id: string, members: readonly MarkedProcess[]): Promise<
   return { id, session: oldest.session, command: words, cwd, startedAt: new Date(Date.now() - ageMs(oldest.started)) }
 }
 
-/** A session whose number is not reserved for us: as soon as another process leads one of that number, ours is gone. */
+/** A session whose number is not reserved for us: once another process leads a session of that number, ours is gone. */
 class LeftSession implements ProcessSession {
   readonly exited = Promise.resolve()
   readonly #session: number

@@ -5,11 +5,11 @@
 interface ShellScript {
   /** Index of the script. */
   readonly at: number
-  /** Words before it, without the flag that says a script follows: what the shell takes in front of a file. */
+  /** Words before it, without the flag that says a script follows: the words that the shell takes before a file. */
   readonly before: readonly string[]
 }
 
-/** How a family of shells reads its options. */
+/** Rules by which a family of shells reads its options. */
 interface OptionRules {
   /** Flags that take the next word as their value. */
   readonly valued: string

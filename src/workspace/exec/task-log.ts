@@ -52,7 +52,7 @@ export class TaskLog {
   readonly #readers = new Set<LogReader>()
   readonly #waiters = new Waiters()
   readonly #pace: (paused: boolean) => void
-  /** The newest link only: readers hold the links they have not read, and nothing holds the rest. */
+  /** Newest link of the chain: readers hold the links they have not read, and nothing holds the rest. */
   #last: Link = { chunk: { stream: 'stdout', bytes: Buffer.alloc(0) }, order: -1, next: undefined }
   #order = 0
   /** Pieces before this one are also in a head or a reply, and their memory is not given back early. */
@@ -161,8 +161,8 @@ export class TaskLog {
   }
 
   /**
-   * Gives a large piece's memory back at once. Left to the garbage collector, a program that prints a gigabyte has some
-   * hundred MiB of such pieces lying about.
+   * Gives a large piece's memory back at once. The garbage collector would let some hundred MiB of such pieces gather
+   * while a program prints a gigabyte.
    */
   #free({ order, own }: TailPiece): void {
     if (own === undefined || order < this.#lent) return

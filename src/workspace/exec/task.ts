@@ -37,7 +37,7 @@ export interface TaskStart extends TaskSpec {
 
 type TaskStatus = 'running' | 'exited' | 'failed'
 
-/** How a task ended. */
+/** The end of a task. */
 interface TaskEnd {
   readonly status: 'exited' | 'failed'
   readonly exitCode: number
@@ -54,9 +54,7 @@ interface TaskEnd {
   readonly exit: ChildExit
 }
 
-/**
- * The end that is told of a process that not even SIGKILL ends (stuck in the kernel), so that no caller waits for good.
- */
+/** End that is reported for a process that not even SIGKILL ends (stuck in the kernel): no caller waits without end. */
 const UNDYING: ChildExit = { code: 137, signal: 'SIGKILL', cpuUserMs: 0, cpuSystemMs: 0, maxRssBytes: 0 }
 
 /** Bytes that a word takes besides its characters: a command may have 65,536 words. */
@@ -106,7 +104,7 @@ export class Task {
     return this.#end?.status ?? 'running'
   }
 
-  /** How it ended; undefined while it runs. */
+  /** The task's end; undefined while it runs. */
   get end(): TaskEnd | undefined {
     return this.#end
   }

@@ -1,6 +1,6 @@
-// What tells one state of a file from another: entity tags (RFC 9110 8.8.3), made of device, inode, size and times, and
-// the SHA-256 of its content. The times are as fine as the kernel keeps them: two changes by others within one tick of
-// its clock (4 ms before Linux 6.13) that leave file and size the same cannot be told apart.
+// Values that tell one state of a file from another: entity tags (RFC 9110 8.8.3), made of device, inode, size and
+// times, and the SHA-256 of its content. The times are as fine as the kernel keeps them: two changes by others within
+// one tick of its clock (4 ms before Linux 6.13) that leave file and size the same cannot be told apart.
 
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'

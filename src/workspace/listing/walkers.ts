@@ -47,7 +47,7 @@ export interface Walkers extends AsyncDisposable {
   open(job: Job, signal: AbortSignal, access?: Access): Promise<Walk>
   /** Runs a walk to its end for an answer that is not streamed. */
   gather(job: Job, signal: AbortSignal, access?: Access): Promise<Gathered>
-  /** SHA-256 of the regular file at `path`, as hex. */
+  /** Resolves with the SHA-256 of the regular file at `path`, as hex. */
   hash(path: string, signal: AbortSignal, access?: Access): Promise<string>
 }
 

@@ -8,7 +8,7 @@ import { MARK_VARIABLE } from './mark.ts'
 interface LoginUser {
   readonly name: string
   readonly home: string
-  /** Empty if the user database has none. */
+  /** Login shell; empty if the user database has none. */
   readonly shell: string
 }
 

@@ -1,6 +1,6 @@
 // Starts every process of the daemon, for exec, ripgrep and terminals alike: posix_spawn, with real pipes
-// (protocol.md#exec) or on a terminal, in a session of its own, and tells its exact end. Ends are noticed by SIGCHLD on
-// the main loop. A thread blocked in poll(2) over pidfds was measured too: 0.2 ms later for each child, 65 ms for the
+// (protocol.md#exec) or on a terminal, in a new session, and tells its exact end. Ends are noticed by SIGCHLD on the
+// main loop. A thread blocked in poll(2) over pidfds was measured too: 0.2 ms later for each child, 65 ms for the
 // first, and process.exit() hangs on such a thread.
 
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -19,7 +19,10 @@ import { answerLater, answerNow, planStart, type StartPlan, type FarPart } from 
 
 /** Pause between looks at all children, in case a SIGCHLD is missed. The timer also keeps the loop alive. */
 const RECHECK_MS = 1000
-/** Tolerance of the age of a stuck start: its start time is counted in ticks, and the timer that gave up may be early by as much. */
+/**
+ * Tolerance of the age of a stuck start: its start time is counted in ticks, and the timer that gave up may be early by
+ * as much.
+ */
 const SLACK_MS = 50
 
 export type { ChildExit } from './leader.ts'
@@ -59,7 +62,7 @@ export function openChildren(options: ChildrenOptions = {}): Children {
 
 export interface ChildrenOptions extends SpawnSettingsOptions, SpawnerOptions, FarCallsOptions {}
 
-/** The descriptors 0 to 2 of a child, and what is made of it. */
+/** The descriptors 0 to 2 of a child, and the object that is made of it. */
 interface ChildStreams<C> {
   readonly given: Pipes | OnTerminal
   readonly made: (pid: number) => C

@@ -79,7 +79,7 @@ export class FarCalls {
     this.#busy++
   }
 
-  /** Returns what takes it out of the queue again. */
+  /** Returns a function that takes it out of the queue again. */
   #enqueue(wake: () => void): () => void {
     this.#waiting.push(wake)
     return () => {

@@ -1,11 +1,11 @@
-// A process that we started, which leads a session and a process group of its own number. When it has ended it stays a
+// A process that we started, which leads the session and the process group of its number. When it has ended it stays a
 // zombie until its owner releases it, so its number cannot belong to a stranger while the owner still sends signals
 // (E-13).
 
 import { peekEnding, reap, type Ending } from '../../native/process.ts'
 import { membersOf, sendTo, signalGroups, type SessionSignal } from './session.ts'
 
-/** How a child ended. `code` is 128 + n if signal n ended it; memory is an upper bound. */
+/** The end of a child. `code` is 128 + n if signal n ended it; memory is an upper bound. */
 export type ChildExit = Ending
 
 export class Leader implements AsyncDisposable {

@@ -1,6 +1,6 @@
 // The mark: a variable in the environment of every command, which names the daemon's state directory, the life of the
-// daemon and the command's id. Descendants inherit it in any session they make, so what a command left behind can be
-// told from everything else, by the daemon's next life too. A daemon inside a command marks its own children anew.
+// daemon and the command's id. Descendants inherit it in any session they make, so the processes that a command left
+// can be told from all others, by the daemon's next life too. A daemon inside a command marks its own children anew.
 
 import { readFile } from 'node:fs/promises'
 import { takeTurns } from '../../base/waiting.ts'
@@ -56,7 +56,7 @@ export async function markedProcesses(possible: (entry: ProcessEntry) => boolean
 /** A process that left the session of its command and lives. */
 export interface Survivor {
   readonly pid: number
-  /** Its name as ps shows it. */
+  /** Name as ps shows it. */
   readonly name: string
   readonly session: number
 }
@@ -66,7 +66,7 @@ const MOST_SURVIVORS = 20
 
 /** Processes that live on after their command or terminal was ended. */
 export interface Leftovers {
-  /** True if something lives on: not even SIGKILL ended it, or it had made a session of its own. */
+  /** True if something lives on: not even SIGKILL ended it, or it had made a new session. */
   readonly survived: boolean
   /** Processes of the second kind, 20 at most. */
   readonly survivors: readonly Survivor[]
@@ -87,8 +87,8 @@ export interface MarkedCommand {
 }
 
 /**
- * Returns the processes of these commands that made a session of their own. `since`: start time of the commands' first
- * process, in ticks.
+ * Returns the processes of these commands that made a new session. `since`: start time of the commands' first process,
+ * in ticks.
  */
 export async function awayFrom(commands: readonly MarkedCommand[], since: number): Promise<Survivor[]> {
   if (commands.length === 0) return []

@@ -1,4 +1,4 @@
-// Reads what the daemon was started with and Node no longer shows: variables as bytes, and how many files might be open
+// Reads facts of the daemon's start that Node no longer shows: variables as bytes, and how many files might be open
 // before Node raised its own limit. Read once, at the start.
 
 import { readFileSync } from 'node:fs'
@@ -43,7 +43,7 @@ const RAISERS = /^(?:systemd|node|npm|MainThread|workspace-runt)/
 
 /**
  * Returns the soft limit of open files of the process that started us, which was ours too. Undefined if it says nothing
- * about what is wanted: Node (npm, a test) and service managers raise their own to the hard limit.
+ * about the user's wish: Node (npm, a test) and service managers raise their own to the hard limit.
  */
 export function parentFiles(parent = process.ppid): number | undefined {
   if (parent <= 1) return undefined

@@ -1,6 +1,6 @@
 // The kernel's table of processes as /proc shows it, for questions that no system call answers: who lives in a session
-// whose leader is a zombie, which process a name of an earlier day meant, which zombies were left to us as PID 1. A
-// walk costs about 15 µs per process, so it is for rare questions.
+// whose leader is a zombie, which process an older name meant, which zombies we inherited as PID 1. A walk costs about
+// 15 µs per process, so it is for rare questions.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -99,8 +99,8 @@ async function startTime(pid: number): Promise<number | undefined> {
 /**
  * Reaps zombies that no other process can reap. As PID 1 of a container the daemon inherits every process whose parent
  * ended first; unreaped they fill the process table (E-12). It leaves our own children alone: their owners still need
- * them, and wait for each by its number, so no exit code is ever taken away. A daemon that is not PID 1 has an init above
- * it and needs no reaper.
+ * them, and wait for each by its number, so no exit code is ever taken away. A daemon that is not PID 1 has an init
+ * above it and needs no reaper.
  */
 export class ZombieReaper implements Disposable {
   readonly #isOurs: (pid: number) => boolean

@@ -49,9 +49,7 @@ export function* findProgram(options: ProgramOptions): FileInquiry<string> {
   throw commandFault('command_not_found', options, `not found; PATH was searched: ${quote(searched)}`)
 }
 
-/**
- * Asks about everything that the kernel will touch when `path` is started: working directory, program, interpreters.
- */
+/** Asks about all files that the kernel will touch when `path` is started: working directory, program, interpreters. */
 export function* whatIsTouched(options: ProgramOptions, path: string): FileInquiry<void> {
   const { cwd } = options
   yield { path: cwd, about: 'kind', touched: true, role: 'working directory' }

@@ -1,6 +1,6 @@
-// KeptPipes the session of a command or a terminal: a first signal to every process group of it, time to go, then KILL to
-// what is left (protocol.md#exec-end). The session counts, not its leader: what is left is killed even if the leader
-// took the first signal. A process that made a session of its own (setsid) has left, and is not signalled.
+// Ends the session of a command or a terminal: a first signal to every process group of it, time to go, then KILL to
+// the rest (protocol.md#exec-end). The session counts, not its leader: the rest is killed even if the leader took the
+// first signal. A process that made a new session (setsid) has left, and is not signalled.
 //
 //   const { killed, survived } = await endSession(child, COMMAND_END)
 
@@ -19,7 +19,7 @@ export const COMMAND_END: EndingWay = { signals: ['SIGTERM'], graceMs: 2000 }
 /** CONT, because a stopped program (^Z) takes the hang-up only once it goes on. */
 export const TERMINAL_END: EndingWay = { signals: ['SIGHUP', 'SIGCONT'], graceMs: 1000 }
 
-/** Time that processes get to go after KILL: only the kernel's own waits (a dead network mount) keep one longer. */
+/** Time that processes get to end after KILL: only the kernel's own waits (a dead network mount) keep one longer. */
 export const KILLED_MS = 1000
 
 /** Pauses between looks at the session once its leader is gone: short at first, as most programs end at once. */

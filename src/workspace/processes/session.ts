@@ -1,7 +1,6 @@
 // The processes of a command or a terminal: every process of its session (setsid(2)), in any process group. coreutils'
-// timeout, `set -m`, GNU parallel and background jobs make groups of their own and stay in the session. Only a process
-// that made a session of its own (setsid, a daemon) has left, and is left alone. How a session is ended:
-// session-end.ts.
+// timeout, `set -m`, GNU parallel and background jobs make new groups and stay in the session. Only a process that made
+// a new session (setsid, a daemon) has left, and is not signalled. How a session is ended: session-end.ts.
 
 import { errnoOf } from '../../base/fault.ts'
 import { processOf, isDead, processes, type ProcessEntry } from './process-table.ts'

@@ -1,8 +1,9 @@
 // Starts a child with a login's settings where the daemon has others: soft limit of open files, niceness, OOM score,
-// control group (E-11, Z-03; the unit's LimitNOFILE, Nice, OOMScoreAdjust, Delegate). A child inherits what this process
-// has at the moment of the spawn. So each setting is changed for the one call that starts the child and restored after
-// it: the child has it from its first instruction, and no wrapper program spoils arguments, environment or exit code.
-// A setting that we could not restore is set on the child from outside, just after exec, while it is in its loader.
+// control group (E-11, Z-03; the unit's LimitNOFILE, Nice, OOMScoreAdjust, Delegate). A child inherits what this
+// process has at the moment of the spawn. So each setting is changed for the one call that starts the child and
+// restored after it: the child has it from its first instruction, and no wrapper program spoils arguments, environment
+// or exit code. A setting that we could not restore is set on the child from outside, just after exec, while it is in
+// its loader.
 //
 //   const child = new SpawnSettings(options).start((group) => spawnIn(group))   // `setOn` for another thread's child
 
@@ -38,9 +39,9 @@ interface Started {
 
 /** A setting of the daemon that its children must not have. */
 interface SpawnSetting {
-  /** Sets our own to the child's value, and back. Undefined if we could not set it back (that needs a capability). */
+  /** Sets our own value to the child's, and back. Undefined if we could not set it back (that needs a capability). */
   readonly own: { readonly lower: () => void; readonly restore: () => void } | undefined
-  /** Sets that of a child which has started with ours. Throws if the kernel refuses. */
+  /** Sets the value of a child which has started with ours. Throws if the kernel refuses. */
   readonly setOn: (pid: number) => void
 }
 
@@ -50,9 +51,9 @@ export class SpawnSettings implements Disposable {
   readonly #files: FileLimit
   readonly #score: OomScore | undefined
   readonly #settings: readonly SpawnSetting[]
-  /** Those that are changed for the spawn. */
+  /** Settings that are changed for the spawn. */
   readonly #lowered: readonly NonNullable<SpawnSetting['own']>[]
-  /** Those that are set on the child. */
+  /** Settings that are set on the child. */
   readonly #outside: readonly SpawnSetting[]
 
   constructor({ groups, oomScore, files = SOFT_FILES }: SpawnSettingsOptions = {}) {
@@ -91,7 +92,7 @@ export class SpawnSettings implements Disposable {
   }
 }
 
-/** Calls what a sandbox may refuse, or a process that has just ended: the child then keeps the daemon's setting. */
+/** Calls `act`, which fails in a sandbox or for an ended process: the child then keeps the daemon's setting. */
 function quietly(act: ((pid: number) => void) | undefined, pid = 0): void {
   try {
     act?.(pid)
@@ -156,7 +157,7 @@ class OomScore implements SpawnSetting, Disposable {
   /** /proc/self/oom_score_adj, kept open: opening costs more than writing. */
   #file: number | undefined
 
-  /** Undefined if the kernel shows no score. */
+  /** Returns undefined if the kernel shows no score. */
   static of(wanted: number | undefined): OomScore | undefined {
     try {
       return new OomScore(Number(readFileSync('/proc/self/oom_score_adj', 'latin1')), wanted)

@@ -17,9 +17,9 @@ const MOST_ROUNDS = 20
 
 /** Directories of control groups, version 2. */
 export interface ControlGroups {
-  /** That of the daemon, and of no other process. */
+  /** Group of the daemon, and of no other process. */
   readonly own: string
-  /** That of its children. */
+  /** Group of its children. */
   readonly work: string
 }
 
@@ -58,7 +58,7 @@ export class WorkGroup implements Disposable {
   }
 }
 
-/** Undefined if the directory is gone: children start all the same. */
+/** Opens the group's directory; undefined if it is gone: children start all the same. */
 function openDirectory(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
@@ -77,7 +77,7 @@ function errnoFrom(error: unknown): string | undefined {
 class GroupMover {
   readonly #own: string
   readonly #procs: string
-  /** No longer than the children alive, which their owners bound. */
+  /** Processes that wait to be moved: no more than the children alive, which their owners bound. */
   readonly #waiting: number[] = []
   #moving = false
 

@@ -23,7 +23,7 @@ export interface ContentQuery {
   readonly ignorePatterns: readonly string[]
 }
 
-/** The directory or file that `path` names, and what a search below it must know. */
+/** The directory or file that `path` names, and the facts that a search below it needs. */
 export interface SearchTarget {
   readonly kind: 'directory' | 'file'
   /** The directory searched, or the one that holds the file. */

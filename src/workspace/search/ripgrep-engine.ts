@@ -101,7 +101,7 @@ function filesJob({ query, target, walkers }: ContentSearchPlan) {
   return { kind: 'files' as const, path: target.directory, hidden, extensions, rules }
 }
 
-/** Lets ripgrep walk; false: what it looked at is not what git would have it look at. */
+/** Lets ripgrep walk; false: it looked at other files than git's rules allow. */
 async function searchTree(
   plan: ContentSearchPlan,
   excludes: string | undefined,

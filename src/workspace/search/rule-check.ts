@@ -115,7 +115,7 @@ async function hasOwnRules(root: string): Promise<boolean> {
   return rules.split('\n').some((line) => line.trim() !== '' && !line.startsWith('#'))
 }
 
-/** For reading on the main thread: opening a FIFO or a device must not block. */
+/** Flags for reading on the main thread: opening a FIFO or a device must not block. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 
 /**

@@ -1,4 +1,4 @@
-// `searchTarget(path)` finds out what the path of a content search is before ripgrep is started: a directory, or a file
+// `searchTarget(path)` finds out the kind of a content search's path before ripgrep is started: a directory, or a file
 // to be searched alone; anything else is refused. Nothing is opened, so a FIFO cannot block.
 
 import type { Stats } from 'node:fs'

@@ -53,8 +53,8 @@ export class TerminalReader implements AsyncDisposable {
   #closed = false
 
   /**
-   * Resolves once the thread runs. Throws what keeps it from running, such as no free descriptor; the next call tries
-   * anew.
+   * Resolves once the thread runs. Throws the error that keeps it from running, such as no free descriptor; the next
+   * call tries anew.
    */
   async open(): Promise<void> {
     if (this.#closed) return
@@ -107,7 +107,7 @@ export class TerminalReader implements AsyncDisposable {
     return { port, pipe, up }
   }
 
-  /** Throws what keeps the thread from starting, with the pipe closed. */
+  /** Throws the error that keeps the thread from starting, with the pipe closed. */
   #startThread(start: ReaderStart, pipe: RunningThread['pipe']): RunningThread['port'] {
     try {
       return new WorkerPort<ToReader, FromReader>(startWorker('terminal-reader', start), 'the terminal reader', {

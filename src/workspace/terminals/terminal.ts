@@ -91,7 +91,7 @@ export class Terminal {
     return this.#exit === undefined
   }
 
-  /** How it ended; undefined while it lives. */
+  /** The terminal's end; undefined while it lives. */
   get exit(): TerminalExit | undefined {
     return this.#exit
   }

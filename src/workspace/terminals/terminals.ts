@@ -41,7 +41,7 @@ export interface TerminalRequest {
 
 export interface Terminals extends AsyncDisposable {
   readonly limit: number
-  /** Resolves once `create` may be called: what all terminals need runs. Throws why it cannot. */
+  /** Resolves once `create` may be called: the reader thread runs. Throws the reason if it cannot run. */
   ready(): Promise<void>
   /**
    * Opens a terminal. Throws `rate_limited` at the limit, `unavailable` if the system has no terminal left, and the
@@ -54,7 +54,7 @@ export interface Terminals extends AsyncDisposable {
   list(): Terminal[]
   /**
    * Forgets it at once and hangs it up. Resolves when its session is gone, or has survived SIGKILL, with the processes
-   * that had made a session of their own before. Throws `not_found`.
+   * that had made another session before. Throws `not_found`.
    */
   delete(id: number | string): Promise<Leftovers>
   /** Calls `listener` with every terminal created from now on, before any client is told what it writes. */
@@ -168,7 +168,7 @@ class TerminalTable implements Terminals {
     await this.#reader[Symbol.asyncDispose]()
   }
 
-  /** Returns the id of the next terminal, or throws why there can be none. */
+  /** Returns the id of the next terminal, or throws the reason why there can be none. */
   #admit(): number {
     if (!this.#open) throw this.#stopping()
     const { limit } = this.#options

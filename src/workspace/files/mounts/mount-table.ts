@@ -1,17 +1,17 @@
-// Where a path lies: on which mount, and at which place of that mount's file system. A bind mount gives a directory a
-// second path; its device and the path from the root of its file system stay the same. Pure, but for `mountBehind`, which
-// reads links. Paths have the form of the table that they are compared with: latin1, or text of ours (bytes-text.ts).
+// Finds the mount of a path, and its place in that mount's file system. A bind mount gives a directory a second path;
+// its device and the path from the root of its file system stay the same. Pure, but for `mountBehind`, which reads
+// links. Paths have the form of the table that they are compared with: latin1, or text of ours (bytes-text.ts).
 
 import { posix } from 'node:path'
 import type { Mount } from '../../../base/mountinfo.ts'
 import { MOST_LINKS } from '../../../base/opened-path.ts'
 import { lstatSync, readlinkSync } from '../../../base/path-calls.ts'
 
-/** A place in a file system, the same by whatever path it was reached. */
+/** A place in a file system, the same for every path that leads to it. */
 export interface DevicePath {
   /** `major:minor`. */
   readonly device: string
-  /** From the root of the file system. */
+  /** Path from the root of the file system. */
   readonly path: string
 }
 
@@ -20,7 +20,9 @@ export function devicePathOn({ device, root, point }: Mount, path: string): Devi
   return { device, path: joined(root, path.slice(point === '/' ? 0 : point.length)) }
 }
 
-/** Returns the mount that a path without links lies on: of those at the longest mount point on its way, the last made. */
+/**
+ * Returns the mount that a path without links lies on: of those at the longest mount point on its way, the last made.
+ */
 export function mountOf(mounts: readonly Mount[], path: string): Mount | undefined {
   let found: Mount | undefined
   for (const mount of mounts) {
@@ -54,9 +56,9 @@ const MAGIC = /^\/proc\/\d+\/(?:task\/\d+\/)?(?:cwd|root|exe|fd\/|map_files\/)/
 const OWN = new RegExp(String.raw`^/proc/${process.pid}/(?:task/\d+/)?(?:cwd$|fd/)`)
 
 /**
- * Returns the first of the mount points `points` on the way of an absolute path; undefined if there is none, or if the path
- * ends before. Links are read one component at a time and the mount itself is not touched: stat(2) on a network file
- * system whose server has gone would not return.
+ * Returns the first of the mount points `points` on the way of an absolute path; undefined if there is none, or if the
+ * path ends before. Links are read one component at a time and the mount itself is not touched: stat(2) on a network
+ * file system whose server has gone would not return.
  */
 export function mountBehind(path: string, points: ReadonlySet<string>): string | undefined {
   const rest = path.split('/').reverse()

@@ -1,20 +1,21 @@
-// Calls into remote file systems (remote-mounts.ts), which may never return. `remoteCall(path, call)` runs `call` at once
-// where `path` lies on none. Otherwise the call waits for its turn: Node's file calls share a few threads, of which remote
-// calls get half at most, and those into one mount a quarter, so that a mount which does not answer keeps no client from
-// the files elsewhere. A caller waits for a limit of time; its thread cannot be called back and stays taken until the
-// mount answers. The mount of a path is found by the links in it: looking at the file itself would be a remote call.
+// Calls into remote file systems (remote-mounts.ts), which may never return. `remoteCall(path, call)` runs `call` at
+// once where `path` lies on none. Otherwise the call waits for its turn: Node's file calls share a few threads, of
+// which remote calls get half at most, and those into one mount a quarter, so that a mount which does not answer keeps
+// no client from the files elsewhere. A caller waits for a limit of time; its thread cannot be called back and stays
+// taken until the mount answers. The mount of a path is found by the links in it: looking at the file itself would be a
+// remote call.
 
 import type { FileHandle } from 'node:fs/promises'
 import { Fault, quote } from '../../../base/fault.ts'
 import { mountBehind } from './mount-table.ts'
 import { remoteMountsNow } from './remote-mounts.ts'
 
-/** Half of the threads (config.ts). */
+/** Remote calls at once: half of the threads (config.ts). */
 const MOST_AT_ONCE = 8
-/** Into one mount. */
+/** Calls at once into one mount. */
 const MOST_OF_ONE = 4
 const MOST_WAITING = 256
-/** For one mount, so that calls for another find room. */
+/** Waiting calls for one mount, so that calls for another find room. */
 const MOST_WAITING_OF_ONE = 128
 /** Time that a caller waits for turn and answer together: most mounts that answer at all have by then. */
 const PATIENCE_MS = 10_000
@@ -23,8 +24,8 @@ const RETRY_AFTER_S = 5
 const PASSED = Symbol('the time has passed')
 
 /**
- * Resolves with the result of `call`. Throws `timeout` at the limit of time (`late` is then called with what the call still
- * comes to) and `unavailable` if the call was not made.
+ * Resolves with the result of `call`. Throws `timeout` at the limit of time (`late` is then called with what the call
+ * still comes to) and `unavailable` if the call was not made.
  */
 export async function remoteCall<T>(path: string, call: () => Promise<T>, late?: (value: T) => void): Promise<T> {
   const mount = remoteMountOf(path)
@@ -170,7 +171,7 @@ class RemoteCalls {
     to.running++
   }
 
-  /** The thread goes to the oldest waiting call that may have it. */
+  /** Gives the thread to the oldest waiting call that may have it. */
   #leave(to: MountCalls): void {
     this.#running--
     to.running--

@@ -1,7 +1,7 @@
-// Which mounts are remote. A *remote* file system asks another machine or program (NFS, FUSE, 9p, an automount), or lies on
-// one that does (an overlay, a loop device), and may keep a call waiting for as long as that does not answer; every other
-// is *local*. Taken from /proc/self/mountinfo: a bind mount of the same device shows nowhere else, and asking a mount
-// itself could already wait.
+// Tells which mounts are remote. A *remote* file system asks another machine or program (NFS, FUSE, 9p, an automount),
+// or lies on one that does (an overlay, a loop device), and may keep a call waiting for as long as that does not
+// answer; every other is *local*. Taken from /proc/self/mountinfo: a bind mount of the same device shows nowhere else,
+// and asking a mount itself could already wait.
 
 import { readFileSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -27,25 +27,25 @@ const LOCAL: ReadonlySet<string> = new Set(
 const READ_BYTES = 65_536
 
 /**
- * Returns true if no remote file system is mounted. Then the cheapest calls may be made on the main thread: handing one to
- * Node's file threads costs twenty times the call. The answer holds for this moment: a mount of the last millisecond is
- * known, since one call into it on the main thread would keep every client waiting. False where /proc does not tell.
+ * Returns true if no remote file system is mounted. Then the cheapest calls may be made on the main thread: handing one
+ * to Node's file threads costs twenty times the call. The answer holds for this moment: a mount of the last millisecond
+ * is known, since one call into it on the main thread would keep every client waiting. False where /proc does not tell.
  */
 export function onlyLocal(): boolean {
   return table.now().local
 }
 
 /**
- * Returns the mount points of remote file systems as they are now. The root is never among them: where it does not answer
- * nothing does. Empty where /proc does not tell.
+ * Returns the mount points of remote file systems as they are now. The root is never among them: where it does not
+ * answer nothing does. Empty where /proc does not tell.
  */
 export function remoteMountsNow(): ReadonlySet<string> {
   return table.now().points
 }
 
 /**
- * Returns true if the device (`st_dev`) is that of a local file system, also while remote ones are mounted elsewhere. False
- * where /proc does not tell.
+ * Returns true if the device (`st_dev`) is that of a local file system, also while remote ones are mounted elsewhere.
+ * False where /proc does not tell.
  */
 export function isLocalDevice(device: number | bigint): boolean {
   const { local, devices } = table.now()
@@ -54,10 +54,10 @@ export function isLocalDevice(device: number | bigint): boolean {
 
 /** The remote mounts of one moment. */
 interface RemoteMounts {
-  /** True if there are none. */
+  /** True if there are no remote mounts. */
   readonly local: boolean
   readonly points: ReadonlySet<string>
-  /** Undefined where /proc does not tell. */
+  /** Devices of remote file systems; undefined if /proc does not tell. */
   readonly devices: ReadonlySet<bigint> | undefined
 }
 
@@ -68,7 +68,7 @@ class MountTable {
   #stale = true
   #known: RemoteMounts = { local: false, points: new Set(), devices: undefined }
 
-  /** Asking takes 2 µs; the table is read after a change alone. */
+  /** Returns the mounts of now. Asking takes 2 µs; the table is read after a change alone. */
   now(): RemoteMounts {
     try {
       this.#fd ??= openSync(MOUNTINFO, 'r')
@@ -85,8 +85,8 @@ class MountTable {
 }
 
 /**
- * One for the process, and owned by none of its parts: a process has one table of mounts, and each call on a path asks it,
- * in every room and before anything is opened. Handing it down would put it into some hundred signatures.
+ * One for the process, and owned by none of its parts: a process has one table of mounts, and each call on a path asks
+ * it, in every room and before anything is opened. Handing it down would put it into some hundred signatures.
  */
 const table = new MountTable()
 
@@ -162,8 +162,8 @@ export async function mountPoints(): Promise<string[]> {
 }
 
 /**
- * Returns the devices, as `stat` gives them, of file systems in which the kernel shows itself as files (/proc, /sys, /dev …):
- * a copy of a tree around them leaves them out. Empty where /proc is not mounted.
+ * Returns the devices, as `stat` gives them, of file systems in which the kernel shows itself as files (/proc, /sys,
+ * /dev …): a copy of a tree around them leaves them out. Empty where /proc is not mounted.
  */
 export async function pseudoDevices(): Promise<ReadonlySet<number>> {
   return pseudoDevicesOf(await mountsNow())

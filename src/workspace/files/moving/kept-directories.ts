@@ -1,8 +1,8 @@
 // The directories that a call does not take away. The system's own (PROTECTED) are neither deleted, moved nor closed to
-// their users; the working directory and every directory above it are neither deleted nor moved, since a path "." or ".."
-// means what is in it, and commands and terminals start there. What lies below either is as any other. Each is known by
-// its path, by the links on the way to it and by its identity, so that neither a link, nor /proc/self/root, nor a bind
-// mount leads round this.
+// their users; the working directory and every directory above it are neither deleted nor moved, since a path "." or
+// ".." means what is in it, and commands and terminals start there. What lies below either is as any other. Each is
+// known by its path, by the links on the way to it and by its identity, so that neither a link, nor /proc/self/root,
+// nor a bind mount leads round this.
 
 import { dirname } from 'node:path'
 import { stat } from '../../../base/path-calls.ts'
@@ -30,7 +30,10 @@ export const PROTECTED = [
 /** The refused change as the sentence says it: "is never deleted". */
 type Never = 'deleted' | 'moved' | 'changed'
 
-/** Throws `forbidden` for one of the system's directories. `real` is `path` with the links on its way resolved, or `path`. */
+/**
+ * Throws `forbidden` for one of the system's directories. `real` is `path` with the links on its way resolved, or
+ * `path`.
+ */
 export function refuseProtected(real: string, path: string, never: Never): void {
   if (PROTECTED.includes(real)) throw protectedFault(path, real, never)
 }
@@ -55,9 +58,9 @@ function protectedFault(path: string, real: string, never: Never): Fault {
 
 /** An entry that a call is about to take away. */
 export interface Taken {
-  /** Its path as the client named it. */
+  /** Path as the client named it. */
   readonly path: string
-  /** The same path without links on the way. */
+  /** Path without links on the way. */
   readonly real: string
   readonly stats: { readonly dev: number; readonly ino: number; isDirectory(): boolean }
 }

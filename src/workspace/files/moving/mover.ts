@@ -1,7 +1,7 @@
-// Moves and copies (F-19, F-21). What is moved has its new name in one step; across file systems it is copied beside
-// the new place first, the copy gets its name, then the old one is put away in one step and removed. What is copied
-// appears whole or not at all. Killed at any moment, the source is complete or the destination is, and what is left
-// over goes at the next start. Both parents are held open throughout.
+// Moves and copies (F-19, F-21). A moved entry gets its new name in one step; across file systems it is copied beside
+// the new place first, the copy gets its name, then the old one is put away in one step and removed. A copy appears
+// whole or not at all. Killed at any moment, the source is complete or the destination is, and leftovers are removed at
+// the next start. Both parents are held open throughout.
 
 import { errnoOf, Fault, faultOfSystem, quote } from '../../../base/fault.ts'
 import { stat, unlink } from '../../../base/path-calls.ts'

@@ -1,7 +1,7 @@
-// Copies beside the new place, then gives the copy its name; a move then puts the source away and removes it. What may
-// keep the source from being removed is looked for before the copy has its name (removability.ts); if the source cannot
-// be put away all the same, the new name is taken back. Only if the kernel renames no such directory is the source
-// removed where it stands, file by file, as mv(1) does: the destination is complete by then.
+// Copies beside the new place, then gives the copy its name; a move then puts the source away and removes it. Obstacles
+// to the removal of the source are looked for before the copy has its name (removability.ts); if the source cannot be
+// put away all the same, the new name is taken back. Only if the kernel renames no such directory is the source removed
+// where it stands, file by file, as mv(1) does: the destination is complete by then.
 
 import type { Stats } from 'node:fs'
 import { Fault, faultOfSystem, quote } from '../../../base/fault.ts'
@@ -103,7 +103,7 @@ async function exchangePlaces(ends: RelocationEnds, staging: Staging, work: Copy
 
 /** A second name for the file that is about to be replaced, until it is disposed of. */
 interface KeptTarget extends AsyncDisposable {
-  /** Undefined if the file system has no hard links. */
+  /** Second name; undefined if the file system has no hard links. */
   readonly kept: HeldEntry | undefined
 }
 

@@ -1,7 +1,7 @@
-// A place of our own beside the one where something is to appear (`openStaging`), of random name, in the journal before
-// it is made until it is gone, so that neither a failure nor a kill leaves a part of it behind (F-06, F-21); and the
-// step that gives something its new name (`giveName`): never in the place of something else unless that was asked for,
-// and never in the place of a directory.
+// A temporary place beside the one where a file or tree is to appear (`openStaging`), of random name, in the journal
+// before it is made until it is gone, so that neither a failure nor a kill leaves a part of it behind (F-06, F-21); and
+// the step that gives something its new name (`giveName`): never in the place of something else unless that was asked
+// for, and never in the place of a directory.
 
 import type { Stats } from 'node:fs'
 import { errnoOf, Fault, quote } from '../../../base/fault.ts'
@@ -14,7 +14,7 @@ import { openStack } from '../tree/tree-walk.ts'
 import { temporaryBeside } from '../write/new-content.ts'
 import type { WriteJournal } from '../write/write-journal.ts'
 
-/** A staging place. Disposing of it removes what stands there. */
+/** A staging place. Disposing of it removes its content. */
 export interface Staging extends AsyncDisposable {
   readonly entry: HeldEntry
   /** Tells that what stands there has got its new name: it is no longer ours. */
@@ -44,7 +44,7 @@ export async function openStaging(beside: HeldEntry, journal: WriteJournal): Pro
 }
 
 /**
- * Takes what stands at `entry` out of sight in one step, or leaves it if the file system renames no such directory
+ * Takes the thing at `entry` out of sight in one step, or leaves it if the file system renames no such directory
  * (overlayfs those of its lower layers, EXDEV). Disposing of the result removes it. Throws the system's error with
  * everything as it was.
  */

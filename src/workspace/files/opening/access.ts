@@ -1,9 +1,9 @@
-// What one call may open (`Call.access`, made from the caller's scopes). The thing that was *opened* is judged, never a
-// path, which may lead elsewhere a moment later. Code that reads or looks begins with `open(path)` and opens the
-// content through /proc/self/fd/<n>: each directory on the way is judged, and 403 comes before any word on what is
-// missing. Code that has opened something itself (a file, a parent directory) asks `judge`; for a name in that parent
-// that it makes, replaces, renames or removes, `judgeEntry`; for a change of a whole tree, with reach `tree`. A walk
-// passes over what `leftOut` names, in silence. A caller that is allowed everything pays for nothing.
+// The files that one call may open (`Call.access`, made from the caller's scopes). The thing that was *opened* is
+// judged, never a path, which may lead elsewhere a moment later. Code that reads or looks begins with `open(path)` and
+// opens the content through /proc/self/fd/<n>: each directory on the way is judged, and 403 comes before any word on
+// what is missing. Code that has opened something itself (a file, a parent directory) asks `judge`; for a name in that
+// parent that it makes, replaces, renames or removes, `judgeEntry`; for a change of a whole tree, with reach `tree`. A
+// walk passes over what `leftOut` names, in silence. A caller that is allowed everything pays for nothing.
 
 import type { FileHandle } from 'node:fs/promises'
 import { Fault } from '../../../base/fault.ts'
@@ -21,12 +21,14 @@ export interface Access {
   /** Throws `forbidden` unless this call may use what is open at `fd`. `path` is the path as the client named it. */
   judge(fd: number, path: string, reach?: Reach): Promise<void>
   /**
-   * The same for an entry of the directory that is open at `parent`, and for that directory, whether the entry exists
-   * or not. Of a link the link itself is judged. What is replaced or removed goes with all below, so the reach is
-   * `tree` unless another is given.
+   * Judges an entry of the directory that is open at `parent`, and for that directory, whether the entry exists or not.
+   * Of a link the link itself is judged. What is replaced or removed goes with all below, so the reach is `tree` unless
+   * another is given.
    */
   judgeEntry(parent: number, name: string | Buffer, path: string, reach?: Reach): Promise<void>
-  /** Opens `path` with O_PATH, a last link followed unless `keepLink`. The caller closes it. Throws the system's errors. */
+  /**
+   * Opens `path` with O_PATH, a last link followed unless `keepLink`. The caller closes it. Throws the system's errors.
+   */
   open(path: string, keepLink?: boolean): Promise<FileHandle>
   /** Resolves with what a walk leaves out, as it is now. */
   leftOut(): Promise<LeftOut>

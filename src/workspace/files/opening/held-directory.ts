@@ -1,6 +1,6 @@
-// A directory that is opened once and stays that one, whatever its path comes to mean: what a call looks at and what it
-// changes are one thing. The kernel follows the links of the path in the one call that opens it, then tells where it
-// got to (/proc/self/fd/<n>), so nothing lies between resolving and opening. Entries are reached through the
+// A directory that is opened once and stays that one, even if its path leads elsewhere later: a call changes the very
+// thing that it has looked at. The kernel follows the links of the path in the one call that opens it, then tells where
+// it got to (/proc/self/fd/<n>), so nothing lies between resolving and opening. Entries are reached through the
 // descriptor. On 2 cores this takes 10 µs on the main thread. A trip to Node's file threads takes 35 µs; realpath(3)
 // with openat2(2) and RESOLVE_NO_SYMLINKS takes 7 µs and leaves a gap; /proc/self/fd adds 2 µs to a call, and the *at
 // calls would spare those but give Node no file handle. Without /proc, entries are reached by the resolved path.
@@ -26,9 +26,9 @@ const NOT_SYNCED = new Set(['EINVAL', 'ENOTSUP', 'EROFS'])
 /** A name in a held directory. What stands there may change; the place does not. */
 export interface HeldEntry {
   readonly directory: HeldDirectory
-  /** Empty if the entry is the directory itself, which is the root. */
+  /** Name; empty if the entry is the directory itself, which is the root. */
   readonly name: string
-  /** Its path without links on the way: for sentences, for comparing, for the journal. */
+  /** Path without links on the way: for sentences, for comparing, for the journal. */
   readonly real: string
   /** The path by which it is reached now. */
   readonly way: string
@@ -46,7 +46,7 @@ export class HeldDirectory implements Disposable {
   /** Running calls that go through the descriptor; the callers of some may have left. */
   #calls = 0
   #released = false
-  /** Its path without links, at the time it was opened. */
+  /** Path without links, at the time it was opened. */
   readonly real: string
   readonly #opened: Opened
   readonly #way: string
@@ -153,9 +153,9 @@ export async function holdEntry(path: string, asker: Asker = EVERYBODY): Promise
 /** The call on whose behalf something is opened: its access, and the path that it named. */
 export interface Asker {
   readonly access: Access
-  /** Not given: the path that is being opened. */
+  /** Path that the call named; if absent, the path that is being opened. */
   readonly path?: string
-  /** How far the change reaches below the entry; not given: the tree. */
+  /** Reach of the change below the entry; not given: the tree. */
   readonly reach?: Reach
 }
 

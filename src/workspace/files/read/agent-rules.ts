@@ -1,5 +1,5 @@
-// Reads what the workspace's own files tell agents (AGENTS.md and its like): anew each time, bounded, and never a
-// reason to fail. A file that is missing, not regular or not text counts as empty.
+// Reads the workspace's own advice for agents (AGENTS.md and its like): anew each time, bounded, and never a reason to
+// fail. A file that is missing, not regular or not text counts as empty.
 
 import { isAbsolute, join } from 'node:path'
 import { trailingHalf } from '../../exec/output-text.ts'

@@ -14,7 +14,7 @@ import { faultOfRead, isMadeUp, openRegular } from '../opening/regular-file.ts'
 const CHUNK_BYTES = 128 * 1024
 
 export interface RawFile extends AsyncDisposable {
-  /** Undefined if the kernel makes the file up while it is read (F-03): its size is not known before its end. */
+  /** Size; undefined if the kernel makes the file up while it is read (F-03): it is not known before the end. */
   readonly size: number | undefined
   readonly etag: string
   /** Milliseconds since 1970. */

@@ -1,6 +1,6 @@
-// Whether the daemon can remove what a move to another file system removes in the end. It is told before anything has
-// its new name, so that such a move is refused with nothing changed. The kernel has the last word: what it alone knows
-// (security modules, root without its capabilities) shows only when the source is put away, and is undone there.
+// Tells if the daemon can remove the source of a move to another file system, before anything has its new name, so that
+// such a move is refused with nothing changed. The kernel has the last word: what it alone knows (security modules,
+// root without its capabilities) shows only when the source is put away, and is undone there.
 
 import { constants, type BigIntStats, type Stats } from 'node:fs'
 import { access, accessSync, stat, statSync } from '../../../base/path-calls.ts'

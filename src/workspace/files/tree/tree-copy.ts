@@ -37,8 +37,8 @@ const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 const OF_TARGET = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG'])
 
 /**
- * Copies `from` to `to`; resolves with what was copied. What it has made at `to` when it fails stays: the caller
- * removes it. Throws `bad_request`, `forbidden`, or the fault of a system call that names the path.
+ * Copies `from` to `to`; resolves with what was copied. If it fails, its work at `to` stays: the caller removes it.
+ * Throws `bad_request`, `forbidden`, or the fault of a system call that names the path.
  */
 export async function copyTree(from: HeldEntry, to: HeldEntry, manner: CopyManner): Promise<CopyTally> {
   const copy = new Copy(from, to, manner)
@@ -53,7 +53,7 @@ class Copy {
   readonly #from: HeldEntry
   readonly #to: HeldEntry
   readonly #manner: CopyManner
-  /** In a move: the directories that entries are to be removed from, the deepest last. */
+  /** Directories that a move removes entries from, the deepest last. */
   readonly #parents: ParentFacts[] = []
   /** The copy of the first name of each file with several names, by device and inode. */
   readonly #shared = new Map<string, Promise<string | undefined>>()

@@ -13,7 +13,7 @@ const BATCH = 64
 const MOST_REFILLS = 20
 
 interface EmptiedLevel {
-  /** Its name in the directory above. */
+  /** Name in the directory above. */
   readonly name: Buffer
   /** Subdirectories found and not yet removed. */
   readonly subdirectories: Buffer[]

@@ -13,11 +13,11 @@ import { opendir, open } from '../../../base/path-calls.ts'
 export interface TreeVisitor {
   /** Takes some entries of the directory at hand, none of them directories when they were listed. */
   entries(names: readonly Buffer[]): Promise<void>
-  /** Is called before a directory is opened. */
+  /** Called before a directory is opened. */
   before?(name: Buffer): Promise<void>
-  /** Is called when it is the directory at hand; false leaves it out. */
+  /** Called when it is the directory at hand; false leaves it out. */
   enter(name: Buffer): Promise<boolean>
-  /** Is called when all of the directory at hand is done. */
+  /** Called when all of the directory at hand is done. */
   leave(): Promise<void>
 }
 
@@ -147,7 +147,7 @@ export class DirectoryStack implements AsyncDisposable {
     return mountIdOfOpened(this.handle.fd)
   }
 
-  /** Returns a path of an entry, which leads there whatever is renamed above. */
+  /** Returns a path of an entry, which leads there after any rename above. */
   entry(name: Buffer | string): Buffer {
     return entryOfOpened(this.handle.fd, name)
   }

@@ -46,7 +46,7 @@ export interface WriteRequest {
 export interface FileWriter extends AsyncDisposable {
   /** The reason why temporary files are not journalled; undefined: they are. */
   readonly problem: string | undefined
-  /** For others that make temporary files or directories of ours: mover, staging. */
+  /** Journal for other makers of temporary files or directories of ours: mover, staging. */
   readonly journal: WriteJournal
   write(request: WriteRequest, signal: AbortSignal): Promise<Written>
   /** Runs `act` while no other call writes `entries`: for renaming and deleting. */
@@ -89,7 +89,7 @@ interface WriteContext {
   readonly signal: AbortSignal
 }
 
-/** The last step of a write; `now` is what stands at the target then. */
+/** The last step of a write; `now`: the facts of the file at the target then. */
 type LastStep = (now: Stats | undefined) => Promise<Written>
 
 async function write(request: WriteRequest, { parts, turns, signal }: WriteContext): Promise<Written> {

@@ -1,8 +1,8 @@
 // The new content of a file, complete before anything of the file is touched: bytes that are in memory already, or a
 // temporary file into which a stream was received. It can be written to its place in any order. A temporary file of
 // ours has a random name, is made exclusively and private, and is in the journal from before it is made until it is
-// gone (protocol.md#files-write; F-06, F-12). It is reached through the directory that it was made in, whatever the
-// path of that comes to mean.
+// gone (protocol.md#files-write; F-06, F-12). It is reached through the directory that it was made in, even if that
+// one's path leads elsewhere later.
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'

@@ -1,7 +1,7 @@
 // Makes directories: parents included, safe beside calls that make the same ones (F-13), with exactly the permissions
-// asked for whatever the daemon's umask. Existing directories stay as they are. Each is made in a directory that is
-// held open (held-directory.ts), and only what was made here gets other permissions: if another process puts something
-// else in its place meanwhile, no link is followed and no mode changed.
+// asked for, independent of the daemon's umask. Existing directories stay as they are. Each is made in a directory that
+// is held open (held-directory.ts), and only what was made here gets other permissions: if another process puts
+// something else in its place meanwhile, no link is followed and no mode changed.
 
 import { constants, fchmod, fstat, type Stats } from 'node:fs'
 import { basename, dirname } from 'node:path'

@@ -1,7 +1,7 @@
-// Writers of one file, one after the other. In its *turn* a writer acts alone: what it found to be so when the turn
-// began is still so when it acts, as far as the calls go that write, move and delete files (F-13). Two names of one
+// Writers of one file, one after the other. In its *turn* a writer acts alone: the facts that it found at the begin of
+// the turn still hold when it acts, as far as the calls go that write, move and delete files (F-13). Two names of one
 // file share its turn. Calls that take no turns are outside, as are the commands that callers run: archives being
-// unpacked (a turn for each of their files would be a question to this thread), and what moves or goes with its
+// unpacked (a turn for each of their files would be a question to this thread), and entries that move or go with their
 // directory.
 
 import type { Stats } from 'node:fs'

@@ -24,7 +24,7 @@ export interface Written {
   readonly hash?: string
 }
 
-/** One write: what is to be done, and with what. */
+/** One write: its request and its means. */
 export interface WriteJob extends WriterParts {
   /** The path as the client named it, for sentences. */
   readonly path: string

@@ -52,7 +52,7 @@ class Journal implements WriteJournal {
   readonly problem = undefined
   readonly #path: string
   #handle: FileHandle
-  /** Each path with the mark at the beginning of its line. */
+  /** Paths in flight, each with the mark at the beginning of its line. */
   readonly #inFlight = new Map<string, Mark>()
   #lines = ''
   #bytes = 0
@@ -224,8 +224,8 @@ async function whereItWas(path: string): Promise<(HeldEntry & Disposable) | unde
 }
 
 /**
- * Removes a regular file with a name of ours, or a link if a tree was announced, and nothing else, whatever the journal
- * says. Resolves with true for such a directory, which is left for later.
+ * Removes a regular file with a name of ours, or a link if a tree was announced, and nothing else that the journal may
+ * name. Resolves with true for such a directory, which is left for later.
  */
 async function isLeftTree(path: string, mark: Mark): Promise<boolean> {
   if (!isTemporaryName(basename(path))) return false
