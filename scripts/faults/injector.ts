@@ -90,7 +90,7 @@ async function act(arena: Arena, kind: Kind | typeof AUDIT): Promise<void> {
   arena.history.add({ type: 'fault', fault: kind, begin, end: performance.now(), detail })
 }
 
-/** One kill in this many includes watchers: one that starts anew looks for itself, which hides earlier losses. */
+/** Draws of a watcher of which one is a kill: a watcher that comes back looks for itself, which hides earlier losses. */
 const WATCHERS_SPARED = 6
 
 /** Kills clients, which die all the time, some of them at once. */

@@ -107,7 +107,7 @@ function isPreflight({ method, headers }: IncomingMessage, entry: Entry): boolea
   return entry.application !== true || headers.authorization === undefined
 }
 
-/** True if Origin matters: for calls that change state; a browser itself keeps the answers of reads from the page. */
+/** True if Origin matters: not for reads of open paths, whose answers a browser itself keeps from the page. */
 function isClosed(request: IncomingMessage, entry: Entry, upgrade: boolean): boolean {
   if (entry.application === true) return false
   return upgrade || entry.closedToPages === true || !(isRead(request) || request.method === 'OPTIONS')
