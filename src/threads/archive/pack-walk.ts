@@ -5,7 +5,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
-import { Fault, quote, errnoOf } from '../../base/fault.ts'
+import { errnoOf, Fault, faultOfSystem, quote } from '../../base/fault.ts'
 import { pathOfOpened } from '../../base/opened-path.ts'
 import { below, rootLocation, type Item, type Location } from '../walk/directory.ts'
 import { Ground, type WalkedDirectory } from '../walk/ground.ts'
@@ -53,7 +53,9 @@ export class PackWalk {
     const location = fd === undefined ? named : { ...named, raw: Buffer.from(pathOfOpened(fd)) }
     const member = rootLocation(name)
     const where = named.raw ?? named.path
-    const stats = fd === undefined ? lstatSync(where, { bigint: true }) : fstatSync(fd, { bigint: true })
+    const stats = fd === undefined ? statsOfRoot(where, path) : fstatSync(fd, { bigint: true })
+    // It was there when the request was judged.
+    if (stats === undefined) return this.remarks.skip('vanished', named.path)
     if (stats.isSymbolicLink()) return yield* this.#link(named, member)
     // It was a link when it was judged.
     if (leftOut !== undefined && fd === undefined) return this.remarks.skip('vanished', named.path)
@@ -220,5 +222,15 @@ class SkippedEntries {
 
   get all(): PackRemarks {
     return { skipped: this.#skipped, first: this.#first, unlinked: this.#unlinked }
+  }
+}
+
+/** Returns undefined for a root that is gone. Throws what `faultOfSystem` makes of any other error. */
+function statsOfRoot(where: string | Buffer, path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(where, { bigint: true })
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+    throw faultOfSystem(error, path)
   }
 }
