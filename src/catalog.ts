@@ -1,5 +1,5 @@
-// The built-in operations, tools first and in the order of protocol.md#tools. Transports project them together with
-// those of other shelves (shelf.ts); none of them names an operation.
+// The built-in operations, tools first and in the order of protocol.md#tools: a new operation is added here. Transports
+// project them together with those of other shelves (shelf.ts); no transport names an operation.
 
 import { DEFAULT_SET, setOf, type Operation } from './operation.ts'
 import { desktopStatus } from './operations/desktop.ts'

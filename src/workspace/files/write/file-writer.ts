@@ -1,6 +1,6 @@
 // Writes files. A whole file appears at once or not at all: a temporary file beside the target, synced, then renamed
-// over it. Appending, and targets that cannot be replaced without breaking a link or a mount, are written in place and
-// say so (`atomic: false`). A write that fails leaves the old content byte for byte, and one with a condition happens
+// over it (`become` of new-content.ts). Appending, and targets that cannot be replaced without breaking a link or a
+// mount, are written in place and say so (`atomic: false`). A write that fails leaves the old content byte for byte, and one with a condition happens
 // only if the condition still holds at the last moment (protocol.md#files-write, F-06 to F-13).
 
 import type { Stats, BigIntStats } from 'node:fs'
