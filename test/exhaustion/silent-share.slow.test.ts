@@ -36,7 +36,8 @@ const JSON_WAYS = (at: string, file: string): Readonly<Record<string, Ask>> => (
   watch: ['POST', '/watchers', { path: at }],
 })
 
-async function ordinary(t: Test, daemon: Daemon, dir: string): Promise<number> {
+/** `watches` false: openings that hang count under the limit of five watchers until they end in time. */
+async function ordinary(t: Test, daemon: Daemon, dir: string, watches = true): Promise<number> {
   const file = join(dir, 'file')
   let slowest = 0
   const asks: readonly Ask[] = [
@@ -55,6 +56,7 @@ async function ordinary(t: Test, daemon: Daemon, dir: string): Promise<number> {
     slowest = Math.max(slowest, performance.now() - began)
     t.ok(reply.status < 300, `${ask[1]}: ${reply.status} ${JSON.stringify(reply.body)}`)
   }
+  if (!watches) return slowest
   const { body } = await daemon.call('POST', '/watchers', { path: dir })
   t.equal((await daemon.call('DELETE', `/watchers/${body.id}`)).status, 200)
   return slowest
@@ -92,7 +94,7 @@ t.test(
     const hung = ways.flatMap(([name, ask]) =>
       Array.from({ length: HUNG }, async () => ({ name, ...(await daemon.call(...ask)) })),
     )
-    const during = await ordinary(t, daemon, dir)
+    const during = await ordinary(t, daemon, dir, false)
     t.comment(
       `the slowest ordinary call took ${before.toFixed(0)} ms before, ${during.toFixed(0)} ms beside ${hung.length} that hang`,
     )
