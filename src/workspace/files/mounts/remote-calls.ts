@@ -147,7 +147,7 @@ class RemoteCalls {
       if (left) to.overdue--
       this.#leave(to)
     }
-    const result = call()
+    const result = Promise.try(call) // a call that throws at once gives its place back too
     result.then(
       (value) => {
         back()
