@@ -1,12 +1,10 @@
-// new BoundedPattern(source).test(text): a regular expression of another author, run for a bounded time. Node's engine
+// new BoundedPattern(source).test(text, ms): a regular expression of another author, run for a bounded time. Node's engine
 // backtracks, so that `(a+)+$` takes years for 50 characters: such a pattern runs where V8 can stop it.
 
 import { createContext, Script } from 'node:vm'
 import { Fault, quote } from '../base/fault.ts'
 
 const MOST_CHARACTERS = 1000
-/** Time for one text, in ms; the daemon does nothing else meanwhile. */
-const MOST_MS = 50
 /** Characters of a text on which a pattern with one repetition takes at most the square in steps: below 1 ms. */
 const SHORT_TEXT = 1000
 
@@ -25,16 +23,16 @@ export class BoundedPattern {
     this.#simple = !/\||\\[1-9k]/.test(source) && (source.match(/[*+?{]/g)?.length ?? 0) <= 1
   }
 
-  /** Tells whether `text` matches anywhere. Throws `bad_request` if that takes too long. */
-  test(text: string): boolean {
+  /** Tells whether `text` matches anywhere. Throws `bad_request` if that takes longer than `ms`, a whole number. */
+  test(text: string, ms: number): boolean {
     if (this.#simple && text.length <= SHORT_TEXT) return this.#pattern.test(text)
     bounded ??= openBounded()
     bounded.place.pattern = this.#pattern
     bounded.place.text = text
     try {
-      return bounded.run.runInContext(bounded.place, { timeout: MOST_MS }) === true
+      return bounded.run.runInContext(bounded.place, { timeout: ms }) === true
     } catch (cause) {
-      const sentence = `a text of ${text.length} characters could not be held against the pattern ${quote(this.#pattern.source.slice(0, 100))} in ${MOST_MS} ms`
+      const sentence = `a text of ${text.length} characters could not be held against the pattern ${quote(this.#pattern.source.slice(0, 100))} in ${ms} ms`
       throw new Fault('bad_request', sentence, { cause })
     } finally {
       bounded.place.text = ''

@@ -4,8 +4,17 @@
 
 import { Fault, quote } from '../base/fault.ts'
 import type { BoundedPattern } from './bounded-pattern.ts'
-
-export type SchemaObject = Readonly<Record<string, unknown>>
+import {
+  failed,
+  inside,
+  numberFailure,
+  outside,
+  sentences,
+  told,
+  unknownName,
+  type Failure,
+  type SchemaObject,
+} from './failure.ts'
 
 export interface CheckRules {
   /** Version of the schema. In draft-07 a `$ref` hides its neighbours, and a list of `items` means `prefixItems`. */
@@ -14,14 +23,12 @@ export interface CheckRules {
   readonly patterns: ReadonlyMap<string, Pick<BoundedPattern, 'test'>>
 }
 
-export interface Failure {
-  /** Place in the value, such as `filter.tags[2]`; empty for the whole. */
-  readonly place: string
-  readonly sentence: string
-}
-
 /** Steps of one check: schemas held against parts of the value, and comparisons of parts. */
 const MOST_STEPS = 100_000
+/** Time of one pattern for one text, in ms; the daemon does nothing else meanwhile. */
+const MOST_TEXT_MS = 50
+/** Time of all patterns of one check together: thousands of texts, each nearly at its limit, would add up. */
+const MOST_PATTERN_MS = 200
 /** Schemas inside each other at once: a schema that refers to itself for the same value would never end. */
 const MOST_NESTED = 300
 
@@ -42,15 +49,11 @@ function add(to: Looked, from: Looked): void {
   to.items = Math.max(to.items, from.items)
 }
 
-const failed = (place: string, what: string): Failure => ({
-  place,
-  sentence: `${place === '' ? 'the input' : place.slice(0, 200)} ${what}`,
-})
-
 class Check {
   readonly #rules: CheckRules
   #steps = 0
   #nested = 0
+  #patternMs = 0
 
   constructor(rules: CheckRules) {
     this.#rules = rules
@@ -116,7 +119,12 @@ class Check {
   }
 
   #matches(pattern: string, text: string): boolean {
-    return this.#rules.patterns.get(pattern)?.test(text) ?? true
+    const left = MOST_PATTERN_MS - this.#patternMs
+    if (left <= 0) throw tooMuch(`more than ${MOST_PATTERN_MS} ms for its patterns`)
+    const began = performance.now()
+    const matches = this.#rules.patterns.get(pattern)?.test(text, Math.min(MOST_TEXT_MS, Math.ceil(left))) ?? true
+    this.#patternMs += performance.now() - began
+    return matches
   }
 
   #text(schema: SchemaObject, value: string, place: string): Failure | undefined {
@@ -250,47 +258,9 @@ class Check {
   }
 }
 
-function numberFailure(schema: SchemaObject, value: number, place: string): Failure | undefined {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema as Readonly<
-    Record<string, number | undefined>
-  >
-  const low = minimum !== undefined && value < minimum
-  const high = maximum !== undefined && value > maximum
-  if (low || high) return failed(place, `is ${value}; accepted ${outside(value, minimum, maximum) ?? ''}`)
-  if (exclusiveMinimum !== undefined && value <= exclusiveMinimum)
-    return failed(place, `is ${value}; accepted is what is above ${exclusiveMinimum}`)
-  if (exclusiveMaximum !== undefined && value >= exclusiveMaximum)
-    return failed(place, `is ${value}; accepted is what is below ${exclusiveMaximum}`)
-  if (multipleOf === undefined || multipleOf === 0) return undefined
-  const times = value / multipleOf
-  const whole = Math.abs(times - Math.round(times)) <= 1e-9 * Math.max(1, Math.abs(times)) // decimals are not exact
-  return whole ? undefined : failed(place, `is ${value}; accepted is a multiple of ${multipleOf}`)
-}
-
-/** Returns the accepted range if `count` is outside it; undefined if it is inside. */
-function outside(count: number, least: unknown, most: unknown): string | undefined {
-  if (typeof least === 'number' && count < least) return `is at least ${least}`
-  if (typeof most === 'number' && count > most) return `is at most ${most}`
-  return undefined
-}
-
-function unknownName(place: string, name: string, known: readonly string[]): Failure {
-  const accepted = known.length === 0 ? 'no fields are accepted' : `accepted are ${known.join(', ').slice(0, 500)}`
-  return failed(inside(place, name), `is not a field here; ${accepted}`)
-}
-
-const inside = (place: string, name: string): string => (place === '' ? name : `${place}.${name}`).slice(0, 300)
-
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 const record = (value: unknown): SchemaObject => (isRecord(value) ? value : {})
-
-function sentences(failures: readonly (Failure | undefined)[]): string {
-  return failures
-    .map((one) => one?.sentence ?? '')
-    .join('; ')
-    .slice(0, 500)
-}
 
 function isRecord(value: unknown): value is SchemaObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -302,12 +272,6 @@ function isOfType(value: unknown, type: unknown): boolean {
   if (type === 'object') return isRecord(value)
   if (type === 'integer') return Number.isInteger(value)
   return typeof value === type
-}
-
-/** Returns a value as a sentence shows it. */
-function told(value: unknown): string {
-  if (typeof value === 'string' && value.length > 100) return `a string of ${value.length} characters`
-  return quote(value)
 }
 
 function tooMuch(what: string): Fault {

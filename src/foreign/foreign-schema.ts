@@ -4,7 +4,8 @@
 // that JSON Schema does not define have no effect. The constructor throws `bad_request`.
 
 import { Fault, quote } from '../base/fault.ts'
-import { failureOf, type CheckRules, type SchemaObject } from './foreign-check.ts'
+import type { SchemaObject } from './failure.ts'
+import { failureOf, type CheckRules } from './foreign-check.ts'
 import { BoundedPattern } from './bounded-pattern.ts'
 
 /** Bytes of a schema as JSON: the longest of 191 tools of 13 public servers has 12 KB. */

@@ -1,6 +1,7 @@
 // Schemas of other authors: values are held against them as both drafts say, and loading and checking are bounded.
 
 import t from 'tap'
+import { failureOf } from '../../src/foreign/foreign-check.ts'
 import { ForeignSchema } from '../../src/foreign/foreign-schema.ts'
 import { LongText } from '../../src/base/long-text.ts'
 import { readInput } from '../../src/intake/intake.ts'
@@ -135,6 +136,21 @@ t.test('no schema and no input takes the daemon longer than a moment', async (t)
   }
   const same = Array.from({ length: 200_000 }, (_, i) => i)
   t.match(said({ properties: { x: { uniqueItems: true } } }, { x: same }), /more than 100000 steps/)
+})
+
+t.test('the patterns of one check share one limit of time', async (t) => {
+  let asked = 0
+  const slow = {
+    test: () => {
+      asked++
+      for (const end = performance.now() + 20; performance.now() < end;);
+      return true
+    },
+  }
+  const rules = { draft: '2020-12', targets: new Map(), patterns: new Map([['x', slow]]) } as const
+  const value = Array.from({ length: 1000 }, () => 'text')
+  t.throws(() => failureOf({ items: { pattern: 'x' } }, value, rules), { message: /more than 200 ms for its patterns/ })
+  t.ok(asked <= 10, `${asked} texts`)
 })
 
 t.test('the input of a foreign schema is read as it came', async (t) => {
