@@ -6,12 +6,13 @@ import { readSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { faultOfSystem, noticeOf } from '../base/fault.ts'
 import { mainPort } from '../base/port.ts'
+import { sayLastCall } from '../native/last-call.ts'
 import { pollReadable } from '../native/libc.ts'
 import { MountTable } from './watch/disk.ts'
 import { TreeWatch } from './watch/tree-watch.ts'
 import type { FromReader, ReaderStart, ToReader } from './watch/watch-job.ts'
 
-const { wakeup } = workerData as ReaderStart // only reader-thread.ts starts this thread
+const { wakeup, lastCall } = workerData as ReaderStart // only reader-thread.ts starts this thread
 const main = mainPort<ToReader, FromReader>()
 const watches = new Map<string, TreeWatch>()
 const mounts = new MountTable()
@@ -87,3 +88,4 @@ function run(): void {
 main.say({ type: 'here' })
 run()
 for (const watch of watches.values()) watch[Symbol.dispose]()
+sayLastCall(lastCall)

@@ -6,6 +6,7 @@
 import { readSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { mainPort } from '../base/port.ts'
+import { sayLastCall } from '../native/last-call.ts'
 import { POLLIN, PollSet } from '../native/libc.ts'
 import { TerminalLine } from './terminal/line.ts'
 import { NEWS, STOP, WOKEN, type FromReader, type ReaderStart, type ToReader } from './terminal/messages.ts'
@@ -16,7 +17,7 @@ const NEWS_MS = 2
 /** Bytes that are told at once: a fast program fills what a client may be behind (256 KiB) in less than that pause. */
 const NEWS_BYTES = 32 * 1024
 
-const { wake, control } = workerData as ReaderStart // startWorker's caller gives exactly this
+const { wake, control, lastCall } = workerData as ReaderStart // startWorker's caller gives exactly this
 const main = mainPort<ToReader, FromReader>()
 const cells = new Int32Array(control)
 const lines = new Map<number, TerminalLine>()
@@ -85,3 +86,4 @@ function round(): void {
 polled.wait(0)
 main.say({ type: 'up' })
 while (Atomics.load(cells, STOP) === 0) round()
+sayLastCall(lastCall)

@@ -2,11 +2,14 @@
 // followed by a byte into a pipe that it polls. The cells of `control` keep either side from saying twice what the
 // other has not heard yet.
 
+import type { LastCall } from '../../native/last-call.ts'
+
 export interface ReaderStart {
   /** The reading end of the pipe. */
   readonly wake: number
   /** Int32 cells as below. */
   readonly control: SharedArrayBuffer
+  readonly lastCall: LastCall
 }
 
 export const CONTROL_BYTES = 16

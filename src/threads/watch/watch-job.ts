@@ -3,6 +3,7 @@
 // then overflows, the reader announces it and tells the differences.
 
 import type { FaultNotice } from '../../base/fault.ts'
+import type { LastCall } from '../../native/last-call.ts'
 
 export interface WatchJob {
   /** Absolute path of an existing directory, or of a link to one. */
@@ -67,6 +68,7 @@ export type FromReader =
 /** Start data of a reader: the descriptor that wakes it from poll(2). */
 export interface ReaderStart {
   readonly wakeup: number
+  readonly lastCall: LastCall
 }
 
 /** Most items and bytes. With windows.ts and the main thread's queue at most 10,000 changes or 4 MiB (W-07). */

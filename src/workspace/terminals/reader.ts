@@ -6,6 +6,7 @@ import { closeSync, writeSync } from 'node:fs'
 import { startWorker } from '../../base/assets.ts'
 import type { Fault } from '../../base/fault.ts'
 import { WorkerPort } from '../../base/port.ts'
+import { exitAfterLastCall, openLastCall, sayLastCall, type LastCall } from '../../native/last-call.ts'
 import { openPipe } from '../../native/libc.ts'
 import {
   CONTROL_BYTES,
@@ -35,6 +36,7 @@ interface ReaderLine {
 interface RunningThread {
   readonly port: WorkerPort<ToReader, FromReader>
   readonly pipe: { readonly reader: number; readonly writer: number }
+  readonly lastCall: LastCall
   readonly up: PromiseWithResolvers<void>
 }
 
@@ -47,7 +49,7 @@ export class TerminalReader implements AsyncDisposable {
   readonly rings = new SpareRings()
   readonly #lines = new Map<number, ReaderLine>()
   readonly #cells = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES))
-  readonly #stop = () => this.#sayStop()
+  readonly #stop = (code: number) => this.#leave(code)
   #running: RunningThread | undefined
   #last = 0
   #closed = false
@@ -98,13 +100,14 @@ export class TerminalReader implements AsyncDisposable {
 
   #start(): RunningThread {
     const pipe = openPipe()
-    const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer }
+    const lastCall = openLastCall()
+    const start: ReaderStart = { wake: pipe.reader, control: this.#cells.buffer, lastCall }
     const port = this.#startThread(start, pipe)
     // A thread in poll(2) would keep process.exit() from returning.
     process.once('exit', this.#stop)
     const up = Promise.withResolvers<void>()
     up.promise.catch(() => {}) // each caller of `open` hears of it
-    return { port, pipe, up }
+    return { port, pipe, lastCall, up }
   }
 
   /** Throws the error that keeps the thread from starting, with the pipe closed. */
@@ -123,6 +126,7 @@ export class TerminalReader implements AsyncDisposable {
 
   /** With terminals the error ends the daemon, as it is not caught: they cannot be served any more. */
   #failed(reason: Fault): void {
+    if (this.#running !== undefined) sayLastCall(this.#running.lastCall) // it cannot say so itself
     if (this.#running === undefined || this.#lines.size > 0) throw reason
     const { pipe, up } = this.#running
     this.#running = undefined
@@ -156,6 +160,11 @@ export class TerminalReader implements AsyncDisposable {
   #sayStop(): void {
     Atomics.store(this.#cells, STOP, 1)
     this.wake()
+  }
+
+  #leave(code: number): void {
+    this.#sayStop()
+    if (this.#running !== undefined) exitAfterLastCall(this.#running.lastCall, code)
   }
 
   /** Ends the thread. Masters still with the reader are the callers' to close after this. */

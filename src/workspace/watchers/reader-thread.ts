@@ -7,6 +7,7 @@ import { statfs } from 'node:fs/promises'
 import { startWorker } from '../../base/assets.ts'
 import { WorkerPort } from '../../base/port.ts'
 import { closeDescriptor, openWakeup } from '../../native/inotify.ts'
+import { exitAfterLastCall, openLastCall, sayLastCall } from '../../native/last-call.ts'
 import { exitAtOnce } from '../../native/process.ts'
 import type { FromReader, ReaderStart, ToReader } from '../../threads/watch/watch-job.ts'
 
@@ -41,6 +42,7 @@ export class ReaderThread implements AsyncDisposable {
   opening = 0
   readonly #port: WorkerPort<ToReader, FromReader>
   readonly #wakeup: number
+  readonly #lastCall = openLastCall()
   readonly #events: ReaderEvents
   readonly #atExit = (code: number) => this.#leave(code)
   #started = false
@@ -55,13 +57,16 @@ export class ReaderThread implements AsyncDisposable {
     this.apart = apart
     this.#events = events
     this.#wakeup = openWakeup()
-    const start: ReaderStart = { wakeup: this.#wakeup }
+    const start: ReaderStart = { wakeup: this.#wakeup, lastCall: this.#lastCall }
     const limits = { maxYoungGenerationSizeMb: YOUNG_MIB }
     try {
       const worker = startWorker(mode === 'inotify' ? 'inotify-reader' : 'polling-watcher', start, [], limits)
       this.#port = new WorkerPort(worker, 'the watching thread', {
         heard: (message) => this.#hear(message),
-        failed: (reason) => events.failed(reason, this),
+        failed: (reason) => {
+          sayLastCall(this.#lastCall) // it cannot say so itself
+          events.failed(reason, this)
+        },
       })
     } catch (error) {
       closeDescriptor(this.#wakeup) // the kernel gives no thread now
@@ -113,6 +118,7 @@ export class ReaderThread implements AsyncDisposable {
   #leave(code: number): void {
     this.say({ type: 'end' })
     if (this.apart || this.silent) exitAtOnce(code)
+    if (this.mode === 'inotify') exitAfterLastCall(this.#lastCall, code)
   }
 }
 
