@@ -73,7 +73,8 @@ export async function serve(config: Config, assets: Assets): Promise<void> {
   const first = await signal
   exitAtNextSignal(first)
   // Needed if a second signal, or the force below, leaves no time to end them in order.
-  process.on('exit', () => workspace.children.killSessions())
+  // First: a listener for a thread that stands may end the process before those that follow.
+  process.prependListener('exit', () => workspace.children.killSessions())
   process.on('exit', leaveStandingThreads)
   log.info('stopping', { signal: first })
   service.stopping(GRACE_MS + FORCE_MS)

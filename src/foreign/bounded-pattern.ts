@@ -1,5 +1,5 @@
-// new BoundedPattern(source).test(text, ms): a regular expression of another author, run for a bounded time. Node's engine
-// backtracks, so that `(a+)+$` takes years for 50 characters: such a pattern runs where V8 can stop it.
+// new BoundedPattern(source).test(text, ms): a regular expression of another author, run for a bounded time. Node's
+// engine backtracks, so that `(a+)+$` takes years for 50 characters: such a pattern runs where V8 can stop it.
 
 import { createContext, Script } from 'node:vm'
 import { Fault, quote } from '../base/fault.ts'

@@ -65,7 +65,7 @@ export type FromReader =
       readonly coverage: Coverage
     }
 
-/** Start data of a reader: the descriptor that wakes it from poll(2). */
+/** Start data of a reader: the descriptor that wakes it from poll(2), and the cell for its last call of C. */
 export interface ReaderStart {
   readonly wakeup: number
   readonly lastCall: LastCall

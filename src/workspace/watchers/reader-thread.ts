@@ -118,6 +118,7 @@ export class ReaderThread implements AsyncDisposable {
   #leave(code: number): void {
     this.say({ type: 'end' })
     if (this.apart || this.silent) exitAtOnce(code)
+    // The polling watcher calls no C.
     if (this.mode === 'inotify') exitAfterLastCall(this.#lastCall, code)
   }
 }
